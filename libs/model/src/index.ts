@@ -1,1 +1,29 @@
-export {};
+export { API_KEY_PREFIX, ApiKey, ApiKeySpec } from './api-key.ts';
+export { Bundle, BundleApiKey, TenantBundle } from './bundle.ts';
+export {
+  DOCUMENT_VERSION,
+  documentKey,
+  DocumentHeader,
+  DocumentKind,
+  PlanDocument,
+  TenantDocument,
+} from './document.ts';
+export { describeFaults, type Fault } from './faults.ts';
+export { EndpointHealth, HealthState } from './health-state.ts';
+export { Limit } from './limit.ts';
+export { Plan, PlanSpec } from './plan.ts';
+export {
+  ApiKeyId,
+  HostPattern,
+  ID_PATTERN,
+  isHostName,
+  PathPattern,
+  PlanId,
+  Revision,
+  RouteId,
+  TenantId,
+  UpstreamId,
+} from './primitives.ts';
+export { Method, Route, RouteMatch, RouteSpec } from './route.ts';
+export { Tenant, TenantIdentity, TenantSpec } from './tenant.ts';
+export { Endpoint, endpointId, HealthCheck, Upstream, UpstreamSpec } from './upstream.ts';

@@ -1,1 +1,14 @@
-export {};
+export { BoundedMap } from './bounded-map.ts';
+export { BoundedQueue } from './bounded-queue.ts';
+export { systemClock, type Clock } from './clock.ts';
+export { DeadlineSweeper, type Expirable } from './coarse-timer.ts';
+export {
+  EnvironmentError,
+  environmentAddress,
+  environmentFlag,
+  environmentPort,
+  readEnvironment,
+  type EnvironmentReading,
+} from './environment.ts';
+export { fullJitterMs, systemRandom, type Random } from './random.ts';
+export { ShutdownStack, type ShutdownFailure } from './shutdown-stack.ts';

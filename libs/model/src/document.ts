@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { ApiKey } from './api-key.ts';
+import { Plan } from './plan.ts';
+import { ID_PATTERN, PlanId, Revision, TenantId } from './primitives.ts';
+import { Route } from './route.ts';
+import { Tenant, TenantIdentity } from './tenant.ts';
+import { Upstream } from './upstream.ts';
+
+/** Version of the published form. Edges refuse versions they do not know and keep their last good revision. */
+export const DOCUMENT_VERSION = 1;
+
+/** Everything an edge needs to serve one tenant. The plan travels in a document of its own. */
+export const TenantDocument = z
+  .object({
+    tenant: Tenant,
+    upstreams: z.array(Upstream).max(1000),
+    routes: z.array(Route).max(5000),
+    apiKeys: z.array(ApiKey).max(100_000),
+  })
+  .describe('Everything an edge needs to serve one tenant.');
+export type TenantDocument = z.infer<typeof TenantDocument>;
+
+/** A plan as published: one document, however many tenants are on it. */
+export const PlanDocument = z.object({ plan: Plan }).describe('A plan as published.');
+export type PlanDocument = z.infer<typeof PlanDocument>;
+
+export const DocumentKind = z.enum(['tenant', 'plan']);
+export type DocumentKind = z.infer<typeof DocumentKind>;
+
+/**
+ * First line of a published document: what an edge must know without parsing the body. The body is the second line;
+ * `sha256` is the hash of its UTF-8 bytes. A deletion is a document with `deleted: true` and an empty body.
+ */
+export const DocumentHeader = z.object({
+  v: z.literal(DOCUMENT_VERSION),
+  kind: DocumentKind,
+  id: z.string().regex(ID_PATTERN),
+  revision: Revision,
+  deleted: z.boolean(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Tenants only: lets an edge index a tenant without parsing its body. */
+  identity: TenantIdentity.optional(),
+});
+export type DocumentHeader = z.infer<typeof DocumentHeader>;
+
+/** Names a document across buckets, disk and logs: `tenant.acme`, `plan.gold`. */
+export function documentKey(kind: DocumentKind, id: TenantId | PlanId | string): string {
+  return `${kind}.${id}`;
+}

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Bundle, describeFaults } from './index.ts';
+
+function faultsOf(input: unknown) {
+  const result = Bundle.safeParse(input);
+  assert.equal(result.success, false);
+  return describeFaults(result.error, input);
+}
+
+test('each fault names path, value and rule', () => {
+  const faults = faultsOf({
+    apiVersion: 'headgate/v1',
+    plans: { gold: { limits: [{ name: 'sec', limit: 0, windowMs: 1000 }] } },
+    tenants: { acme: { planId: 'gold', identity: { hosts: ['API.example.com'] } } },
+  });
+  assert.deepEqual(
+    faults.map((fault) => [fault.path, fault.value]),
+    [
+      ['plans.gold.limits[0].limit', 0],
+      ['tenants.acme.identity.hosts[0]', 'API.example.com'],
+    ],
+  );
+  for (const fault of faults) assert.match(fault.rule, /\S/);
+});
+
+test('an unknown key is a fault at that key', () => {
+  assert.deepEqual(faultsOf({ apiVersion: 'headgate/v1', plan: {} }), [
+    { path: 'plan', rule: 'unknown key; remove it or check its spelling' },
+  ]);
+});
+
+test('a bad id is a fault that states the rule for ids', () => {
+  const [fault] = faultsOf({ apiVersion: 'headgate/v1', plans: { Gold_: {} } });
+  assert.equal(fault?.path, 'plans.Gold_');
+  assert.match(fault.rule, /1 to 63 of a-z/);
+});
+
+test('long values are shortened and prototype keys are never followed', () => {
+  const [fault] = faultsOf({ apiVersion: 'x'.repeat(500) });
+  assert.equal(String(fault?.value).length, 81);
+  const input: unknown = JSON.parse('{"apiVersion":"headgate/v1","__proto__":{"a":1}}');
+  assert.equal(faultsOf(input)[0]?.path, '__proto__');
+});

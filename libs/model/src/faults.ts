@@ -1,0 +1,62 @@
+import type { z } from 'zod';
+
+/** One fault of an input: where, what was found, and the rule. The shape of `errors` in a problem reply. */
+export interface Fault {
+  readonly path: string;
+  readonly value?: unknown;
+  readonly rule: string;
+}
+
+const VALUE_CHARS_MAX = 80;
+
+/**
+ * Turns a zod error into faults with path, value and rule.
+ *
+ * @param input what was parsed, to show the offending values.
+ * @param prefix put before each path, such as `routes.web`.
+ */
+export function describeFaults(error: z.ZodError, input: unknown, prefix = ''): Fault[] {
+  return error.issues.flatMap((issue) => describeIssue(issue, input, prefix));
+}
+
+function describeIssue(issue: z.core.$ZodIssue, input: unknown, prefix: string): Fault[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      path: formatPath([...issue.path, key], prefix),
+      rule: 'unknown key; remove it or check its spelling',
+    }));
+  }
+  const path = formatPath(issue.path, prefix);
+  if (issue.code === 'invalid_key') {
+    return [{ path, rule: issue.issues.map((inner) => inner.message).join('; ') }];
+  }
+  const value = shorten(valueAt(input, issue.path));
+  return [
+    value === undefined ? { path, rule: issue.message } : { path, value, rule: issue.message },
+  ];
+}
+
+function formatPath(path: readonly PropertyKey[], prefix: string): string {
+  let text = prefix;
+  for (const part of path) {
+    if (typeof part === 'number') text += `[${part}]`;
+    else text += text === '' ? String(part) : `.${String(part)}`;
+  }
+  return text;
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  let value = input;
+  for (const part of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part))
+      return undefined;
+    value = (value as Record<PropertyKey, unknown>)[part]; // proven an object with that key above
+  }
+  return value;
+}
+
+function shorten(value: unknown): unknown {
+  if (value === undefined || typeof value === 'number' || typeof value === 'boolean') return value;
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return text.length > VALUE_CHARS_MAX ? `${text.slice(0, VALUE_CHARS_MAX)}…` : text;
+}

@@ -1,0 +1,77 @@
+import { z } from 'zod';
+
+/** Rule for every identifier that an operator chooses. Ids are safe in paths, KV keys, subjects and metrics. */
+export const ID_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+const id = (what: string) =>
+  z
+    .string()
+    .regex(ID_PATTERN, '1 to 63 of a-z, 0-9 and -, not starting or ending with -')
+    .describe(`Id of the ${what}: 1 to 63 of a-z, 0-9 and "-".`);
+
+export const TenantId = id('tenant').brand<'TenantId'>();
+export type TenantId = z.infer<typeof TenantId>;
+
+export const PlanId = id('plan').brand<'PlanId'>();
+export type PlanId = z.infer<typeof PlanId>;
+
+export const UpstreamId = id('upstream').brand<'UpstreamId'>();
+export type UpstreamId = z.infer<typeof UpstreamId>;
+
+export const RouteId = id('route').brand<'RouteId'>();
+export type RouteId = z.infer<typeof RouteId>;
+
+export const ApiKeyId = id('API key').brand<'ApiKeyId'>();
+export type ApiKeyId = z.infer<typeof ApiKeyId>;
+
+/** Rising number of a document; one sequence for the whole cluster. */
+export const Revision = z.int().min(0).describe('Rising number of a change.');
+
+/** Human-readable name, one line. */
+export const DisplayName = z
+  .string()
+  .min(1)
+  .max(128)
+  // eslint-disable-next-line no-control-regex -- control characters are what the rule forbids
+  .regex(/^[^\u0000-\u001f\u007f\u2028\u2029]*$/, 'must be one line without control characters')
+  .describe('Name for people, one line.');
+
+const HOST_LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
+
+/**
+ * Canonical host name of a request: lower case, punycode for other scripts, no port, no trailing dot.
+ * IPv6 addresses are written in brackets.
+ */
+export function isHostName(text: string): boolean {
+  if (text.length === 0 || text.length > 253) return false;
+  if (/^\[[0-9a-f:.]{2,45}\]$/.test(text)) return true;
+  return text.split('.').every((label) => HOST_LABEL.test(label));
+}
+
+/** `api.example.com`, or `*.example.com` for exactly one more label or many. */
+export const HostPattern = z
+  .string()
+  .refine((text) => isHostName(text.startsWith('*.') ? text.slice(2) : text), {
+    error: 'must be a lower-case host name without port, or "*." and a host name',
+  })
+  .describe('Host name, lower case, no port; "*.example.com" matches every name below it.');
+
+/** A path as it is matched: starts with "/", visible ASCII, no query, no dot segments, no "//". */
+export const PathPattern = z
+  .string()
+  .max(1024)
+  .regex(/^\/[!-~]*$/, 'must start with "/" and hold visible ASCII characters only')
+  .refine((text) => !/[?#\\%]|\/\/|\/\.{1,2}(?:\/|$)/.test(text), {
+    error: 'must not contain "?", "#", "%", "\\", "//", "/./" or "/../"',
+  })
+  .describe('Path that starts with "/", compared byte for byte.');
+
+/** Header field value that an operator sets: visible ASCII and spaces. */
+export const HeaderValue = z
+  .string()
+  .min(1)
+  .max(256)
+  .regex(/^[!-~](?:[ -~]*[!-~])?$/, 'must be visible ASCII without surrounding spaces');
+
+/** Duration in ms between `min` and `max`. */
+export const durationMs = (min: number, max: number) => z.int().min(min).max(max);

@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { durationMs, HostPattern, PathPattern, RouteId, UpstreamId } from './primitives.ts';
+
+/** Methods a route can be limited to. */
+export const Method = z
+  .string()
+  .regex(/^[A-Z][A-Z-]{0,31}$/, 'must be an upper-case method such as GET')
+  .refine((method) => method !== 'CONNECT' && method !== 'TRACE', {
+    error: 'CONNECT and TRACE are never forwarded',
+  });
+
+/** Which requests of the tenant a route takes. */
+export const RouteMatch = z
+  .strictObject({
+    hosts: z.array(HostPattern).max(64).default([]).describe('Any host of the tenant if empty.'),
+    path: z
+      .union([z.strictObject({ exact: PathPattern }), z.strictObject({ prefix: PathPattern })])
+      .default({ prefix: '/' })
+      .describe(
+        'Exact path, or a prefix of whole segments: "/a" matches "/a" and "/a/b", not "/ab".',
+      ),
+    methods: z.array(Method).max(16).default([]).describe('Any method if empty.'),
+  })
+  .describe('Which requests a route takes.');
+export type RouteMatch = z.infer<typeof RouteMatch>;
+
+/**
+ * What an operator writes for a route. Among the routes that match, the most specific wins: exact host before wildcard
+ * before none, then exact path before the longest prefix, then a method list before none.
+ */
+export const RouteSpec = z
+  .strictObject({
+    match: RouteMatch.default({ hosts: [], path: { prefix: '/' }, methods: [] }),
+    upstreamId: UpstreamId.describe('Where requests go.'),
+    auth: z
+      .enum(['none', 'api_key'])
+      .default('none')
+      .describe('"api_key" needs a valid key in X-API-Key or as a bearer token.'),
+    stripPrefix: z
+      .boolean()
+      .default(false)
+      .describe('Remove the matched path prefix before forwarding.'),
+    requestBodyBytesMax: z
+      .int()
+      .min(0)
+      .max(1024 ** 4)
+      .default(1024 ** 3 * 10)
+      .describe('Larger request bodies get 413. Default 10 GiB.'),
+    perTryTimeoutMs: durationMs(10, 3_600_000)
+      .default(15_000)
+      .describe('From sending an attempt to the first byte of its response.'),
+    idleTimeoutMs: durationMs(100, 3_600_000)
+      .default(60_000)
+      .describe('Longest silence while bodies stream in either direction.'),
+    totalTimeoutMs: durationMs(0, 86_400_000)
+      .default(0)
+      .describe('Whole request including bodies; 0 for none.'),
+    retries: z
+      .int()
+      .min(0)
+      .max(3)
+      .default(1)
+      .describe('Further attempts for idempotent requests that failed before a byte came back.'),
+  })
+  .describe('A rule that sends requests of a tenant to one of its upstreams.');
+export type RouteSpec = z.infer<typeof RouteSpec>;
+
+export const Route = RouteSpec.extend({ id: RouteId });
+export type Route = z.infer<typeof Route>;

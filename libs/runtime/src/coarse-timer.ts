@@ -1,0 +1,71 @@
+/**
+ * Coarse timers for deadlines that are set on every request and almost never fire.
+ *
+ * Precision: a deadline fires between 0 and `tickMs` (default 250 ms) late, never early. Use it for idle, header,
+ * per-try and total timeouts; use `setTimeout` where precision matters. Setting or clearing a deadline is one field
+ * write; the cost is one sweep over the live entries per tick (about 20 ns each), whether or not they were used.
+ */
+export interface Expirable {
+  /** Monotonic time in ms at which `onExpire` is due; `Infinity` for none. Write it at will. */
+  deadlineMs: number;
+  /** Called once when the deadline has passed; the sweep sets `deadlineMs` to `Infinity` first. */
+  onExpire(nowMs: number): void;
+}
+
+/** Holds the live entries and sweeps them once per tick. */
+export class DeadlineSweeper {
+  readonly #entries = new Set<Expirable>();
+  readonly #tickMs: number;
+  readonly #now: () => number;
+  readonly #onError: (error: unknown) => void;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(options: {
+    /** Monotonic clock in ms. */
+    readonly now: () => number;
+    /** Distance of sweeps in ms; default 250. */
+    readonly tickMs?: number;
+    /** Gets what an `onExpire` threw, so that one bad entry cannot stop the sweep. */
+    readonly onError: (error: unknown) => void;
+  }) {
+    this.#now = options.now;
+    this.#tickMs = options.tickMs ?? 250;
+    this.#onError = options.onError;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  add(entry: Expirable): void {
+    this.#entries.add(entry);
+  }
+
+  remove(entry: Expirable): void {
+    this.#entries.delete(entry);
+  }
+
+  /** Starts sweeping; the timer does not keep the process alive. */
+  start(): void {
+    this.#timer ??= setInterval(() => this.sweep(), this.#tickMs).unref();
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  /** One pass; public so that tests can drive it with a fake clock. */
+  sweep(): void {
+    const nowMs = this.#now();
+    for (const entry of this.#entries) {
+      if (entry.deadlineMs > nowMs) continue;
+      entry.deadlineMs = Infinity;
+      try {
+        entry.onExpire(nowMs);
+      } catch (error) {
+        this.#onError(error);
+      }
+    }
+  }
+}
