@@ -8,6 +8,7 @@ export {
   type ProcessOptions,
   type StartedProcess,
 } from './start-process.ts';
+export { startPostgres, type PostgresOptions, type PostgresServer } from './start-postgres.ts';
 export { startRedis, type RedisOptions, type RedisServer } from './start-redis.ts';
 export { temporaryDirectory, type TemporaryDirectory } from './temporary-directory.ts';
 export { waitFor, type WaitOptions } from './wait-for.ts';
