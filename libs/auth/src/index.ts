@@ -1,1 +1,8 @@
-export {};
+export {
+  API_KEY_CHARS_MAX,
+  bearerToken,
+  compileApiKeys,
+  type ApiKeyRecord,
+  type ApiKeyTable,
+  type ApiKeyVerdict,
+} from './api-key-table.ts';
