@@ -1,6 +1,18 @@
+export { createFakeClock, type FakeClock, type FakeTimer } from './fake-clock.ts';
+export { createFaultProxy, type FaultProxy } from './fault-proxy.ts';
 export { freePort } from './free-port.ts';
+export { createHttpOrigin, type HttpOrigin } from './http-origin.ts';
+export {
+  createRecordingOrigin,
+  type OriginConnection,
+  type OriginHandler,
+  type RecordingOrigin,
+} from './recording-origin.ts';
+export type { RecordedRequest } from './request-splitter.ts';
+export { createSeededRandom } from './seeded-random.ts';
 export type { ServerProcess } from './server-process.ts';
 export { startNats, type NatsOptions, type NatsServer } from './start-nats.ts';
+export { startPostgres, type PostgresOptions, type PostgresServer } from './start-postgres.ts';
 export {
   ProcessStartError,
   startProcess,
@@ -8,7 +20,6 @@ export {
   type ProcessOptions,
   type StartedProcess,
 } from './start-process.ts';
-export { startPostgres, type PostgresOptions, type PostgresServer } from './start-postgres.ts';
 export { startRedis, type RedisOptions, type RedisServer } from './start-redis.ts';
 export { temporaryDirectory, type TemporaryDirectory } from './temporary-directory.ts';
 export { waitFor, type WaitOptions } from './wait-for.ts';
