@@ -1,0 +1,72 @@
+#!/usr/bin/env node
+// What `npm start`, `npm test` and `npm run bench` run. It needs nothing but Node 20 and npm: it
+// installs what is missing (npm packages, redis-server, nats-server; for tests also HAProxy) and
+// then runs the real program with the workspace's own Node, which runs TypeScript directly.
+// Plain JavaScript because the Node that runs this file cannot run TypeScript yet.
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Failure } from './bootstrap/failure.mjs';
+import { installPackages } from './bootstrap/packages.mjs';
+import { checkPlatform, findWorkspaceNode, searchPath } from './bootstrap/platform.mjs';
+import { runInForeground } from './bootstrap/run.mjs';
+import { installServers } from './bootstrap/servers.mjs';
+import { testArguments } from './bootstrap/test-arguments.mjs';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+
+const USAGE = `Usage: node deploy/local/bootstrap.mjs <start|test|bench> [arguments]
+
+  start   run a local cluster                  (npm start -- --help)
+  test    run all tests, or those of the given files and folders
+                                               (npm test -- libs/http1 --test-name-pattern=chunked)
+  bench   run the side-by-side benchmarks      (npm run bench -- --help)
+`;
+
+/** @type {Record<string, {servers: readonly string[], program: (extra: string[]) => string[]}>} */
+const MODES = {
+  start: {
+    servers: ['redis-server', 'nats-server'],
+    program: (extra) => [join(root, 'deploy', 'local', 'start.ts'), ...extra],
+  },
+  test: {
+    servers: ['redis-server', 'nats-server', 'haproxy'],
+    program: (extra) => testArguments(root, extra),
+  },
+  bench: {
+    servers: ['redis-server', 'nats-server', 'haproxy'],
+    program: (extra) => [join(root, 'loadtest', 'src', 'main.ts'), ...extra],
+  },
+};
+
+/**
+ * @param {string | undefined} name
+ * @param {string[]} extra
+ * @returns {Promise<number>} the exit code
+ */
+async function main(name, extra) {
+  const mode = name !== undefined && Object.hasOwn(MODES, name) ? MODES[name] : undefined;
+  if (mode === undefined) {
+    process.stderr.write(USAGE);
+    return 2;
+  }
+  checkPlatform();
+  process.env.PATH = searchPath(root);
+  await installPackages(root);
+  // A help text needs no servers, and a reader may not want them yet.
+  if (!extra.includes('--help')) await installServers(mode.servers);
+  const args = mode.program(extra);
+  const file = args.find((argument) => !argument.startsWith('-'));
+  if (name !== 'test' && file !== undefined && !existsSync(file)) {
+    throw new Failure(`${file} is missing.`, 'Restore the working tree: git status');
+  }
+  return runInForeground(findWorkspaceNode(root), args, root);
+}
+
+try {
+  process.exitCode = await main(process.argv[2], process.argv.slice(3));
+} catch (error) {
+  if (!(error instanceof Failure)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = error.exitCode;
+}

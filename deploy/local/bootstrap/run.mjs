@@ -1,0 +1,143 @@
+import { spawn } from 'node:child_process';
+
+// A SIGKILLed process cannot clean up, so each child has a guardian: a shell that blocks on a pipe
+// whose other end only we hold. When we end without saying "done", it ends the child's process
+// group. libs/runtime/src/guarded-process.ts explains the trick and has the form for TypeScript.
+const GATE = 'read -r go <&3 || exit 125; exec "$@" 3<&-';
+const GUARD = `trap '' HUP INT TERM; if read -r done; then exit 0; fi
+kill -s TERM -- "-$1"; i=0
+while kill -s 0 -- "-$1" 2>/dev/null && [ $i -lt 15 ]; do sleep 1; i=$((i+1)); done
+kill -s KILL -- "-$1"`;
+
+const FORWARDED_SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
+const OUTPUT_CHARACTERS_MAX = 64 * 1024;
+const REPORT_EVERY_MS = { terminal: 1000, file: 10_000 };
+
+/** Exit code of a process that a signal ended, as shells count it. */
+const SIGNAL_CODES = { SIGHUP: 129, SIGINT: 130, SIGKILL: 137, SIGTERM: 143 };
+
+/**
+ * Runs a program in place of this one: it has our standard streams, gets our signals, and ends when
+ * we end in whatever way.
+ *
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {string} cwd
+ * @returns {Promise<number>} its exit code
+ */
+export async function runInForeground(command, args, cwd) {
+  const child = spawnGuarded(command, args, { cwd, env: process.env }, 'inherit');
+  return (await ended(child, (signal) => void child.kill(signal))).code;
+}
+
+/**
+ * Runs a program that takes a while, and tells how long it has taken so far.
+ *
+ * @param {string} label what it does, for the reader
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {{cwd?: string, env: NodeJS.ProcessEnv}} options
+ * @returns {Promise<{code: number, output: string}>} exit code and the end of both outputs
+ */
+export async function runWithProgress(label, command, args, options) {
+  const child = spawnGuarded(command, args, options, 'pipe');
+  let output = '';
+  const keep = (/** @type {string} */ chunk) => {
+    output = (output + chunk).slice(-OUTPUT_CHARACTERS_MAX);
+  };
+  child.stdout?.setEncoding('utf8').on('data', keep);
+  child.stderr?.setEncoding('utf8').on('data', keep);
+
+  const progress = createProgress(label, `${command} ${args.join(' ')}`);
+  // The whole group: installers start further processes.
+  const exit = await ended(child, (signal) => killGroup(child.pid, signal));
+  progress.finish(exit.code === 0 ? 'done' : 'failed');
+  if (exit.interrupted) process.exit(exit.code);
+  return { code: exit.code, output };
+}
+
+/**
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {{cwd?: string, env: NodeJS.ProcessEnv}} options
+ * @param {'inherit' | 'pipe'} output
+ */
+function spawnGuarded(command, args, options, output) {
+  const child = spawn('/bin/sh', ['-c', GATE, 'gate', command, ...args], {
+    ...options,
+    stdio: [output === 'inherit' ? 'inherit' : 'ignore', output, output, 'pipe'],
+    detached: true,
+  });
+  const guardian = spawn('/bin/sh', ['-c', GUARD, 'guardian', String(child.pid)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  guardian.stdin.on('error', () => undefined);
+  guardian.unref();
+  child.once('exit', () => guardian.stdin.end('done\n'));
+  const gate = /** @type {import('node:net').Socket} */ (child.stdio[3]);
+  gate.on('error', () => undefined);
+  gate.end('go\n');
+  return child;
+}
+
+/**
+ * Waits for a child's end; passes our signals on meanwhile.
+ *
+ * @param {import('node:child_process').ChildProcess} child
+ * @param {(signal: NodeJS.Signals) => void} forward
+ * @returns {Promise<{code: number, interrupted: boolean}>}
+ */
+function ended(child, forward) {
+  let interrupted = false;
+  const onSignal = (/** @type {NodeJS.Signals} */ signal) => {
+    interrupted = true;
+    forward(signal);
+  };
+  for (const signal of FORWARDED_SIGNALS) process.on(signal, onSignal);
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => {
+      for (const name of FORWARDED_SIGNALS) process.off(name, onSignal);
+      const signalCodes = /** @type {Record<string, number>} */ (SIGNAL_CODES);
+      resolve({ code: code ?? signalCodes[signal ?? ''] ?? 1, interrupted });
+    });
+  });
+}
+
+/**
+ * @param {number | undefined} pid
+ * @param {NodeJS.Signals} signal
+ */
+function killGroup(pid, signal) {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal);
+  } catch {
+    // The group is gone already.
+  }
+}
+
+/**
+ * One line that is rewritten every second on a terminal; elsewhere a line every ten seconds.
+ *
+ * @param {string} label
+ * @param {string} command
+ */
+function createProgress(label, command) {
+  const startedMs = Date.now();
+  const terminal = process.stdout.isTTY === true;
+  const line = (/** @type {string} */ state) => {
+    const seconds = Math.round((Date.now() - startedMs) / 1000);
+    return `${label.padEnd(14)}${state.padEnd(12)}${String(seconds).padStart(4)} s   ${command}`;
+  };
+  const report = () =>
+    process.stdout.write(terminal ? `\r${line('installing')}` : `${line('installing')}\n`);
+  report();
+  const timer = setInterval(report, terminal ? REPORT_EVERY_MS.terminal : REPORT_EVERY_MS.file);
+  return {
+    finish(/** @type {string} */ state) {
+      clearInterval(timer);
+      process.stdout.write(`${terminal ? '\r' : ''}${line(state)}\n`);
+    },
+  };
+}

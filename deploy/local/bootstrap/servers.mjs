@@ -1,0 +1,126 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { Failure } from './failure.mjs';
+import { findOnPath } from './platform.mjs';
+import { runWithProgress } from './run.mjs';
+
+/** Names of the packages; programs are named as in Debian. */
+const BREW_PACKAGES = /** @type {Record<string, string>} */ ({ 'redis-server': 'redis' });
+
+/**
+ * Debian's packages start their servers as services unless this file says no (exit code 101), see
+ * /usr/share/doc/init-system-helpers/README.policy-rc.d.gz.
+ */
+const POLICY_FILE = '/usr/sbin/policy-rc.d';
+const POLICY_SAVED = `${POLICY_FILE}.before-headgate`;
+
+/**
+ * Installs the servers that are not on PATH, with the system's package manager.
+ *
+ * @param {readonly string[]} programs
+ * @throws {Failure}
+ */
+export async function installServers(programs) {
+  const missing = programs.filter((program) => findOnPath(program) === null);
+  if (missing.length === 0) return;
+  if (findOnPath('apt-get') !== null) await installWithApt(missing);
+  else if (findOnPath('brew') !== null) await installWithBrew(missing);
+  else {
+    throw new Failure(
+      `${missing.join(' and ')} not found on PATH.`,
+      `Install with your system's package manager: ${missing.join(' ')}`,
+    );
+  }
+  const absent = missing.filter((program) => findOnPath(program) === null);
+  if (absent.length > 0) {
+    throw new Failure(
+      `${absent.join(' and ')} was installed but is not on PATH.`,
+      `PATH is ${process.env.PATH ?? ''}`,
+    );
+  }
+}
+
+/** @param {readonly string[]} missing */
+async function installWithApt(missing) {
+  const byHand = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}`;
+  if (process.getuid?.() !== 0) {
+    throw new Failure(
+      `${missing.join(' and ')} not found on PATH, and only root can install packages.`,
+      `Run this, then the command again: sudo sh -c '${byHand}'`,
+    );
+  }
+  const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
+  const update = await runWithProgress('package lists', 'apt-get', ['update', '-q'], options);
+  if (update.code !== 0) throw aptFailure(byHand, update.output);
+  const restore = forbidServiceStarts();
+  try {
+    const args = ['install', '-y', '-q', '--no-install-recommends', ...missing];
+    const install = await runWithProgress('servers', 'apt-get', args, options);
+    if (install.code !== 0) throw aptFailure(byHand, install.output);
+  } finally {
+    restore();
+  }
+}
+
+/** @param {readonly string[]} missing */
+async function installWithBrew(missing) {
+  const packages = missing.map((program) => BREW_PACKAGES[program] ?? program);
+  const result = await runWithProgress('servers', 'brew', ['install', ...packages], {
+    env: process.env,
+  });
+  if (result.code === 0) return;
+  throw new Failure(
+    'Homebrew could not install the servers.',
+    `${tail(result.output)}\nTry it by hand: brew install ${packages.join(' ')}`,
+  );
+}
+
+/**
+ * Keeps packages from starting services until the returned function is called. A policy that
+ * already forbids it (in container images) stays as it is; another one is put aside, and brought
+ * back at the next run should this one be killed.
+ */
+function forbidServiceStarts() {
+  if (existsSync(POLICY_SAVED)) renameSync(POLICY_SAVED, POLICY_FILE);
+  if (existsSync(POLICY_FILE)) {
+    if (spawnSync(POLICY_FILE, ['redis-server', 'start']).status === 101) return () => undefined;
+    renameSync(POLICY_FILE, POLICY_SAVED);
+  }
+  const restore = () => {
+    process.off('exit', restore);
+    if (existsSync(POLICY_SAVED)) renameSync(POLICY_SAVED, POLICY_FILE);
+    else rmSync(POLICY_FILE, { force: true });
+  };
+  // An interrupted installation ends this process without reaching the caller's `finally`.
+  process.on('exit', restore);
+  writeFileSync(POLICY_FILE, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  return restore;
+}
+
+/**
+ * @param {string} byHand
+ * @param {string} output
+ */
+function aptFailure(byHand, output) {
+  if (/No space left|not have enough free space/i.test(output)) {
+    return new Failure('the disk is full: apt-get ran out of space.', 'Free some: apt-get clean');
+  }
+  if (/Could not resolve|Failed to fetch|Could not connect|Unable to connect/i.test(output)) {
+    return new Failure(
+      'apt-get cannot reach its package sources.',
+      `Check the network, then run the command again, or by hand: ${byHand}`,
+    );
+  }
+  if (/Could not get lock|Unable to acquire/i.test(output)) {
+    return new Failure(
+      'another program is installing packages at the moment.',
+      'Wait until it has finished, then run the command again.',
+    );
+  }
+  return new Failure('apt-get failed.', `${tail(output)}\nTry it by hand: ${byHand}`);
+}
+
+/** @param {string} output */
+function tail(output) {
+  return output.trim().split('\n').slice(-15).join('\n');
+}
