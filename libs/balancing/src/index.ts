@@ -1,1 +1,7 @@
-export {};
+export {
+  createPicker,
+  type PickableEndpoint,
+  type Picker,
+  type PickerKind,
+  type PickerOptions,
+} from './picker.ts';

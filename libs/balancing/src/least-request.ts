@@ -1,0 +1,84 @@
+import type { Random } from '@headgate/runtime';
+import { PanicGauge } from './panic-gauge.ts';
+import type { PickableEndpoint, Picker, PickerOptions } from './picker.ts';
+import { WeightedDraw } from './weighted-draw.ts';
+
+/**
+ * Draws to find two candidates. With 49 % of the endpoints down (one more is panic) eight draws find none
+ * once in 300 picks, and the exact scan takes over.
+ */
+const DRAWS_MAX = 8;
+
+/**
+ * Least request by the power of two choices (Mitzenmacher 2001): two endpoints are drawn by weight and the one with
+ * fewer requests in flight for its weight wins. Equal load leaves the first, so idle endpoints share by weight exactly,
+ * and no endpoint attracts all workers at once as the global minimum would.
+ */
+export class LeastRequestPicker<E extends PickableEndpoint> implements Picker<E> {
+  readonly #endpoints: readonly E[];
+  readonly #random: Random;
+  readonly #draw: WeightedDraw;
+  readonly #panic: PanicGauge;
+
+  constructor(endpoints: readonly E[], random: Random, options: PickerOptions = {}) {
+    this.#endpoints = endpoints;
+    this.#random = random;
+    this.#draw = new WeightedDraw(
+      endpoints.map((endpoint) => endpoint.weight),
+      random,
+    );
+    this.#panic = new PanicGauge(endpoints, options.panicThreshold);
+  }
+
+  /** @hot */
+  pick(exclude: E | null): E | null {
+    if (this.#endpoints.length === 0) return null;
+    const ignoreHealth = this.#panic.isActive();
+    let first: E | null = null;
+    for (let draw = 0; draw < DRAWS_MAX; draw += 1) {
+      const candidate = this.#endpoints[this.#draw.draw()];
+      if (candidate === undefined || candidate === exclude || candidate === first) continue;
+      if (!ignoreHealth && !candidate.isAvailable()) continue;
+      if (first !== null) return lessLoaded(first, candidate);
+      first = candidate;
+    }
+    return first ?? this.#scan(exclude, ignoreHealth);
+  }
+
+  /** Looks at every endpoint: the answer when few are eligible, and the proof when there is none. */
+  #scan(exclude: E | null, ignoreHealth: boolean): E | null {
+    const found = this.#drawEligible(exclude, ignoreHealth);
+    if (found !== null || ignoreHealth || !this.#panic.recount()) return found;
+    return this.#drawEligible(exclude, true);
+  }
+
+  /** One eligible endpoint by weight, from two passes: sum, then walk to a random point of it. */
+  #drawEligible(exclude: E | null, ignoreHealth: boolean): E | null {
+    let total = 0;
+    for (const endpoint of this.#endpoints) {
+      if (isEligible(endpoint, exclude, ignoreHealth)) total += endpoint.weight;
+    }
+    let left = this.#random.next() * total;
+    for (const endpoint of this.#endpoints) {
+      if (!isEligible(endpoint, exclude, ignoreHealth)) continue;
+      left -= endpoint.weight;
+      if (left < 0) return endpoint;
+    }
+    return null;
+  }
+}
+
+/** Compares requests in flight per weight without dividing. */
+function lessLoaded<E extends PickableEndpoint>(first: E, second: E): E {
+  return second.activeRequests * first.weight < first.activeRequests * second.weight
+    ? second
+    : first;
+}
+
+function isEligible<E extends PickableEndpoint>(
+  endpoint: E,
+  exclude: E | null,
+  ignoreHealth: boolean,
+): boolean {
+  return endpoint !== exclude && (ignoreHealth || endpoint.isAvailable());
+}

@@ -1,0 +1,55 @@
+import type { PickableEndpoint } from './picker.ts';
+
+/** Envoy's default healthy panic threshold (50 %). */
+const THRESHOLD_DEFAULT = 0.5;
+
+/**
+ * The panic rule, as Envoy documents it: when fewer than the threshold of an upstream's endpoints are available, it is
+ * likelier that the judgement is wrong or that the few left would drown than that all the others are dead. The
+ * picker then ignores availability and spreads over all endpoints.
+ *
+ * Counting is O(endpoints), so the gauge recounts every `endpoints / 16` picks: exact for up to 15 endpoints, at most 16
+ * calls of `isAvailable` per pick on average for more, and then up to that many picks late.
+ */
+export class PanicGauge {
+  readonly #endpoints: readonly PickableEndpoint[];
+  readonly #availableMin: number;
+  readonly #picksBetweenCounts: number;
+  #picksUntilCount = 0;
+  #active = false;
+
+  /** @param threshold 0 (never panic) to 1 (panic as soon as one is unavailable); default 0.5. */
+  constructor(endpoints: readonly PickableEndpoint[], threshold: number = THRESHOLD_DEFAULT) {
+    if (!(threshold >= 0 && threshold <= 1)) {
+      throw new RangeError(`panicThreshold must be between 0 and 1, got ${threshold}`);
+    }
+    this.#endpoints = endpoints;
+    this.#availableMin = threshold * endpoints.length;
+    this.#picksBetweenCounts = endpoints.length >> 4;
+  }
+
+  /** Whether to ignore availability for this pick. @hot */
+  isActive(): boolean {
+    if (this.#picksUntilCount > 0) {
+      this.#picksUntilCount -= 1;
+      return this.#active;
+    }
+    return this.recount();
+  }
+
+  /** The same, from a fresh count: for a picker that found no endpoint and must be sure. */
+  recount(): boolean {
+    this.#picksUntilCount = this.#picksBetweenCounts;
+    this.#active = this.#countAvailable() < this.#availableMin;
+    return this.#active;
+  }
+
+  #countAvailable(): number {
+    const endpoints = this.#endpoints;
+    let available = 0;
+    for (let index = 0; index < endpoints.length; index += 1) {
+      if (endpoints[index]?.isAvailable() === true) available += 1;
+    }
+    return available;
+  }
+}

@@ -1,0 +1,50 @@
+import type { Random } from '@headgate/runtime';
+
+/**
+ * Draws indices with probability proportional to their weights, in O(1) and with one random number per draw.
+ * Vose's alias method ("A Linear Algorithm for Generating Random Numbers with a Given Distribution", 1991): each
+ * column of equal width holds at most two indices.
+ *
+ *     weights 3, 1, 2 →   | 0 0 0 | 1 1|0 | 2 2 2 |     column = ⌊u·n⌋, the rest of u·n decides within it
+ */
+export class WeightedDraw {
+  readonly #random: Random;
+  readonly #columns: number;
+  /** Part of the column that belongs to its own index. */
+  readonly #ownShare: Float64Array;
+  /** Whom the rest of the column belongs to. */
+  readonly #alias: Uint32Array;
+
+  /** @param weights each above 0; at least one. */
+  constructor(weights: readonly number[], random: Random) {
+    this.#random = random;
+    this.#columns = weights.length;
+    this.#ownShare = new Float64Array(weights.length).fill(1);
+    this.#alias = Uint32Array.from(weights.keys());
+    this.#fill(weights);
+  }
+
+  /** @hot */
+  draw(): number {
+    const position = this.#random.next() * this.#columns;
+    const column = Math.floor(position);
+    return position - column < (this.#ownShare[column] ?? 0) ? column : (this.#alias[column] ?? 0);
+  }
+
+  #fill(weights: readonly number[]): void {
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    const height = weights.map((weight) => (weight * weights.length) / total);
+    const below = [...height.keys()].filter((index) => (height[index] ?? 0) < 1);
+    const above = [...height.keys()].filter((index) => (height[index] ?? 0) >= 1);
+    for (let low = below.pop(); low !== undefined; low = below.pop()) {
+      const high = above.pop();
+      if (high === undefined) return; // only rounding is left; the column stays whole
+      const own = height[low] ?? 0;
+      this.#ownShare[low] = own;
+      this.#alias[low] = high;
+      const rest = (height[high] ?? 0) - (1 - own);
+      height[high] = rest;
+      (rest < 1 ? below : above).push(high);
+    }
+  }
+}
