@@ -1,1 +1,26 @@
-export {};
+export { bucketShape, type BucketShape } from './bucket-shape.ts';
+export { compileChain, type CompiledRule, type LimitChain } from './limit-chain.ts';
+export { tenantTag } from './limit-key.ts';
+export { LIMIT_MAX, WINDOW_MS_MAX, type LimitRule } from './limit-rule.ts';
+export {
+  StoreFailure,
+  type BatchItem,
+  type BatchReply,
+  type ItemReply,
+  type LimitStore,
+  type ReplayItem,
+  type StoreFailureKind,
+  type StoreState,
+} from './limit-store.ts';
+export {
+  createLimiter,
+  type Limiter,
+  type LimiterDeps,
+  type LimiterEvent,
+  type LimiterOptions,
+} from './limiter.ts';
+export { type LimiterStats } from './limiter-stats.ts';
+export { rateLimitHeaders } from './rate-limit-headers.ts';
+export { shareOf, type EdgeShare } from './share.ts';
+export { type Timers } from './store-guard.ts';
+export { type LimitVerdict } from './verdict.ts';

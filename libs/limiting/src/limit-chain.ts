@@ -1,0 +1,79 @@
+import { bucketShape, type BucketShape } from './bucket-shape.ts';
+import { limitKey, tenantTag } from './limit-key.ts';
+import { assertLimitRule, type LimitRule } from './limit-rule.ts';
+import { compilePolicyTexts, type PolicyTexts } from './rate-limit-headers.ts';
+
+/** A rule with everything that can be known before a request comes. */
+export interface CompiledRule extends BucketShape {
+  readonly rule: LimitRule;
+  /** Store key of the rule's usage; equal keys mean equal rules but for `limit` and `onStoreLoss`. */
+  readonly key: string;
+}
+
+/** The limits that one request must pass together, compiled when the configuration arrives. Immutable. */
+export interface LimitChain {
+  /** Equal for chains with equal keys and limits; requests of equal chains are merged into one store entry. */
+  readonly id: string;
+  readonly tenantId: string;
+  /** Prefix of all keys; decides the Redis Cluster slot. */
+  readonly tenantTag: string;
+  readonly rules: readonly LimitRule[];
+  /** Same order as `rules`. */
+  readonly compiled: readonly CompiledRule[];
+  /** Store keys, same order as `rules`. */
+  readonly storeKeys: readonly string[];
+  /** For each rule its limit, bucket width and bucket count, as the take script reads them. */
+  readonly storeArguments: readonly string[];
+  /** Largest cost that can ever be admitted: the smallest limit of the chain. */
+  readonly costMax: number;
+  /** What becomes of a request while the store is lost; `closed` in one rule closes the chain. */
+  readonly onStoreLoss: LimitRule['onStoreLoss'];
+  readonly policyTexts: PolicyTexts;
+}
+
+/** Rules per chain: a tenant's levels with a few windows each. Bounds the work of one store entry. */
+const RULES_MAX = 16;
+
+/**
+ * Compiles the rules of one tenant (and at most one API key) into a chain. Call it at config time.
+ *
+ * @param rules 1–16 rules with distinct (level, scope, name, windowMs).
+ * @throws RangeError on a rule that validated configuration cannot hold.
+ */
+export function compileChain(tenantId: string, rules: readonly LimitRule[]): LimitChain {
+  if (rules.length < 1 || rules.length > RULES_MAX) {
+    throw new RangeError(`a chain has 1-${RULES_MAX} rules, got ${rules.length}`);
+  }
+  for (const rule of rules) assertLimitRule(rule);
+  const compiled = rules.map((rule) => ({
+    rule,
+    key: limitKey(tenantId, rule),
+    ...bucketShape(rule.limit, rule.windowMs),
+  }));
+  const storeKeys = compiled.map(({ key }) => key);
+  if (new Set(storeKeys).size !== storeKeys.length) {
+    throw new RangeError(`two rules of tenant ${tenantId} have the same level, name and window`);
+  }
+  return {
+    id: compiled.map(({ key, rule }) => `${key}=${rule.limit}/${rule.onStoreLoss}`).join(' '),
+    tenantId,
+    tenantTag: tenantTag(tenantId),
+    rules,
+    compiled,
+    storeKeys,
+    storeArguments: compiled.flatMap(({ rule, bucketMs, bucketCount }) => [
+      String(rule.limit),
+      String(bucketMs),
+      String(bucketCount),
+    ]),
+    costMax: Math.min(...rules.map(({ limit }) => limit)),
+    onStoreLoss: onStoreLossOf(rules),
+    policyTexts: compilePolicyTexts(rules),
+  };
+}
+
+/** The strictest policy of the chain: closed before share before open. */
+function onStoreLossOf(rules: readonly LimitRule[]): LimitRule['onStoreLoss'] {
+  if (rules.some(({ onStoreLoss }) => onStoreLoss === 'closed')) return 'closed';
+  return rules.some(({ onStoreLoss }) => onStoreLoss === 'share') ? 'share' : 'open';
+}

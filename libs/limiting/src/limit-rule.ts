@@ -1,0 +1,37 @@
+/** One limit of a tenant or of one of its API keys: at most `limit` units of cost in any window of `windowMs`. */
+export interface LimitRule {
+  /** Policy name in response headers and problem documents, e.g. `sec`: printable ASCII, 1–64 characters. */
+  readonly name: string;
+  /** Who shares the allowance: the whole tenant, or one API key. */
+  readonly level: 'tenant' | 'key';
+  /** Units of cost, 1 … 2^50. */
+  readonly limit: number;
+  /** Length of the trailing window in ms, 1 … 366 days. */
+  readonly windowMs: number;
+  /**
+   * What an edge does while the store is lost: `share` enforces its part of the limit in memory,
+   * `closed` refuses (503), `open` admits and counts.
+   */
+  readonly onStoreLoss: 'share' | 'closed' | 'open';
+  /** Empty at tenant level, the API key's id at key level; any text. */
+  readonly scope: string;
+}
+
+/** Largest accepted limit: sums of two of them stay exact in a double, in JavaScript and in Lua. */
+export const LIMIT_MAX = 2 ** 50;
+
+/** Longest accepted window, 366 days in ms. */
+export const WINDOW_MS_MAX = 366 * 86_400_000;
+
+/** Throws a RangeError that names the bad field: rules come from validated configuration, so this is a bug. */
+export function assertLimitRule(rule: LimitRule): void {
+  if (!/^[\x20-\x7e]{1,64}$/.test(rule.name)) {
+    throw new RangeError(`rule name must be 1-64 printable ASCII characters: ${rule.name}`);
+  }
+  if (!Number.isInteger(rule.limit) || rule.limit < 1 || rule.limit > LIMIT_MAX) {
+    throw new RangeError(`limit of rule ${rule.name} must be an integer 1..2^50: ${rule.limit}`);
+  }
+  if (!Number.isInteger(rule.windowMs) || rule.windowMs < 1 || rule.windowMs > WINDOW_MS_MAX) {
+    throw new RangeError(`windowMs of rule ${rule.name} is out of range: ${rule.windowMs}`);
+  }
+}

@@ -1,0 +1,68 @@
+import type { CompiledRule, LimitChain } from './limit-chain.ts';
+
+/** `units` requests of equal chain and cost, first come first served. */
+export interface BatchItem {
+  readonly chain: LimitChain;
+  /** Cost of one unit, 1 … `chain.costMax`. */
+  readonly cost: number;
+  /** At least 1. */
+  readonly units: number;
+}
+
+/** The store's answer to one item. The arrays belong to the receiver. */
+export interface ItemReply {
+  /** 0 … `units`: how many units were charged, on all rules of the chain alike. */
+  readonly granted: number;
+  /** Per rule, after the charge: units left, at least 0. Less than the cost means that no further unit fits. */
+  readonly remaining: readonly number[];
+  /** Per rule: ms until one more unit fits, or, if one fits now, until the oldest charge leaves (0: no charge). */
+  readonly resetMs: readonly number[];
+}
+
+/** Replies in the order of the items. */
+export interface BatchReply {
+  /** The store's clock in ms; only differences between replies mean something. */
+  readonly storeNowMs: number;
+  readonly items: readonly ItemReply[];
+}
+
+/** Admissions that the store must learn about: charged without a check. */
+export interface ReplayItem {
+  readonly rule: CompiledRule;
+  readonly tenantTag: string;
+  readonly charges: readonly { readonly ageMs: number; readonly cost: number }[];
+}
+
+/** What a probe found. */
+export interface StoreState {
+  /** Changes when the store may have lost charges: another server run, another master, flushed data. */
+  readonly identity: string;
+}
+
+/**
+ * Where usage lives. Every method settles within the store's own timeout and rejects with a StoreFailure.
+ * A rejected call may or may not have charged: it wastes tokens at worst and must never be repeated blindly.
+ * Calls take effect in the order in which they were made.
+ */
+export interface LimitStore {
+  /** Checks and charges; each item all or nothing over the rules of its chain. Items act in order. */
+  takeBatch(items: readonly BatchItem[]): Promise<BatchReply>;
+  /** Exercises the path that `takeBatch` takes, a write included, and tells who answered. */
+  probe(): Promise<StoreState>;
+  /** Charges what edges admitted without the store, or what a new store does not know. */
+  replay(items: readonly ReplayItem[]): Promise<void>;
+}
+
+/** Why a store call failed; `timeout` and `connection` leave open whether it took effect. */
+export type StoreFailureKind = 'timeout' | 'connection' | 'refused' | 'protocol';
+
+/** Rejection of a store call. */
+export class StoreFailure extends Error {
+  override readonly name = 'StoreFailure';
+  readonly kind: StoreFailureKind;
+
+  constructor(kind: StoreFailureKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}

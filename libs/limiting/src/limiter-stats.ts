@@ -1,0 +1,57 @@
+/** Plain counters of a limiter, exported at scrape. All rise only, except `degradedSinceMs`. */
+export interface LimiterStats {
+  /** Requests by outcome and source. */
+  admittedByStore: number;
+  deniedByStore: number;
+  deniedByDenyCache: number;
+  admittedByShare: number;
+  deniedByShare: number;
+  /** The share of this edge is smaller than the cost. */
+  unavailableByShare: number;
+  admittedByOpen: number;
+  unavailableByClosed: number;
+  /** Refused because `waitingUnitsMax` requests already waited for the store. */
+  unavailableByOverflow: number;
+  /** Store calls, the merged entries in them and the requests in those. */
+  batches: number;
+  batchedItems: number;
+  batchedUnits: number;
+  /** Failed takes, probes and replays, and how many of them were timeouts. */
+  storeErrors: number;
+  storeTimeouts: number;
+  /** Times the store was given up. */
+  storeLosses: number;
+  /** Wall-clock time in ms since when the store has not been used; 0 when it is. */
+  degradedSinceMs: number;
+  /** Rule usages told to the store after a loss. */
+  replayedRules: number;
+  /** Records of rules (deny times, own recent usage) dropped to make room. */
+  denyCacheEvictions: number;
+  /** Jumps of the store's clock against the monotonic clock by more than a second. */
+  storeClockSteps: number;
+}
+
+/** All zero. */
+export function createLimiterStats(): LimiterStats {
+  return {
+    admittedByStore: 0,
+    deniedByStore: 0,
+    deniedByDenyCache: 0,
+    admittedByShare: 0,
+    deniedByShare: 0,
+    unavailableByShare: 0,
+    admittedByOpen: 0,
+    unavailableByClosed: 0,
+    unavailableByOverflow: 0,
+    batches: 0,
+    batchedItems: 0,
+    batchedUnits: 0,
+    storeErrors: 0,
+    storeTimeouts: 0,
+    storeLosses: 0,
+    degradedSinceMs: 0,
+    replayedRules: 0,
+    denyCacheEvictions: 0,
+    storeClockSteps: 0,
+  };
+}

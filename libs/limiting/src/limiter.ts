@@ -1,0 +1,240 @@
+import type { Clock, Random } from '@headgate/runtime';
+import type { LimitChain } from './limit-chain.ts';
+import { createLimiterStats, type LimiterStats } from './limiter-stats.ts';
+import type {
+  BatchItem,
+  BatchReply,
+  ItemReply,
+  LimitStore,
+  StoreFailureKind,
+} from './limit-store.ts';
+import { LocalEnforcer } from './local-enforcer.ts';
+import { LocalRules } from './local-rules.ts';
+import { MicroBatcher, type BatchOutcome } from './micro-batcher.ts';
+import { Reconciler } from './reconciler.ts';
+import type { EdgeShare } from './share.ts';
+import { StoreGuard, systemTimers, type Timers } from './store-guard.ts';
+import {
+  admittedVerdict,
+  deniedVerdict,
+  unavailableVerdict,
+  type LimitVerdict,
+} from './verdict.ts';
+
+/** Decides whether a request may pass its chain of limits. One per worker. */
+export interface Limiter {
+  /**
+   * Charges `cost` to all rules of the chain or to none. Never rejects. Answers at once from the deny cache and while
+   * the store is lost; a promise when the store is asked, which settles within the store's timeout.
+   *
+   * @param cost an integer of at least 1 (throws a RangeError otherwise).
+   */
+  take(chain: LimitChain, cost: number): LimitVerdict | Promise<LimitVerdict>;
+  /** True while the store is not used. Starts true, until the first probe has answered. */
+  readonly degraded: boolean;
+  readonly stats: LimiterStats;
+  /** Stops probing. Does not close the store. */
+  close(): void;
+}
+
+/** What happened, for one log line or metric each. */
+export type LimiterEvent =
+  | {
+      readonly type: 'store_lost';
+      readonly kind: StoreFailureKind | 'identity';
+      readonly message: string;
+    }
+  | { readonly type: 'store_in_use' }
+  | { readonly type: 'store_clock_step'; readonly stepMs: number };
+
+/** What a limiter works with. */
+export interface LimiterDeps {
+  /** Stays the caller's to close, after the limiter. */
+  readonly store: LimitStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Read on every decision while the store is lost; must be cheap. */
+  readonly share: () => EdgeShare;
+  readonly onEvent?: (event: LimiterEvent) => void;
+  /** Default: Node's timers. */
+  readonly timers?: Timers;
+}
+
+/** Bounds and timing; all optional. */
+export interface LimiterOptions {
+  /** Requests that may wait for the store at once; beyond, `unavailable` by `store`. Default 1,000. */
+  readonly waitingUnitsMax?: number;
+  /** Merged entries per store call. Default 256. */
+  readonly batchItemsMax?: number;
+  /** Rule keys remembered (deny cache, own recent usage), up to about 2 KB each. Default 20,000. */
+  readonly localRulesMax?: number;
+  /** Full-jitter back-off of probes while the store is lost: first and longest ceiling in ms. Default 50 and 1,000. */
+  readonly probeBackoffBaseMs?: number;
+  readonly probeBackoffCapMs?: number;
+  /** Time between probes while the store is in use, in ms. Default 1,000. */
+  readonly heartbeatMs?: number;
+}
+
+/** Wires the parts; probing starts at once. Close it when done. */
+export function createLimiter(deps: LimiterDeps, options: LimiterOptions = {}): Limiter {
+  return new StoreLimiter(deps, options);
+}
+
+/** Jumps of the store's clock below this are scheduling noise. */
+const CLOCK_STEP_MS = 1000;
+
+class StoreLimiter implements Limiter, BatchOutcome {
+  readonly stats = createLimiterStats();
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #onEvent: (event: LimiterEvent) => void;
+  readonly #rules: LocalRules;
+  readonly #local: LocalEnforcer;
+  readonly #batcher: MicroBatcher;
+  readonly #guard: StoreGuard;
+  #storeAheadMs: number | null = null;
+
+  constructor(deps: LimiterDeps, options: LimiterOptions) {
+    const { store, clock, random, share } = deps;
+    const { stats } = this;
+    this.#clock = clock;
+    this.#random = random;
+    this.#onEvent = deps.onEvent ?? (() => undefined);
+    const rules = new LocalRules(options.localRulesMax ?? 20_000, stats);
+    this.#rules = rules;
+    const jitter = (waitMs: number): number => this.#jitter(waitMs);
+    this.#local = new LocalEnforcer({ rules, clock, share, stats, jitter });
+    const bounds = {
+      waitingUnitsMax: options.waitingUnitsMax ?? 1000,
+      itemsMax: options.batchItemsMax ?? 256,
+    };
+    this.#batcher = new MicroBatcher(store, this, stats, bounds);
+    const onLateFailure = (error: unknown): void => this.#guard.fail(error);
+    const reconciler = new Reconciler({ store, rules, clock, stats, onLateFailure });
+    this.#guard = new StoreGuard(
+      {
+        store,
+        clock,
+        random,
+        stats,
+        timers: deps.timers ?? systemTimers,
+        reconcile: (identity) => reconciler.reconcile(identity),
+        onChange: (cause) => this.#onGuardChange(cause),
+      },
+      {
+        probeBackoffBaseMs: options.probeBackoffBaseMs ?? 50,
+        probeBackoffCapMs: options.probeBackoffCapMs ?? 1000,
+        heartbeatMs: options.heartbeatMs ?? 1000,
+      },
+    );
+    this.#guard.start();
+  }
+
+  get degraded(): boolean {
+    return this.#guard.isLost;
+  }
+
+  /** @hot */
+  take(chain: LimitChain, cost: number): LimitVerdict | Promise<LimitVerdict> {
+    if (!Number.isInteger(cost) || cost < 1) {
+      throw new RangeError(`cost must be an integer of at least 1, got ${cost}`);
+    }
+    if (cost > chain.costMax) return this.#denyForGood(chain, cost);
+    const nowMs = this.#clock.monotonicMs();
+    const denied = this.#rules.findDenial(chain, cost, nowMs);
+    if (denied !== -1) return this.#denyFromCache(chain, denied, nowMs);
+    if (this.#guard.isLost) return this.#local.take(chain, cost);
+    if (this.#batcher.isFull) {
+      this.stats.unavailableByOverflow += 1;
+      return unavailableVerdict('store');
+    }
+    return this.#batcher.take(chain, cost);
+  }
+
+  close(): void {
+    this.#guard.close();
+  }
+
+  settleItem(item: BatchItem, reply: ItemReply): { admitted: LimitVerdict; denied: LimitVerdict } {
+    const { chain, cost, units } = item;
+    const { granted, remaining, resetMs } = reply;
+    const nowMs = this.#clock.monotonicMs();
+    let violated = 0;
+    let longestMs = -1;
+    for (let index = 0; index < chain.compiled.length; index += 1) {
+      const compiled = chain.compiled[index];
+      if (compiled === undefined) break;
+      if (granted > 0) {
+        const record = this.#rules.obtain(chain, compiled, nowMs);
+        record.window.charge(nowMs, compiled, granted * cost, false);
+      }
+      if ((remaining[index] ?? 0) >= cost) continue;
+      const waitMs = resetMs[index] ?? 0;
+      this.#rules.deny(chain, compiled, cost, nowMs + waitMs, nowMs);
+      if (waitMs <= longestMs) continue;
+      violated = index;
+      longestMs = waitMs;
+    }
+    this.stats.admittedByStore += granted;
+    const admitted = admittedVerdict('store', remaining, resetMs);
+    if (granted === units) return { admitted, denied: admitted };
+    this.stats.deniedByStore += units - granted;
+    const retryAfterMs = this.#jitter(Math.max(0, longestMs));
+    const denied = deniedVerdict(chain, 'store', violated, retryAfterMs, remaining, resetMs);
+    return { admitted, denied };
+  }
+
+  settleFailedUnit(chain: LimitChain, cost: number): LimitVerdict {
+    return this.#local.take(chain, cost);
+  }
+
+  onFailure(error: unknown): void {
+    this.#guard.fail(error);
+  }
+
+  onReply(reply: BatchReply): void {
+    const aheadMs = reply.storeNowMs - this.#clock.monotonicMs();
+    const stepMs = this.#storeAheadMs === null ? 0 : aheadMs - this.#storeAheadMs;
+    this.#storeAheadMs = aheadMs;
+    if (Math.abs(stepMs) < CLOCK_STEP_MS) return;
+    this.stats.storeClockSteps += 1;
+    this.#onEvent({ type: 'store_clock_step', stepMs });
+  }
+
+  #onGuardChange(cause: { kind: StoreFailureKind; message: string } | null): void {
+    if (!this.#guard.isLost) {
+      this.#storeAheadMs = null;
+      this.#onEvent({ type: 'store_in_use' });
+      return;
+    }
+    const kind = cause === null ? 'identity' : cause.kind;
+    const message = cause === null ? 'another store, or an emptied one, answers' : cause.message;
+    this.#onEvent({ type: 'store_lost', kind, message });
+    this.#batcher.failPending();
+  }
+
+  #denyForGood(chain: LimitChain, cost: number): LimitVerdict {
+    const violated = chain.rules.findIndex(({ limit }) => cost > limit);
+    const remaining = chain.rules.map(() => -1);
+    const resetMs = chain.rules.map(() => 0);
+    this.stats.deniedByDenyCache += 1;
+    return deniedVerdict(chain, 'deny_cache', violated, Infinity, remaining, resetMs);
+  }
+
+  #denyFromCache(chain: LimitChain, violated: number, nowMs: number): LimitVerdict {
+    const waitMs = this.#rules.denyUntilMs(chain.compiled[violated]) - nowMs;
+    const remaining: number[] = [];
+    const resetMs: number[] = [];
+    for (let index = 0; index < chain.rules.length; index += 1) {
+      remaining.push(index === violated ? 0 : -1);
+      resetMs.push(index === violated ? waitMs : 0);
+    }
+    this.stats.deniedByDenyCache += 1;
+    const retryAfterMs = this.#jitter(waitMs);
+    return deniedVerdict(chain, 'deny_cache', violated, retryAfterMs, remaining, resetMs);
+  }
+
+  #jitter(waitMs: number): number {
+    return waitMs + this.#random.next() * Math.min(1000, waitMs / 10);
+  }
+}

@@ -1,0 +1,110 @@
+import { BoundedMap } from '@headgate/runtime';
+import type { CompiledRule, LimitChain } from './limit-chain.ts';
+import type { LimiterStats } from './limiter-stats.ts';
+import { SlidingWindow } from './sliding-window.ts';
+
+/** What this edge remembers of one rule key. */
+export interface LocalRule {
+  /** The rule as last used; its limit may have changed since. */
+  compiled: CompiledRule;
+  tenantTag: string;
+  /** What this edge itself admitted lately. */
+  readonly window: SlidingWindow;
+  /** Deny until this monotonic time in ms; 0 for none. */
+  denyUntilMs: number;
+  /** The denial holds for costs of at least this … */
+  denyCost: number;
+  /** … under a limit of at most this. */
+  denyLimit: number;
+  /** The store (its identity) that knows all settled charges of `window`. */
+  knownTo: string;
+  /** Monotonic time of the last move to the young end of the map. */
+  refreshedMs: number;
+}
+
+/** A record is moved to the young end at most this often: one map write per second instead of one per request. */
+const REFRESH_MS = 1000;
+
+/** This edge's memory of rules: the deny cache, and its own recent admissions for share and replay. Bounded. */
+export class LocalRules {
+  /** Identity of the store in use; new records are known to it. */
+  storeIdentity = '';
+  readonly #records: BoundedMap<string, LocalRule>;
+  readonly #stats: LimiterStats;
+
+  /** @param capacity rule keys remembered; the one unused for longest makes room, and that is counted. */
+  constructor(capacity: number, stats: LimiterStats) {
+    this.#records = new BoundedMap(capacity);
+    this.#stats = stats;
+  }
+
+  /**
+   * The index of the rule that denies this cost until latest, or −1.
+   *
+   * @hot
+   */
+  findDenial(chain: LimitChain, cost: number, nowMs: number): number {
+    let found = -1;
+    let latestMs = nowMs;
+    for (let index = 0; index < chain.compiled.length; index += 1) {
+      const compiled = chain.compiled[index];
+      if (compiled === undefined) break;
+      const record = this.#records.get(compiled.key);
+      if (record === undefined || record.denyUntilMs <= latestMs) continue;
+      if (cost < record.denyCost || compiled.rule.limit > record.denyLimit) continue;
+      latestMs = record.denyUntilMs;
+      found = index;
+    }
+    return found;
+  }
+
+  /** Monotonic time in ms until which the rule denies; 0 for none. */
+  denyUntilMs(compiled: CompiledRule | undefined): number {
+    return compiled === undefined ? 0 : (this.#records.get(compiled.key)?.denyUntilMs ?? 0);
+  }
+
+  /** Denies `cost` and more until `untilMs`. */
+  deny(
+    chain: LimitChain,
+    compiled: CompiledRule,
+    cost: number,
+    untilMs: number,
+    nowMs: number,
+  ): void {
+    const record = this.obtain(chain, compiled, nowMs);
+    record.denyUntilMs = untilMs;
+    record.denyCost = cost;
+    record.denyLimit = compiled.rule.limit;
+  }
+
+  /** The record of a rule, made if missing. */
+  obtain(chain: LimitChain, compiled: CompiledRule, nowMs: number): LocalRule {
+    const known = this.#records.get(compiled.key);
+    if (known !== undefined) {
+      known.compiled = compiled;
+      if (nowMs - known.refreshedMs >= REFRESH_MS) {
+        known.refreshedMs = nowMs;
+        this.#records.set(compiled.key, known);
+      }
+      return known;
+    }
+    const record: LocalRule = {
+      compiled,
+      tenantTag: chain.tenantTag,
+      window: new SlidingWindow(),
+      denyUntilMs: 0,
+      denyCost: 0,
+      denyLimit: 0,
+      knownTo: this.storeIdentity,
+      refreshedMs: nowMs,
+    };
+    this.#records.set(compiled.key, record);
+    this.#stats.denyCacheEvictions = this.#records.evictions;
+    return record;
+  }
+
+  /** All records now, the longest unused first. */
+  records(): LocalRule[] {
+    return Array.from(this.#records.entries(), ([, record]) => record);
+  }
+}

@@ -1,0 +1,164 @@
+import type { LimitChain } from './limit-chain.ts';
+import type { LimiterStats } from './limiter-stats.ts';
+import type { BatchItem, BatchReply, ItemReply, LimitStore } from './limit-store.ts';
+import type { LimitVerdict } from './verdict.ts';
+
+/** Turns store answers into verdicts; the batcher knows nothing of deny caches or shares. */
+export interface BatchOutcome {
+  /** Called once per merged item. Returns the verdicts of the units: the first `granted` get `admitted`, the rest `denied`. */
+  settleItem(item: BatchItem, reply: ItemReply): { admitted: LimitVerdict; denied: LimitVerdict };
+  /** Called once per unit whose store call failed. */
+  settleFailedUnit(chain: LimitChain, cost: number): LimitVerdict;
+  /** Called once per failed call, before its units are settled. */
+  onFailure(error: unknown): void;
+  /** Called once per answered call. */
+  onReply(reply: BatchReply): void;
+}
+
+type Resolve = (verdict: LimitVerdict) => void;
+
+/** Requests of equal chain and cost that go to the store as one item. */
+class PendingItem implements BatchItem {
+  readonly chain: LimitChain;
+  readonly cost: number;
+  readonly waiters: Resolve[] = [];
+
+  constructor(chain: LimitChain, cost: number) {
+    this.chain = chain;
+    this.cost = cost;
+  }
+
+  get units(): number {
+    return this.waiters.length;
+  }
+}
+
+/**
+ * One outstanding store call; whatever arrives meanwhile joins the next one.
+ *
+ *     take ─► idle?  yes ─► call of one unit            (no timer, no added wait)
+ *                    no  ─► pending: chain → item ─► next call, when the outstanding one is answered
+ *
+ * The batch grows with the load by itself: at the round trip time t a call carries all requests of the last t.
+ */
+export class MicroBatcher {
+  readonly #store: LimitStore;
+  readonly #outcome: BatchOutcome;
+  readonly #stats: LimiterStats;
+  readonly #waitingUnitsMax: number;
+  readonly #itemsMax: number;
+  #pending: PendingItem[] = [];
+  /** The youngest pending item of each chain: units of another cost start a new one, so order is kept. */
+  readonly #youngest = new Map<string, PendingItem>();
+  #waitingUnits = 0;
+  #isCalling = false;
+
+  constructor(
+    store: LimitStore,
+    outcome: BatchOutcome,
+    stats: LimiterStats,
+    bounds: {
+      /** Requests that may wait at once, those in the outstanding call included. */
+      readonly waitingUnitsMax: number;
+      /** Items per call; the rest waits for the next. */
+      readonly itemsMax: number;
+    },
+  ) {
+    this.#store = store;
+    this.#outcome = outcome;
+    this.#stats = stats;
+    this.#waitingUnitsMax = bounds.waitingUnitsMax;
+    this.#itemsMax = bounds.itemsMax;
+  }
+
+  /** True when no further request may wait. */
+  get isFull(): boolean {
+    return this.#waitingUnits >= this.#waitingUnitsMax;
+  }
+
+  /** Asks the store, now or with the next call. Check `isFull` first. @hot */
+  take(chain: LimitChain, cost: number): Promise<LimitVerdict> {
+    this.#waitingUnits += 1;
+    let item = this.#youngest.get(chain.id);
+    if (item === undefined || item.cost !== cost) {
+      item = new PendingItem(chain, cost);
+      this.#youngest.set(chain.id, item);
+      this.#pending.push(item);
+    }
+    const { waiters } = item;
+    const verdict = new Promise<LimitVerdict>((resolve) => {
+      waiters.push(resolve);
+    });
+    if (!this.#isCalling) this.#call();
+    return verdict;
+  }
+
+  /** Settles everything that waits for its turn as failed; the outstanding call settles itself. */
+  failPending(): void {
+    const items = this.#pending;
+    this.#pending = [];
+    this.#youngest.clear();
+    for (const item of items) this.#fail(item);
+  }
+
+  #call(): void {
+    const items = this.#takePending();
+    this.#isCalling = true;
+    this.#stats.batches += 1;
+    this.#stats.batchedItems += items.length;
+    for (const item of items) this.#stats.batchedUnits += item.units;
+    this.#store.takeBatch(items).then(
+      (reply) => {
+        this.#outcome.onReply(reply);
+        for (let index = 0; index < items.length; index += 1) {
+          this.#settle(items[index], reply.items[index]);
+        }
+        this.#next();
+      },
+      (error: unknown) => {
+        this.#outcome.onFailure(error);
+        for (const item of items) this.#fail(item);
+        this.#next();
+      },
+    );
+  }
+
+  #next(): void {
+    this.#isCalling = false;
+    if (this.#pending.length > 0) this.#call();
+  }
+
+  #takePending(): PendingItem[] {
+    if (this.#pending.length <= this.#itemsMax) {
+      const items = this.#pending;
+      this.#pending = [];
+      this.#youngest.clear();
+      return items;
+    }
+    const items = this.#pending.splice(0, this.#itemsMax);
+    for (const item of items) {
+      if (this.#youngest.get(item.chain.id) === item) this.#youngest.delete(item.chain.id);
+    }
+    return items;
+  }
+
+  #settle(item: PendingItem | undefined, reply: ItemReply | undefined): void {
+    if (item === undefined) return;
+    if (reply === undefined) {
+      this.#fail(item);
+      return;
+    }
+    const { admitted, denied } = this.#outcome.settleItem(item, reply);
+    this.#waitingUnits -= item.units;
+    for (let index = 0; index < item.waiters.length; index += 1) {
+      item.waiters[index]?.(index < reply.granted ? admitted : denied);
+    }
+  }
+
+  #fail(item: PendingItem): void {
+    this.#waitingUnits -= item.units;
+    for (const resolve of item.waiters) {
+      resolve(this.#outcome.settleFailedUnit(item.chain, item.cost));
+    }
+  }
+}

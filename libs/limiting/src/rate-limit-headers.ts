@@ -1,0 +1,77 @@
+import type { LimitChain } from './limit-chain.ts';
+import type { LimitRule } from './limit-rule.ts';
+import type { LimitVerdict } from './verdict.ts';
+
+/** Header text that depends on the rules only. */
+export interface PolicyTexts {
+  /** Indices into `chain.rules` of the policies to show, by violated rule; the last element is for "none". */
+  readonly shown: readonly (readonly number[])[];
+  /** The `RateLimit-Policy` line for each element of `shown`, with its CRLF. */
+  readonly policyLines: readonly string[];
+  /** The quoted policy name of each rule, an RFC 9651 string. */
+  readonly names: readonly string[];
+}
+
+/** At most this many policies are shown to a client. */
+const SHOWN_MAX = 2;
+
+/**
+ * Header lines of draft-ietf-httpapi-ratelimit-headers-10, each ended by CRLF: `RateLimit-Policy`, `RateLimit` when
+ * the usage is known, `Retry-After` when denied for a time. At most the two tightest policies, a violated one first.
+ *
+ * @hot
+ */
+export function rateLimitHeaders(chain: LimitChain, verdict: LimitVerdict): string {
+  const texts = chain.policyTexts;
+  const variant = verdict.ruleIndex === -1 ? chain.rules.length : verdict.ruleIndex;
+  const shown = texts.shown[variant] ?? [];
+  let usage = '';
+  for (let position = 0; position < shown.length; position += 1) {
+    const index = shown[position] ?? 0;
+    const remaining = verdict.remaining[index] ?? -1;
+    if (remaining < 0) continue;
+    const resetSeconds = Math.ceil((verdict.resetMs[index] ?? 0) / 1000);
+    const separator = usage === '' ? 'RateLimit: ' : ', ';
+    usage += `${separator}${texts.names[index] ?? ''};r=${remaining};t=${resetSeconds}`;
+  }
+  let lines = texts.policyLines[variant] ?? '';
+  if (usage !== '') lines += `${usage}\r\n`;
+  if (verdict.outcome === 'denied' && verdict.retryAfterMs !== Infinity) {
+    lines += `Retry-After: ${Math.max(1, Math.ceil(verdict.retryAfterMs / 1000))}\r\n`;
+  }
+  return lines;
+}
+
+/** Precomputes the static part for every violated rule and for "none". */
+export function compilePolicyTexts(rules: readonly LimitRule[]): PolicyTexts {
+  const tightestFirst = rules
+    .map((_, index) => index)
+    .sort((left, right) => ratePerMs(rules[left]) - ratePerMs(rules[right]));
+  const shown: number[][] = [];
+  for (let violated = 0; violated <= rules.length; violated += 1) {
+    const others = tightestFirst.filter((index) => index !== violated);
+    const candidates = violated < rules.length ? [violated, ...others] : others;
+    shown.push(candidates.slice(0, SHOWN_MAX));
+  }
+  const names = rules.map(({ name }) => `"${name.replace(/["\\]/g, '\\$&')}"`);
+  const policies = rules.map(
+    (rule, index) => `${names[index] ?? ''};q=${rule.limit}${window(rule)}`,
+  );
+  return {
+    shown,
+    names,
+    policyLines: shown.map(
+      (indices) =>
+        `RateLimit-Policy: ${indices.map((index) => policies[index] ?? '').join(', ')}\r\n`,
+    ),
+  };
+}
+
+function ratePerMs(rule: LimitRule | undefined): number {
+  return rule === undefined ? Infinity : rule.limit / rule.windowMs;
+}
+
+/** The draft's `w` counts whole seconds; a window that is none is left out rather than misstated. */
+function window(rule: LimitRule): string {
+  return rule.windowMs % 1000 === 0 ? `;w=${rule.windowMs / 1000}` : '';
+}

@@ -1,0 +1,85 @@
+import type { Clock } from '@headgate/runtime';
+import type { LimiterStats } from './limiter-stats.ts';
+import type { LimitStore, ReplayItem } from './limit-store.ts';
+import type { LocalRule, LocalRules } from './local-rules.ts';
+import type { WindowCharge } from './sliding-window.ts';
+
+/** Rules per replay call: about 1 ms of the store's time. */
+const REPLAY_RULES_MAX = 64;
+
+/** Awaited rounds; what is admitted during the last one goes out with the first takes. */
+const ROUNDS_MAX = 3;
+
+interface RuleReplay {
+  readonly record: LocalRule;
+  readonly charges: readonly WindowCharge[];
+}
+
+/**
+ * Before the store serves again, tells it what this edge admitted in the last window and it does not know: everything,
+ * if the store's identity is new to the record, else what was admitted without it. So the window promise holds over
+ * a restart, a failover that lost writes, and an outage.
+ */
+export class Reconciler {
+  readonly #store: LimitStore;
+  readonly #rules: LocalRules;
+  readonly #clock: Clock;
+  readonly #stats: LimiterStats;
+  readonly #onLateFailure: (error: unknown) => void;
+
+  constructor(deps: {
+    readonly store: LimitStore;
+    readonly rules: LocalRules;
+    readonly clock: Clock;
+    readonly stats: LimiterStats;
+    /** The last replay, which nobody awaits, failed. */
+    readonly onLateFailure: (error: unknown) => void;
+  }) {
+    this.#store = deps.store;
+    this.#rules = deps.rules;
+    this.#clock = deps.clock;
+    this.#stats = deps.stats;
+    this.#onLateFailure = deps.onLateFailure;
+  }
+
+  /** Rejects when a replay fails; what had been told stays told. */
+  async reconcile(identity: string): Promise<void> {
+    for (let round = 0; round < ROUNDS_MAX; round += 1) {
+      const unknown = this.#collect(identity);
+      if (unknown.length === 0) break;
+      for (let start = 0; start < unknown.length; start += REPLAY_RULES_MAX) {
+        await this.#replay(unknown.slice(start, start + REPLAY_RULES_MAX), identity);
+      }
+    }
+    // Store calls act in order, so takes made after this one already see its charges.
+    const late = this.#collect(identity);
+    if (late.length > 0) this.#replay(late, identity).catch(this.#onLateFailure);
+    this.#rules.storeIdentity = identity;
+  }
+
+  #collect(identity: string): RuleReplay[] {
+    const nowMs = this.#clock.monotonicMs();
+    const found: RuleReplay[] = [];
+    for (const record of this.#rules.records()) {
+      const which = record.knownTo === identity ? 'unsettled' : 'all';
+      const charges = record.window.charges(nowMs, record.compiled, which);
+      if (charges.length > 0) found.push({ record, charges });
+      else record.knownTo = identity;
+    }
+    return found;
+  }
+
+  async #replay(replays: readonly RuleReplay[], identity: string): Promise<void> {
+    const items: ReplayItem[] = replays.map(({ record, charges }) => ({
+      rule: record.compiled,
+      tenantTag: record.tenantTag,
+      charges,
+    }));
+    await this.#store.replay(items);
+    for (const { record, charges } of replays) {
+      record.window.settle(charges);
+      record.knownTo = identity;
+    }
+    this.#stats.replayedRules += items.length;
+  }
+}

@@ -1,0 +1,152 @@
+import { fullJitterMs, type Clock, type Random } from '@headgate/runtime';
+import type { LimiterStats } from './limiter-stats.ts';
+import { StoreFailure, type LimitStore, type StoreState } from './limit-store.ts';
+
+/** One-shot timers; injected so that tests can drive them. */
+export interface Timers {
+  /** Runs `callback` once after `delayMs`, without keeping the process alive; returns its cancellation. */
+  schedule(callback: () => void, delayMs: number): () => void;
+}
+
+/** Node's timers, unreferenced. */
+export const systemTimers: Timers = {
+  schedule: (callback, delayMs) => {
+    const timer = setTimeout(callback, delayMs).unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Tells the store with this identity what it does not know. Rejects with a StoreFailure. */
+export type Reconcile = (identity: string) => Promise<void>;
+
+/**
+ * Breaker of the store: answers "may requests ask it?".
+ *
+ *     lost ──probe ok──► reconcile (replay) ──ok──► in use
+ *       ▲                      │ failed              │ a failed call, a failed or different heartbeat
+ *       └──────────────────────┴─────────────────────┘
+ *
+ * One failure is enough: a request waits at most once for the store's timeout, and while the store is lost none waits.
+ * Probes run in the background, with full jitter, over the same script as requests. A heartbeat while in use finds a
+ * store that died without traffic or was emptied.
+ */
+export class StoreGuard {
+  /** True while requests must not ask the store. Starts true: the first probe goes out in `start`. */
+  isLost = true;
+  readonly #store: LimitStore;
+  readonly #reconcile: Reconcile;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #timers: Timers;
+  readonly #stats: LimiterStats;
+  readonly #onChange: (cause: StoreFailure | null) => void;
+  readonly #options: GuardOptions;
+  #identity: string | null = null;
+  #attempt = 0;
+  #isProbing = false;
+  #isClosed = false;
+  #cancelTimer: (() => void) | null = null;
+
+  constructor(
+    deps: {
+      readonly store: LimitStore;
+      readonly reconcile: Reconcile;
+      readonly clock: Clock;
+      readonly random: Random;
+      readonly timers: Timers;
+      readonly stats: LimiterStats;
+      /** `isLost` has changed; the cause of a loss, null if another store answers. */
+      readonly onChange: (cause: StoreFailure | null) => void;
+    },
+    options: GuardOptions,
+  ) {
+    this.#store = deps.store;
+    this.#reconcile = deps.reconcile;
+    this.#clock = deps.clock;
+    this.#random = deps.random;
+    this.#timers = deps.timers;
+    this.#stats = deps.stats;
+    this.#onChange = deps.onChange;
+    this.#options = options;
+  }
+
+  /** Begins to probe. */
+  start(): void {
+    this.#stats.degradedSinceMs = this.#clock.nowMs();
+    void this.#probe();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelTimer?.();
+  }
+
+  /** A call failed: stop asking at once. */
+  fail(error: unknown): void {
+    const cause = asStoreFailure(error);
+    this.#stats.storeErrors += 1;
+    if (cause.kind === 'timeout') this.#stats.storeTimeouts += 1;
+    if (this.isLost) return;
+    this.#lose(cause);
+    this.#attempt = 0;
+    if (!this.#isProbing) this.#scheduleProbe();
+  }
+
+  #lose(cause: StoreFailure | null): void {
+    this.isLost = true;
+    this.#stats.storeLosses += 1;
+    this.#stats.degradedSinceMs = this.#clock.nowMs();
+    this.#onChange(cause);
+  }
+
+  #scheduleProbe(): void {
+    const { probeBackoffBaseMs, probeBackoffCapMs } = this.#options;
+    this.#schedule(
+      fullJitterMs(this.#random, this.#attempt, probeBackoffBaseMs, probeBackoffCapMs),
+    );
+    this.#attempt += 1;
+  }
+
+  #schedule(delayMs: number): void {
+    this.#cancelTimer?.();
+    if (this.#isClosed) return;
+    this.#cancelTimer = this.#timers.schedule(() => void this.#probe(), delayMs);
+  }
+
+  /** One probe at a time; serves as heartbeat while the store is in use. */
+  async #probe(): Promise<void> {
+    if (this.#isProbing) return;
+    this.#isProbing = true;
+    try {
+      await this.#examine(await this.#store.probe());
+    } catch (error) {
+      this.fail(error);
+    }
+    this.#isProbing = false;
+    if (this.isLost) this.#scheduleProbe();
+    else this.#schedule(this.#options.heartbeatMs);
+  }
+
+  async #examine(state: StoreState): Promise<void> {
+    if (!this.isLost && state.identity === this.#identity) return;
+    if (!this.isLost) this.#lose(null);
+    await this.#reconcile(state.identity);
+    this.#identity = state.identity;
+    this.#attempt = 0;
+    this.isLost = false;
+    this.#stats.degradedSinceMs = 0;
+    this.#onChange(null);
+  }
+}
+
+/** Timing of the breaker, in ms. */
+export interface GuardOptions {
+  readonly probeBackoffBaseMs: number;
+  readonly probeBackoffCapMs: number;
+  readonly heartbeatMs: number;
+}
+
+function asStoreFailure(error: unknown): StoreFailure {
+  if (error instanceof StoreFailure) return error;
+  return new StoreFailure('protocol', 'the store failed in an unexpected way', { cause: error });
+}

@@ -1,0 +1,61 @@
+import { createFakeClock, createSeededRandom, waitFor, type FakeClock } from '@headgate/testkit';
+import {
+  createLimiter,
+  type EdgeShare,
+  type Limiter,
+  type LimiterEvent,
+  type LimiterOptions,
+  type LimitRule,
+} from '../src/index.ts';
+import { createMemoryStore, type MemoryStore } from './memory-store.ts';
+
+/** A limiter on a fake clock and a store in memory. */
+export interface Harness {
+  readonly clock: FakeClock;
+  readonly store: MemoryStore;
+  readonly limiter: Limiter;
+  readonly events: LimiterEvent[];
+  /** Set `current` to change this edge's place. */
+  readonly share: { current: EdgeShare };
+  /** Lets pending promises settle, then waits until the limiter uses the store. */
+  readonly inUse: () => Promise<void>;
+}
+
+/** A tenant-level rule of 10 per second, with changes. */
+export function tenantRule(changes: Partial<LimitRule> = {}): LimitRule {
+  const rule = { name: 'sec', level: 'tenant', limit: 10, windowMs: 1000, scope: '' } as const;
+  return { onStoreLoss: 'share', ...rule, ...changes };
+}
+
+/** Makes a limiter that has just been created: the first probe is under way. */
+export function createHarness(options: LimiterOptions = {}): Harness {
+  const clock = createFakeClock();
+  const store = createMemoryStore(() => clock.monotonicMs() + 1_000_000);
+  const events: LimiterEvent[] = [];
+  const share = { current: { liveEdges: 1, rank: 0 } };
+  const limiter = createLimiter(
+    {
+      store,
+      clock,
+      random: createSeededRandom(7),
+      share: () => share.current,
+      onEvent: (event) => events.push(event),
+      timers: {
+        schedule: (callback, delayMs) => {
+          const timer = clock.setTimeout(callback, delayMs);
+          return () => timer.clear();
+        },
+      },
+    },
+    options,
+  );
+  const inUse = async (): Promise<void> => {
+    await waitFor(() => !limiter.degraded, { message: 'the store in use', intervalMs: 1 });
+  };
+  return { clock, store, events, share, limiter, inUse };
+}
+
+/** Lets everything that waits only for resolved promises run. */
+export async function settled(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
