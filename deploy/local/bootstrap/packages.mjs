@@ -150,6 +150,8 @@ function installFailure(root, output) {
       'Make the folder yours, or remove it: sudo rm -rf node_modules',
     );
   }
-  const tail = output.trim().split('\n').slice(-15).join('\n');
-  return new Failure('npm ci failed.', `${tail}\nRun it by hand to see more: npm ci`);
+  // The first lines name the fault; a long usage text may follow them.
+  const errors = output.split('\n').filter((line) => /^npm error +[^ ]/.test(line));
+  const shown = (errors.length > 0 ? errors : output.trim().split('\n')).slice(0, 8).join('\n');
+  return new Failure('npm ci failed.', `${shown}\nRun it by hand to see more: npm ci`);
 }

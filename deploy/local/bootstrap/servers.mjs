@@ -12,18 +12,18 @@ const BREW_PACKAGES = /** @type {Record<string, string>} */ ({ 'redis-server': '
  * /usr/share/doc/init-system-helpers/README.policy-rc.d.gz.
  */
 const POLICY_FILE = '/usr/sbin/policy-rc.d';
-const POLICY_SAVED = `${POLICY_FILE}.before-headgate`;
 
 /**
  * Installs the servers that are not on PATH, with the system's package manager.
  *
  * @param {readonly string[]} programs
+ * @param {string} policyFile where Debian's packages look whether they may start services
  * @throws {Failure}
  */
-export async function installServers(programs) {
+export async function installServers(programs, policyFile = POLICY_FILE) {
   const missing = programs.filter((program) => findOnPath(program) === null);
   if (missing.length === 0) return;
-  if (findOnPath('apt-get') !== null) await installWithApt(missing);
+  if (findOnPath('apt-get') !== null) await installWithApt(missing, policyFile);
   else if (findOnPath('brew') !== null) await installWithBrew(missing);
   else {
     throw new Failure(
@@ -40,8 +40,11 @@ export async function installServers(programs) {
   }
 }
 
-/** @param {readonly string[]} missing */
-async function installWithApt(missing) {
+/**
+ * @param {readonly string[]} missing
+ * @param {string} policyFile
+ */
+async function installWithApt(missing, policyFile) {
   const byHand = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}`;
   if (process.getuid?.() !== 0) {
     throw new Failure(
@@ -52,7 +55,7 @@ async function installWithApt(missing) {
   const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
   const update = await runWithProgress('package lists', 'apt-get', ['update', '-q'], options);
   if (update.code !== 0) throw aptFailure(byHand, update.output);
-  const restore = forbidServiceStarts();
+  const restore = forbidServiceStarts(policyFile);
   try {
     const args = ['install', '-y', '-q', '--no-install-recommends', ...missing];
     const install = await runWithProgress('servers', 'apt-get', args, options);
@@ -79,21 +82,24 @@ async function installWithBrew(missing) {
  * Keeps packages from starting services until the returned function is called. A policy that
  * already forbids it (in container images) stays as it is; another one is put aside, and brought
  * back at the next run should this one be killed.
+ *
+ * @param {string} policyFile
  */
-function forbidServiceStarts() {
-  if (existsSync(POLICY_SAVED)) renameSync(POLICY_SAVED, POLICY_FILE);
-  if (existsSync(POLICY_FILE)) {
-    if (spawnSync(POLICY_FILE, ['redis-server', 'start']).status === 101) return () => undefined;
-    renameSync(POLICY_FILE, POLICY_SAVED);
+function forbidServiceStarts(policyFile) {
+  const saved = `${policyFile}.before-headgate`;
+  if (existsSync(saved)) renameSync(saved, policyFile);
+  if (existsSync(policyFile)) {
+    if (spawnSync(policyFile, ['redis-server', 'start']).status === 101) return () => undefined;
+    renameSync(policyFile, saved);
   }
   const restore = () => {
     process.off('exit', restore);
-    if (existsSync(POLICY_SAVED)) renameSync(POLICY_SAVED, POLICY_FILE);
-    else rmSync(POLICY_FILE, { force: true });
+    if (existsSync(saved)) renameSync(saved, policyFile);
+    else rmSync(policyFile, { force: true });
   };
   // An interrupted installation ends this process without reaching the caller's `finally`.
   process.on('exit', restore);
-  writeFileSync(POLICY_FILE, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  writeFileSync(policyFile, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
   return restore;
 }
 
