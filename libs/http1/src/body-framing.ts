@@ -1,0 +1,73 @@
+import { COMMA, HTAB, SP, TOKEN, equalsLower, isDigit } from './bytes.ts';
+import { HTTP1_FAULTS } from './faults.ts';
+import type { Http1Fault } from './faults.ts';
+import type { FieldSurvey } from './field-survey.ts';
+import { SLOT_VALUE_END, SLOT_VALUE_START } from './header-block.ts';
+import type { HeaderBlock } from './header-block.ts';
+
+/**
+ * Refuses every head whose Content-Length and Transfer-Encoding are not beyond doubt (RFC 9112
+ * sections 6.1 to 6.3). Where the RFC lets a recipient repair (equal Content-Lengths, both fields
+ * at once, Transfer-Encoding in HTTP/1.0) this refuses: a repair here is a discrepancy elsewhere.
+ * The value of Content-Length itself is read by {@link parseContentLength}.
+ * @hot
+ */
+export function checkFraming(
+  block: HeaderBlock,
+  survey: FieldSurvey,
+  minorVersion: 0 | 1,
+): Http1Fault | null {
+  if (survey.contentLengthCount > 1) return HTTP1_FAULTS.HG_HTTP_LENGTH_REPEATED;
+  if (survey.transferEncodingCount === 0) return null;
+  if (survey.contentLengthCount !== 0) return HTTP1_FAULTS.HG_HTTP_LENGTH_AND_CODING;
+  if (minorVersion === 0) return HTTP1_FAULTS.HG_HTTP_CODING_VERSION;
+  if (survey.transferEncodingCount > 1) return HTTP1_FAULTS.HG_HTTP_CODING_INVALID;
+  const start = block.slot(survey.transferEncoding, SLOT_VALUE_START);
+  const end = block.slot(survey.transferEncoding, SLOT_VALUE_END);
+  if (equalsLower(block.text, start, end, 'chunked')) return null;
+  return codingFault(block.text, start, end);
+}
+
+/**
+ * Value of a Content-Length in `text[start, end)`: digits only, at most 2^53 - 1; -1 otherwise.
+ * Leading zeros are legal; what is forwarded is written anew. Beyond 2^53 the sum is rounded, but
+ * never to below the bound, so the comparison is exact where it matters.
+ * @hot
+ */
+export function parseContentLength(text: string, start: number, end: number): number {
+  if (start === end) return -1;
+  let value = 0;
+  for (let i = start; i < end; i++) {
+    const byte = text.charCodeAt(i);
+    if (!isDigit(byte)) return -1;
+    value = value * 10 + (byte - 0x30);
+    if (value > Number.MAX_SAFE_INTEGER) return -1;
+  }
+  return value;
+}
+
+/**
+ * 501 for a well-formed list of foreign codings that ends in its only `chunked`; 400 for all else,
+ * as a body whose last coding is not chunked has no end (RFC 9112 section 6.3, rule 4).
+ */
+function codingFault(text: string, start: number, end: number): Http1Fault {
+  let at = start;
+  for (;;) {
+    const codingStart = at;
+    while (at < end && TOKEN[text.charCodeAt(at)] === 1) at++;
+    if (at === codingStart) return HTTP1_FAULTS.HG_HTTP_CODING_INVALID;
+    const last = at === end;
+    if (equalsLower(text, codingStart, at, 'chunked') !== last) {
+      return HTTP1_FAULTS.HG_HTTP_CODING_INVALID;
+    }
+    if (last) return HTTP1_FAULTS.HG_HTTP_CODING_UNSUPPORTED;
+    while (at < end && isSpace(text.charCodeAt(at))) at++;
+    if (text.charCodeAt(at) !== COMMA) return HTTP1_FAULTS.HG_HTTP_CODING_INVALID;
+    at++;
+    while (at < end && isSpace(text.charCodeAt(at))) at++;
+  }
+}
+
+function isSpace(byte: number): boolean {
+  return byte === SP || byte === HTAB;
+}

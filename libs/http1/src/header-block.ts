@@ -1,0 +1,116 @@
+import { equalsLower } from './bytes.ts';
+import { nameKeyOf } from './name-table.ts';
+
+/** Integers per header in {@link HeaderBlock.slots}. */
+export const SLOT_SIZE = 6;
+/** First byte of the name, which is also the first byte of the line. */
+export const SLOT_NAME_START = 0;
+export const SLOT_NAME_END = 1;
+/** The value without the white space around it. */
+export const SLOT_VALUE_START = 2;
+export const SLOT_VALUE_END = 3;
+/** One of the `KIND_` constants. */
+export const SLOT_KIND = 4;
+/** Bucket of the name, see `nameKey`. */
+export const SLOT_KEY = 5;
+
+const HEADERS_AT_FIRST = 20;
+
+/**
+ * The headers of one head, as offsets into its text. Reused from head to head; what it returns as
+ * strings stays valid, the block itself only until the parser's next `reset()`.
+ */
+export class HeaderBlock {
+  /** The whole head as latin1, the final CRLF CRLF included. Empty until the head is complete. */
+  text = '';
+  /** Number of header lines. */
+  headerCount = 0;
+  /** Offset of the first header line: what precedes it is the start line. */
+  fieldsStart = 0;
+  /** Offset of the empty line that ends the head. */
+  fieldsEnd = 0;
+  /** Offsets and classes, {@link SLOT_SIZE} integers a header. Grows; for the codec's own use. */
+  slots = new Int32Array(HEADERS_AT_FIRST * SLOT_SIZE);
+
+  /**
+   * Index of the first header with this name (lower-case ASCII), -1 if there is none.
+   * @hot
+   */
+  indexOf(lowerName: string): number {
+    return this.#indexFrom(lowerName, nameKeyOf(lowerName), 0);
+  }
+
+  /** Name of header `i` as sent; '' when `i` is not in `[0, headerCount)`. */
+  name(i: number): string {
+    if (i < 0 || i >= this.headerCount) return '';
+    return this.text.substring(this.slot(i, SLOT_NAME_START), this.slot(i, SLOT_NAME_END));
+  }
+
+  /** Value of header `i` without surrounding white space; '' when `i` is out of range. */
+  value(i: number): string {
+    if (i < 0 || i >= this.headerCount) return '';
+    return this.text.substring(this.slot(i, SLOT_VALUE_START), this.slot(i, SLOT_VALUE_END));
+  }
+
+  /** Value of the first header with this name (lower-case ASCII), null if there is none. */
+  get(lowerName: string): string | null {
+    const index = this.indexOf(lowerName);
+    return index === -1 ? null : this.value(index);
+  }
+
+  /** How many headers have this name (lower-case ASCII). */
+  count(lowerName: string): number {
+    const key = nameKeyOf(lowerName);
+    let count = 0;
+    for (let i = this.#indexFrom(lowerName, key, 0); i !== -1; count++) {
+      i = this.#indexFrom(lowerName, key, i + 1);
+    }
+    return count;
+  }
+
+  /**
+   * One integer of a header's slot. For the codec's own use.
+   * @hot
+   */
+  slot(i: number, field: number): number {
+    return this.slots[i * SLOT_SIZE + field] ?? 0;
+  }
+
+  /**
+   * Starts the slot of the next header. For the codec's own use.
+   * @hot
+   */
+  addName(start: number, end: number, kind: number, key: number): void {
+    const at = this.headerCount * SLOT_SIZE;
+    if (at === this.slots.length) this.#grow();
+    const slots = this.slots;
+    slots[at + SLOT_NAME_START] = start;
+    slots[at + SLOT_NAME_END] = end;
+    slots[at + SLOT_KIND] = kind;
+    slots[at + SLOT_KEY] = key;
+    this.headerCount++;
+  }
+
+  /** Forgets all headers. For the codec's own use. */
+  clearHeaders(): void {
+    this.text = '';
+    this.headerCount = 0;
+    this.fieldsStart = 0;
+    this.fieldsEnd = 0;
+  }
+
+  #indexFrom(lowerName: string, key: number, from: number): number {
+    for (let i = from; i < this.headerCount; i++) {
+      if (this.slot(i, SLOT_KEY) !== key) continue;
+      const start = this.slot(i, SLOT_NAME_START);
+      if (equalsLower(this.text, start, this.slot(i, SLOT_NAME_END), lowerName)) return i;
+    }
+    return -1;
+  }
+
+  #grow(): void {
+    const larger = new Int32Array(this.slots.length * 2);
+    larger.set(this.slots);
+    this.slots = larger;
+  }
+}
