@@ -61,3 +61,15 @@ test('probe state: a change carries its time and reason, later probes leave them
     ['unhealthy', 30, 'connect ECONNREFUSED'],
   );
 });
+
+test('probe state: a clock that steps back by an hour does not hold a flip back for an hour', () => {
+  const state = createProbeState({
+    healthyThreshold: 1,
+    unhealthyThreshold: 1,
+    flipDistanceMs: 10_000,
+  });
+  state.record(true, '', 7_200_000);
+  state.record(false, '', 7_201_000);
+  assert.equal(state.record(true, '', 3_600_000), true);
+  assert.equal(state.verdict, 'healthy');
+});

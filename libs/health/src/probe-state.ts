@@ -24,7 +24,7 @@ export interface ProbeState {
   /**
    * Adds the outcome of one probe.
    *
-   * @param nowMs must not go backwards by more than the caller can live with: a step back delays a flip.
+   * @param nowMs of a clock that may step: a step back lets the next flip through at once, it never blocks one.
    * @returns whether the verdict changed.
    */
   record(success: boolean, reason: string, nowMs: number): boolean;
@@ -70,7 +70,8 @@ class ThresholdState implements ProbeState {
     const verdict = success ? 'healthy' : 'unhealthy';
     if (verdict === this.verdict || !this.#isDecided(success)) return false;
     if (this.verdict !== 'unknown') {
-      if (nowMs - this.#flippedAtMs < this.#flipDistanceMs) return false;
+      const sinceFlipMs = nowMs - this.#flippedAtMs;
+      if (sinceFlipMs >= 0 && sinceFlipMs < this.#flipDistanceMs) return false;
       this.#flippedAtMs = nowMs;
     }
     this.verdict = verdict;
