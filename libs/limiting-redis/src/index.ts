@@ -1,1 +1,8 @@
-export {};
+export {
+  createRedisLimitStore,
+  type RedisAddress,
+  type RedisLimitStore,
+  type RedisLimitStoreDeps,
+  type RedisLimitStoreOptions,
+  type RedisStoreEvent,
+} from './redis-limit-store.ts';

@@ -1,11 +1,11 @@
 import type {
   StoreFailure,
-  type BatchItem,
-  type BatchReply,
-  type ItemReply,
-  type LimitStore,
-  type ReplayItem,
-  type StoreState,
+  BatchItem,
+  BatchReply,
+  ItemReply,
+  LimitStore,
+  ReplayItem,
+  StoreState,
 } from '../src/index.ts';
 import { SlidingWindow } from '../src/sliding-window.ts';
 
@@ -20,6 +20,8 @@ export interface MemoryStore extends LimitStore {
   failure: StoreFailure | null;
   /** While true, `takeBatch` answers only on `answer()`. */
   isHeld: boolean;
+  /** Checks and charges one item, at once. */
+  readonly takeItem: (item: BatchItem) => ItemReply;
   /** Answers (or fails) the held calls. */
   answer(): void;
   /** Forgets all usage. */
@@ -65,6 +67,7 @@ export function createMemoryStore(nowMs: () => number): MemoryStore {
     identity: 'run-1',
     failure: null,
     isHeld: false,
+    takeItem,
     takeBatch(items) {
       store.calls.push(items.map(({ chain, cost, units }) => ({ chain, cost, units })));
       return new Promise<BatchReply>((resolve, reject) => {

@@ -1,0 +1,51 @@
+-- Checks and charges entries, in order; each entry all or nothing over its rules, as many of its equal units as fit.
+--
+-- KEYS  the rules' keys, entry after entry (a key may come again).
+-- ARGV  per entry: units, cost of a unit, rules, then per rule: limit, bucketMs, buckets.
+-- Reply {clockMs, per entry: granted, per rule: remaining, waitMs ..., then indices of keys that held garbage}
+--   waitMs: until one more unit fits; if one fits now, until the oldest charge leaves (0: nothing is charged).
+-- A denied entry writes nothing; but a clock step is written once, whatever the verdict.
+
+local function charge(state, cost)
+  local list, bucketMs = state.list, state.bucketMs
+  local length = #list
+  local dateMs = (floor(state.now / bucketMs) + 1) * bucketMs - 1
+  if length > state.first and list[length - 1] >= dateMs then
+    list[length] = list[length] + cost
+  else
+    list[length + 1] = dateMs
+    list[length + 2] = cost
+  end
+  state.used = state.used + cost
+  state.isDirty = true
+end
+
+local reply = {clockMs}
+local size, keyIndex, position = 1, 0, 1
+while position <= #ARGV do
+  local units, cost, rules = tonumber(ARGV[position]), tonumber(ARGV[position + 1]), tonumber(ARGV[position + 2])
+  position = position + 3
+  local entry, granted = {}, units
+  for rule = 1, rules do
+    keyIndex = keyIndex + 1
+    local limit = tonumber(ARGV[position])
+    local state = open(KEYS[keyIndex], keyIndex, tonumber(ARGV[position + 1]), tonumber(ARGV[position + 2]))
+    position = position + 3
+    entry[rule * 2 - 1], entry[rule * 2] = state, limit
+    granted = math.min(granted, floor((limit - state.used) / cost))
+  end
+  if granted < 0 then granted = 0 end
+  size = size + 1
+  reply[size] = granted
+  for rule = 1, rules do
+    local state, limit = entry[rule * 2 - 1], entry[rule * 2]
+    if granted > 0 then charge(state, granted * cost) end
+    local remaining = limit - state.used
+    reply[size + 1] = math.max(0, remaining)
+    reply[size + 2] = wait(state, math.max(0, cost - remaining))
+    size = size + 2
+  end
+end
+writeAll()
+for index = 1, #resets do reply[size + index] = resets[index] end
+return reply
