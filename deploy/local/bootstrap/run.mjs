@@ -1,13 +1,4 @@
-import { spawn } from 'node:child_process';
-
-// A SIGKILLed process cannot clean up, so each child has a guardian: a shell that blocks on a pipe
-// whose other end only we hold. When we end without saying "done", it ends the child's process
-// group. libs/runtime/src/guarded-process.ts explains the trick and has the form for TypeScript.
-const GATE = 'read -r go <&3 || exit 125; exec "$@" 3<&-';
-const GUARD = `trap '' HUP INT TERM; if read -r done; then exit 0; fi
-kill -s TERM -- "-$1"; i=0
-while kill -s 0 -- "-$1" 2>/dev/null && [ $i -lt 15 ]; do sleep 1; i=$((i+1)); done
-kill -s KILL -- "-$1"`;
+import { killGroup, spawnGuarded } from './guarded-process.mjs';
 
 const FORWARDED_SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
 const OUTPUT_CHARACTERS_MAX = 64 * 1024;
@@ -26,7 +17,7 @@ const SIGNAL_CODES = { SIGHUP: 129, SIGINT: 130, SIGKILL: 137, SIGTERM: 143 };
  * @returns {Promise<number>} its exit code
  */
 export async function runInForeground(command, args, cwd) {
-  const child = spawnGuarded(command, args, { cwd, env: process.env }, 'inherit');
+  const child = spawnGuarded({ command, args, cwd, env: process.env, streams: 'inherit' });
   return (await ended(child, (signal) => void child.kill(signal))).code;
 }
 
@@ -40,7 +31,7 @@ export async function runInForeground(command, args, cwd) {
  * @returns {Promise<{code: number, output: string}>} exit code and the end of both outputs
  */
 export async function runWithProgress(label, command, args, options) {
-  const child = spawnGuarded(command, args, options, 'pipe');
+  const child = spawnGuarded({ command, args, ...options, streams: 'pipe' });
   let output = '';
   const keep = (/** @type {string} */ chunk) => {
     output = (output + chunk).slice(-OUTPUT_CHARACTERS_MAX);
@@ -54,31 +45,6 @@ export async function runWithProgress(label, command, args, options) {
   progress.finish(exit.code === 0 ? 'done' : 'failed');
   if (exit.interrupted) process.exit(exit.code);
   return { code: exit.code, output };
-}
-
-/**
- * @param {string} command
- * @param {readonly string[]} args
- * @param {{cwd?: string, env: NodeJS.ProcessEnv}} options
- * @param {'inherit' | 'pipe'} output
- */
-function spawnGuarded(command, args, options, output) {
-  const child = spawn('/bin/sh', ['-c', GATE, 'gate', command, ...args], {
-    ...options,
-    stdio: [output === 'inherit' ? 'inherit' : 'ignore', output, output, 'pipe'],
-    detached: true,
-  });
-  const guardian = spawn('/bin/sh', ['-c', GUARD, 'guardian', String(child.pid)], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    detached: true,
-  });
-  guardian.stdin.on('error', () => undefined);
-  guardian.unref();
-  child.once('exit', () => guardian.stdin.end('done\n'));
-  const gate = /** @type {import('node:net').Socket} */ (child.stdio[3]);
-  gate.on('error', () => undefined);
-  gate.end('go\n');
-  return child;
 }
 
 /**
@@ -103,18 +69,6 @@ function ended(child, forward) {
       resolve({ code: code ?? signalCodes[signal ?? ''] ?? 1, interrupted });
     });
   });
-}
-
-/**
- * @param {number | undefined} pid
- * @param {NodeJS.Signals} signal
- */
-function killGroup(pid, signal) {
-  try {
-    if (pid !== undefined) process.kill(-pid, signal);
-  } catch {
-    // The group is gone already.
-  }
 }
 
 /**
