@@ -35,7 +35,7 @@ export function schedules(options: { readonly clockSteps: boolean }): fc.Arbitra
     cost: fc.oneof({ weight: 4, arbitrary: fc.constant(1) }, fc.integer({ min: 1, max: 5 })),
     units: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 60 })),
   });
-  const arrivals = fc.array(arrival, { minLength: 1, maxLength: 40 });
+  const arrivals = fc.array(arrival, { minLength: 1, maxLength: 40, size: 'max' });
   return fc.record({ chains: rules.map(compileChains), arrivals });
 }
 
