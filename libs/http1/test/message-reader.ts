@@ -120,7 +120,7 @@ function readStream(
     messages,
     fault,
     status,
-    headPending: message === null && parser.started,
+    headPending: message === null && !closed && parser.started,
   });
 
   for (const piece of pieces) {
