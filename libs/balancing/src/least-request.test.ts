@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createSeededRandom } from '@headgate/testkit';
 import { LeastRequestPicker } from './least-request.ts';
-import { countPicks, describePicker, seededRandom, testEndpoints } from './picker.case.ts';
+import { countPicks, describePicker, testEndpoints } from './picker.case.ts';
 
 describePicker(
   'least_request',
@@ -12,7 +13,7 @@ test('least_request: of two endpoints the one with fewer requests per weight win
   const endpoints = testEndpoints([1, 4]);
   const [light, heavy] = endpoints;
   assert.ok(light && heavy);
-  const picker = new LeastRequestPicker(endpoints, seededRandom(30));
+  const picker = new LeastRequestPicker(endpoints, createSeededRandom(30));
   light.activeRequests = 2;
   heavy.activeRequests = 7;
   const heavyCount = countPicks(picker, 5000).get('e1') ?? 0;
@@ -24,9 +25,9 @@ test('least_request: of two endpoints the one with fewer requests per weight win
 
 test('least_request: a stuck endpoint gets a small part of the traffic, all others stay close together', () => {
   const endpoints = testEndpoints(Array<number>(10).fill(1));
-  const picker = new LeastRequestPicker(endpoints, seededRandom(31));
+  const picker = new LeastRequestPicker(endpoints, createSeededRandom(31));
   const inFlight: (typeof endpoints)[number][] = [];
-  const random = seededRandom(32);
+  const random = createSeededRandom(32);
   const stuck = endpoints[0];
   assert.ok(stuck);
   for (let request = 0; request < 20_000; request += 1) {

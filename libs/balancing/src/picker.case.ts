@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Random } from '@headgate/runtime';
+import { createSeededRandom } from '@headgate/testkit';
 import type { PickableEndpoint, Picker, PickerOptions } from './picker.ts';
 
 /** An endpoint whose availability and load a test sets. */
@@ -15,19 +16,6 @@ export type CreateTestPicker = (
   random: Random,
   options?: PickerOptions,
 ) => Picker<TestEndpoint>;
-
-/** Mulberry32: a small generator with a seed. */
-export function seededRandom(seed: number): Random {
-  let state = seed | 0;
-  return {
-    next() {
-      state = (state + 0x6d2b79f5) | 0;
-      let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-      mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-      return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-    },
-  };
-}
 
 /** Idle, available endpoints `e0`, `e1`, … of these weights. */
 export function testEndpoints(weights: readonly number[]): TestEndpoint[] {
@@ -83,7 +71,7 @@ function describeSpread(create: CreateTestPicker): void {
   for (const weights of [[1, 1, 1], [5, 1, 1], [3, 2], [1000, 1], Array<number>(100).fill(7)]) {
     test(`spreads idle traffic by weight: ${weights.length} endpoints of ${weights.slice(0, 3).join(', ')}`, () => {
       const endpoints = testEndpoints(weights);
-      const counts = countPicks(create(endpoints, seededRandom(1)), 20_000);
+      const counts = countPicks(create(endpoints, createSeededRandom(1)), 20_000);
       assertShares(counts, Object.fromEntries(endpoints.map(({ id, weight }) => [id, weight])));
     });
   }
@@ -91,12 +79,12 @@ function describeSpread(create: CreateTestPicker): void {
   test('gives the share of an unavailable endpoint to the others by weight', () => {
     const endpoints = testEndpoints([4, 2, 1]);
     setAvailable(endpoints, [0, 2]);
-    assertShares(countPicks(create(endpoints, seededRandom(2)), 20_000), { e0: 4, e2: 1 });
+    assertShares(countPicks(create(endpoints, createSeededRandom(2)), 20_000), { e0: 4, e2: 1 });
   });
 
   test('the same seed gives the same picks, another seed gives others', () => {
     const sequence = (seed: number): string => {
-      const picker = create(testEndpoints([3, 2, 2, 1]), seededRandom(seed));
+      const picker = create(testEndpoints([3, 2, 2, 1]), createSeededRandom(seed));
       return Array.from({ length: 64 }, () => picker.pick(null)?.id).join();
     };
     assert.equal(sequence(3), sequence(3));
@@ -106,7 +94,7 @@ function describeSpread(create: CreateTestPicker): void {
   test('pickers of several workers do not all start with the same endpoint', () => {
     const starts = new Set<string | undefined>();
     for (let seed = 0; seed < 64; seed += 1) {
-      starts.add(create(testEndpoints([1, 1, 1, 1]), seededRandom(seed)).pick(null)?.id);
+      starts.add(create(testEndpoints([1, 1, 1, 1]), createSeededRandom(seed)).pick(null)?.id);
     }
     assert.equal(starts.size, 4);
   });
@@ -114,7 +102,7 @@ function describeSpread(create: CreateTestPicker): void {
 
 function describeAvailability(create: CreateTestPicker): void {
   test('never returns an unavailable or excluded endpoint while availability changes at random', () => {
-    const random = seededRandom(5);
+    const random = createSeededRandom(5);
     const endpoints = testEndpoints([1, 2, 3, 4, 5, 6]);
     const picker = create(endpoints, random, { panicThreshold: 0 });
     for (let round = 0; round < 5000; round += 1) {
@@ -130,25 +118,25 @@ function describeAvailability(create: CreateTestPicker): void {
   test('finds the only available endpoint of a thousand', () => {
     const endpoints = testEndpoints(Array<number>(1000).fill(1));
     setAvailable(endpoints, [617]);
-    const picker = create(endpoints, seededRandom(6), { panicThreshold: 0 });
+    const picker = create(endpoints, createSeededRandom(6), { panicThreshold: 0 });
     assert.deepEqual(countPicks(picker, 100), new Map([['e617', 100]]));
   });
 
   test('one endpoint: picked when available, null when excluded', () => {
     const [only] = testEndpoints([1]);
     assert.ok(only);
-    const picker = create([only], seededRandom(7));
+    const picker = create([only], createSeededRandom(7));
     assert.equal(picker.pick(null), only);
     assert.equal(picker.pick(only), null);
   });
 
   test('no endpoints: null', () => {
-    assert.equal(create([], seededRandom(8)).pick(null), null);
+    assert.equal(create([], createSeededRandom(8)).pick(null), null);
   });
 
   test('an excluded endpoint leaves its share to the others', () => {
     const endpoints = testEndpoints([2, 1, 1]);
-    const counts = countPicks(create(endpoints, seededRandom(9)), 10_000, endpoints[0]);
+    const counts = countPicks(create(endpoints, createSeededRandom(9)), 10_000, endpoints[0]);
     assertShares(counts, { e1: 1, e2: 1 });
   });
 }
@@ -157,7 +145,7 @@ function describePanic(create: CreateTestPicker): void {
   test('all down: spreads over all by weight, except the excluded one', () => {
     const endpoints = testEndpoints([2, 1, 1]);
     setAvailable(endpoints, []);
-    const picker = create(endpoints, seededRandom(10));
+    const picker = create(endpoints, createSeededRandom(10));
     assertShares(countPicks(picker, 10_000), { e0: 2, e1: 1, e2: 1 });
     assertShares(countPicks(picker, 10_000, endpoints[2]), { e0: 2, e1: 1 });
   });
@@ -165,13 +153,13 @@ function describePanic(create: CreateTestPicker): void {
   test('all down with panic off: null', () => {
     const endpoints = testEndpoints([1, 1, 1]);
     setAvailable(endpoints, []);
-    const picker = create(endpoints, seededRandom(11), { panicThreshold: 0 });
+    const picker = create(endpoints, createSeededRandom(11), { panicThreshold: 0 });
     assert.equal(picker.pick(null), null);
   });
 
   test('exactly the threshold available: availability counts; one fewer: it is ignored', () => {
     const endpoints = testEndpoints([1, 1, 1, 1]);
-    const picker = create(endpoints, seededRandom(12), { panicThreshold: 0.5 });
+    const picker = create(endpoints, createSeededRandom(12), { panicThreshold: 0.5 });
     setAvailable(endpoints, [1, 3]);
     assertShares(countPicks(picker, 10_000), { e1: 1, e3: 1 });
     setAvailable(endpoints, [3]);
@@ -183,7 +171,7 @@ function describePanic(create: CreateTestPicker): void {
   test('a thousand endpoints leave panic within endpoints / 16 picks after recovery', () => {
     const endpoints = testEndpoints(Array<number>(1000).fill(1));
     setAvailable(endpoints, []);
-    const picker = create(endpoints, seededRandom(13));
+    const picker = create(endpoints, createSeededRandom(13));
     assert.notEqual(picker.pick(null), null);
     endpoints.forEach((endpoint, index) => (endpoint.available = index >= 400));
     countPicks(picker, Math.ceil(1000 / 16));
@@ -192,7 +180,7 @@ function describePanic(create: CreateTestPicker): void {
 
   test('refuses a threshold outside 0 to 1', () => {
     for (const panicThreshold of [-0.1, 1.1, Number.NaN]) {
-      assert.throws(() => create(testEndpoints([1]), seededRandom(14), { panicThreshold }), {
+      assert.throws(() => create(testEndpoints([1]), createSeededRandom(14), { panicThreshold }), {
         name: 'RangeError',
       });
     }
@@ -223,7 +211,7 @@ function describeCost(create: CreateTestPicker): void {
 
 /** A random whose numbers exist already: a call that V8 does not inline would allocate its result, 12 bytes. */
 function boxedRandom(): Random {
-  const source = seededRandom(15);
+  const source = createSeededRandom(15);
   // The string makes V8 keep the numbers as objects instead of unpacking them into a double array.
   const values: (number | string)[] = ['', ...Array.from({ length: 4096 }, () => source.next())];
   let index = 0;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describePicker, seededRandom, testEndpoints } from './picker.case.ts';
+import { createSeededRandom } from '@headgate/testkit';
+import { describePicker, testEndpoints } from './picker.case.ts';
 import { RoundRobinPicker } from './round-robin.ts';
 
 describePicker(
@@ -9,7 +10,7 @@ describePicker(
 );
 
 test('round_robin: equal weights take strict turns', () => {
-  const picker = new RoundRobinPicker(testEndpoints([1, 1, 1]), seededRandom(20));
+  const picker = new RoundRobinPicker(testEndpoints([1, 1, 1]), createSeededRandom(20));
   const turn = [picker.pick(null)?.id, picker.pick(null)?.id, picker.pick(null)?.id];
   assert.equal(new Set(turn).size, 3);
   for (let round = 0; round < 100; round += 1) {
@@ -18,7 +19,7 @@ test('round_robin: equal weights take strict turns', () => {
 });
 
 test('round_robin: weights 5, 1, 1 never give a light endpoint two turns or the heavy one more than five in a row', () => {
-  const picker = new RoundRobinPicker(testEndpoints([5, 1, 1]), seededRandom(21));
+  const picker = new RoundRobinPicker(testEndpoints([5, 1, 1]), createSeededRandom(21));
   let previous: string | undefined;
   let repeats = 0;
   for (let pick = 0; pick < 700; pick += 1) {
