@@ -1,0 +1,145 @@
+import { openChunkWriter, type ChunkWriter } from './chunk-writer.ts';
+
+/** Options of {@link LineSink}. */
+export interface LineSinkOptions {
+  /** Where chunks go: a file descriptor (1 = standard output) or a writer. Default 1. */
+  readonly destination?: number | ChunkWriter;
+  /** Bound of the memory held for lines that are not written yet, in bytes. Default 1 MiB. */
+  readonly bufferBytesMax?: number;
+  /** Longest line in bytes, newline included; longer ones are dropped. Default 64 KiB. */
+  readonly lineBytesMax?: number;
+  /** Size of one write in bytes. Default: the largest that does not mix with other writers. */
+  readonly batchBytes?: number;
+  /** How long a line may wait for others before it is written, in ms. Default 100. */
+  readonly flushIntervalMs?: number;
+}
+
+interface Chunk {
+  readonly text: string;
+  readonly bytes: number;
+  readonly lines: number;
+}
+
+/**
+ * Carries lines to an output without ever blocking the event loop or growing beyond a bound.
+ *
+ *     write(line) ─► open batch ─(full, or flushIntervalMs)─► full batches ─► one write in flight
+ *                    └──────────── at most bufferBytesMax together ──────────────┘
+ *
+ * If the output is blocked, the bound is reached and new lines are dropped and counted; what is
+ * already buffered stays in order. Each write ends at the end of a line.
+ */
+export class LineSink {
+  /** Lines that were not written: buffer full, line too long, or the write failed. */
+  droppedLines = 0;
+  /** Writes that failed, such as ENOSPC or EPIPE. */
+  failedWrites = 0;
+  readonly #writer: ChunkWriter;
+  readonly #bufferBytesMax: number;
+  readonly #lineBytesMax: number;
+  readonly #batchBytes: number;
+  readonly #flushIntervalMs: number;
+  readonly #batches: Chunk[] = [];
+  readonly #idleWaiters: (() => void)[] = [];
+  #openText = '';
+  #openBytes = 0;
+  #openLines = 0;
+  #bufferedBytes = 0;
+  #inFlight: Chunk | null = null;
+  #timer: NodeJS.Timeout | null = null;
+
+  /** @throws Error if the destination is a descriptor that is not open. */
+  constructor(options: LineSinkOptions) {
+    const destination = options.destination ?? 1;
+    this.#writer = typeof destination === 'number' ? openChunkWriter(destination) : destination;
+    this.#bufferBytesMax = options.bufferBytesMax ?? 1_048_576;
+    this.#lineBytesMax = options.lineBytesMax ?? 65_536;
+    this.#batchBytes = options.batchBytes ?? this.#writer.atomicBytesMax;
+    this.#flushIntervalMs = options.flushIntervalMs ?? 100;
+  }
+
+  /** Bytes accepted and not yet written. */
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  /**
+   * Accepts one line, which ends with its only `\n`. Returns false, and counts it, when it is
+   * dropped.
+   * @hot
+   */
+  write(line: string): boolean {
+    const bytes = Buffer.byteLength(line);
+    if (bytes > this.#lineBytesMax || this.#bufferedBytes + bytes > this.#bufferBytesMax) {
+      this.droppedLines += 1;
+      return false;
+    }
+    if (this.#openBytes + bytes > this.#batchBytes && this.#openLines > 0) this.#closeBatch();
+    this.#openText += line;
+    this.#openBytes += bytes;
+    this.#openLines += 1;
+    this.#bufferedBytes += bytes;
+    if (this.#timer === null && this.#inFlight === null) this.#schedule();
+    return true;
+  }
+
+  /**
+   * Writes what is buffered. Resolves to true once all is written, or to false when `deadlineMs`
+   * (default 1000) has passed or a write failed meanwhile; never rejects.
+   */
+  flush(deadlineMs = 1000): Promise<boolean> {
+    const failuresBefore = this.failedWrites;
+    this.#flushOpen();
+    if (this.#bufferedBytes === 0) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), deadlineMs);
+      this.#idleWaiters.push(() => {
+        clearTimeout(timer);
+        resolve(this.failedWrites === failuresBefore);
+      });
+    });
+  }
+
+  #schedule(): void {
+    this.#timer = setTimeout(() => this.#flushOpen(), this.#flushIntervalMs);
+  }
+
+  #flushOpen(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#openLines > 0) this.#closeBatch();
+  }
+
+  #closeBatch(): void {
+    this.#batches.push({
+      text: this.#openText,
+      bytes: this.#openBytes,
+      lines: this.#openLines,
+    });
+    this.#openText = '';
+    this.#openBytes = 0;
+    this.#openLines = 0;
+    if (this.#inFlight === null) this.#writeNext();
+  }
+
+  #writeNext(): void {
+    const chunk = this.#batches.shift();
+    if (chunk === undefined) return;
+    this.#inFlight = chunk;
+    this.#writer.write(chunk.text, chunk.bytes, (error) => this.#onWritten(chunk, error));
+  }
+
+  #onWritten(chunk: Chunk, error: Error | null): void {
+    this.#inFlight = null;
+    this.#bufferedBytes -= chunk.bytes;
+    if (error !== null) {
+      this.failedWrites += 1;
+      this.droppedLines += chunk.lines;
+    }
+    if (this.#batches.length > 0) this.#writeNext();
+    else if (this.#idleWaiters.length > 0 && this.#openLines > 0) this.#flushOpen();
+    else if (this.#openLines > 0 && this.#timer === null) this.#schedule();
+    if (this.#bufferedBytes > 0) return;
+    for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,117 @@
+import type { Random } from '@headgate/runtime';
+import type { RatioSampler } from './ratio-sampler.ts';
+import { formatTraceparent, parseTraceparent } from './traceparent.ts';
+
+/** The place of one request in a trace. */
+export interface TraceContext {
+  /** 32 hex digits; null when the request belongs to no trace. For the access record. */
+  readonly traceId: string | null;
+  /** Span id of the edge's server span; null unless sampled. */
+  readonly spanId: string | null;
+  /** Span id of the caller; null when the trace starts here. */
+  readonly parentSpanId: string | null;
+  /** Whether spans of this request are recorded here. */
+  readonly sampled: boolean;
+  /**
+   * Header to send to the backend. If sampled, each attempt sends its own instead:
+   * `formatTraceparent(traceId, attemptSpanId, true)`. Null: send none.
+   */
+  readonly traceparent: string | null;
+}
+
+/** A request that belongs to no trace. */
+export const NO_TRACE: TraceContext = Object.freeze({
+  traceId: null,
+  spanId: null,
+  parentSpanId: null,
+  sampled: false,
+  traceparent: null,
+});
+
+/** Options of {@link createTraceContexts}. */
+export interface TraceContextsOptions {
+  readonly random: Random;
+  /** Decides on traces that start here; null when tracing is off. */
+  readonly sampler: RatioSampler | null;
+}
+
+/** Makes the trace contexts of requests. */
+export interface TraceContexts {
+  /**
+   * The context of a request with this `traceparent` header (null: none).
+   *
+   * - A valid header: the trace goes on and the caller's decision holds. Unsampled, the header is
+   *   passed on as it came.
+   * - None or an invalid one: a trace starts, sampled by ratio.
+   * - Tracing off: a valid header is passed on; otherwise none is made up, because its unsampled
+   *   flag would keep backends from tracing.
+   * @hot
+   */
+  create(inbound: string | null): TraceContext;
+  /** A new span id, 16 hex digits. */
+  newSpanId(): string;
+}
+
+/** Creates the maker of trace contexts of one process. */
+export function createTraceContexts(options: TraceContextsOptions): TraceContexts {
+  const { random, sampler } = options;
+  const ids = createIdWriter(random);
+  return {
+    newSpanId: () => ids.spanId(),
+    create(inbound) {
+      const parent = inbound === null ? null : parseTraceparent(inbound);
+      if (parent !== null) {
+        const { traceId, spanId, sampled } = parent;
+        const isSampled = sampled && sampler !== null;
+        return {
+          traceId,
+          spanId: isSampled ? ids.spanId() : null,
+          parentSpanId: spanId,
+          sampled: isSampled,
+          traceparent: inbound,
+        };
+      }
+      if (sampler === null) return NO_TRACE;
+      const traceparent = ids.traceparent();
+      const traceId = traceparent.slice(3, 35);
+      if (!sampler(traceId)) {
+        return { traceId, spanId: null, parentSpanId: null, sampled: false, traceparent };
+      }
+      const spanId = traceparent.slice(36, 52);
+      const sampledHeader = formatTraceparent(traceId, spanId, true);
+      return { traceId, spanId, parentSpanId: null, sampled: true, traceparent: sampledHeader };
+    },
+  };
+}
+
+const HEX_CODES = Buffer.from('0123456789abcdef', 'latin1');
+
+/**
+ * Writes random ids as hex into one reused buffer and reads the text from it in one step: 150 ns
+ * for a whole header, against 500 ns for `toString(16)` and `padStart` per word.
+ */
+function createIdWriter(random: Random) {
+  const header = Buffer.from('00-00000000000000000000000000000000-0000000000000000-00', 'latin1');
+  function writeWord(at: number): void {
+    // Never 0, so that no id can be all zero, which the standard forbids.
+    let word = (random.next() * 0x1_0000_0000) >>> 0 || 1;
+    for (let i = at + 7; i >= at; i -= 1) {
+      header[i] = HEX_CODES[word & 15] ?? 0x30;
+      word >>>= 4;
+    }
+  }
+  return {
+    /** A new unsampled `traceparent`. */
+    traceparent(): string {
+      for (let at = 3; at < 35; at += 8) writeWord(at);
+      writeWord(36);
+      writeWord(44);
+      return header.toString('latin1', 0, 55);
+    },
+    spanId(): string {
+      writeWord(36);
+      writeWord(44);
+      return header.toString('latin1', 36, 52);
+    },
+  };
+}
