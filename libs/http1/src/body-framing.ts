@@ -1,8 +1,8 @@
-import { COMMA, HTAB, SP, TOKEN, equalsLower, isDigit } from './bytes.ts';
+import { COMMA, CR, HTAB, SP, TOKEN, equalsLower, isDigit } from './bytes.ts';
 import { HTTP1_FAULTS } from './faults.ts';
 import type { Http1Fault } from './faults.ts';
 import type { FieldSurvey } from './field-survey.ts';
-import { SLOT_VALUE_END, SLOT_VALUE_START } from './header-block.ts';
+import { SLOT_NAME_END, SLOT_VALUE_END, SLOT_VALUE_START } from './header-block.ts';
 import type { HeaderBlock } from './header-block.ts';
 
 /**
@@ -18,14 +18,36 @@ export function checkFraming(
   minorVersion: 0 | 1,
 ): Http1Fault | null {
   if (survey.contentLengthCount > 1) return HTTP1_FAULTS.HG_HTTP_LENGTH_REPEATED;
+  if (survey.contentLengthCount === 1 && hasTabAround(block, survey.contentLength)) {
+    return HTTP1_FAULTS.HG_HTTP_LENGTH_INVALID;
+  }
   if (survey.transferEncodingCount === 0) return null;
   if (survey.contentLengthCount !== 0) return HTTP1_FAULTS.HG_HTTP_LENGTH_AND_CODING;
   if (minorVersion === 0) return HTTP1_FAULTS.HG_HTTP_CODING_VERSION;
-  if (survey.transferEncodingCount > 1) return HTTP1_FAULTS.HG_HTTP_CODING_INVALID;
-  const start = block.slot(survey.transferEncoding, SLOT_VALUE_START);
-  const end = block.slot(survey.transferEncoding, SLOT_VALUE_END);
+  const coding = survey.transferEncoding;
+  if (survey.transferEncodingCount > 1 || hasTabAround(block, coding)) {
+    return HTTP1_FAULTS.HG_HTTP_CODING_INVALID;
+  }
+  const start = block.slot(coding, SLOT_VALUE_START);
+  const end = block.slot(coding, SLOT_VALUE_END);
   if (equalsLower(block.text, start, end, 'chunked')) return null;
   return codingFault(block.text, start, end);
+}
+
+/**
+ * Whether a tab surrounds the value of a header. RFC 9110 section 5.5 allows it, but nginx and
+ * llhttp count a tab there to the value, so a field that delimits the message must not have one.
+ */
+function hasTabAround(block: HeaderBlock, header: number): boolean {
+  const text = block.text;
+  const start = block.slot(header, SLOT_VALUE_START);
+  for (let i = block.slot(header, SLOT_NAME_END); i < start; i++) {
+    if (text.charCodeAt(i) === HTAB) return true;
+  }
+  for (let i = block.slot(header, SLOT_VALUE_END); text.charCodeAt(i) !== CR; i++) {
+    if (text.charCodeAt(i) === HTAB) return true;
+  }
+  return false;
 }
 
 /**

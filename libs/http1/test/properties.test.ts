@@ -50,7 +50,11 @@ const request: fc.Arbitrary<Generated> = fc
       : ['Content-Length', String(body.length)];
     const all = [['Host', 'a.test'] as const, ...parts.headers, framing];
     const { space: ows } = parts;
-    const lines = all.map(([key, text]) => `${key}:${ows}${text}${ows}\r\n`).join('');
+    // A tab is refused around the value that delimits the message.
+    const spaceOf = (key: string): string => (key === framing[0] ? ows.replaceAll('\t', ' ') : ows);
+    const lines = all
+      .map(([key, text]) => `${key}:${spaceOf(key)}${text}${spaceOf(key)}\r\n`)
+      .join('');
     const chunks = parts.blocks.map(
       (block) => chunkHeader(block.length) + Buffer.from(block).toString('latin1') + CHUNK_END,
     );
