@@ -39,7 +39,7 @@ export function readFailure(error: unknown): ReadFailure {
     };
   }
   // Inside a script the prefix may follow "ERR Error running script …: -".
-  const prefix = /(?:^|-)([A-Z]{3,})(?: |$)/.exec(message)?.[1] ?? '';
+  const prefix = /^(?:ERR .*-)?([A-Z]{3,})(?: |$)/.exec(message)?.[1] ?? '';
   const known = Object.hasOwn(REFUSALS, prefix) ? REFUSALS[prefix] : undefined;
   const kind = known === undefined ? 'protocol' : 'refused';
   return {

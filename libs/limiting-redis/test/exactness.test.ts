@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compileChain, type LimitRule, type LimitVerdict } from '@headgate/limiting';
+import { busiestWindow } from '@headgate/limiting/store-case';
+import { createRedisHarness } from './redis-harness.ts';
+
+const harness = await createRedisHarness();
+
+function rule(limit: number, windowMs: number): LimitRule {
+  return { name: 'w', level: 'tenant', scope: '', limit, windowMs, onStoreLoss: 'share' };
+}
+
+test('two edges at 5 times the limit: no trailing window above it, at least 97 % of it used', async () => {
+  const edges = [
+    await harness.startEdge({ rank: 0, liveEdges: 2 }),
+    await harness.startEdge({ rank: 1, liveEdges: 2 }),
+  ];
+  const chain = compileChain('exact', [rule(100, 500)]);
+  const startMs = performance.now();
+  const durationMs = 5000;
+  let sent = 0;
+  let admitted = 0;
+  const pending: Promise<void>[] = [];
+  await new Promise<void>((resolve) => {
+    const load = setInterval(() => {
+      const elapsedMs = performance.now() - startMs;
+      if (elapsedMs >= durationMs) {
+        clearInterval(load);
+        resolve();
+        return;
+      }
+      for (; sent < elapsedMs; sent += 1) {
+        const take = async (): Promise<LimitVerdict | undefined> =>
+          edges[sent % 2]?.limiter.take(chain, 1);
+        pending.push(
+          take().then((verdict) => {
+            if (verdict?.outcome === 'admitted') admitted += 1;
+          }),
+        );
+      }
+    }, 1);
+  });
+  await Promise.all(pending);
+  const granted = edges.flatMap((edge) => edge.granted);
+  const most = busiestWindow(granted, 500);
+  assert.equal(
+    granted.reduce((sum, { cost }) => sum + cost, 0),
+    admitted,
+  );
+  assert.ok(sent >= 4900);
+  assert.ok(most <= 100, `a window of ${most}`);
+  assert.ok(admitted >= 970, `${admitted} of 1000`);
+});
+
+test('three edges, one key, 10,000 concurrent requests: exactly the limit is admitted', async () => {
+  const options = { waitingUnitsMax: 10_000 };
+  const edges = await Promise.all(
+    [0, 1, 2].map((rank) => harness.startEdge({ rank, liveEdges: 3 }, options)),
+  );
+  const chain = compileChain('crowd', [rule(5000, 60_000)]);
+  const takes: (LimitVerdict | Promise<LimitVerdict>)[] = [];
+  for (let request = 0; request < 10_000; request += 1) {
+    const edge = edges[request % 3];
+    if (edge !== undefined) takes.push(edge.limiter.take(chain, 1));
+  }
+  const verdicts = await Promise.all(takes.map(async (take) => take));
+  assert.equal(verdicts.filter(({ outcome }) => outcome === 'admitted').length, 5000);
+  assert.equal(verdicts.filter(({ outcome }) => outcome === 'denied').length, 5000);
+});
+
+test('a chain is charged on all its levels or on none', async () => {
+  const edge = await harness.startEdge();
+  const tenant = rule(100, 60_000);
+  const key = { ...rule(3, 60_000), level: 'key', scope: 'k1' } as const;
+  const both = compileChain('levels', [tenant, key]);
+  for (let count = 0; count < 3; count += 1) {
+    assert.equal((await edge.limiter.take(both, 1)).outcome, 'admitted');
+  }
+  const reply = await edge.store.takeBatch([{ chain: both, cost: 1, units: 7 }]);
+  assert.deepEqual([reply.items[0]?.granted, reply.items[0]?.remaining], [0, [97, 0]]);
+});
+
+test('a denial storm writes nothing to Redis and mostly does not reach it', async () => {
+  const edge = await harness.startEdge();
+  const chain = compileChain('storm', [rule(10, 60_000)]);
+  for (let count = 0; count < 10; count += 1) await edge.limiter.take(chain, 1);
+  const batches = edge.limiter.stats.batches;
+  for (let count = 0; count < 10_000; count += 1) {
+    assert.equal((await edge.limiter.take(chain, 1)).outcome, 'denied');
+  }
+  assert.equal(edge.limiter.stats.batches, batches);
+  const before = await setCalls();
+  for (let count = 0; count < 100; count += 1) {
+    const { items } = await edge.store.takeBatch([{ chain, cost: 1, units: 5 }]);
+    assert.equal(items[0]?.granted, 0);
+  }
+  // Probes of the open edges write to their own key meanwhile, about ten a second and edge.
+  assert.ok((await setCalls()) - before < 50);
+});
+
+test('every key has a time to live of about its window', async () => {
+  const edge = await harness.startEdge();
+  const takes: (LimitVerdict | Promise<LimitVerdict>)[] = [];
+  for (let tenant = 0; tenant < 500; tenant += 1) {
+    takes.push(edge.limiter.take(compileChain(`ttl-${tenant}`, [rule(5, 1000)]), 1));
+  }
+  await Promise.all(takes.map(async (take) => take));
+  const keys = await harness.admin.keys('hg:*');
+  assert.ok(keys.length >= 500);
+  for (const key of keys) {
+    const ttlMs = await harness.admin.pttl(key);
+    assert.ok(ttlMs !== -1, `${key} never expires`);
+    if (key.includes('ttl-')) assert.ok(ttlMs <= 2100, `${key} lives for ${ttlMs} ms`);
+  }
+});
+
+async function setCalls(): Promise<number> {
+  const stats = await harness.admin.info('commandstats');
+  return Number(/cmdstat_set:calls=(\d+)/.exec(stats)?.[1] ?? '0');
+}

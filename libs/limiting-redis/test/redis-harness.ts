@@ -1,0 +1,111 @@
+import { after } from 'node:test';
+import { Redis } from 'ioredis';
+import {
+  createLimiter,
+  type Limiter,
+  type LimiterEvent,
+  type LimiterOptions,
+  type LimitStore,
+} from '@headgate/limiting';
+import type { Admission } from '@headgate/limiting/store-case';
+import { systemClock, systemRandom } from '@headgate/runtime';
+import { startRedis, waitFor, type RedisServer } from '@headgate/testkit';
+import { createRedisLimitStore, type RedisLimitStore, type RedisStoreEvent } from '../src/index.ts';
+
+/** A limiter on its own connection, as one worker of an edge has it. */
+export interface TestEdge {
+  readonly limiter: Limiter;
+  readonly store: RedisLimitStore;
+  readonly limiterEvents: LimiterEvent[];
+  readonly storeEvents: RedisStoreEvent[];
+  /** What Redis granted, dated by Redis's clock. */
+  readonly granted: Admission[];
+  /** Waits until the limiter uses Redis. */
+  readonly inUse: () => Promise<void>;
+}
+
+/** A Redis server and edges on it, all ended after the tests of the file. */
+export interface RedisHarness {
+  readonly server: RedisServer;
+  /** A client for looking into Redis; reconnects quickly. */
+  readonly admin: Redis;
+  /** Starts edge number `rank` of `liveEdges`. */
+  readonly startEdge: (place?: EdgePlace, options?: LimiterOptions) => Promise<TestEdge>;
+}
+
+/** Which of how many edges. */
+export interface EdgePlace {
+  readonly rank: number;
+  readonly liveEdges: number;
+}
+
+/** Starts Redis; registers the clean-up. */
+export async function createRedisHarness(): Promise<RedisHarness> {
+  const server = await startRedis();
+  const admin = new Redis({ port: server.port, host: server.host, retryStrategy: () => 20 });
+  admin.on('error', () => undefined);
+  const edges: TestEdge[] = [];
+  after(async () => {
+    for (const { limiter, store } of edges) {
+      limiter.close();
+      await store.close();
+    }
+    admin.disconnect();
+    await server.stop();
+  });
+  const startEdge: RedisHarness['startEdge'] = async (
+    place = { rank: 0, liveEdges: 1 },
+    options = {},
+  ) => {
+    const edge = createEdge(server, place, options);
+    edges.push(edge);
+    await edge.inUse();
+    return edge;
+  };
+  return { server, admin, startEdge };
+}
+
+function createEdge(server: RedisServer, place: EdgePlace, options: LimiterOptions): TestEdge {
+  const limiterEvents: LimiterEvent[] = [];
+  const storeEvents: RedisStoreEvent[] = [];
+  const granted: Admission[] = [];
+  const store = createRedisLimitStore(
+    { redis: server, random: systemRandom, onEvent: (event) => storeEvents.push(event) },
+    { reconnectCapMs: 100 },
+  );
+  const limiter = createLimiter(
+    {
+      store: loggingStore(store, granted),
+      clock: systemClock,
+      random: systemRandom,
+      share: () => place,
+      onEvent: (event) => limiterEvents.push(event),
+    },
+    { probeBackoffCapMs: 100, heartbeatMs: 100, ...options },
+  );
+  const inUse = async (): Promise<void> => {
+    await waitFor(() => !limiter.degraded, {
+      message: 'Redis in use',
+      deadlineMs: 10_000,
+      intervalMs: 2,
+      describe: () => limiterEvents.slice(-5),
+    });
+  };
+  return { limiter, store, limiterEvents, storeEvents, granted, inUse };
+}
+
+/** Records what the store grants, with the store's time. */
+function loggingStore(store: LimitStore, granted: Admission[]): LimitStore {
+  return {
+    async takeBatch(items) {
+      const reply = await store.takeBatch(items);
+      for (const [index, { granted: units }] of reply.items.entries()) {
+        const cost = units * (items[index]?.cost ?? 0);
+        if (cost > 0) granted.push({ timeMs: reply.storeNowMs, cost });
+      }
+      return reply;
+    },
+    probe: () => store.probe(),
+    replay: (items) => store.replay(items),
+  };
+}

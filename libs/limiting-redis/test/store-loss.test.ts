@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compileChain, type LimitChain } from '@headgate/limiting';
+import { waitFor } from '@headgate/testkit';
+import { createRedisHarness, type TestEdge } from './redis-harness.ts';
+
+const { server, admin, startEdge } = await createRedisHarness();
+
+/** 50 per minute: the tests are shorter than the window, so every admission counts to the end. */
+function minuteChain(tenant: string): LimitChain {
+  const rule = { name: 'min', level: 'tenant', limit: 50, windowMs: 60_000, scope: '' } as const;
+  return compileChain(tenant, [{ ...rule, onStoreLoss: 'share' }]);
+}
+
+async function takeMany(edge: TestEdge, chain: LimitChain, count: number): Promise<number> {
+  let admitted = 0;
+  for (let request = 0; request < count; request += 1) {
+    if ((await edge.limiter.take(chain, 1)).outcome === 'admitted') admitted += 1;
+  }
+  return admitted;
+}
+
+async function lost(edge: TestEdge): Promise<void> {
+  await waitFor(() => edge.limiter.degraded, { message: 'the loss seen', intervalMs: 1 });
+}
+
+test('SCRIPT FLUSH: the script is loaded again inside the same call', async () => {
+  const edge = await startEdge({ rank: 0, liveEdges: 1 }, { heartbeatMs: 60_000 });
+  const chain = minuteChain('noscript');
+  await takeMany(edge, chain, 1);
+  const loads = edge.store.stats.scriptLoads;
+  await admin.script('FLUSH');
+  const verdict = await edge.limiter.take(chain, 1);
+  assert.deepEqual([verdict.outcome, verdict.source], ['admitted', 'store']);
+  assert.equal(edge.store.stats.scriptLoads, loads + 1);
+  assert.equal(edge.limiter.stats.storeLosses, 0);
+});
+
+test('FLUSHALL: the edge notices within a heartbeat and tells Redis what it admitted', async () => {
+  const edge = await startEdge();
+  const chain = minuteChain('flushed');
+  assert.equal(await takeMany(edge, chain, 30), 30);
+  await admin.flushall();
+  await waitFor(
+    () => edge.limiterEvents.some((event) => 'kind' in event && event.kind === 'identity'),
+    {
+      message: 'the empty store noticed',
+    },
+  );
+  await edge.inUse();
+  assert.equal(await takeMany(edge, chain, 60), 20);
+});
+
+test('kill -9 and restart: no wait, share meanwhile, and the window promise over it all', async () => {
+  const edge = await startEdge();
+  const chain = minuteChain('killed');
+  assert.equal(await takeMany(edge, chain, 30), 30);
+  await server.kill();
+  const startMs = performance.now();
+  assert.equal(await takeMany(edge, chain, 10), 10);
+  assert.ok(performance.now() - startMs < 250, `${performance.now() - startMs} ms`);
+  assert.ok(edge.limiter.degraded);
+  assert.equal(edge.limiter.stats.admittedByShare, 10);
+  await server.restart();
+  await edge.inUse();
+  assert.equal(await takeMany(edge, chain, 60), 10);
+});
+
+test('kill -9 with three edges: the shares sum to the limit', async () => {
+  const edges = await Promise.all([0, 1, 2].map((rank) => startEdge({ rank, liveEdges: 3 })));
+  await server.kill();
+  const chain = minuteChain('shares');
+  await Promise.all(edges.map((edge) => lost(edge)));
+  const admitted = await Promise.all(edges.map((edge) => takeMany(edge, chain, 60)));
+  assert.deepEqual(admitted, [17, 17, 16]);
+  await server.restart();
+  await Promise.all(edges.map((edge) => edge.inUse()));
+  for (const edge of edges) assert.equal(await takeMany(edge, chain, 5), 0);
+});
+
+test('SIGSTOP: one timeout, then no request waits; back in use after SIGCONT', async () => {
+  const edge = await startEdge();
+  const chain = minuteChain('stopped');
+  assert.equal(await takeMany(edge, chain, 10), 10);
+  server.pause();
+  const startMs = performance.now();
+  const verdict = await edge.limiter.take(chain, 1);
+  const waitedMs = performance.now() - startMs;
+  assert.deepEqual([verdict.outcome, verdict.source], ['admitted', 'share']);
+  assert.ok(waitedMs < 250, `${waitedMs} ms`);
+  assert.ok(!(edge.limiter.take(chain, 1) instanceof Promise));
+  assert.equal(edge.limiterEvents.at(-1)?.type, 'store_lost');
+  server.resume();
+  await edge.inUse();
+  // The call without an answer was charged too: tokens are wasted at worst, never given twice.
+  const left = await takeMany(edge, chain, 60);
+  assert.ok(left === 38 || left === 37, String(left));
+});
+
+test('a server that refuses writes is lost, not a denial: READONLY, OOM', async () => {
+  const edge = await startEdge();
+  const chain = minuteChain('refusing');
+  for (const [breakIt, repairIt, message] of [
+    [['REPLICAOF', '127.0.0.1', '1'], ['REPLICAOF', 'NO', 'ONE'], /READONLY/],
+    [['CONFIG', 'SET', 'maxmemory', '1'], ['CONFIG', 'SET', 'maxmemory', '0'], /OOM/],
+  ] as const) {
+    const [name, ...values] = breakIt;
+    await admin.call(name, ...values);
+    await lost(edge);
+    const verdict = await edge.limiter.take(chain, 1);
+    assert.deepEqual([verdict.outcome, verdict.source], ['admitted', 'share']);
+    const event = edge.limiterEvents.find(
+      (each) => 'message' in each && message.test(each.message),
+    );
+    assert.equal(event?.type === 'store_lost' ? event.kind : '', 'refused');
+    const [repairName, ...repairValues] = repairIt;
+    await admin.call(repairName, ...repairValues);
+    await edge.inUse();
+  }
+});
+
+test('a key of another type or with garbage is reset, with one event', async () => {
+  const edge = await startEdge();
+  for (const [tenant, spoil] of [
+    ['list', (key: string) => admin.lpush(key, 'x')],
+    ['text', (key: string) => admin.set(key, 'garbage')],
+    ['pack', (key: string) => admin.set(key, Buffer.from([0x93, 0xcd, 0x12, 0xc1, 0xa1, 0x78, 1]))],
+  ] as const) {
+    const chain = minuteChain(tenant);
+    const key = chain.storeKeys[0] ?? '';
+    await spoil(key);
+    assert.equal(await takeMany(edge, chain, 60), 50);
+    assert.equal(await admin.type(key), 'string');
+    const resets = edge.storeEvents.filter((event) => event.type === 'keys_reset');
+    assert.deepEqual(resets.at(-1)?.keys, [key]);
+  }
+  assert.equal(edge.store.stats.keysReset, 3);
+});
