@@ -1,7 +1,6 @@
 import { COLON, CR, FIELD_VALUE, HTAB, LF, SP, TOKEN, UNDERSCORE } from './bytes.ts';
 import { HTTP1_FAULTS } from './faults.ts';
 import type { Http1Fault } from './faults.ts';
-import { SLOT_SIZE, SLOT_VALUE_END, SLOT_VALUE_START } from './header-block.ts';
 import type { HeaderBlock } from './header-block.ts';
 import { headerKind, isUnderscoreAlias } from './header-names.ts';
 import type { Http1Limits } from './limits.ts';
@@ -11,6 +10,9 @@ import { nameKey } from './name-table.ts';
 export const SCAN_MORE = 0;
 /** Result of a scan that met a fault. */
 export const SCAN_FAULT = -1;
+
+/** `tchar` without `_`: a loop over names stops there, see `#underscored`. */
+const NAME = TOKEN.map((member, byte) => (byte === UNDERSCORE ? 0 : member));
 
 const AT_NAME = 0;
 const AT_VALUE_START = 1;
@@ -33,6 +35,8 @@ export class FieldScanner {
   readonly #framingAliasesOnly: boolean;
   #state = AT_NAME;
   #lineStart = 0;
+  /** The name being read contains `_`, which few do and which costs a closer look. */
+  #underscored = false;
 
   constructor(block: HeaderBlock, limits: Http1Limits, framingAliasesOnly: boolean) {
     this.#block = block;
@@ -45,6 +49,7 @@ export class FieldScanner {
     this.fault = null;
     this.#state = AT_NAME;
     this.#lineStart = fieldsStart;
+    this.#underscored = false;
     this.#block.fieldsStart = fieldsStart;
   }
 
@@ -55,74 +60,83 @@ export class FieldScanner {
    * @hot
    */
   scan(bytes: Uint8Array, base: number, position: number, limit: number): number {
+    const block = this.#block;
+    let state = this.#state;
     let at = position;
     for (;;) {
-      if (this.#state === AT_NAME) {
-        while (at < limit && TOKEN[bytes[at] ?? 0] === 1) at++;
-        const fault = this.#endOfName(bytes, base, at, limit);
+      if (state === AT_NAME) {
+        while (at < limit && NAME[bytes[at] ?? 0] === 1) at++;
+        const fault = this.#checkName(bytes, base, at, limit);
         if (fault !== null) return this.#fail(fault);
-        if (at === limit) return SCAN_MORE;
+        if (at === limit) return this.#pause(AT_NAME);
+        const byte = bytes[at] ?? 0;
         at++;
+        if (byte === UNDERSCORE) {
+          this.#underscored = true;
+          continue;
+        }
+        state = byte === CR ? AT_END_LF : AT_VALUE_START;
       }
-      if (this.#state === AT_END_LF) {
-        if (at === limit) return SCAN_MORE;
+      if (at === limit) return this.#pause(state);
+      if (state === AT_END_LF) {
         if (bytes[at] !== LF) return this.#fail(HTTP1_FAULTS.HG_HTTP_BARE_CR);
-        this.#block.fieldsEnd = at - 1 - base;
+        block.fieldsEnd = at - 1 - base;
         return at + 1;
       }
-      const slot = (this.#block.headerCount - 1) * SLOT_SIZE;
-      const slots = this.#block.slots;
-      if (this.#state === AT_VALUE_START) {
+      if (state === AT_VALUE_START) {
         while (at < limit && (bytes[at] === SP || bytes[at] === HTAB)) at++;
-        if (at === limit) return SCAN_MORE;
-        slots[slot + SLOT_VALUE_START] = at - base;
-        this.#state = AT_VALUE;
+        if (at === limit) return this.#pause(state);
+        block.setValueStart(at - base);
+        state = AT_VALUE;
       }
-      if (this.#state === AT_VALUE) {
+      if (state === AT_VALUE) {
         while (at < limit && FIELD_VALUE[bytes[at] ?? 0] === 1) at++;
-        if (at === limit) return SCAN_MORE;
+        if (at === limit) return this.#pause(state);
         if (bytes[at] !== CR) return this.#fail(valueFault(bytes[at] ?? 0));
-        slots[slot + SLOT_VALUE_END] =
-          endWithoutSpace(bytes, base + (slots[slot + SLOT_VALUE_START] ?? 0), at) - base;
+        block.setValueEnd(endWithoutSpace(bytes, base + block.lastValueStart, at) - base);
         at++;
-        this.#state = AT_VALUE_LF;
+        state = AT_VALUE_LF;
+        if (at === limit) return this.#pause(state);
       }
-      if (at === limit) return SCAN_MORE;
       if (bytes[at] !== LF) return this.#fail(HTTP1_FAULTS.HG_HTTP_BARE_CR);
       at++;
       this.#lineStart = at - base;
-      this.#state = AT_NAME;
+      state = AT_NAME;
     }
   }
 
   /**
-   * What ended the run of name bytes at `at`: the colon, the empty line, the end of the bytes
-   * (null and no change of state), or a fault.
+   * Judges a run of name bytes that ended at `at`, and keeps the name if a colon ended it. Null
+   * also when the bytes, the head or only the run (at an underscore) ended there.
    * @hot
    */
-  #endOfName(bytes: Uint8Array, base: number, at: number, limit: number): Http1Fault | null {
+  #checkName(bytes: Uint8Array, base: number, at: number, limit: number): Http1Fault | null {
     const start = base + this.#lineStart;
     const length = at - start;
     if (length > this.#limits.headerNameBytesMax) return HTTP1_FAULTS.HG_HTTP_NAME_TOO_LONG;
     if (at === limit) return null;
     const byte = bytes[at] ?? 0;
-    if (byte === COLON && length !== 0) {
-      if (this.#block.headerCount === this.#limits.headerCountMax) {
-        return HTTP1_FAULTS.HG_HTTP_HEADERS_TOO_MANY;
-      }
-      const key = nameKey(length, bytes[start] ?? 0);
-      const kind = headerKind(bytes, start, length, key);
-      if (kind === 0 && hasUnderscore(bytes, start, at)) {
-        const alias = isUnderscoreAlias(bytes, start, at, this.#framingAliasesOnly);
-        if (alias) return HTTP1_FAULTS.HG_HTTP_NAME_ALIAS;
-      }
-      this.#block.addName(this.#lineStart, at - base, kind, key);
-      this.#state = AT_VALUE_START;
-      return null;
+    if (byte !== COLON || length === 0) {
+      const legal = byte === UNDERSCORE || (byte === CR && length === 0);
+      return legal ? null : nameFault(byte, length);
     }
-    if (byte !== CR || length !== 0) return nameFault(byte, length);
-    this.#state = AT_END_LF;
+    if (this.#block.headerCount === this.#limits.headerCountMax) {
+      return HTTP1_FAULTS.HG_HTTP_HEADERS_TOO_MANY;
+    }
+    if (this.#underscored) {
+      this.#underscored = false;
+      const alias = isUnderscoreAlias(bytes, start, at, this.#framingAliasesOnly);
+      if (alias) return HTTP1_FAULTS.HG_HTTP_NAME_ALIAS;
+    }
+    const key = nameKey(length, bytes[start] ?? 0);
+    const kind = headerKind(bytes, start, length, key);
+    this.#block.addName(this.#lineStart, at - base, kind, key);
     return null;
+  }
+
+  #pause(state: number): number {
+    this.#state = state;
+    return SCAN_MORE;
   }
 
   #fail(fault: Http1Fault): number {
@@ -131,16 +145,14 @@ export class FieldScanner {
   }
 }
 
-/** Trailing white space is no part of a value (RFC 9112 section 5). */
+/**
+ * Trailing white space is no part of a value (RFC 9112 section 5).
+ * @hot
+ */
 function endWithoutSpace(bytes: Uint8Array, start: number, end: number): number {
   let at = end;
   while (at > start && (bytes[at - 1] === SP || bytes[at - 1] === HTAB)) at--;
   return at;
-}
-
-function hasUnderscore(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) if (bytes[i] === UNDERSCORE) return true;
-  return false;
 }
 
 function nameFault(byte: number, length: number): Http1Fault {

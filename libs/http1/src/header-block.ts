@@ -91,6 +91,27 @@ export class HeaderBlock {
     this.headerCount++;
   }
 
+  /** Offset of the last header's value so far. For the codec's own use. */
+  get lastValueStart(): number {
+    return this.slot(this.headerCount - 1, SLOT_VALUE_START);
+  }
+
+  /**
+   * Where the last header's value begins. For the codec's own use.
+   * @hot
+   */
+  setValueStart(start: number): void {
+    this.slots[(this.headerCount - 1) * SLOT_SIZE + SLOT_VALUE_START] = start;
+  }
+
+  /**
+   * Where it ends. For the codec's own use.
+   * @hot
+   */
+  setValueEnd(end: number): void {
+    this.slots[(this.headerCount - 1) * SLOT_SIZE + SLOT_VALUE_END] = end;
+  }
+
   /** Forgets all headers. For the codec's own use. */
   clearHeaders(): void {
     this.text = '';
