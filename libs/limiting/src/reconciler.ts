@@ -42,8 +42,8 @@ export class Reconciler {
     this.#onLateFailure = deps.onLateFailure;
   }
 
-  /** Rejects when a replay fails; what had been told stays told. */
-  async reconcile(identity: string): Promise<void> {
+  /** Rejects when a replay fails; what had been told stays told. Resolves to the last step: see Reconcile. */
+  async reconcile(identity: string): Promise<() => void> {
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
       const unknown = this.#collect(identity);
       if (unknown.length === 0) break;
@@ -51,7 +51,11 @@ export class Reconciler {
         await this.#replay(unknown.slice(start, start + REPLAY_RULES_MAX), identity);
       }
     }
-    // Store calls act in order, so takes made after this one already see its charges.
+    return () => this.#finish(identity);
+  }
+
+  /** Store calls act in order, so takes made after this see its charges without waiting for it. */
+  #finish(identity: string): void {
     const late = this.#collect(identity);
     if (late.length > 0) this.#replay(late, identity).catch(this.#onLateFailure);
     this.#rules.storeIdentity = identity;

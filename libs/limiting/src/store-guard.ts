@@ -16,8 +16,11 @@ export const systemTimers: Timers = {
   },
 };
 
-/** Tells the store with this identity what it does not know. Rejects with a StoreFailure. */
-export type Reconcile = (identity: string) => Promise<void>;
+/**
+ * Tells the store with this identity what it does not know. Rejects with a StoreFailure. Resolves to the last step,
+ * to be called in the same turn in which requests may ask the store again.
+ */
+export type Reconcile = (identity: string) => Promise<() => void>;
 
 /**
  * Breaker of the store: answers "may requests ask it?".
@@ -130,7 +133,8 @@ export class StoreGuard {
   async #examine(state: StoreState): Promise<void> {
     if (!this.isLost && state.identity === this.#identity) return;
     if (!this.isLost) this.#lose(null);
-    await this.#reconcile(state.identity);
+    const finish = await this.#reconcile(state.identity);
+    finish();
     this.#identity = state.identity;
     this.#attempt = 0;
     this.isLost = false;

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { tenantRule } from '../test/limiter-harness.ts';
+import { compileChain } from './index.ts';
+import { limitKey } from './limit-key.ts';
+
+/** Text that attacks the key's own syntax more often than chance would. */
+const text = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 6 }),
+  fc.string({
+    unit: fc.constantFrom('{', '}', ':', '%', 't', 'w', '0', '3', 'a', '\ud800'),
+    maxLength: 8,
+  }),
+);
+const identity = fc.record({
+  tenant: text,
+  level: fc.constantFrom('tenant', 'key'),
+  scope: text,
+  name: text,
+  windowMs: fc.constantFrom(1, 10, 1000),
+});
+
+test('equal keys mean equal tenant, level, scope, name and window, for any text', () => {
+  const seen = new Map<string, string>();
+  fc.assert(
+    fc.property(identity, identity, (left, right) => {
+      for (const parts of [left, right]) {
+        const { tenant, ...rule } = parts;
+        const key = limitKey(tenant, tenantRule(rule));
+        const text = JSON.stringify(parts);
+        assert.equal(seen.get(key) ?? text, text);
+        seen.set(key, text);
+        assert.match(key, /^hg:\{t:[\w.%-]*\}:w:[tk]:[\w.%-]*:[\w.%-]*:\d+$/);
+      }
+    }),
+    { numRuns: 20_000, seed: 1 },
+  );
+  assert.ok(seen.size > 10_000);
+});
+
+test('a compiled chain holds keys, script arguments and the largest cost that can fit', () => {
+  const key = tenantRule({ name: 'min', level: 'key', scope: 'k1', limit: 300, windowMs: 60_000 });
+  const chain = compileChain('acme', [tenantRule(), key]);
+  assert.deepEqual(chain.storeKeys, ['hg:{t:acme}:w:t::sec:1000', 'hg:{t:acme}:w:k:k1:min:60000']);
+  assert.deepEqual(chain.storeArguments, ['10', '1', '1000', '300', '1000', '60']);
+  assert.equal(chain.costMax, 10);
+  assert.equal(chain.tenantTag, 'hg:{t:acme}');
+  assert.equal(chain.id, compileChain('acme', [tenantRule(), key]).id);
+  assert.notEqual(chain.id, compileChain('acme', [tenantRule({ limit: 11 }), key]).id);
+});
+
+test('rules that validated configuration cannot hold are rejected by name', () => {
+  for (const changes of [
+    { name: '' },
+    { name: 'naïve' },
+    { limit: 0 },
+    { limit: 1.5 },
+    { limit: 2 ** 51 },
+    { windowMs: 0 },
+    { windowMs: 1e12 },
+  ]) {
+    assert.throws(() => compileChain('acme', [tenantRule(changes)]), RangeError);
+  }
+  assert.throws(() => compileChain('acme', []), RangeError);
+  assert.throws(() => compileChain('acme', [tenantRule(), tenantRule({ limit: 5 })]), RangeError);
+});

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { tenantRule } from '../test/limiter-harness.ts';
+import { compileChain, rateLimitHeaders } from './index.ts';
+import { admittedVerdict, deniedVerdict, unavailableVerdict } from './verdict.ts';
+
+const chain = compileChain('acme', [
+  tenantRule({ limit: 100 }),
+  tenantRule({ name: 'min', limit: 1200, windowMs: 60_000 }),
+  tenantRule({ name: 'a "b" \\', level: 'key', scope: 'k', limit: 5, windowMs: 500 }),
+]);
+
+test('the two tightest policies, with what is left and when more comes', () => {
+  const verdict = admittedVerdict('store', [99, 1199, 4], [1010, 60_900, 400]);
+  assert.equal(
+    rateLimitHeaders(chain, verdict),
+    'RateLimit-Policy: "a \\"b\\" \\\\";q=5, "min";q=1200;w=60\r\n' +
+      'RateLimit: "a \\"b\\" \\\\";r=4;t=1, "min";r=1199;t=61\r\n',
+  );
+});
+
+test('a denial shows the violated policy first and when to retry, at least a second', () => {
+  const verdict = deniedVerdict(chain, 'deny_cache', 0, 12.5, [0, -1, -1], [12, 0, 0]);
+  assert.equal(
+    rateLimitHeaders(chain, verdict),
+    'RateLimit-Policy: "sec";q=100;w=1, "a \\"b\\" \\\\";q=5\r\n' +
+      'RateLimit: "sec";r=0;t=1\r\nRetry-After: 1\r\n',
+  );
+});
+
+test('nothing is claimed that is not known', () => {
+  const never = deniedVerdict(chain, 'deny_cache', 2, Infinity, [-1, -1, -1], [0, 0, 0]);
+  assert.doesNotMatch(rateLimitHeaders(chain, never), /RateLimit:|Retry-After/);
+  assert.match(rateLimitHeaders(chain, unavailableVerdict('closed')), /^RateLimit-Policy: .*\r\n$/);
+});

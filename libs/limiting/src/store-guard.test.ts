@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createHarness, settled, tenantRule } from '../test/limiter-harness.ts';
+import { compileChain, StoreFailure } from './index.ts';
+
+const chain = compileChain('acme', [tenantRule()]);
+const lostConnection = new StoreFailure('connection', 'closed');
+
+test('the store is not asked before the first probe has answered', async () => {
+  const { limiter, store, inUse } = createHarness();
+  assert.ok(limiter.degraded);
+  assert.ok(!(limiter.take(chain, 1) instanceof Promise));
+  assert.equal(store.calls.length, 0);
+  await inUse();
+  assert.ok(limiter.take(chain, 1) instanceof Promise);
+  limiter.close();
+});
+
+test('one failed call opens the breaker at once: whoever waits is answered, nobody waits after', async () => {
+  const { limiter, store, clock, events, inUse } = createHarness();
+  await inUse();
+  store.isHeld = true;
+  const outstanding = limiter.take(chain, 1);
+  const waiting = limiter.take(chain, 1);
+  store.failure = new StoreFailure('timeout', 'no answer within 25 ms');
+  store.answer();
+  assert.equal((await outstanding).source, 'share');
+  assert.equal((await waiting).source, 'share');
+  assert.equal(store.calls.length, 1);
+  assert.ok(limiter.degraded);
+  assert.equal(limiter.stats.degradedSinceMs, clock.nowMs());
+  assert.ok(!(limiter.take(chain, 1) instanceof Promise));
+  assert.deepEqual(
+    events.map((event) => ('kind' in event ? event.kind : event.type)),
+    ['store_in_use', 'timeout'],
+  );
+  assert.deepEqual([limiter.stats.storeErrors, limiter.stats.storeTimeouts], [1, 1]);
+  limiter.close();
+});
+
+test('probes back off with full jitter up to a second, and the first success closes the breaker', async () => {
+  const { limiter, store, clock, inUse } = createHarness();
+  await inUse();
+  store.failure = lostConnection;
+  assert.equal((await limiter.take(chain, 1)).source, 'share');
+  const probes = store.probes;
+  clock.advance(50);
+  await settled();
+  assert.equal(store.probes, probes + 1);
+  for (let second = 0; second < 20; second += 1) {
+    clock.advance(1000);
+    await settled();
+  }
+  const inTwentySeconds = store.probes - probes - 1;
+  assert.ok(inTwentySeconds >= 15 && inTwentySeconds <= 60, String(inTwentySeconds));
+  store.failure = null;
+  clock.advance(1000);
+  await inUse();
+  assert.equal(limiter.stats.degradedSinceMs, 0);
+  limiter.close();
+  assert.equal(clock.pendingTimers(), 0);
+});
+
+test('a heartbeat finds a store that died without traffic within a second', async () => {
+  const { limiter, store, clock, inUse } = createHarness();
+  await inUse();
+  await settled();
+  store.failure = lostConnection;
+  clock.advance(1000);
+  await settled();
+  assert.ok(limiter.degraded);
+  limiter.close();
+});
+
+test('what the share admitted is charged before the store serves again', async () => {
+  const { limiter, store, clock, inUse } = createHarness();
+  await inUse();
+  await limiter.take(chain, 2);
+  store.failure = lostConnection;
+  for (let count = 0; count < 5; count += 1) await limiter.take(chain, 1);
+  store.failure = null;
+  clock.advance(50);
+  await inUse();
+  assert.equal(store.used(chain.storeKeys[0] ?? ''), 7);
+  assert.deepEqual(
+    store.replays.flat().map(({ charges }) => charges.reduce((sum, { cost }) => sum + cost, 0)),
+    [5],
+  );
+  limiter.close();
+});
+
+test('another or an emptied store is told everything of the last window, once', async () => {
+  const { limiter, store, clock, events, inUse } = createHarness();
+  await inUse();
+  await settled();
+  await limiter.take(chain, 3);
+  clock.advance(600);
+  await limiter.take(chain, 2);
+  store.flush();
+  store.identity = 'run-2';
+  clock.advance(400);
+  await settled();
+  await inUse();
+  assert.equal(events.at(-2)?.type, 'store_lost');
+  assert.deepEqual(
+    store.replays.flat().map(({ charges }) => charges.map(({ cost }) => cost)),
+    [[3, 2]],
+  );
+  assert.equal(store.used(chain.storeKeys[0] ?? ''), 5);
+  clock.advance(1000);
+  await settled();
+  assert.equal(store.replays.length, 1);
+  limiter.close();
+});
+
+test('a replay that fails keeps the store lost and is tried again', async () => {
+  const { limiter, store, clock, inUse } = createHarness();
+  await inUse();
+  store.failure = lostConnection;
+  await limiter.take(chain, 4);
+  store.failure = null;
+  const replay = store.replay.bind(store);
+  let failures = 0;
+  store.replay = async () => {
+    failures += 1;
+    throw new StoreFailure('refused', 'LOADING');
+  };
+  clock.advance(50);
+  await settled();
+  assert.ok(limiter.degraded);
+  assert.ok(failures >= 1);
+  store.replay = replay;
+  clock.advance(100);
+  await inUse();
+  assert.equal(store.used(chain.storeKeys[0] ?? ''), 4);
+  limiter.close();
+});
+
+test('what is admitted while the last replay is under way still reaches the store', async () => {
+  const { limiter, store, clock, inUse } = createHarness();
+  await inUse();
+  store.failure = lostConnection;
+  await limiter.take(chain, 1);
+  store.failure = null;
+  const replay = store.replay.bind(store);
+  let rounds = 0;
+  store.replay = async (items) => {
+    rounds += 1;
+    if (rounds <= 3) void limiter.take(chain, 1);
+    await replay(items);
+  };
+  clock.advance(50);
+  await inUse();
+  await settled();
+  assert.equal(rounds, 4);
+  assert.equal(limiter.stats.admittedByShare, 4);
+  assert.equal(store.used(chain.storeKeys[0] ?? ''), 4);
+  limiter.close();
+});
