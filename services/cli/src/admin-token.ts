@@ -1,0 +1,31 @@
+import { readFile } from 'node:fs/promises';
+
+/** A bearer token and where it was found. */
+export interface AdminToken {
+  readonly value: string;
+  readonly origin: string;
+}
+
+const LOOPBACK_HOSTS = new Set(['127.0.0.1', '[::1]', 'localhost']);
+
+/**
+ * Finds the admin token: `--token`, then HEADGATE_ADMIN_TOKEN, then the one that `npm start` made.
+ * That one is only used for a server on this machine, so that it cannot leak to another.
+ *
+ * @param localTokenFile where `npm start` keeps its token.
+ */
+export async function findAdminToken(
+  given: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+  url: URL,
+  localTokenFile: URL,
+): Promise<AdminToken | null> {
+  if (given !== undefined && given !== '') return { value: given, origin: '--token' };
+  const fromEnvironment = env['HEADGATE_ADMIN_TOKEN'];
+  if (fromEnvironment !== undefined && fromEnvironment !== '') {
+    return { value: fromEnvironment, origin: 'HEADGATE_ADMIN_TOKEN' };
+  }
+  if (!LOOPBACK_HOSTS.has(url.hostname)) return null;
+  const text = await readFile(localTokenFile, 'utf8').catch(() => '');
+  return text.trim() === '' ? null : { value: text.trim(), origin: '.headgate/admin-token' };
+}

@@ -1,0 +1,138 @@
+import { Agent, request } from 'undici';
+import type { z } from 'zod';
+import type { AdminToken } from './admin-token.ts';
+import type { BundleSource } from './bundle-source.ts';
+import { CliError, EXIT } from './cli-error.ts';
+import { faultsError } from './faults.ts';
+import { ProblemReply } from './replies.ts';
+
+/** A request to the config-service. */
+export interface ApiRequest {
+  readonly method: 'GET' | 'POST';
+  /** Path and query, below the server's URL. */
+  readonly path: string;
+  readonly body?: unknown;
+  /** Longest wait for the answer, ms. Default 30,000. */
+  readonly timeoutMs?: number;
+  /** Where the body was written, to locate the faults that the server finds. */
+  readonly source?: BundleSource;
+}
+
+/** Sends requests to one config-service. Whoever creates it closes it. */
+export interface ApiClient {
+  /**
+   * Sends a request and checks the reply.
+   *
+   * @throws CliError for every other outcome than 2xx with a reply of the schema.
+   */
+  send<Schema extends z.ZodType>(schema: Schema, request: ApiRequest): Promise<z.output<Schema>>;
+  close(): Promise<void>;
+}
+
+const TIMEOUT_MS = 30_000;
+const CONNECT_TIMEOUT_MS = 5000;
+const REPLY_BYTES_MAX = 256 * 1024 * 1024;
+
+/** Creates a client for the config-service at `url` (scheme, host, port; a path is kept). */
+export function createApiClient(url: URL, token: AdminToken | null): ApiClient {
+  const agent = new Agent({
+    connect: { timeout: CONNECT_TIMEOUT_MS },
+    maxResponseSize: REPLY_BYTES_MAX,
+  });
+  const base = url.href.replace(/\/+$/, '');
+  return {
+    close: () => agent.close(),
+    async send(schema, apiRequest) {
+      const reply = await exchange(agent, base, token, apiRequest);
+      if (reply.status >= 300) throw describeRefusal(reply, apiRequest, token);
+      const parsed = schema.safeParse(reply.body);
+      if (parsed.success) return parsed.data;
+      const [issue] = parsed.error.issues;
+      throw new CliError(EXIT.failure, `${base} does not answer as a config-service does`, [
+        `${apiRequest.method} ${apiRequest.path}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`,
+        'Check --url, and that command and server are of the same version.',
+      ]);
+    },
+  };
+}
+
+interface Reply {
+  readonly status: number;
+  /** Parsed JSON; the text itself if it is none. */
+  readonly body: unknown;
+}
+
+async function exchange(
+  agent: Agent,
+  base: string,
+  token: AdminToken | null,
+  apiRequest: ApiRequest,
+): Promise<Reply> {
+  const timeoutMs = apiRequest.timeoutMs ?? TIMEOUT_MS;
+  try {
+    const response = await request(`${base}${apiRequest.path}`, {
+      dispatcher: agent,
+      method: apiRequest.method,
+      headers: {
+        accept: 'application/json',
+        ...(token === null ? {} : { authorization: `Bearer ${token.value}` }),
+        ...(apiRequest.body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      body: apiRequest.body === undefined ? null : JSON.stringify(apiRequest.body),
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+    });
+    const text = await response.body.text();
+    return { status: response.statusCode, body: parseJson(text) };
+  } catch (error) {
+    throw new CliError(
+      EXIT.unreachable,
+      `cannot reach the config-service at ${base}: ${reasonOf(error)}`,
+      ['Is it running (npm start)? Set another address with --url or HEADGATE_URL.'],
+      error,
+    );
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** A host with several addresses fails with one error for each of them, and no message of its own. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError) return reasonOf(error.errors[0]);
+  return error instanceof Error ? error.message : String(error);
+}
+
+function describeRefusal(reply: Reply, apiRequest: ApiRequest, token: AdminToken | null): CliError {
+  const exitCode = reply.status < 500 ? EXIT.refused : EXIT.failure;
+  const what = `${apiRequest.method} ${apiRequest.path.split('?')[0] ?? ''}`;
+  const parsed = ProblemReply.safeParse(reply.body);
+  if (!parsed.success) {
+    return new CliError(exitCode, `${what} was answered with status ${reply.status}`, [
+      'The answer is not that of a config-service; check --url.',
+    ]);
+  }
+  const problem = parsed.data;
+  const code = problem.code === undefined ? '' : ` (${problem.code})`;
+  if (problem.errors.length > 0) {
+    const summary = `${problem.title}${code}`;
+    return faultsError(exitCode, summary, problem.errors, apiRequest.source ?? null);
+  }
+  const lines = problem.detail === undefined ? [] : [problem.detail];
+  if (reply.status === 401) lines.push(tokenAdvice(token));
+  if (reply.status >= 500 && problem.requestId !== undefined) {
+    lines.push(`Request id, to find it in the server's log: ${problem.requestId}`);
+  }
+  return new CliError(exitCode, `${what}: ${problem.title}${code}`, lines);
+}
+
+function tokenAdvice(token: AdminToken | null): string {
+  return token === null
+    ? 'No token was sent. Set HEADGATE_ADMIN_TOKEN, or --token.'
+    : `The token came from ${token.origin}. Set another with HEADGATE_ADMIN_TOKEN or --token.`;
+}

@@ -1,0 +1,179 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
+import { CliError, EXIT } from './cli-error.ts';
+
+/** A place in a file, both numbers from 1. */
+export interface SourcePosition {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** A parsed bundle that knows where each of its values was written. */
+export interface BundleSource {
+  /** What the files say, not yet checked. */
+  readonly value: unknown;
+  /** For people: the file, or the folder and the number of files. */
+  readonly name: string;
+  /**
+   * Where the value at a path such as `tenants.acme.routes.web.match.path[0]` was written; for a
+   * path that is not there, where its nearest parent was.
+   */
+  locate(path: string): SourcePosition | null;
+}
+
+const FILE_BYTES_MAX = 64 * 1024 * 1024;
+const BUNDLE_FILE = /\.(ya?ml|json)$/;
+
+/**
+ * Reads a bundle: a YAML or JSON file, `-` for standard input, or a folder, whose files (not those
+ * of its subfolders) are put together by plan and tenant.
+ *
+ * @throws CliError if it cannot be read, is no YAML, or two files define the same plan or tenant.
+ */
+export async function readBundleSource(path: string, stdin: Readable): Promise<BundleSource> {
+  if (path === '-') return parseSource('standard input', await readAll(stdin));
+  try {
+    if (!(await stat(path)).isDirectory()) return parseSource(path, await readFile(path, 'utf8'));
+    const names = (await readdir(path)).filter((name) => BUNDLE_FILE.test(name)).sort();
+    if (names.length === 0) {
+      throw new CliError(EXIT.failure, `${path} holds no .yaml, .yml or .json file`);
+    }
+    const files = names.map((name) => join(path, name));
+    const sources = await Promise.all(
+      files.map(async (file) => parseSource(file, await readFile(file, 'utf8'))),
+    );
+    return mergeSources(path, sources);
+  } catch (error) {
+    if (error instanceof CliError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CliError(EXIT.failure, `cannot read the bundle: ${reason}`, [], error);
+  }
+}
+
+/** Parses one file; see {@link readBundleSource}. JSON is read as YAML, which contains it. */
+export function parseSource(file: string, text: string): BundleSource {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const { line, col } = lineCounter.linePos(error.pos[0]);
+    throw new CliError(EXIT.failure, `${file}:${line}:${col}: not valid YAML: ${error.message}`);
+  }
+  const offsets = indexOffsets(document);
+  return {
+    name: file,
+    // Anchors may be used, but not to blow a small file up ("billion laughs").
+    value: document.toJS({ maxAliasCount: 1000 }) as unknown,
+    locate(path) {
+      for (let place = path; ; place = parentPath(place)) {
+        const offset = offsets.get(place);
+        if (offset !== undefined) {
+          const { line, col } = lineCounter.linePos(offset);
+          return { file, line, column: col };
+        }
+        if (place === '') return null;
+      }
+    },
+  };
+}
+
+/** Offset of every value by its path; a key's value is located at the key. */
+function indexOffsets(document: Document.Parsed): ReadonlyMap<string, number> {
+  const offsets = new Map<string, number>([['', 0]]);
+  const visit = (node: Node | null, path: string): void => {
+    if (isMap(node)) {
+      for (const { key, value } of node.items) {
+        const name = isScalar(key) ? String(key.value) : '';
+        const child = path === '' ? name : `${path}.${name}`;
+        if (isScalar(key) && key.range) offsets.set(child, key.range[0]);
+        visit(value as Node | null, child); // the parser makes nodes for all values
+      }
+    } else if (isSeq(node)) {
+      node.items.forEach((item, index) => {
+        const child = item as Node; // as above
+        if (child.range) offsets.set(`${path}[${index}]`, child.range[0]);
+        visit(child, `${path}[${index}]`);
+      });
+    }
+  };
+  visit(document.contents, '');
+  return offsets;
+}
+
+function parentPath(path: string): string {
+  return path.slice(0, Math.max(path.lastIndexOf('.'), path.lastIndexOf('['), 0));
+}
+
+function mergeSources(folder: string, sources: readonly BundleSource[]): BundleSource {
+  const merged: Record<string, unknown> = {};
+  const owners = new Map<string, BundleSource>();
+  for (const source of sources) {
+    if (!isRecord(source.value)) {
+      throw new CliError(EXIT.failure, `${source.name}: must hold a bundle (apiVersion, …)`);
+    }
+    for (const [section, content] of Object.entries(source.value)) {
+      owners.set(section, source);
+      if (!isRecord(content)) {
+        merged[section] = content;
+        continue;
+      }
+      const present = merged[section];
+      const target: Record<string, unknown> = isRecord(present) ? present : {};
+      for (const [id, item] of Object.entries(content)) {
+        claim(owners, `${section}.${id}`, source);
+        target[id] = item;
+      }
+      merged[section] = target;
+    }
+  }
+  return {
+    name: `${folder} (${sources.length} files)`,
+    value: merged,
+    locate(path) {
+      for (let place = path; place !== ''; place = parentPath(place)) {
+        const owner = owners.get(place);
+        if (owner !== undefined) return owner.locate(path);
+      }
+      return sources[0]?.locate('') ?? null;
+    },
+  };
+}
+
+function claim(owners: Map<string, BundleSource>, path: string, source: BundleSource): void {
+  const other = owners.get(path)?.locate(path);
+  const here = source.locate(path);
+  if (other && here) {
+    throw new CliError(
+      EXIT.failure,
+      `${formatPosition(here)}: ${path} is defined in ${formatPosition(other)} too`,
+      ['Keep one of the two.'],
+    );
+  }
+  owners.set(path, source);
+}
+
+/** `file:line:column`, as editors and terminals understand it. */
+export function formatPosition(position: SourcePosition): string {
+  return `${position.file}:${position.line}:${position.column}`;
+}
+
+async function readAll(stream: Readable): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of stream) {
+    const buffer = Buffer.from(chunk as Buffer | string); // what a byte stream yields
+    bytes += buffer.length;
+    if (bytes > FILE_BYTES_MAX) {
+      throw new CliError(EXIT.failure, `standard input is larger than ${FILE_BYTES_MAX} bytes`);
+    }
+    chunks.push(buffer);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,29 @@
+/** Exit codes of the command; scripts may rely on them. */
+export const EXIT = Object.freeze({
+  ok: 0,
+  /** The work could not be done: an invalid file, a fault of the server, `--check` found something. */
+  failure: 1,
+  /** The command line makes no sense. */
+  usage: 2,
+  /** The server refused the request (4xx). */
+  refused: 3,
+  /** No answer from the server. */
+  unreachable: 4,
+});
+
+/** A number of {@link EXIT}. */
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** An expected failure: printed as `error: what` and what to do, without a stack. */
+export class CliError extends Error {
+  readonly exitCode: ExitCode;
+  /** Further lines: details, then what to do. */
+  readonly lines: readonly string[];
+
+  constructor(exitCode: ExitCode, what: string, lines: readonly string[] = [], cause?: unknown) {
+    super(what, cause === undefined ? {} : { cause });
+    this.name = 'CliError';
+    this.exitCode = exitCode;
+    this.lines = lines;
+  }
+}

@@ -1,0 +1,90 @@
+import { readBundleSource, type BundleSource } from '../bundle-source.ts';
+import { CliError, EXIT } from '../cli-error.ts';
+import type { CommandContext } from '../context.ts';
+import { checkBundle } from '../faults.ts';
+import { countChanges, formatCounts, formatPlan } from '../plan-format.ts';
+import { ApplyReply } from '../replies.ts';
+
+/** Options of `headgate apply`. */
+export interface ApplyOptions {
+  readonly file: string;
+  /** Apply without asking. */
+  readonly yes: boolean;
+  /** Only print the plan. */
+  readonly dryRun: boolean;
+  /** Wait until all live edges have the change, at most so many ms; null: do not wait. */
+  readonly waitMs: number | null;
+}
+
+/** Large bundles (10,000 tenants) take their time. */
+const APPLY_TIMEOUT_MS = 300_000;
+
+/**
+ * Checks a bundle, prints what would change, asks, and applies it.
+ *
+ * @throws CliError if anything of that fails, or the edges do not get the change in time.
+ */
+export async function apply(context: CommandContext, options: ApplyOptions): Promise<void> {
+  const { terminal, io, output } = context;
+  const source = await readBundleSource(options.file, io.stdin);
+  checkBundle(source);
+  const plan = await send(context, source, 'comparing', '?dryRun=true', 0);
+  const counts = countChanges(plan.changes);
+  const isEmpty = counts.create + counts.update + counts.delete === 0;
+  // With -o json standard output holds one document: that of the last step.
+  const tell = output === 'json' ? terminal.note : terminal.print;
+  if (isEmpty) tell(`Nothing to change: ${counts.unchanged} resources are as ${source.name} says.`);
+  else tell(`${formatPlan(plan.changes, terminal.colors)}\n\nPlan: ${formatCounts(counts)}.`);
+
+  if (isEmpty || options.dryRun) {
+    if (output === 'json') terminal.print(JSON.stringify(plan, null, 2));
+    return;
+  }
+  if (!options.yes && !(await confirm(context, options.file))) {
+    throw new CliError(EXIT.failure, 'nothing was applied');
+  }
+  const startedMs = io.clock.monotonicMs();
+  const query =
+    options.waitMs === null ? '' : `?wait=converged&timeout=${Math.round(options.waitMs)}`;
+  const label = options.waitMs === null ? 'applying' : 'applying and waiting for the edges';
+  const applied = await send(context, source, label, query, options.waitMs ?? 0);
+  const seconds = ((io.clock.monotonicMs() - startedMs) / 1000).toFixed(1);
+  if (output === 'json') terminal.print(JSON.stringify(applied, null, 2));
+  tell(`Applied as revision ${applied.revision} in ${seconds} s.${convergence(applied)}`);
+  if (applied.converged === false) {
+    throw new CliError(EXIT.failure, 'not every live edge has the change yet', [
+      `It is stored, and reaches them as soon as they can take it (waited ${options.waitMs} ms).`,
+      'See which edge is missing, and why: headgate status',
+    ]);
+  }
+}
+
+function send(
+  { terminal, api }: CommandContext,
+  source: BundleSource,
+  label: string,
+  query: string,
+  waitMs: number,
+): Promise<ApplyReply> {
+  const request = {
+    method: 'POST',
+    path: `/v1/apply${query}`,
+    body: source.value,
+    timeoutMs: APPLY_TIMEOUT_MS + waitMs,
+    source,
+  } as const;
+  return terminal.progress(label, api.send(ApplyReply, request));
+}
+
+async function confirm({ terminal }: CommandContext, file: string): Promise<boolean> {
+  if (!terminal.interactive || file === '-') {
+    throw new CliError(EXIT.usage, 'cannot ask whether to apply: there is no terminal', [
+      'Add --yes to apply without asking, or --dry-run to see the plan only.',
+    ]);
+  }
+  return terminal.confirm('Apply?');
+}
+
+function convergence(applied: ApplyReply): string {
+  return applied.converged === true ? ' All live edges have it.' : '';
+}

@@ -1,0 +1,81 @@
+import { stringify } from 'yaml';
+import { CliError, EXIT } from '../cli-error.ts';
+import type { CommandContext } from '../context.ts';
+import { ListReply, Resource } from '../replies.ts';
+import { findResourceKind, RESOURCE_KINDS, type ResourceKind } from '../resource-kinds.ts';
+import { formatTable, printable } from '../table.ts';
+
+/** Options of `headgate get`. */
+export interface GetOptions {
+  /** Kind as the user wrote it: `tenants`, `tenant`, … */
+  readonly kind: string;
+  readonly id: string | undefined;
+  readonly tenantId: string | undefined;
+}
+
+const PAGE_SIZE = 500;
+/** Two million resources; a server that never ends its list must not keep us for ever. */
+const PAGES_MAX = 4000;
+
+/**
+ * Prints one resource or all of a kind.
+ *
+ * @throws CliError for an unknown kind, a missing tenant, or what the server refuses.
+ */
+export async function get(context: CommandContext, options: GetOptions): Promise<void> {
+  const kind = findResourceKind(options.kind);
+  if (kind === null) {
+    throw new CliError(EXIT.usage, `unknown kind "${options.kind}"`, [
+      `Kinds: ${RESOURCE_KINDS.map(({ name }) => name).join(', ')}`,
+    ]);
+  }
+  const path = resourcePath(kind, options.tenantId);
+  if (options.id === undefined) {
+    const items = await context.terminal.progress(`reading ${kind.name}`, readAll(context, path));
+    print(context, kind, items, items);
+    return;
+  }
+  const resource = await context.api.send(Resource, {
+    method: 'GET',
+    path: `${path}/${encodeURIComponent(options.id)}`,
+  });
+  print(context, kind, [resource], resource);
+}
+
+function resourcePath(kind: ResourceKind, tenantId: string | undefined): string {
+  if (!kind.ofTenant) return `/v1/${kind.name}`;
+  if (tenantId === undefined) {
+    throw new CliError(EXIT.usage, `${kind.name} belong to a tenant; which one?`, [
+      `Example: headgate get ${kind.name} --tenant acme`,
+    ]);
+  }
+  return `/v1/tenants/${encodeURIComponent(tenantId)}/${kind.name}`;
+}
+
+async function readAll({ api }: CommandContext, path: string): Promise<Resource[]> {
+  const items: Resource[] = [];
+  let cursor: string | null | undefined;
+  for (let page = 0; page < PAGES_MAX; page++) {
+    const query = new URLSearchParams({ limit: String(PAGE_SIZE) });
+    if (cursor) query.set('cursor', cursor);
+    const reply = await api.send(ListReply, { method: 'GET', path: `${path}?${query.toString()}` });
+    items.push(...reply.items);
+    cursor = reply.nextCursor;
+    if (!cursor) return items;
+  }
+  throw new CliError(EXIT.failure, `${path} has more than ${PAGE_SIZE * PAGES_MAX} entries`);
+}
+
+function print(
+  { terminal, output }: CommandContext,
+  kind: ResourceKind,
+  rows: readonly Resource[],
+  value: unknown,
+): void {
+  if (output === 'json') return terminal.print(JSON.stringify(value, null, 2));
+  if (output === 'yaml') return terminal.print(stringify(value).trimEnd());
+  if (rows.length === 0) return terminal.note(`There are no ${kind.name}.`);
+  const header = kind.columns.map((column) => column.title);
+  const cells = rows.map((row) => kind.columns.map((column) => printable(column.cell(row))));
+  terminal.print(formatTable(header, cells, terminal.colors.bold));
+}

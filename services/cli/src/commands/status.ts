@@ -1,0 +1,29 @@
+import { stringify } from 'yaml';
+import { CliError, EXIT } from '../cli-error.ts';
+import type { CommandContext } from '../context.ts';
+import { StatusReply } from '../replies.ts';
+import { findProblems, formatStatus } from '../status-format.ts';
+
+/** Options of `headgate status`. */
+export interface StatusOptions {
+  /** Fail if something is wrong. */
+  readonly check: boolean;
+}
+
+/**
+ * Prints how the cluster is.
+ *
+ * @throws CliError with `check`, if something is wrong.
+ */
+export async function status(context: CommandContext, options: StatusOptions): Promise<void> {
+  const { api, terminal, io, output } = context;
+  const reply = await api.send(StatusReply, { method: 'GET', path: '/v1/status' });
+  if (output === 'json') terminal.print(JSON.stringify(reply, null, 2));
+  else if (output === 'yaml') terminal.print(stringify(reply).trimEnd());
+  else terminal.print(formatStatus(reply, terminal.colors, io.clock.nowMs()));
+  const problems = findProblems(reply);
+  if (options.check && problems.length > 0) {
+    const count = problems.length === 1 ? '1 thing is' : `${problems.length} things are`;
+    throw new CliError(EXIT.failure, `${count} wrong`, output === 'table' ? [] : problems);
+  }
+}

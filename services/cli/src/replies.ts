@@ -1,0 +1,80 @@
+import { EndpointHealth } from '@headgate/model';
+import { z } from 'zod';
+
+// What the config-service answers, as far as the command uses it. Unknown fields pass, so that an
+// older command works with a newer server.
+
+/** One change of a plan. */
+export const Change = z.object({
+  action: z.enum(['create', 'update', 'delete', 'unchanged']),
+  kind: z.enum(['plan', 'tenant', 'upstream', 'route', 'apiKey']),
+  tenantId: z.string().optional(),
+  id: z.string(),
+  fields: z.array(z.string()).default([]),
+});
+export type Change = z.infer<typeof Change>;
+
+/** Reply to `POST /v1/apply`. */
+export const ApplyReply = z.object({
+  dryRun: z.boolean(),
+  revision: z.number(),
+  changes: z.array(Change),
+  converged: z.boolean().optional(),
+});
+export type ApplyReply = z.infer<typeof ApplyReply>;
+
+/** A page of a list. */
+export const ListReply = z.object({
+  items: z.array(z.looseObject({ id: z.string() })),
+  nextCursor: z.string().nullish(),
+});
+
+/** One resource, of whatever kind. */
+export const Resource = z.looseObject({ id: z.string() });
+export type Resource = z.infer<typeof Resource>;
+
+/** Reply to the creation of an API key; the only time that the key is shown. */
+export const KeyReply = z.looseObject({ id: z.string(), key: z.string() });
+
+/** Reply to `GET /v1/status`. */
+export const StatusReply = z.object({
+  revision: z.number(),
+  edges: z.array(
+    z.object({
+      id: z.string(),
+      zone: z.string().nullish(),
+      address: z.string().nullish(),
+      revision: z.number(),
+      documents: z.number(),
+      synced: z.boolean(),
+      live: z.boolean(),
+      lastSeenMs: z.number(),
+      rejected: z.array(z.object({ key: z.string(), revision: z.number(), reason: z.string() })),
+    }),
+  ),
+  healthServices: z.array(z.object({ id: z.string(), live: z.boolean() })),
+  upstreams: z.array(
+    z.object({
+      tenantId: z.string(),
+      upstreamId: z.string(),
+      endpoints: z.array(EndpointHealth),
+    }),
+  ),
+  store: z.object({ kind: z.string(), ok: z.boolean() }),
+  bus: z.object({ connected: z.boolean() }),
+  outbox: z.object({ pending: z.number() }),
+});
+export type StatusReply = z.infer<typeof StatusReply>;
+
+/** An RFC 9457 problem. */
+export const ProblemReply = z.object({
+  title: z.string(),
+  status: z.number().optional(),
+  code: z.string().optional(),
+  detail: z.string().optional(),
+  requestId: z.string().optional(),
+  errors: z
+    .array(z.object({ path: z.string(), value: z.unknown().optional(), rule: z.string() }))
+    .default([]),
+});
+export type ProblemReply = z.infer<typeof ProblemReply>;
