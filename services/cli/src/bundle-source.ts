@@ -25,6 +25,7 @@ export interface BundleSource {
 }
 
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
+const ALIASES_MAX = 1000;
 const BUNDLE_FILE = /\.(ya?ml|json)$/;
 
 /**
@@ -65,8 +66,7 @@ export function parseSource(file: string, text: string): BundleSource {
   const offsets = indexOffsets(document);
   return {
     name: file,
-    // Anchors may be used, but not to blow a small file up ("billion laughs").
-    value: document.toJS({ maxAliasCount: 1000 }) as unknown,
+    value: toValue(file, document),
     locate(path) {
       for (let place = path; ; place = parentPath(place)) {
         const offset = offsets.get(place);
@@ -78,6 +78,16 @@ export function parseSource(file: string, text: string): BundleSource {
       }
     },
   };
+}
+
+/** Anchors may be used, but not to blow a small file up ("billion laughs"). */
+function toValue(file: string, document: Document.Parsed): unknown {
+  try {
+    return document.toJS({ maxAliasCount: ALIASES_MAX });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CliError(EXIT.failure, `${file}: ${reason}`, [], error);
+  }
 }
 
 /** Offset of every value by its path; a key's value is located at the key. */

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { test, type TestContext } from 'node:test';
+import { formatPosition, parseSource, readBundleSource } from './bundle-source.ts';
+import { CliError } from './cli-error.ts';
+import { checkBundle } from './faults.ts';
+
+const YAML = `apiVersion: headgate/v1
+plans:
+  gold:
+    limits:
+      - { name: per-second, limit: 0, windowMs: 1000 }
+tenants:
+  acme:
+    planId: Gold
+    colour: red
+    upstreams:
+      web:
+        endpoints: [{ host: 10.0.0.1, port: 80 }, { host: 10.0.0.2 }]
+`;
+
+async function createFolder(context: TestContext, files: Readonly<Record<string, string>>) {
+  const folder = await mkdtemp(join(tmpdir(), 'headgate-cli-'));
+  context.after(() => rm(folder, { recursive: true }));
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+  return folder;
+}
+
+function linesOf(run: () => void): readonly string[] {
+  try {
+    run();
+  } catch (error) {
+    assert.ok(error instanceof CliError);
+    return [error.message, ...error.lines];
+  }
+  assert.fail('must be refused');
+}
+
+test('every fault of a bundle is shown with file, line, column, path, value and rule', () => {
+  const source = parseSource('demo.yaml', YAML);
+  assert.deepEqual(
+    linesOf(() => checkBundle(source)),
+    [
+      'demo.yaml is not a valid bundle: 4 faults',
+      'demo.yaml:5:29  plans.gold.limits[0].limit = 0',
+      '    Too small: expected number to be >=1',
+      'demo.yaml:8:5  tenants.acme.planId = "Gold"',
+      '    1 to 63 of a-z, 0-9 and -, not starting or ending with -',
+      'demo.yaml:12:51  tenants.acme.upstreams.web.endpoints[1].port',
+      '    Invalid input: expected number, received undefined',
+      'demo.yaml:9:5  tenants.acme.colour',
+      '    unknown key; remove it or check its spelling',
+    ],
+  );
+});
+
+test('a path that is not in the file is located at its nearest parent', () => {
+  const source = parseSource('demo.yaml', YAML);
+  const place = source.locate('tenants.acme.routes.web.match.path');
+  assert.equal(place && formatPosition(place), 'demo.yaml:7:3');
+  assert.equal(source.locate('')?.line, 1);
+});
+
+test('JSON is located the same way', () => {
+  const source = parseSource('b.json', '{\n  "apiVersion": "headgate/v1",\n  "plan": {}\n}');
+  const place = source.locate('plan');
+  assert.equal(place && formatPosition(place), 'b.json:3:3');
+});
+
+for (const [name, text, expected] of [
+  ['broken YAML', 'apiVersion: [1,\n  2', /^x\.yaml:2:4: not valid YAML: /],
+  ['a key that is there twice', 'plans: {}\nplans: {}', /^x\.yaml:2:1: not valid YAML: Map keys/],
+] as const) {
+  test(`${name} is refused with its place`, () => {
+    assert.throws(() => parseSource('x.yaml', text), { message: expected });
+  });
+}
+
+test('aliases that blow a small file up are refused', () => {
+  let text = 'a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n';
+  for (let level = 1; level < 8; level++) {
+    const aliases = Array.from({ length: 10 }, () => `*a${level - 1}`).join(',');
+    text += `a${level}: &a${level} [${aliases}]\n`;
+  }
+  assert.throws(() => parseSource('bomb.yaml', text), { message: /^bomb\.yaml: .*alias/i });
+});
+
+test('a folder is one bundle; a fault is located in the file that holds it', async (t) => {
+  const folder = await createFolder(t, {
+    'a.yaml': 'apiVersion: headgate/v1\nplans:\n  gold: {}\n',
+    'b.json': '{"apiVersion":"headgate/v1","tenants":{"acme":{"planId":"gold"}}}',
+    'c.yml': 'apiVersion: headgate/v1\ntenants:\n  globex:\n    planId: 7\n',
+    'README.md': 'not a bundle',
+  });
+  const source = await readBundleSource(folder, Readable.from([]));
+  assert.deepEqual(source.value, {
+    apiVersion: 'headgate/v1',
+    plans: { gold: {} },
+    tenants: { acme: { planId: 'gold' }, globex: { planId: 7 } },
+  });
+  assert.equal(source.name, `${folder} (3 files)`);
+  assert.deepEqual(source.locate('tenants.globex.planId'), {
+    file: join(folder, 'c.yml'),
+    line: 4,
+    column: 5,
+  });
+});
+
+test('a tenant that two files of a folder define is refused with both places', async (t) => {
+  const folder = await createFolder(t, {
+    'a.yaml': 'tenants:\n  acme: {}\n',
+    'b.yaml': 'tenants:\n  acme: {}\n',
+  });
+  await assert.rejects(readBundleSource(folder, Readable.from([])), {
+    message: `${join(folder, 'b.yaml')}:2:3: tenants.acme is defined in ${join(folder, 'a.yaml')}:2:3 too`,
+  });
+});
+
+test('"-" reads standard input', async () => {
+  const source = await readBundleSource('-', Readable.from([Buffer.from('plans: {}')]));
+  assert.deepEqual(source.value, { plans: {} });
+});
+
+test('a file that is not there, and a folder without bundles, are named', async (t) => {
+  await assert.rejects(readBundleSource('/no/such/file.yaml', Readable.from([])), /ENOENT.*file/);
+  const folder = await createFolder(t, {});
+  await assert.rejects(readBundleSource(folder, Readable.from([])), /holds no \.yaml/);
+});
