@@ -1,0 +1,78 @@
+import { BoundedQueue } from '@headgate/runtime';
+import type { Bus, Subscription } from './bus.ts';
+import { ACKS_MAX, ConfigAckBatch, type ConfigAck } from './config-messages.ts';
+import { encodeMessage, parseMessage } from './parse-message.ts';
+import { subjects } from './subjects.ts';
+
+/** Sends acknowledgements in batches. Whoever creates it closes it. */
+export interface AckPublisher {
+  /** Queues one; false, and counted, if the queue is full. */
+  add(ack: ConfigAck): boolean;
+  /** How many were refused. */
+  readonly refusals: number;
+  /** Sends what is queued if connected, and stops. */
+  close(): void;
+}
+
+const QUEUE_MAX = 20_000;
+
+/**
+ * Creates a publisher of acknowledgements. While the bus is disconnected they wait in a queue of
+ * at most 20,000; they are a report, and a lost one is repaired by the edge's presence.
+ *
+ * @param options.flushMs longest wait of an acknowledgement, in ms; default 100.
+ */
+export function createAckPublisher(
+  bus: Bus,
+  options: { readonly edgeId: string; readonly flushMs?: number },
+): AckPublisher {
+  const queue = new BoundedQueue<ConfigAck>(QUEUE_MAX);
+  let timer: NodeJS.Timeout | null = null;
+  const flush = () => {
+    timer = null;
+    while (queue.length > 0 && bus.connected) {
+      const acks: ConfigAck[] = [];
+      while (acks.length < ACKS_MAX) {
+        const ack = queue.shift();
+        if (ack === undefined) break;
+        acks.push(ack);
+      }
+      const batch: ConfigAckBatch = { v: 1, edgeId: options.edgeId, acks };
+      bus.publish(subjects.configAck, encodeMessage(batch));
+    }
+  };
+  const connection = bus.onConnection(flush);
+  return {
+    add(ack) {
+      timer ??= setTimeout(flush, options.flushMs ?? 100);
+      return queue.push(ack);
+    },
+    get refusals() {
+      return queue.refusals;
+    },
+    close() {
+      connection.unsubscribe();
+      if (timer !== null) clearTimeout(timer);
+      flush();
+    },
+  };
+}
+
+/** Hears the acknowledgements of all edges; malformed batches are dropped and counted. */
+export function subscribeAcks(
+  bus: Bus,
+  onAcks: (edgeId: string, acks: readonly ConfigAck[]) => void,
+): Subscription & { readonly malformed: number } {
+  let malformed = 0;
+  const subscription = bus.subscribe(subjects.configAck, ({ data }) => {
+    const batch = parseMessage(ConfigAckBatch, data);
+    if (batch.ok) onAcks(batch.value.edgeId, batch.value.acks);
+    else malformed += 1;
+  });
+  return {
+    unsubscribe: () => subscription.unsubscribe(),
+    get malformed() {
+      return malformed;
+    },
+  };
+}

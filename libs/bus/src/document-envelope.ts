@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import { DocumentHeader, documentKey } from '@headgate/model';
+import { parseMessage } from './parse-message.ts';
+
+// A document on the wire, in the KV bucket and in replies to `get`:
+//
+//     {"v":1,"kind":"tenant","id":"acme","revision":12,"deleted":false,"sha256":"…","identity":{…}}\n
+//     {"tenant":{…},"upstreams":[…],"routes":[…],"apiKeys":[…]}
+//
+// The receiver parses the first line only; the second stays bytes until somebody needs it.
+
+/** A document as received. */
+export interface ReceivedDocument {
+  /** `<kind>.<id>` of the header. */
+  readonly key: string;
+  readonly header: DocumentHeader;
+  /** UTF-8 JSON, empty if `header.deleted`. A view of the bytes that were decoded; copy to keep. */
+  readonly body: Uint8Array;
+}
+
+/** Why bytes are not a document. */
+export type DocumentRejection =
+  /** No end of the first line: truncated, or no document at all. */
+  | 'truncated'
+  /** More than {@link DOCUMENT_BYTES_MAX} bytes, or a header line of more than 256 KiB. */
+  | 'too-big'
+  /** The first line is not JSON. */
+  | 'bad-json'
+  /** The first line lacks fields or has wrong ones. */
+  | 'bad-fields'
+  /** `v` is a version that this release does not know. */
+  | 'unknown-version'
+  /** The body is not the one that was published: truncated or changed on the way. */
+  | 'bad-hash'
+  /** A deletion with a body, or a document without one. */
+  | 'bad-body'
+  /** The key that it was stored under is not that of its header. */
+  | 'key-mismatch';
+
+/** Result of {@link decodeDocument}. */
+export type DecodedDocument =
+  | { readonly ok: true; readonly document: ReceivedDocument }
+  | { readonly ok: false; readonly reason: DocumentRejection };
+
+/** Largest document in bytes, header included. A NATS server takes 1 MiB unless told otherwise. */
+export const DOCUMENT_BYTES_MAX = 16 * 1024 * 1024;
+const HEADER_BYTES_MAX = 256 * 1024;
+const LINE_FEED = 10;
+
+/** A header whose version and hash {@link encodeDocument} fills in. */
+export type DocumentHeaderInput = Omit<DocumentHeader, 'v' | 'sha256'>;
+
+/** Builds the wire form. `body` is UTF-8 JSON; it is ignored if `header.deleted`. */
+export function encodeDocument(header: DocumentHeaderInput, body: string | Uint8Array): Uint8Array {
+  const bytes = header.deleted ? Buffer.alloc(0) : Buffer.from(body);
+  const line = JSON.stringify({ v: 1, ...header, sha256: sha256(bytes) } satisfies DocumentHeader);
+  return Buffer.concat([Buffer.from(`${line}\n`), bytes]);
+}
+
+/**
+ * Takes the wire form apart and checks all but the meaning of the body. Never throws, whatever the
+ * bytes are.
+ *
+ * @param expectedKey the key under which it was stored or asked for, if there is one.
+ */
+export function decodeDocument(bytes: Uint8Array, expectedKey?: string): DecodedDocument {
+  if (bytes.length > DOCUMENT_BYTES_MAX) return { ok: false, reason: 'too-big' };
+  const lineEnd = bytes.subarray(0, HEADER_BYTES_MAX + 1).indexOf(LINE_FEED);
+  if (lineEnd === -1) {
+    return { ok: false, reason: bytes.length > HEADER_BYTES_MAX ? 'too-big' : 'truncated' };
+  }
+  const parsed = parseMessage(DocumentHeader, bytes.subarray(0, lineEnd));
+  if (!parsed.ok) return parsed;
+  const header = parsed.value;
+  const body = bytes.subarray(lineEnd + 1);
+  if (sha256(body) !== header.sha256) return { ok: false, reason: 'bad-hash' };
+  if (header.deleted !== (body.length === 0)) return { ok: false, reason: 'bad-body' };
+  const key = documentKey(header.kind, header.id);
+  if (expectedKey !== undefined && key !== expectedKey)
+    return { ok: false, reason: 'key-mismatch' };
+  return { ok: true, document: { key, header, body } };
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
