@@ -4,32 +4,39 @@
 -- ARGV  per rule: bucketMs, buckets, number of charges, then per charge: its age in ms, its cost.
 -- Reply indices of keys that held garbage.
 
--- Adds the charge where its date belongs; a date that is already there grows.
-local function insert(state, dateMs, cost)
-  local list = state.list
-  local index = #list + 1
-  while index > state.first and list[index - 2] >= dateMs do index = index - 2 end
-  if list[index] == dateMs then
-    list[index + 1] = list[index + 1] + cost
-    return
+-- Adds the charge where its date belongs; a date that is already there grows. Rare, so it may walk all pairs.
+local function insert(state, dateMs, charged)
+  local raw = state.raw
+  local position = #raw + 1
+  while position > state.first do
+    local beforeMs, beforeCost = unpack('<dd', raw, position - PAIR_BYTES)
+    if beforeMs < dateMs then break end
+    position = position - PAIR_BYTES
+    if beforeMs == dateMs then
+      local grown = pack('<dd', dateMs, beforeCost + charged)
+      state.raw = sub(raw, state.first, position - 1) .. grown .. sub(raw, position + PAIR_BYTES)
+      state.first = 1
+      return
+    end
   end
-  table.insert(list, index, cost)
-  table.insert(list, index, dateMs)
+  state.raw = sub(raw, state.first, position - 1) .. pack('<dd', dateMs, charged) .. sub(raw, position)
+  state.first = 1
 end
 
-local position = 1
+local argument = 1
 for keyIndex = 1, #KEYS do
-  local bucketMs, buckets = tonumber(ARGV[position]), tonumber(ARGV[position + 1])
-  local charges = tonumber(ARGV[position + 2])
-  position = position + 3
+  local bucketMs, buckets = tonumber(ARGV[argument]), tonumber(ARGV[argument + 1])
+  local charges = tonumber(ARGV[argument + 2])
+  argument = argument + 3
   local state = open(KEYS[keyIndex], keyIndex, bucketMs, buckets)
   for _ = 1, charges do
-    local usedMs = state.now - tonumber(ARGV[position])
-    insert(state, (floor(usedMs / bucketMs) + 1) * bucketMs - 1, tonumber(ARGV[position + 1]))
-    position = position + 2
+    local ageMs, cost = tonumber(ARGV[argument]), tonumber(ARGV[argument + 1])
+    insert(state, endOfBucket(state.now - ageMs, bucketMs), cost)
+    state.used = state.used + cost
+    argument = argument + 2
   end
   state.isDirty = true
-  count(state, bucketMs, buckets)
+  forget(state, bucketMs, buckets)
 end
 writeAll()
 return resets

@@ -6,16 +6,19 @@
 --   waitMs: until one more unit fits; if one fits now, until the oldest charge leaves (0: nothing is charged).
 -- A denied entry writes nothing; but a clock step is written once, whatever the verdict.
 
+-- Adds to the newest pair if it has this date, or a later one from a wider bucket; else appends a pair.
 local function charge(state, cost)
-  local list, bucketMs = state.list, state.bucketMs
-  local length = #list
-  local dateMs = (floor(state.now / bucketMs) + 1) * bucketMs - 1
-  if length > state.first and list[length - 1] >= dateMs then
-    list[length] = list[length] + cost
+  local raw, first = state.raw, state.first
+  local dateMs = endOfBucket(state.now, state.bucketMs)
+  local last = #raw - PAIR_BYTES + 1
+  local lastMs, lastCost = 0, 0
+  if last >= first then lastMs, lastCost = unpack('<dd', raw, last) end
+  if lastMs >= dateMs then
+    state.raw = sub(raw, first, last - 1) .. pack('<dd', lastMs, lastCost + cost)
   else
-    list[length + 1] = dateMs
-    list[length + 2] = cost
+    state.raw = sub(raw, first) .. pack('<dd', dateMs, cost)
   end
+  state.first = 1
   state.used = state.used + cost
   state.isDirty = true
 end
