@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
+import { test } from 'node:test';
+import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH, FRAMING_NONE } from './framing.ts';
+import { HeaderSet } from './header-set.ts';
+import type { RequestHead } from './request-head.ts';
+import { RequestParser } from './request-parser.ts';
+import type { ResponseHead } from './response-head.ts';
+import { ResponseParser } from './response-parser.ts';
+import { chunkHeader, writeRequestHead, writeResponseHead } from './write-head.ts';
+
+const nothing = new HeaderSet([]);
+
+function request(lines: string): RequestHead {
+  const parser = new RequestParser();
+  const bytes = Buffer.from(`POST /p HTTP/1.1\r\nHost: a\r\n${lines}\r\n`, 'latin1');
+  assert.ok(parser.parse(bytes, 0, bytes.length) > 0, parser.fault?.code ?? '');
+  return parser.head;
+}
+
+function response(head: string): ResponseHead {
+  const parser = new ResponseParser();
+  const bytes = Buffer.from(`${head}\r\n`, 'latin1');
+  assert.ok(parser.parse(bytes, 0, bytes.length, 'GET') > 0, parser.fault?.code ?? '');
+  return parser.head;
+}
+
+/** The header lines of a written request. */
+function rewrite(lines: string, drop = nothing, append = ''): string {
+  const start = 'POST /q HTTP/1.1\r\nHost: b:1\r\n';
+  const written = writeRequestHead(request(lines), '/q', 'b:1', drop, append);
+  assert.ok(written.startsWith(start) && written.endsWith('\r\n\r\n'), written);
+  return written.slice(start.length, -2);
+}
+
+test('every hop-by-hop field is dropped, by name', () => {
+  const lines =
+    'Keep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nTE: trailers\r\nUpgrade: foo\r\n' +
+    'Trailer: x\r\nProxy-Authorization: x\r\nProxy-Authenticate: x\r\nHTTP2-Settings: x\r\n' +
+    'Connection: Keep-Alive, TE, Upgrade\r\n';
+  assert.equal(rewrite(lines), '');
+  assert.equal(rewrite(`A: 1\r\n${lines}B: 2\r\n`), 'A: 1\r\nB: 2\r\n');
+});
+
+test('nominated fields are dropped in any case, wherever they stand', () => {
+  const lines =
+    'X-A: 1\r\nX-B: 2\r\nConnection: x-a\r\nX-C: 3\r\nconnection: , X-C,x-d\r\nx-A: 4\r\n';
+  assert.equal(rewrite(lines), 'X-B: 2\r\n');
+});
+
+test('nomination removes neither Host nor framing nor what the edge appends', () => {
+  const lines =
+    'Connection: host, content-length, x-tenant-id\r\nContent-Length: 5\r\nX-Tenant-Id: t2\r\n';
+  assert.equal(
+    rewrite(lines, nothing, 'X-Tenant-Id: t1\r\n'),
+    'Content-Length: 5\r\nX-Tenant-Id: t1\r\n',
+  );
+});
+
+test('every copy of a dropped name is dropped, in any case', () => {
+  const drop = new HeaderSet(['x-tenant-id', 'expect']);
+  const lines = 'x-tenant-id: t2\r\nA: b\r\nX-TENANT-ID:  t3 \r\nExpect: 100-continue\r\n';
+  assert.equal(rewrite(lines, drop), 'A: b\r\n');
+  assert.equal(rewrite('Expect: 100-continue\r\n'), 'Expect: 100-continue\r\n');
+});
+
+test('the framing is written anew', () => {
+  assert.equal(rewrite('A: b\r\ncontent-length: 007\r\n'), 'A: b\r\nContent-Length: 7\r\n');
+  assert.equal(rewrite('transfer-encoding:CHUNKED\r\n'), 'Transfer-Encoding: chunked\r\n');
+  assert.equal(rewrite('A: b\r\n'), 'A: b\r\n');
+});
+
+test('a response keeps its status line, but speaks HTTP/1.1', () => {
+  const write = (head: string): string =>
+    writeResponseHead(response(head), nothing, FRAMING_LENGTH, 2, 'Via: x\r\n');
+  const tail = 'A: b\r\nContent-Length: 2\r\nVia: x\r\n\r\n';
+  const lines = 'A: b\r\nContent-Length: 9\r\nKeep-Alive: x\r\nConnection: close\r\n';
+  assert.equal(write(`HTTP/1.1 404 Not Found\r\n${lines}`), `HTTP/1.1 404 Not Found\r\n${tail}`);
+  assert.equal(write(`HTTP/1.0 404 Not Found\r\n${lines}`), `HTTP/1.1 404 Not Found\r\n${tail}`);
+  assert.equal(write(`HTTP/1.1 404\r\n${lines}`), `HTTP/1.1 404 \r\n${tail}`);
+});
+
+test('a response is framed as the caller says', () => {
+  const head = response(
+    'HTTP/1.1 200 OK\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nContent-Length: 9\r\n',
+  );
+  const start = 'HTTP/1.1 200 OK\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n';
+  const drop = new HeaderSet(['server']);
+  assert.equal(
+    writeResponseHead(head, drop, FRAMING_CHUNKED, -1, ''),
+    `${start}Transfer-Encoding: chunked\r\n\r\n`,
+  );
+  assert.equal(writeResponseHead(head, drop, FRAMING_CLOSE, -1, ''), `${start}\r\n`);
+  assert.equal(writeResponseHead(head, drop, FRAMING_NONE, -1, ''), `${start}\r\n`);
+  assert.equal(
+    writeResponseHead(head, drop, FRAMING_NONE, 9, ''),
+    `${start}Content-Length: 9\r\n\r\n`,
+  );
+});
+
+test('chunk sizes are hexadecimal', () => {
+  assert.equal(chunkHeader(500), '1f4\r\n');
+});
