@@ -1,7 +1,7 @@
+import { rendezvousOwner } from '@headgate/bus';
 import type { EndpointHealth } from '@headgate/model';
 import type { ProbeHold, ProbeRegistry } from './probe-registry.ts';
 import type { HealthPublisher, HealthReading } from './publisher.ts';
-import { ownerOf } from './sharding.ts';
 import type { UpstreamTarget } from './targets.ts';
 
 /** What the monitor needs. */
@@ -71,7 +71,7 @@ export class Monitor {
   };
 
   #assign(target: UpstreamTarget): void {
-    if (ownerOf(target.key, this.#replicas) === this.#self) this.#own(target);
+    if (rendezvousOwner(this.#replicas, target.key) === this.#self) this.#own(target);
     else this.#drop(target.key, 'release');
   }
 

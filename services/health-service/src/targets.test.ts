@@ -8,7 +8,7 @@ function document(upstreams: unknown[], tenant: object = {}): string {
 }
 
 function read(body: string): readonly UpstreamTarget[] {
-  const reading = readTargets(body);
+  const reading = readTargets('acme', body);
   assert.ok(reading.ok, reading.ok ? '' : reading.reason);
   return reading.upstreams;
 }
@@ -75,12 +75,13 @@ const bad: [what: string, body: string, reason: RegExp][] = [
     document([{ id: 'web', endpoints, healthCheck: { path: '/\r\nX: y' } }]),
     /healthCheck\.path/,
   ],
+  ['another tenant', document([], { id: 'other' }), /tenant\.id/],
   ['deep nesting', '['.repeat(100_000), /not JSON/],
 ];
 
 for (const [what, body, reason] of bad) {
   test(`targets: ${what} is a reason, not an exception`, () => {
-    const reading = readTargets(body);
+    const reading = readTargets('acme', body);
     assert.equal(reading.ok, false);
     assert.match(reading.ok ? '' : reading.reason, reason);
   });

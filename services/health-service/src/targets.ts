@@ -39,9 +39,10 @@ const FAULTS_SHOWN_MAX = 3;
 /**
  * Reads the body of a tenant document. Upstreams without a health check, and all of a suspended tenant, are not probed.
  *
+ * @param tenantId whose document it is; a body that says otherwise is refused.
  * @param body JSON text from outside: nothing of it is trusted.
  */
-export function readTargets(body: string): TargetReading {
+export function readTargets(tenantId: string, body: string): TargetReading {
   let input: unknown;
   try {
     input = JSON.parse(body);
@@ -54,6 +55,8 @@ export function readTargets(body: string): TargetReading {
     return { ok: false, reason: faults.map(({ path, rule }) => `${path}: ${rule}`).join('; ') };
   }
   const { tenant, upstreams } = parsed.data;
+  if (tenant.id !== tenantId)
+    return { ok: false, reason: 'tenant.id: is not that of the document' };
   if (tenant.status === 'suspended') return { ok: true, upstreams: [] };
   return { ok: true, upstreams: upstreams.flatMap((upstream) => toTarget(tenant.id, upstream)) };
 }

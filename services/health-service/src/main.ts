@@ -1,0 +1,245 @@
+/**
+ * Entry of the health-service: reads the environment, wires the parts, and ends them in reverse on SIGTERM or SIGINT.
+ *
+ *     config feed ─► monitor (sharding) ─► registry (shared probes) ─► schedule ─► probes
+ *     presence ────────┘    └─ read ◄─ publisher ◄─ markChanged ◄─ verdict ┘
+ *                                          └─► health bucket
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { connectBus, createHealthPublisher, createPresence, type Bus } from '@headgate/bus';
+import { HEALTH_REFRESH_MS } from '@headgate/health';
+import { EnvironmentError, ShutdownStack, systemClock, systemRandom } from '@headgate/runtime';
+import {
+  AdminListenError,
+  createAdminServer,
+  createLogger,
+  createMetricsRegistry,
+  startTracing,
+  type Logger,
+  type ServiceLogger,
+  type Tracing,
+} from '@headgate/telemetry';
+import manifest from '../package.json' with { type: 'json' };
+import { createBusLog } from './bus-log.ts';
+import { readSettings, type Settings } from './environment.ts';
+import { followConfig } from './follow-config.ts';
+import { createHealthSink } from './health-sink.ts';
+import { createHealthMetrics } from './metrics.ts';
+import { Monitor } from './monitor.ts';
+import { probeHttp } from './probe-http.ts';
+import { ProbeRegistry } from './probe-registry.ts';
+import { probeTcp } from './probe-tcp.ts';
+import { createProbe } from './probe.ts';
+import { HealthPublisher } from './publisher.ts';
+import { watchReplicas, type ReplicaPresence } from './replica-watch.ts';
+import { Schedule } from './schedule.ts';
+import { createTracedProbe } from './traced-probe.ts';
+
+const SERVICE = 'health-service';
+const TICK_MS = 50;
+const REPLICAS_TICK_MS = 500;
+/** A shutdown that takes longer than this has failed. */
+const SHUTDOWN_MS_MAX = 8000;
+
+const clock = systemClock;
+const random = systemRandom;
+
+try {
+  await run();
+} catch (error) {
+  if (!(error instanceof EnvironmentError || error instanceof AdminListenError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
+}
+
+async function run(): Promise<void> {
+  const { settings, unknown } = readSettings(process.env);
+  const output = createLogger({
+    service: SERVICE,
+    nodeId: settings.nodeId,
+    level: settings.logLevel,
+  });
+  const { logger } = output;
+  if (unknown.length > 0) logger.warn({ names: unknown }, 'unknown environment variables');
+  const shutdown = new ShutdownStack();
+  endOnSignal(shutdown, output);
+  const tracing = await startTracing({
+    service: SERVICE,
+    nodeId: settings.nodeId,
+    version: manifest.version,
+    environment: process.env,
+    onError: (error) => logger.warn({ err: error }, 'spans could not be exported'),
+  });
+  shutdown.push('tracing', async () => void (await tracing.shutdown()));
+  const bus = openBus(settings, logger);
+  shutdown.push('bus', () => bus.close());
+  await serve({ settings, output, tracing, bus, shutdown });
+}
+
+interface Parts {
+  readonly settings: Settings;
+  readonly output: ServiceLogger;
+  readonly tracing: Tracing;
+  readonly bus: Bus;
+  readonly shutdown: ShutdownStack;
+}
+
+async function serve(parts: Parts): Promise<void> {
+  const { settings, output, tracing, bus, shutdown } = parts;
+  const { logger } = output;
+  const loopDelay = monitorEventLoopDelay();
+  loopDelay.enable();
+  const metrics = createHealthMetrics(createMetricsRegistry(SERVICE), {
+    countVerdicts: () => registry.countVerdicts(),
+    busConnected: () => bus.connected,
+    eventLoopDelaySeconds() {
+      const seconds = loopDelay.max / 1e9;
+      loopDelay.reset();
+      return seconds;
+    },
+    spansDropped: () => tracing.droppedSpans(),
+    logLinesDropped: () => output.droppedLines(),
+  });
+  const schedule = openSchedule(parts);
+  shutdown.push('probes', () => schedule.close());
+  const registry = new ProbeRegistry({
+    schedule,
+    clock,
+    flipDistanceMs: settings.flipDistanceMs,
+    onRun: (_, result) => metrics.countRun(result),
+    onVerdict({ endpointId }, state) {
+      metrics.countVerdict(state);
+      const { verdict, reason } = state;
+      logger.info({ endpoint: endpointId, state: verdict, reason }, 'endpoint state');
+    },
+    onRefused: ({ endpointId }) =>
+      logger.warn({ endpoint: endpointId, max: settings.probesMax }, 'too many probes'),
+  });
+  const publisher: HealthPublisher = new HealthPublisher(
+    {
+      sink: openSink(parts),
+      read: (key) => monitor.read(key),
+      clock,
+      random,
+      onOutcome: (published) => metrics.countPublication(published),
+    },
+    { refreshMs: HEALTH_REFRESH_MS },
+  );
+  const monitor = new Monitor({ registry, publisher }, settings.nodeId);
+  const ticker = setInterval(() => {
+    schedule.tick();
+    publisher.tick();
+  }, TICK_MS);
+  shutdown.push('ticker', () => clearInterval(ticker));
+  await join(parts, monitor, () => metrics.render());
+}
+
+/** Takes part: configuration, the other replicas, and the admin listener. */
+async function join(
+  { settings, output, bus, shutdown }: Parts,
+  monitor: Monitor,
+  metrics: () => Promise<string>,
+): Promise<void> {
+  const { logger } = output;
+  let synced = false;
+  const config = followConfig({
+    bus,
+    clock,
+    random,
+    setTenant: (tenantId, upstreams) => monitor.setTenant(tenantId, upstreams),
+    onSynced() {
+      synced = true;
+      logger.info({ upstreams: monitor.ownedCount }, 'ready');
+    },
+    onRejected: (key, reason) => logger.warn({ key, reason }, 'document rejected'),
+  });
+  shutdown.push('config feed', () => config.feed.close());
+  const replicas = watchReplicas(bus, { clock }, (ids) => {
+    monitor.setReplicas(ids);
+    logger.info({ replicas: ids, upstreams: monitor.ownedCount }, 'replicas changed');
+  });
+  const replicasTicker = setInterval(() => replicas.tick(), REPLICAS_TICK_MS);
+  shutdown.push('replicas', () => {
+    clearInterval(replicasTicker);
+    replicas.close();
+  });
+  const startedAt = clock.nowMs();
+  const info = (): ReplicaPresence => ({
+    version: manifest.version,
+    startedAt,
+    upstreams: monitor.ownedCount,
+    rejectedDocuments: config.rejected().length,
+  });
+  const presence = createPresence(bus, { kind: 'health-service', id: settings.nodeId, info });
+  shutdown.push('presence', () => presence.close());
+  const admin = await createAdminServer({
+    listen: settings.adminListen,
+    readiness: () =>
+      synced
+        ? { ready: true, reasons: [] }
+        : { ready: false, reasons: ['the configuration has not arrived yet'] },
+    metrics,
+    routes: { '/status': () => ({ body: { ...info(), rejected: config.rejected() } }) },
+    logger,
+  });
+  shutdown.push('admin listener', () => admin.close());
+  logger.info({ admin: `http://${admin.host}:${admin.port}` }, 'listening');
+}
+
+function openBus(settings: Settings, logger: Logger): Bus {
+  return connectBus(
+    { clock, random },
+    {
+      servers: settings.natsServers,
+      name: settings.nodeId,
+      ...(settings.natsUser === undefined ? {} : { user: settings.natsUser }),
+      ...(settings.natsPassword === undefined ? {} : { password: settings.natsPassword }),
+      onEvent: createBusLog(logger),
+    },
+  );
+}
+
+function openSchedule({ settings, tracing, output }: Parts): Schedule {
+  const probe = createTracedProbe(createProbe({ http: probeHttp, tcp: probeTcp }), tracing);
+  const onError = (error: unknown) => output.logger.error({ err: error }, 'probe failed to run');
+  return new Schedule({ probe, clock, random, onError }, settings);
+}
+
+function openSink({ settings, bus, output, shutdown }: Parts) {
+  const publisher = createHealthPublisher(
+    bus,
+    { clock },
+    // Half of the own refresh: only a state that went out a moment ago is held back.
+    { refreshMs: HEALTH_REFRESH_MS / 2, replicas: settings.bucketReplicas },
+  );
+  const connection = bus.onConnection((connected) => {
+    if (connected) void publisher.ensureBucket();
+  });
+  shutdown.push('bucket', () => connection.unsubscribe());
+  return createHealthSink(publisher, (working, detail) => {
+    if (working) output.logger.info('health is published again');
+    else output.logger.warn({ detail }, 'health cannot be published');
+  });
+}
+
+function endOnSignal(shutdown: ShutdownStack, output: ServiceLogger): void {
+  const { logger } = output;
+  const end = async (signal: string) => {
+    logger.info({ signal }, 'stopping');
+    setTimeout(() => process.exit(1), SHUTDOWN_MS_MAX).unref();
+    const failures = await shutdown.close();
+    for (const { name, error } of failures) logger.error({ part: name, err: error }, 'not closed');
+    logger.info('stopped');
+    await output.flush();
+    process.exit(failures.length === 0 ? 0 : 1);
+  };
+  let ending = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      // The second signal means that somebody does not want to wait.
+      if (ending) process.exit(1);
+      ending = true;
+      void end(signal);
+    });
+  }
+}
