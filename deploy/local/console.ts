@@ -1,5 +1,5 @@
 import type { ClusterEvents } from './cluster.ts';
-import { createLogFormatter, LEVEL_WARN } from './log-format.ts';
+import { createLogFormatter } from './log-format.ts';
 import { describeExit } from './start-failure.ts';
 
 /** What the user sees of the cluster. The lines are the same on a terminal and in a file. */
@@ -55,7 +55,7 @@ export function createConsole(
       stopping: (spec) => step(spec.name, 'stopping'),
       line(component, line) {
         const formatted = format(component, line);
-        if (logsShown || formatted.level >= LEVEL_WARN) print(formatted.text);
+        if (logsShown || formatted.isAlarming) print(formatted.text);
       },
     },
   };

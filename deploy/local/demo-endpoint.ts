@@ -60,14 +60,14 @@ async function stream(response: ServerResponse): Promise<void> {
   response.end();
 }
 
-function log(level: number, msg: string, fields: object = {}): void {
+function log(level: 'debug' | 'info', msg: string, fields: object = {}): void {
   process.stdout.write(`${JSON.stringify({ level, time: Date.now(), msg, ...fields })}\n`);
 }
 
 const server = createServer((request, response) => {
   answer(request, response).catch((error: unknown) => {
     // The client went away, or its body broke off; there is nobody left to answer.
-    log(20, 'request aborted', { reason: String(error) });
+    log('debug', 'request aborted', { reason: String(error) });
     response.destroy();
   });
 });
@@ -77,7 +77,7 @@ server.on('error', (error) => {
   process.stderr.write(`${name}: ${error.message}\n`);
   process.exitCode = 1;
 });
-server.listen(Number(port), '127.0.0.1', () => log(30, 'ready', { address: server.address() }));
+server.listen(Number(port), '127.0.0.1', () => log('info', 'ready', { address: server.address() }));
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
     server.close();
