@@ -30,7 +30,8 @@ const MODES = {
     program: (extra) => [join(root, 'deploy', 'local', 'start.ts'), ...extra],
   },
   test: {
-    servers: ['redis-server', 'nats-server', 'haproxy'],
+    // curl and ps are missing on the smallest systems only.
+    servers: ['redis-server', 'nats-server', 'haproxy', 'curl', 'ps'],
     program: (extra) => testArguments(root, extra),
   },
   bench: {

@@ -4,7 +4,8 @@ import { Failure } from './failure.mjs';
 import { findOnPath } from './platform.mjs';
 import { runWithProgress } from './run.mjs';
 
-/** Names of the packages; programs are named as in Debian. */
+/** Packages that are not named like the program they bring. */
+const APT_PACKAGES = /** @type {Record<string, string>} */ ({ ps: 'procps' });
 const BREW_PACKAGES = /** @type {Record<string, string>} */ ({ 'redis-server': 'redis' });
 
 /**
@@ -14,7 +15,7 @@ const BREW_PACKAGES = /** @type {Record<string, string>} */ ({ 'redis-server': '
 const POLICY_FILE = '/usr/sbin/policy-rc.d';
 
 /**
- * Installs the servers that are not on PATH, with the system's package manager.
+ * Installs the programs that are not on PATH, with the system's package manager.
  *
  * @param {readonly string[]} programs
  * @param {string} policyFile where Debian's packages look whether they may start services
@@ -45,7 +46,8 @@ export async function installServers(programs, policyFile = POLICY_FILE) {
  * @param {string} policyFile
  */
 async function installWithApt(missing, policyFile) {
-  const byHand = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}`;
+  const packages = missing.map((program) => APT_PACKAGES[program] ?? program);
+  const byHand = `apt-get update && apt-get install -y --no-install-recommends ${packages.join(' ')}`;
   if (process.getuid?.() !== 0) {
     throw new Failure(
       `${missing.join(' and ')} not found on PATH, and only root can install packages.`,
@@ -57,7 +59,7 @@ async function installWithApt(missing, policyFile) {
   if (update.code !== 0) throw aptFailure(byHand, update.output);
   const restore = forbidServiceStarts(policyFile);
   try {
-    const args = ['install', '-y', '-q', '--no-install-recommends', ...missing];
+    const args = ['install', '-y', '-q', '--no-install-recommends', ...packages];
     const install = await runWithProgress('servers', 'apt-get', args, options);
     if (install.code !== 0) throw aptFailure(byHand, install.output);
   } finally {
