@@ -1,0 +1,133 @@
+import rateLimit from '@fastify/rate-limit';
+import { createProblem } from '@headgate/errors';
+import {
+  fastify,
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+} from 'fastify';
+import { createTokenCheck } from './http/auth.ts';
+import { buildOpenApi } from './http/openapi.ts';
+import { NOTHING, defineOperation, type Operation } from './http/operation.ts';
+import { sendFailure, sendProblem } from './http/problems.ts';
+import type { ApiContext } from './resources/api-context.ts';
+import { apiKeyOperations } from './resources/api-keys.ts';
+import { planOperations } from './resources/plans.ts';
+import { routeOperations } from './resources/routes.ts';
+import { tenantOperations } from './resources/tenants.ts';
+import { upstreamOperations } from './resources/upstreams.ts';
+
+/** Options of {@link createApp}. */
+export interface AppOptions {
+  readonly adminToken: string;
+  readonly logger: FastifyBaseLogger;
+  /** Requests per second and client address that are let in. Default 500. */
+  readonly requestsPerSecondMax?: number;
+}
+
+/** Largest body unless an operation says otherwise. */
+const BODY_BYTES_MAX = 1024 * 1024;
+/** Paths that ids fit in: five segments, two of them ids of at most 63 characters. */
+const PARAM_CHARS_MAX = 128;
+
+/** Assembles the management API. The caller makes it listen and closes it. */
+export async function createApp(
+  context: ApiContext,
+  extra: readonly Operation[],
+  options: AppOptions,
+): Promise<FastifyInstance> {
+  const app = fastify({
+    loggerInstance: options.logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: BODY_BYTES_MAX,
+    exposeHeadRoutes: false,
+    genReqId: () => crypto.randomUUID(),
+    requestTimeout: 120_000,
+    connectionTimeout: 120_000,
+    keepAliveTimeout: 65_000,
+    routerOptions: { maxParamLength: PARAM_CHARS_MAX },
+    return503OnClosing: true,
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id).header('cache-control', 'no-store');
+  });
+  await app.register(rateLimit, {
+    max: options.requestsPerSecondMax ?? 500,
+    timeWindow: 1000,
+    cache: 10_000,
+  });
+  const isAuthorised = createTokenCheck(options.adminToken);
+  app.addHook('onRequest', async (request, reply) => {
+    if (isPublic(request) || isAuthorised(request.headers.authorization)) return;
+    await sendProblem(request, reply, createProblem('HG_API_UNAUTHENTICATED'));
+  });
+  app.setErrorHandler(sendFailure);
+  app.setNotFoundHandler((request, reply) => {
+    const detail = `there is no ${request.method} ${request.url.split('?')[0]}`;
+    return sendProblem(request, reply, createProblem('HG_API_NOT_FOUND', { detail }));
+  });
+  const operations = [
+    ...planOperations(context),
+    ...tenantOperations(context),
+    ...upstreamOperations(context),
+    ...routeOperations(context),
+    ...apiKeyOperations(context),
+    ...extra,
+  ];
+  operations.push(openApiOperation(operations));
+  for (const operation of operations) route(app, operation);
+  return app;
+}
+
+function openApiOperation(operations: readonly Operation[]): Operation {
+  let document: unknown = null;
+  const operation = defineOperation(
+    {
+      method: 'GET',
+      path: '/openapi.json',
+      operationId: 'getOpenApi',
+      summary: 'This description',
+      tag: 'service',
+      public: true,
+      params: NOTHING,
+      query: NOTHING,
+      body: null,
+      responses: { 200: { description: 'An OpenAPI 3.1 document.' } },
+      errors: [],
+    },
+    async () => ({ status: 200, body: (document ??= buildOpenApi([...operations])) }),
+  );
+  return operation;
+}
+
+function route(app: FastifyInstance, operation: Operation): void {
+  const { method, path, bodyBytesMax } = operation.shape;
+  app.route({
+    method,
+    url: path.replaceAll(/\{(\w+)\}/g, ':$1'),
+    config: { isPublic: operation.shape.public ?? false },
+    ...(bodyBytesMax === undefined ? {} : { bodyLimit: bodyBytesMax }),
+    async handler(request, reply) {
+      const answer = await operation.handle({
+        params: request.params,
+        query: request.query,
+        body: request.body,
+        ifMatch: request.headers['if-match'],
+        ifNoneMatch: request.headers['if-none-match'],
+        // There is one administrator for now; the address tells where the change came from.
+        author: { actor: 'admin', source: request.ip },
+      });
+      if (answer.status === 'problem') return sendProblem(request, reply, answer.problem);
+      return reply
+        .code(answer.status)
+        .headers(answer.headers ?? {})
+        .send(answer.body);
+    },
+  });
+}
+
+function isPublic(request: FastifyRequest): boolean {
+  const config: object = request.routeOptions.config;
+  return 'isPublic' in config && config.isPublic === true;
+}

@@ -1,0 +1,54 @@
+import { ID_PATTERN } from '@headgate/model';
+import { z } from 'zod';
+
+/** Items of a page when the client does not say. */
+const LIMIT_DEFAULT = 100;
+/** Most items of a page. */
+const LIMIT_MAX = 500;
+
+/** Query parameters of a list. */
+export const PageQuery = z.strictObject({
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(LIMIT_MAX)
+    .default(LIMIT_DEFAULT)
+    .describe(`Most items to return, 1 to ${LIMIT_MAX}; default ${LIMIT_DEFAULT}.`),
+  cursor: z
+    .string()
+    .max(128)
+    .refine((cursor) => decodeCursor(cursor) !== null, { error: 'must be a nextCursor of a reply' })
+    .optional()
+    .describe('`nextCursor` of the page before.'),
+});
+
+/** A cursor that continues after this id. It names no tenant: it means nothing outside of its list. */
+export function encodeCursor(id: string): string {
+  return Buffer.from(id, 'utf8').toString('base64url');
+}
+
+/** The id behind a cursor, or null if it is not a cursor. */
+export function decodeCursor(cursor: string): string | null {
+  const id = Buffer.from(cursor, 'base64url').toString('utf8');
+  return ID_PATTERN.test(id) && encodeCursor(id) === cursor ? id : null;
+}
+
+/** Shape of a page. */
+export function pageOf<Item extends z.ZodType>(item: Item) {
+  return z.object({
+    items: z.array(item),
+    nextCursor: z.string().nullable().describe('Null on the last page.'),
+  });
+}
+
+/** Builds a page from up to `limit + 1` items: the one too many shows that there is another page. */
+export function toPage<Item extends { readonly id: string }>(
+  items: readonly Item[],
+  limit: number,
+) {
+  const shown = items.slice(0, limit);
+  const last = shown.at(-1);
+  const more = items.length > limit && last !== undefined;
+  return { items: shown, nextCursor: more ? encodeCursor(last.id) : null };
+}

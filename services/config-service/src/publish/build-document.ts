@@ -1,0 +1,82 @@
+import { hash } from 'node:crypto';
+import {
+  documentKey,
+  DOCUMENT_VERSION,
+  type DocumentHeader,
+  type PlanSpec,
+  type TenantIdentity,
+} from '@headgate/model';
+import type { TenantSpecs } from '../store/state.ts';
+
+/** The published form of a tenant or plan, or of its deletion. */
+export interface BuiltDocument {
+  readonly key: string;
+  readonly kind: DocumentHeader['kind'];
+  readonly id: string;
+  readonly revision: number;
+  readonly deleted: boolean;
+  /** Hash of the body's UTF-8 bytes in lower-case hex. */
+  readonly sha256: string;
+  /** Null for plans and deletions. */
+  readonly identity: TenantIdentity | null;
+  /** JSON text; empty for a deletion. */
+  readonly body: string;
+}
+
+/** Builds the document of a plan; null deletes it. */
+export function buildPlanDocument(
+  id: string,
+  spec: PlanSpec | null,
+  revision: number,
+): BuiltDocument {
+  const body = spec === null ? '' : JSON.stringify({ plan: { id, ...spec } });
+  return finish('plan', id, revision, null, body);
+}
+
+/** Builds the document of a tenant; a null tenant deletes it. */
+export function buildTenantDocument(
+  id: string,
+  specs: TenantSpecs,
+  revision: number,
+): BuiltDocument {
+  if (specs.tenant === null) return finish('tenant', id, revision, null, '');
+  const body = JSON.stringify({
+    tenant: { id, ...specs.tenant },
+    upstreams: listById(specs.upstream),
+    routes: listById(specs.route),
+    apiKeys: listById(specs.apiKey),
+  });
+  return finish('tenant', id, revision, specs.tenant.identity, body);
+}
+
+/** Bytes of a document on the wire: header line and body. */
+export function documentBytes(document: BuiltDocument): number {
+  const header = JSON.stringify({ v: DOCUMENT_VERSION, ...publishedHeader(document) });
+  // The bus adds the hash: `,"sha256":"…64 digits…"` and the line feed.
+  return Buffer.byteLength(header) + 77 + Buffer.byteLength(document.body);
+}
+
+/** The header, as the publisher of @headgate/bus takes it. */
+export function publishedHeader(document: Omit<BuiltDocument, 'body' | 'key'>) {
+  const { kind, id, revision, deleted, identity } = document;
+  return { kind, id, revision, deleted, ...(identity === null ? {} : { identity }) };
+}
+
+function finish(
+  kind: BuiltDocument['kind'],
+  id: string,
+  revision: number,
+  identity: TenantIdentity | null,
+  body: string,
+): BuiltDocument {
+  const key = documentKey(kind, id);
+  const sha256 = hash('sha256', body);
+  return { key, kind, id, revision, deleted: body === '', sha256, identity, body };
+}
+
+/** Sorted, so that equal content gives equal bytes. */
+function listById<Spec extends object>(
+  specs: ReadonlyMap<string, Spec>,
+): ({ id: string } & Spec)[] {
+  return [...specs].sort(([a], [b]) => (a < b ? -1 : 1)).map(([id, spec]) => ({ id, ...spec }));
+}

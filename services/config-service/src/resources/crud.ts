@@ -1,0 +1,286 @@
+import { z } from 'zod';
+import { formatEtag, matchesWeakly, type Preconditions } from '../http/etag.ts';
+import { defineOperation, type Operation, type OperationReply } from '../http/operation.ts';
+import { decodeCursor, PageQuery, pageOf, toPage } from '../http/pagination.ts';
+import { problem, problemOfRefusal } from '../http/problems.ts';
+import type { Edits } from '../store/commit.ts';
+import type { LocatedFault } from '../store/integrity.ts';
+import {
+  COLLECTION_BY_KIND,
+  isNestedKind,
+  type ResourceKind,
+  type Stored,
+} from '../store/kinds.ts';
+import type { Outcome, Committed } from '../store/outcome.ts';
+import type { Author } from '../store/write-changes.ts';
+import type { ApiContext } from './api-context.ts';
+import { finishWrite, WRITE_HEADERS, WriteQuery } from './write-options.ts';
+
+/** What the store adds to every resource. */
+const Bookkeeping = {
+  revision: z.int().describe('Revision of the last change of this resource; also its ETag.'),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+};
+
+/** Shape of a resource in replies: content, id and bookkeeping. */
+export function resourceReply(resource: z.ZodObject): z.ZodObject {
+  return resource.safeExtend(Bookkeeping);
+}
+
+/** Which resource: the ids in the path. */
+export interface Target {
+  /** Null for plans and tenants. */
+  readonly tenantId: string | null;
+  readonly id: string;
+}
+
+/** A kind of resource, as far as its operations differ. */
+export interface ResourceOperations<Kind extends ResourceKind, Spec extends z.ZodType> {
+  readonly kind: Kind;
+  /** Singular, for summaries: "API key". */
+  readonly title: string;
+  /** Path of the collection: `/v1/tenants/{tenantId}/routes`. */
+  readonly collectionPath: string;
+  /** Name of the id in the path: `routeId`. */
+  readonly idName: string;
+  /** Schemas of the ids in the path. */
+  readonly params: z.ZodObject;
+  /** What is written. */
+  readonly spec: Spec;
+  /** What is read: the content and the id. */
+  readonly resource: z.ZodObject;
+  readonly example: {
+    readonly spec: unknown;
+    readonly resource: Readonly<Record<string, unknown>>;
+  };
+  /** The change that a PUT or (null) DELETE makes. */
+  edit(target: Target, spec: z.output<Spec> | null, preconditions: Preconditions): Edits;
+}
+
+/** Operations that every kind has: list, get, put, delete. */
+export function defineResource<Kind extends ResourceKind, Spec extends z.ZodType>(
+  context: ApiContext,
+  resource: ResourceOperations<Kind, Spec>,
+): Operation[] {
+  return [
+    defineList(context, resource),
+    defineGet(context, resource),
+    definePut(context, resource),
+    defineDelete(context, resource),
+  ];
+}
+
+function defineList<Kind extends ResourceKind, Spec extends z.ZodType>(
+  context: ApiContext,
+  resource: ResourceOperations<Kind, Spec>,
+): Operation {
+  const example = { items: [resource.example.resource], nextCursor: null };
+  return defineOperation(
+    {
+      method: 'GET',
+      path: resource.collectionPath,
+      operationId: `list${capitalise(COLLECTION_BY_KIND[resource.kind])}`,
+      summary: `List ${resource.title}s in the order of their ids`,
+      tag: resource.title,
+      params: withoutKey(resource.params, resource.idName),
+      query: PageQuery,
+      body: null,
+      responses: {
+        200: { description: 'A page.', schema: pageOf(resourceReply(resource.resource)), example },
+      },
+      errors: isNestedKind(resource.kind) ? ['HG_API_NOT_FOUND'] : [],
+    },
+    async ({ params, query: { limit, cursor } }) => {
+      const { tenantId } = targetOf(resource, params);
+      const after = cursor === undefined ? null : decodeCursor(cursor);
+      const page = { limit: limit + 1, after };
+      const found = await context.store.list(resource.kind, tenantId, page);
+      if (found.length === 0 && tenantId !== null) {
+        const tenant = await context.store.get('tenant', null, tenantId);
+        if (tenant === null) return notFound(`there is no tenant "${tenantId}"`);
+      }
+      return { status: 200, body: toPage(found.map(present), limit) };
+    },
+  );
+}
+
+function defineGet<Kind extends ResourceKind, Spec extends z.ZodType>(
+  context: ApiContext,
+  resource: ResourceOperations<Kind, Spec>,
+): Operation {
+  return defineOperation(
+    {
+      method: 'GET',
+      path: `${resource.collectionPath}/{${resource.idName}}`,
+      operationId: `get${capitalise(resource.kind)}`,
+      summary: `Get a ${resource.title}`,
+      tag: resource.title,
+      params: resource.params,
+      query: z.strictObject({}),
+      body: null,
+      conditional: true,
+      responses: {
+        200: {
+          description: `The ${resource.title}.`,
+          schema: resourceReply(resource.resource),
+          example: resource.example.resource,
+          headers: { etag: 'Revision of the resource, quoted.' },
+        },
+        304: { description: 'The client has this revision already (If-None-Match).' },
+      },
+      errors: ['HG_API_NOT_FOUND'],
+    },
+    async ({ params, preconditions }) => {
+      const { tenantId, id } = targetOf(resource, params);
+      const stored = await context.store.get(resource.kind, tenantId, id);
+      if (stored === null) return notFound(`there is no ${resource.title} "${id}"`);
+      const headers = { etag: formatEtag(stored.revision) };
+      const { ifNoneMatch } = preconditions;
+      if (ifNoneMatch !== null && matchesWeakly(ifNoneMatch, stored.revision)) {
+        return { status: 304, headers };
+      }
+      return { status: 200, headers, body: present(stored) };
+    },
+  );
+}
+
+function definePut<Kind extends ResourceKind, Spec extends z.ZodType>(
+  context: ApiContext,
+  resource: ResourceOperations<Kind, Spec>,
+): Operation {
+  const shape = {
+    schema: resourceReply(resource.resource).extend({ converged: z.boolean().optional() }),
+    example: resource.example.resource,
+    headers: { etag: 'Revision of the resource, quoted.', ...WRITE_HEADERS },
+  };
+  return defineOperation(
+    {
+      method: 'PUT',
+      path: `${resource.collectionPath}/{${resource.idName}}`,
+      operationId: `put${capitalise(resource.kind)}`,
+      summary: `Create or replace a ${resource.title}`,
+      description: 'Writing what is there already changes nothing and keeps the revision.',
+      tag: resource.title,
+      params: resource.params,
+      query: WriteQuery,
+      body: resource.spec,
+      bodyExample: resource.example.spec,
+      conditional: true,
+      responses: {
+        200: { description: 'Replaced, or unchanged.', ...shape },
+        ...(resource.kind === 'apiKey' ? {} : { 201: { description: 'Created.', ...shape } }),
+      },
+      errors: ['HG_API_NOT_FOUND', 'HG_API_CONFLICT', 'HG_API_REVISION_MISMATCH'],
+    },
+    async ({ params, query, body, preconditions, author }) => {
+      const target = targetOf(resource, params);
+      const edits = resource.edit(target, body, preconditions);
+      const outcome = await changeResource(context, resource.kind, target, edits, author);
+      if (!outcome.ok) return problemOfRefusal(outcome.refusal);
+      const stored = storedAfter<unknown>(outcome.value, resource.kind, target.id);
+      const { headers, members } = await finishWrite(context, outcome.value, query);
+      return {
+        status: stored.created ? 201 : 200,
+        headers: { ...headers, etag: formatEtag(stored.resource.revision) },
+        body: { ...present(stored.resource), ...members },
+      };
+    },
+  );
+}
+
+function defineDelete<Kind extends ResourceKind, Spec extends z.ZodType>(
+  context: ApiContext,
+  resource: ResourceOperations<Kind, Spec>,
+): Operation {
+  return defineOperation(
+    {
+      method: 'DELETE',
+      path: `${resource.collectionPath}/{${resource.idName}}`,
+      operationId: `delete${capitalise(resource.kind)}`,
+      summary: `Delete a ${resource.title}`,
+      tag: resource.title,
+      params: resource.params,
+      query: WriteQuery,
+      body: null,
+      conditional: true,
+      responses: { 204: { description: 'Deleted.', headers: WRITE_HEADERS } },
+      errors: ['HG_API_NOT_FOUND', 'HG_API_CONFLICT', 'HG_API_REVISION_MISMATCH'],
+    },
+    async ({ params, query, preconditions, author }) => {
+      const target = targetOf(resource, params);
+      const edits = resource.edit(target, null, preconditions);
+      const outcome = await changeResource(context, resource.kind, target, edits, author);
+      if (!outcome.ok) return problemOfRefusal(outcome.refusal);
+      const { headers } = await finishWrite(context, outcome.value, query);
+      return { status: 204, headers };
+    },
+  );
+}
+
+/** Makes a change whose faults are told relative to one resource. */
+export function changeResource(
+  context: ApiContext,
+  kind: ResourceKind,
+  target: Target,
+  edits: Edits,
+  author: Omit<Author, 'at'>,
+): Promise<Outcome<Committed>> {
+  const pathOf = (fault: LocatedFault) => {
+    if (fault.kind === kind && fault.id === target.id) return fault.path;
+    return [COLLECTION_BY_KIND[fault.kind], fault.id, fault.path].filter(Boolean).join('.');
+  };
+  const documentBytesMax = context.documentBytesMax();
+  return context.store.change(edits, author, { documentBytesMax, pathOf });
+}
+
+/** The resource as it is after a change that named it. */
+export function storedAfter<Spec>(
+  committed: Committed,
+  kind: ResourceKind,
+  id: string,
+): { readonly created: boolean; readonly resource: Stored<Spec> } {
+  const change = committed.changes.find((one) => one.kind === kind && one.id === id);
+  if (change === undefined) throw new TypeError(`the change of ${kind} "${id}" is missing`);
+  const { before } = change;
+  // The change holds what the edit of this very kind returned.
+  const spec = change.after as Spec;
+  if (change.action === 'unchanged' && before !== null) {
+    return { created: false, resource: { ...before, spec } };
+  }
+  const createdAt = before?.createdAt ?? committed.at;
+  const { revision, at: updatedAt } = committed;
+  return { created: before === null, resource: { id, spec, revision, createdAt, updatedAt } };
+}
+
+/** A resource as it is answered. */
+export function present(stored: Stored<unknown>) {
+  return {
+    id: stored.id,
+    ...(stored.spec as object), // every spec is an object
+    revision: stored.revision,
+    createdAt: stored.createdAt.toISOString(),
+    updatedAt: stored.updatedAt.toISOString(),
+  };
+}
+
+function withoutKey(schema: z.ZodObject, key: string): z.ZodObject {
+  const { [key]: _, ...shape } = schema.shape;
+  return z.strictObject(shape);
+}
+
+function targetOf(
+  resource: Pick<ResourceOperations<ResourceKind, z.ZodType>, 'kind' | 'idName'>,
+  params: Readonly<Record<string, unknown>>,
+): Target {
+  const tenantId = isNestedKind(resource.kind) ? String(params['tenantId']) : null;
+  return { tenantId, id: String(params[resource.idName]) };
+}
+
+function notFound(detail: string): OperationReply {
+  return problem('HG_API_NOT_FOUND', { detail });
+}
+
+function capitalise(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,92 @@
+import { failedPrecondition, type Preconditions } from '../http/etag.ts';
+import type { Edits } from '../store/commit.ts';
+import type { NestedKind, SpecByKind, Stored } from '../store/kinds.ts';
+import { accept, refuse, type Outcome, type Refusal } from '../store/outcome.ts';
+import { NO_TENANT, specsOf, type TenantSpecs, type TenantState } from '../store/state.ts';
+
+/** Checks what only the stored state can tell; null if the change may go on. */
+export type StateCheck = (current: TenantState) => Refusal | null;
+
+/** Creates, replaces or (null) deletes a plan. */
+export function editPlan(
+  id: string,
+  spec: SpecByKind['plan'] | null,
+  preconditions: Preconditions,
+): Edits {
+  return {
+    plans: new Map([
+      [
+        id,
+        ({ plan }) => {
+          const refusal = checkExisting(plan, spec === null, preconditions, `plan "${id}"`);
+          return refusal === null ? accept(spec) : refuse(refusal);
+        },
+      ],
+    ]),
+    tenants: new Map(),
+  };
+}
+
+/** Creates, replaces or (null, with all that belongs to it) deletes a tenant. */
+export function editTenant(
+  id: string,
+  spec: SpecByKind['tenant'] | null,
+  preconditions: Preconditions,
+): Edits {
+  return onTenant(id, (current) => {
+    const refusal = checkExisting(current.tenant, spec === null, preconditions, `tenant "${id}"`);
+    if (refusal !== null) return refuse(refusal);
+    return accept(spec === null ? NO_TENANT : { ...specsOf(current), tenant: spec });
+  });
+}
+
+/** Creates, replaces or (`next` gives null) deletes a resource inside of a tenant. */
+export function editNested<Kind extends NestedKind>(
+  target: { readonly kind: Kind; readonly tenantId: string; readonly id: string },
+  next: (stored: Stored<SpecByKind[Kind]> | null) => Outcome<SpecByKind[Kind] | null>,
+  preconditions: Preconditions,
+  check: StateCheck = () => null,
+): Edits {
+  const { kind, tenantId, id } = target;
+  return onTenant(tenantId, (current) => {
+    if (current.tenant === null) {
+      return refuse({ reason: 'not_found', detail: `there is no tenant "${tenantId}"` });
+    }
+    const stored = storedIn(current, kind).get(id) ?? null;
+    const wanted = next(stored);
+    if (!wanted.ok) return wanted;
+    const what = `${kind} "${id}" of tenant "${tenantId}"`;
+    const refusal =
+      checkExisting(stored, wanted.value === null, preconditions, what) ?? check(current);
+    if (refusal !== null) return refuse(refusal);
+    const specs = specsOf(current);
+    const collection = new Map(storedSpecs(specs, kind));
+    if (wanted.value === null) collection.delete(id);
+    else collection.set(id, wanted.value);
+    return accept({ ...specs, [kind]: collection });
+  });
+}
+
+function onTenant(id: string, edit: (current: TenantState) => Outcome<TenantSpecs>): Edits {
+  return { plans: new Map(), tenants: new Map([[id, edit]]) };
+}
+
+/** The map of a kind; TypeScript cannot follow an indexed access by a generic kind on its own. */
+function storedIn<Kind extends NestedKind>(state: TenantState, kind: Kind) {
+  return state[kind] as ReadonlyMap<string, Stored<SpecByKind[Kind]>>;
+}
+
+function storedSpecs<Kind extends NestedKind>(specs: TenantSpecs, kind: Kind) {
+  return specs[kind] as ReadonlyMap<string, SpecByKind[Kind]>;
+}
+
+function checkExisting(
+  stored: Stored<unknown> | null,
+  isDeletion: boolean,
+  preconditions: Preconditions,
+  what: string,
+): Refusal | null {
+  if (stored === null && isDeletion) return { reason: 'not_found', detail: `there is no ${what}` };
+  const detail = failedPrecondition(preconditions, stored?.revision ?? null);
+  return detail === null ? null : { reason: 'precondition_failed', detail };
+}

@@ -1,0 +1,191 @@
+import type { PlanSpec } from '@headgate/model';
+import { documentKey } from '@headgate/model';
+import type { Kysely } from 'kysely';
+import {
+  buildPlanDocument,
+  buildTenantDocument,
+  documentBytes,
+  type BuiltDocument,
+} from '../publish/build-document.ts';
+import { comparePlan, compareTenant, type Change } from './change.ts';
+import { checkClaims, compareClaims, writeClaims } from './claims.ts';
+import { lockDocuments, takeRevisions, writeDocuments } from './documents.ts';
+import { bundlePath, checkTenantIntegrity, type LocatedFault } from './integrity.ts';
+import { accept, refuse, type Committed, type Outcome } from './outcome.ts';
+import { checkApiKeyHashes, checkPlanReferences } from './references.ts';
+import {
+  loadPlans,
+  loadTenants,
+  type PlanState,
+  type TenantSpecs,
+  type TenantState,
+} from './state.ts';
+import type { Tables } from './tables.ts';
+import { deleteResources, writeAudit, writeResources, type Author } from './write-changes.ts';
+
+/** What is wanted, as functions of what is there; they run under the lock of the documents. */
+export interface Edits {
+  readonly plans: ReadonlyMap<string, (current: PlanState) => Outcome<PlanSpec | null>>;
+  readonly tenants: ReadonlyMap<string, (current: TenantState) => Outcome<TenantSpecs>>;
+}
+
+/** Options of {@link makeChanges}. */
+export interface ChangeOptions {
+  /** Largest document in bytes that the bus takes. */
+  readonly documentBytesMax: number;
+  /** Path of a fault for the reader: relative to the resource in a PUT, absolute in a bundle. */
+  readonly pathOf?: (fault: LocatedFault) => string;
+}
+
+/** A document that changes. */
+interface Draft {
+  readonly key: string;
+  readonly changes: readonly Change[];
+  build(revision: number): BuiltDocument;
+}
+
+/**
+ * Makes changes within a transaction that the caller commits, or rolls back when the outcome is a
+ * refusal (or a dry run): resources, claims, documents, outbox rows and audit rows together. Work is
+ * that of the documents named, whatever the number of tenants.
+ */
+export async function makeChanges(
+  db: Kysely<Tables>,
+  edits: Edits,
+  author: Author,
+  options: ChangeOptions,
+): Promise<Outcome<Committed>> {
+  await lockDocuments(db, [
+    ...Array.from(edits.plans.keys(), (id) => documentKey('plan', id)),
+    ...Array.from(edits.tenants.keys(), (id) => documentKey('tenant', id)),
+  ]);
+  const plans = await editPlans(db, edits.plans);
+  if (!plans.ok) return plans;
+  const tenants = await editTenants(db, edits.tenants);
+  if (!tenants.ok) return tenants;
+
+  const drafts = [...plans.value.map(draftOfPlan), ...tenants.value.map(draftOfTenant)];
+  const changed = drafts.filter(({ changes }) =>
+    changes.some(({ action }) => action !== 'unchanged'),
+  );
+  const claims = tenants.value.map(({ state, next }) =>
+    compareClaims(state.id, state.tenant?.spec ?? null, next.tenant),
+  );
+  const faults = [
+    ...tenants.value.flatMap(({ state, next }) => checkTenantIntegrity(state.id, next)),
+    ...(await checkPlanReferences(db, plans.value, tenants.value)),
+    ...(await checkClaims(db, claims)),
+    ...(await checkApiKeyHashes(
+      db,
+      drafts.flatMap(({ changes }) => changes),
+    )),
+  ];
+  if (faults.length > 0) return refuseFaults(faults, options);
+
+  const revisions = await takeRevisions(db, changed.length);
+  const documents = changed.map((draft, index) => draft.build(revisions[index] ?? 0));
+  const tooLarge = documents.flatMap((document) => checkSize(document, options.documentBytesMax));
+  if (tooLarge.length > 0) return refuseFaults(tooLarge, options);
+
+  const numbered = changed.flatMap(({ changes }, index) =>
+    changes
+      .filter(({ action }) => action !== 'unchanged')
+      .map((change) => ({ ...change, revision: revisions[index] ?? 0 })),
+  );
+  if (documents.length > 0) {
+    await writeResources(db, numbered, author.at);
+    await writeClaims(db, claims);
+    await deleteResources(db, numbered);
+    await writeDocuments(db, documents, author.at);
+    await writeAudit(db, numbered, author);
+  }
+  return accept({
+    revision: revisions.at(-1) ?? (await newestRevision(db)),
+    at: author.at,
+    changes: drafts.flatMap(({ changes }) => changes),
+    documents: documents.map(({ key, revision }) => ({ key, revision })),
+  });
+}
+
+/** A plan with what it becomes. */
+export interface EditedPlan {
+  readonly state: PlanState;
+  readonly next: PlanSpec | null;
+}
+
+/** A tenant with what it becomes. */
+export interface EditedTenant {
+  readonly state: TenantState;
+  readonly next: TenantSpecs;
+}
+
+async function editPlans(
+  db: Kysely<Tables>,
+  edits: Edits['plans'],
+): Promise<Outcome<readonly EditedPlan[]>> {
+  const edited: EditedPlan[] = [];
+  for (const state of await loadPlans(db, [...edits.keys()])) {
+    const next = edits.get(state.id)?.(state);
+    if (next === undefined) continue;
+    if (!next.ok) return next;
+    edited.push({ state, next: next.value });
+  }
+  return accept(edited);
+}
+
+async function editTenants(
+  db: Kysely<Tables>,
+  edits: Edits['tenants'],
+): Promise<Outcome<readonly EditedTenant[]>> {
+  const edited: EditedTenant[] = [];
+  for (const state of await loadTenants(db, [...edits.keys()])) {
+    const next = edits.get(state.id)?.(state);
+    if (next === undefined) continue;
+    if (!next.ok) return next;
+    edited.push({ state, next: next.value });
+  }
+  return accept(edited);
+}
+
+function draftOfPlan({ state, next }: EditedPlan): Draft {
+  return {
+    key: documentKey('plan', state.id),
+    changes: comparePlan(state, next),
+    build: (revision) => buildPlanDocument(state.id, next, revision),
+  };
+}
+
+function draftOfTenant({ state, next }: EditedTenant): Draft {
+  return {
+    key: documentKey('tenant', state.id),
+    changes: compareTenant(state, next),
+    build: (revision) => buildTenantDocument(state.id, next, revision),
+  };
+}
+
+function checkSize(document: BuiltDocument, bytesMax: number): LocatedFault[] {
+  const bytes = documentBytes(document);
+  if (bytes <= bytesMax) return [];
+  const rule = `the published document would have ${bytes} bytes, at most ${bytesMax} are possible`;
+  const { kind, id } = document;
+  return [{ kind, tenantId: null, id, path: '', rule, conflict: false }];
+}
+
+function refuseFaults(located: readonly LocatedFault[], options: ChangeOptions) {
+  const pathOf = options.pathOf ?? bundlePath;
+  const faults = located.map((fault) => ({
+    path: pathOf(fault),
+    ...(fault.value === undefined ? {} : { value: fault.value }),
+    rule: fault.rule,
+  }));
+  const reason = located.every(({ conflict }) => conflict) ? 'conflict' : 'invalid';
+  return refuse({ reason, faults });
+}
+
+async function newestRevision(db: Kysely<Tables>): Promise<number> {
+  const row = await db
+    .selectFrom('documents')
+    .select(({ fn }) => fn.max('revision').as('revision'))
+    .executeTakeFirst();
+  return row?.revision ?? 0;
+}

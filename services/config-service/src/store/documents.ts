@@ -1,0 +1,91 @@
+import { sql, type Kysely } from 'kysely';
+import type { BuiltDocument } from '../publish/build-document.ts';
+import { inChunks } from './chunks.ts';
+import type { Tables } from './tables.ts';
+
+/**
+ * Locks the documents of these keys until the transaction ends, in one order for everybody, so that
+ * two transactions cannot wait for each other. Missing rows are made (revision 0), as a row that does
+ * not exist cannot be locked. Revisions are taken under this lock: those of one document rise in the
+ * order of the commits.
+ */
+export async function lockDocuments(db: Kysely<Tables>, keys: readonly string[]): Promise<void> {
+  const sorted = [...keys].sort();
+  for (const chunk of inChunks(sorted)) {
+    await sql`
+      insert into documents (key, kind, id, revision, deleted, sha256, body)
+      select key, '', '', 0, true, '', '' from unnest(${[...chunk]}::text[]) as key
+      order by key
+      on conflict (key) do nothing
+    `.execute(db);
+    await sql`
+      select 1 from documents where key = any(${[...chunk]}::text[]) order by key for update
+    `.execute(db);
+  }
+}
+
+/**
+ * Keeps plans from being deleted until the transaction ends, without keeping others from using them.
+ * Returns those that do not exist.
+ */
+export async function sharePlans(
+  db: Kysely<Tables>,
+  ids: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const missing = new Set(ids);
+  for (const chunk of inChunks([...ids].sort())) {
+    const { rows } = await sql<{ id: string }>`
+      select id from plans where id = any(${[...chunk]}::text[]) order by id for key share
+    `.execute(db);
+    for (const { id } of rows) missing.delete(id);
+  }
+  return missing;
+}
+
+/** Takes the next revisions. Call it after {@link lockDocuments}. */
+export async function takeRevisions(db: Kysely<Tables>, count: number): Promise<number[]> {
+  if (count === 0) return [];
+  const { rows } = await sql<{ revision: number }>`
+    select nextval('revision_sequence') as revision from generate_series(1, ${count}::int)
+  `.execute(db);
+  return rows.map(({ revision }) => revision);
+}
+
+/** Stores documents and their outbox rows, and wakes the publisher of whichever replica leads. */
+export async function writeDocuments(
+  db: Kysely<Tables>,
+  documents: readonly BuiltDocument[],
+  at: Date,
+): Promise<void> {
+  for (const chunk of inChunks(documents)) {
+    await sql`
+      insert into documents (key, kind, id, revision, deleted, sha256, identity, body)
+      select * from unnest(
+        ${chunk.map(({ key }) => key)}::text[],
+        ${chunk.map(({ kind }) => kind)}::text[],
+        ${chunk.map(({ id }) => id)}::text[],
+        ${chunk.map(({ revision }) => revision)}::bigint[],
+        ${chunk.map(({ deleted }) => deleted)}::boolean[],
+        ${chunk.map(({ sha256 }) => sha256)}::text[],
+        ${chunk.map(({ identity }) => (identity === null ? null : JSON.stringify(identity)))}::jsonb[],
+        ${chunk.map(({ body }) => body)}::text[]
+      )
+      on conflict (key) do update
+      set kind = excluded.kind, id = excluded.id, revision = excluded.revision,
+        deleted = excluded.deleted, sha256 = excluded.sha256, identity = excluded.identity,
+        body = excluded.body
+    `.execute(db);
+    await sql`
+      insert into revisions (revision, key, committed_at)
+      select revision, key, ${at.toISOString()}::timestamptz
+      from unnest(
+        ${chunk.map(({ revision }) => revision)}::bigint[],
+        ${chunk.map(({ key }) => key)}::text[]
+      ) as entry (revision, key)
+    `.execute(db);
+  }
+  await sql`select pg_notify(${OUTBOX_CHANNEL}, '')`.execute(db);
+}
+
+/** PostgreSQL notification channel: something was added to the outbox. */
+export const OUTBOX_CHANNEL = 'headgate_outbox';

@@ -1,0 +1,61 @@
+import type { ApiKey, PlanSpec, RouteSpec, TenantSpec, UpstreamSpec } from '@headgate/model';
+
+/** What the store keeps of an API key: what the operator wrote, the hash and the hint. */
+export type ApiKeyRecord = Omit<ApiKey, 'id'>;
+
+/** The content of each kind of resource, without its id. */
+export interface SpecByKind {
+  readonly plan: PlanSpec;
+  readonly tenant: TenantSpec;
+  readonly upstream: UpstreamSpec;
+  readonly route: RouteSpec;
+  readonly apiKey: ApiKeyRecord;
+}
+
+/** The kinds of resource that the management API knows. */
+export type ResourceKind = keyof SpecByKind;
+
+/** Kinds that live inside of a tenant. */
+export type NestedKind = 'upstream' | 'route' | 'apiKey';
+
+/**
+ * In the order in which they may be written: a kind refers only to kinds before it. Deletions go
+ * the other way round.
+ */
+export const RESOURCE_KINDS = ['plan', 'tenant', 'upstream', 'route', 'apiKey'] as const;
+
+/** Kinds inside of a tenant, in the order of {@link RESOURCE_KINDS}. */
+export const NESTED_KINDS = ['upstream', 'route', 'apiKey'] as const;
+
+/** Table of each kind. */
+export const TABLE_BY_KIND = {
+  plan: 'plans',
+  tenant: 'tenants',
+  upstream: 'upstreams',
+  route: 'routes',
+  apiKey: 'api_keys',
+} as const satisfies Record<ResourceKind, string>;
+
+/** Name of the collection in paths of faults, as in a bundle: `tenants.acme.routes.web`. */
+export const COLLECTION_BY_KIND = {
+  plan: 'plans',
+  tenant: 'tenants',
+  upstream: 'upstreams',
+  route: 'routes',
+  apiKey: 'apiKeys',
+} as const satisfies Record<ResourceKind, string>;
+
+/** Whether resources of the kind belong to a tenant. */
+export function isNestedKind(kind: ResourceKind): kind is NestedKind {
+  return kind !== 'plan' && kind !== 'tenant';
+}
+
+/** A resource as stored. */
+export interface Stored<Spec> {
+  readonly id: string;
+  readonly spec: Spec;
+  /** Revision of the document at the last change of this very resource; its entity tag. */
+  readonly revision: number;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}

@@ -1,0 +1,99 @@
+import { sql, type Kysely } from 'kysely';
+import type { BuiltDocument } from '../publish/build-document.ts';
+import type { DocumentColumns, RevisionColumns, Tables } from './tables.ts';
+
+/** Which document is at which revision. */
+export interface DocumentEntry {
+  readonly key: string;
+  readonly revision: number;
+  readonly deleted: boolean;
+}
+
+/** What the publisher and the answers to edges read and write. */
+export interface Outbox {
+  /** Names the database; part of digests. */
+  epoch(): Promise<string>;
+  /** Keys with unpublished revisions, oldest first, each once; at most `limit`. */
+  pendingKeys(limit: number): Promise<readonly string[]>;
+  /** Revisions that are still to be published. */
+  pendingCount(): Promise<number>;
+  /** Newest form of each document that exists, in any order. */
+  documents(keys: readonly string[]): Promise<readonly BuiltDocument[]>;
+  /** Every document, deleted ones included: one consistent state. */
+  entries(): Promise<readonly DocumentEntry[]>;
+  /** Notes that documents were published at these revisions, which covers all older ones of theirs. */
+  markPublished(
+    documents: readonly { readonly key: string; readonly revision: number }[],
+    at: Date,
+  ): Promise<void>;
+  /** A revision that was given out, or null if there is none or it was pruned. */
+  revision(revision: number): Promise<RevisionColumns | null>;
+  /** Forgets published revisions except the newest `keep`; at most 10,000 per call. */
+  prune(keep: number): Promise<void>;
+}
+
+/** Creates the outbox of a database. Failures of the database reject. */
+export function createOutbox(db: Kysely<Tables>): Outbox {
+  return {
+    async epoch() {
+      return (await db.selectFrom('installation').select('epoch').executeTakeFirstOrThrow()).epoch;
+    },
+    async pendingKeys(limit) {
+      const { rows } = await sql<{ key: string }>`
+        select key from revisions where published_at is null
+        group by key order by min(revision) limit ${limit}::int
+      `.execute(db);
+      return rows.map(({ key }) => key);
+    },
+    async pendingCount() {
+      const { rows } = await sql<{ count: number }>`
+        select count(*) as count from revisions where published_at is null
+      `.execute(db);
+      return rows[0]?.count ?? 0;
+    },
+    async documents(keys) {
+      const rows = await db
+        .selectFrom('documents')
+        .selectAll()
+        .where(sql<boolean>`key = any(${[...keys]}::text[])`)
+        .where('revision', '>', 0)
+        .execute();
+      return rows.map(readDocument);
+    },
+    entries: () => db.selectFrom('documents').select(['key', 'revision', 'deleted']).execute(),
+    async markPublished(documents, at) {
+      await sql`
+        update revisions set published_at = ${at.toISOString()}::timestamptz
+        from unnest(
+          ${documents.map(({ key }) => key)}::text[],
+          ${documents.map(({ revision }) => revision)}::bigint[]
+        ) as done (key, revision)
+        where revisions.published_at is null
+          and revisions.key = done.key and revisions.revision <= done.revision
+      `.execute(db);
+    },
+    async revision(revision) {
+      const query = db.selectFrom('revisions').selectAll().where('revision', '=', revision);
+      return (await query.executeTakeFirst()) ?? null;
+    },
+    async prune(keep) {
+      await sql`
+        delete from revisions where revision in (
+          select revision from revisions
+          where published_at is not null
+            and revision <= (select max(revision) from revisions) - ${keep}::bigint
+          order by revision limit 10000
+        )
+      `.execute(db);
+    },
+  };
+}
+
+/** Reads a row; only {@link writeDocuments} writes them, from a {@link BuiltDocument}. */
+function readDocument(row: DocumentColumns): BuiltDocument {
+  return {
+    ...row,
+    kind: row.kind as BuiltDocument['kind'],
+    identity: row.identity as BuiltDocument['identity'],
+  };
+}

@@ -1,0 +1,77 @@
+import { sql, type Kysely } from 'kysely';
+import type { Change } from './change.ts';
+import { inChunks } from './chunks.ts';
+import type { EditedPlan, EditedTenant } from './commit.ts';
+import { sharePlans } from './documents.ts';
+import type { LocatedFault } from './integrity.ts';
+import type { SpecByKind } from './kinds.ts';
+import type { Tables } from './tables.ts';
+
+/** Tenants on plans that do not exist, and plans that are deleted while tenants are on them. */
+export async function checkPlanReferences(
+  db: Kysely<Tables>,
+  plans: readonly EditedPlan[],
+  tenants: readonly EditedTenant[],
+): Promise<LocatedFault[]> {
+  const made = new Set(plans.filter(({ next }) => next !== null).map(({ state }) => state.id));
+  const deleted = plans.filter(({ next, state }) => next === null && state.plan !== null);
+  const wanted = new Set<string>();
+  for (const { next } of tenants) {
+    if (next.tenant !== null && !made.has(next.tenant.planId)) wanted.add(next.tenant.planId);
+  }
+  const missing = await sharePlans(db, [...wanted]);
+  const faults: LocatedFault[] = [];
+  for (const { state, next } of tenants) {
+    const planId = next.tenant?.planId;
+    if (planId === undefined || !missing.has(planId)) continue;
+    const located = { kind: 'tenant', tenantId: null, id: state.id, conflict: false } as const;
+    const rule = `there is no plan "${planId}"; create it first`;
+    faults.push({ ...located, path: 'planId', value: planId, rule });
+  }
+  for (const { state } of deleted) faults.push(...(await checkPlanUse(db, state.id)));
+  return faults;
+}
+
+async function checkPlanUse(db: Kysely<Tables>, planId: string): Promise<LocatedFault[]> {
+  const row = await db
+    .selectFrom('tenants')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('plan_id', '=', planId)
+    .executeTakeFirstOrThrow();
+  if (row.count === 0) return [];
+  const rule = `the plan is in use (tenants on it: ${row.count}); move them to another one first`;
+  return [{ kind: 'plan', tenantId: null, id: planId, path: '', rule, conflict: true }];
+}
+
+/** API keys whose hash is that of another key: a key leads to one tenant only. */
+export async function checkApiKeyHashes(
+  db: Kysely<Tables>,
+  changes: readonly Change[],
+): Promise<LocatedFault[]> {
+  const keys = changes.filter(isNewHash);
+  const owners = new Map<string, string>();
+  for (const chunk of inChunks(keys)) {
+    const hashes = chunk.map(({ after }) => after.sha256);
+    const { rows } = await sql<{ sha256: string; tenant_id: string; id: string }>`
+      select sha256, tenant_id, id from api_keys where sha256 = any(${hashes}::text[])
+    `.execute(db);
+    for (const row of rows) owners.set(row.sha256, `${row.tenant_id} ${row.id}`);
+  }
+  const faults: LocatedFault[] = [];
+  for (const { tenantId, id, after } of keys) {
+    const self = `${tenantId ?? ''} ${id}`;
+    const owner = owners.get(after.sha256);
+    if (owner === undefined) owners.set(after.sha256, self);
+    else if (owner !== self) {
+      const rule = 'another API key has this hash; make a new key';
+      faults.push({ kind: 'apiKey', tenantId, id, path: 'sha256', rule, conflict: true });
+    }
+  }
+  return faults;
+}
+
+type ApiKeyChange = Change & { readonly after: SpecByKind['apiKey'] };
+
+function isNewHash(change: Change): change is ApiKeyChange {
+  return change.kind === 'apiKey' && (change.action === 'create' || change.action === 'update');
+}

@@ -1,0 +1,73 @@
+import type { ColumnType, Generated } from 'kysely';
+
+/** Columns that every kind of resource has. `spec` was validated with the schemas of @headgate/model. */
+export interface ResourceColumns {
+  readonly id: string;
+  readonly spec: unknown;
+  readonly revision: number;
+  readonly created_at: Date;
+  readonly updated_at: Date;
+}
+
+/** Columns of a resource inside of a tenant. */
+export interface NestedColumns extends ResourceColumns {
+  readonly tenant_id: string;
+}
+
+/** A host, path prefix or header value that belongs to exactly one tenant. */
+export interface ClaimColumns {
+  readonly kind: string;
+  readonly value: string;
+  readonly tenant_id: string;
+}
+
+/** The newest published form of a tenant or plan, tombstones included. */
+export interface DocumentColumns {
+  readonly key: string;
+  readonly kind: string;
+  readonly id: string;
+  readonly revision: number;
+  readonly deleted: boolean;
+  readonly sha256: string;
+  /** The identity part of the header as JSON, or null. */
+  readonly identity: unknown;
+  /** JSON text, byte for byte as published; empty for a tombstone. */
+  readonly body: string;
+}
+
+/** Every revision that was given out; it is the outbox too: a null `published_at` is still to be sent. */
+export interface RevisionColumns {
+  readonly revision: number;
+  readonly key: string;
+  readonly committed_at: Date;
+  readonly published_at: Date | null;
+}
+
+/** Who changed what, when and from where. A trigger refuses updates and deletions. */
+export interface AuditColumns {
+  readonly id: Generated<number>;
+  readonly at: Date;
+  readonly actor: string;
+  readonly source: string;
+  readonly action: string;
+  readonly kind: string;
+  readonly tenant_id: string | null;
+  readonly resource_id: string;
+  readonly revision: number;
+  readonly before: ColumnType<unknown, string | null, never>;
+  readonly after: ColumnType<unknown, string | null, never>;
+}
+
+/** The tables, for Kysely. */
+export interface Tables {
+  installation: { readonly epoch: string };
+  plans: ResourceColumns;
+  tenants: ResourceColumns & { readonly plan_id: Generated<string> };
+  upstreams: NestedColumns;
+  routes: NestedColumns & { readonly upstream_id: Generated<string> };
+  api_keys: NestedColumns & { readonly sha256: Generated<string> };
+  claims: ClaimColumns;
+  documents: DocumentColumns;
+  revisions: RevisionColumns;
+  audit: AuditColumns;
+}

@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { systemClock } from '@headgate/runtime';
+import { temporaryDirectory } from '@headgate/testkit';
+import { pino } from 'pino';
+import { createApp } from '../../src/app.ts';
+import type { ApiContext } from '../../src/resources/api-context.ts';
+import {
+  openDatabase,
+  type DatabaseLocation,
+  type OpenDatabase,
+} from '../../src/store/database.ts';
+import { createStore } from '../../src/store/store.ts';
+
+export const ADMIN_TOKEN = 'test-admin-token-0123456789';
+
+/** A reply with its body parsed. */
+export interface ApiReply {
+  readonly status: number;
+  readonly headers: Headers;
+  // A test reads whatever it expects of a JSON body and fails on anything else.
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** A request to the API; a string body is sent as it is. */
+export type Send = (
+  method: string,
+  path: string,
+  body?: unknown,
+  headers?: Readonly<Record<string, string>>,
+) => Promise<ApiReply>;
+
+/** The management API on a real socket over a real database. */
+export interface TestApi {
+  readonly send: Send;
+  readonly url: string;
+  readonly database: OpenDatabase;
+  readonly committed: () => number;
+  close(): Promise<void>;
+}
+
+/** Options of {@link startApi}. */
+export interface TestApiOptions {
+  readonly location?: DatabaseLocation;
+  readonly documentBytesMax?: number;
+  readonly requestsPerSecondMax?: number;
+}
+
+/** Starts the API on a free port; without a location on a new PGlite. */
+export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
+  const directory = await temporaryDirectory('config-service');
+  const location = options.location ?? {
+    kind: 'pglite' as const,
+    directory: join(directory.path, 'data'),
+  };
+  const database = await openDatabase(location, () => undefined);
+  let commits = 0;
+  const context: ApiContext = {
+    store: createStore({ clock: systemClock }, database),
+    convergence: { wait: () => Promise.resolve(true) },
+    documentBytesMax: () => options.documentBytesMax ?? 1024 * 1024,
+    onCommitted: () => (commits += 1),
+    randomBytes,
+  };
+  const app = await createApp(context, [], {
+    adminToken: ADMIN_TOKEN,
+    logger: pino({ level: 'silent' }),
+    requestsPerSecondMax: options.requestsPerSecondMax ?? 100_000,
+  });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  return {
+    send: createSend(url),
+    url,
+    database,
+    committed: () => commits,
+    async close() {
+      await app.close();
+      await database.close().catch(() => undefined);
+      await directory.remove();
+    },
+  };
+}
+
+/** Sends requests with the admin token. */
+export function createSend(url: string, token = ADMIN_TOKEN): Send {
+  return async (method, path, body, headers = {}) => {
+    const reply = await fetch(url + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined
+        ? {}
+        : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await reply.text();
+    return {
+      status: reply.status,
+      headers: reply.headers,
+      body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>,
+    };
+  };
+}
