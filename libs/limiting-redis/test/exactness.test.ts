@@ -4,7 +4,7 @@ import { compileChain, type LimitRule, type LimitVerdict } from '@headgate/limit
 import { busiestWindow } from '@headgate/limiting/store-case';
 import { createRedisHarness } from './redis-harness.ts';
 
-const harness = await createRedisHarness();
+const harness = await createRedisHarness(2000);
 
 function rule(limit: number, windowMs: number): LimitRule {
   return { name: 'w', level: 'tenant', scope: '', limit, windowMs, onStoreLoss: 'share' };

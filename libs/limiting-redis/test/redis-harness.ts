@@ -39,8 +39,12 @@ export interface EdgePlace {
   readonly liveEdges: number;
 }
 
-/** Starts Redis; registers the clean-up. */
-export async function createRedisHarness(): Promise<RedisHarness> {
+/**
+ * Starts Redis; registers the clean-up.
+ *
+ * @param commandTimeoutMs longer than in production, so that a busy machine is not taken for a lost store.
+ */
+export async function createRedisHarness(commandTimeoutMs: number): Promise<RedisHarness> {
   const server = await startRedis();
   const admin = new Redis({ port: server.port, host: server.host, retryStrategy: () => 20 });
   admin.on('error', () => undefined);
@@ -57,7 +61,7 @@ export async function createRedisHarness(): Promise<RedisHarness> {
     place = { rank: 0, liveEdges: 1 },
     options = {},
   ) => {
-    const edge = createEdge(server, place, options);
+    const edge = createEdge(server, place, commandTimeoutMs, options);
     edges.push(edge);
     await edge.inUse();
     return edge;
@@ -65,13 +69,18 @@ export async function createRedisHarness(): Promise<RedisHarness> {
   return { server, admin, startEdge };
 }
 
-function createEdge(server: RedisServer, place: EdgePlace, options: LimiterOptions): TestEdge {
+function createEdge(
+  server: RedisServer,
+  place: EdgePlace,
+  commandTimeoutMs: number,
+  options: LimiterOptions,
+): TestEdge {
   const limiterEvents: LimiterEvent[] = [];
   const storeEvents: RedisStoreEvent[] = [];
   const granted: Admission[] = [];
   const store = createRedisLimitStore(
     { redis: server, random: systemRandom, onEvent: (event) => storeEvents.push(event) },
-    { reconnectCapMs: 100 },
+    { commandTimeoutMs, reconnectCapMs: 100 },
   );
   const limiter = createLimiter(
     {
