@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { CliEnvironment } from './environment.ts';
 
 /** A bearer token and where it was found. */
 export interface AdminToken {
@@ -16,15 +17,13 @@ const LOOPBACK_HOSTS = new Set(['127.0.0.1', '[::1]', 'localhost']);
  */
 export async function findAdminToken(
   given: string | undefined,
-  env: Readonly<Record<string, string | undefined>>,
+  environment: Pick<CliEnvironment, 'HEADGATE_ADMIN_TOKEN'>,
   url: URL,
   localTokenFile: URL,
 ): Promise<AdminToken | null> {
   if (given !== undefined && given !== '') return { value: given, origin: '--token' };
-  const fromEnvironment = env['HEADGATE_ADMIN_TOKEN'];
-  if (fromEnvironment !== undefined && fromEnvironment !== '') {
-    return { value: fromEnvironment, origin: 'HEADGATE_ADMIN_TOKEN' };
-  }
+  const { HEADGATE_ADMIN_TOKEN: value } = environment;
+  if (value !== undefined) return { value, origin: 'HEADGATE_ADMIN_TOKEN' };
   if (!LOOPBACK_HOSTS.has(url.hostname)) return null;
   const text = await readFile(localTokenFile, 'utf8').catch(() => '');
   return text.trim() === '' ? null : { value: text.trim(), origin: '.headgate/admin-token' };

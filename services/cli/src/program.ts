@@ -7,12 +7,13 @@ import { get } from './commands/get.ts';
 import { keyCreate, keyHash } from './commands/key.ts';
 import { status } from './commands/status.ts';
 import type { CommandContext, OutputFormat } from './context.ts';
+import { readCliEnvironment, URL_DEFAULT } from './environment.ts';
 import { RESOURCE_KINDS } from './resource-kinds.ts';
 import type { CliIo, Terminal } from './terminal.ts';
 
-const URL_DEFAULT = 'http://127.0.0.1:8090';
 const WAIT_MS_DEFAULT = 10_000;
-const WAIT_MS_MAX = 600_000;
+/** The longest that the config-service waits. */
+const WAIT_MS_MAX = 60_000;
 /** Where `npm start` keeps the token of the local cluster. */
 const LOCAL_TOKEN_FILE = new URL('../../../.headgate/admin-token', import.meta.url);
 
@@ -204,8 +205,9 @@ async function withContext(
   run: (context: CommandContext) => Promise<void>,
 ): Promise<void> {
   const options = command.optsWithGlobals<GlobalOptions>();
-  const url = parseUrl(options.url ?? (io.env['HEADGATE_URL'] || URL_DEFAULT));
-  const token = await findAdminToken(options.token, io.env, url, LOCAL_TOKEN_FILE);
+  const environment = readCliEnvironment(io.env);
+  const url = parseUrl(options.url ?? environment.HEADGATE_URL);
+  const token = await findAdminToken(options.token, environment, url, LOCAL_TOKEN_FILE);
   const api = createApiClient(url, token);
   try {
     await run({ io, terminal, api, output: options.output ?? 'table' });

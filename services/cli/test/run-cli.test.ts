@@ -268,6 +268,12 @@ for (const [name, status, body, code, expected] of [
   });
 }
 
+test('a variable that makes no sense is a usage error that names it', async () => {
+  const { code, stderr } = await run(['status'], { env: { HEADGATE_URL: 'localhost:8090' } });
+  assert.equal(code, 2);
+  assert.match(stderr, /^error: the environment is not valid\n {2}HEADGATE_URL=.*must be http/);
+});
+
 test('a server that does not answer gives exit code 4 and says where it was looked for', async () => {
   const { code, stderr } = await run(['status'], { env: { HEADGATE_URL: 'http://127.0.0.1:1' } });
   assert.equal(code, 4);
