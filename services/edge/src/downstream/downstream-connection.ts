@@ -1,0 +1,534 @@
+import type { Socket } from 'node:net';
+import {
+  BODY_DATA,
+  BODY_END,
+  BODY_FAULT,
+  BodyDecoder,
+  FRAMING_CHUNKED,
+  FRAMING_LENGTH,
+  FRAMING_NONE,
+  RequestParser,
+  type Http1Fault,
+  type Http1Limits,
+} from '@headgate/http1';
+import type { Clock, DeadlineSweeper, Expirable } from '@headgate/runtime';
+import { ByteSocket, JOINED_WRITE_BYTES_MAX, type ByteReceiver } from '../io/byte-socket.ts';
+import type { ReadBuffers } from '../io/read-buffers.ts';
+import { Exchange } from '../request/exchange.ts';
+import type { ForwardingRules } from '../request/forwarded-head.ts';
+import { localReply, writeLocalReply, type LocalReply } from '../request/local-reply.ts';
+import { RequestContext } from '../request/request-context.ts';
+import type { Recorder } from '../stages/record.ts';
+import { faultReply } from './fault-reply.ts';
+import { parseProxyHeader } from './proxy-protocol.ts';
+
+/** Bounds and times of client connections. */
+export interface DownstreamSettings {
+  readonly http1: Http1Limits;
+  /** From the first byte of a request head to its end. */
+  readonly headerTimeoutMs: number;
+  /** Between requests. */
+  readonly keepAliveTimeoutMs: number;
+  /** How long to read on after the last answer, so that a RST does not destroy it (RFC 9112 section 9.6). */
+  readonly lingerMs: number;
+  /** Bytes kept of what a client sends ahead while its request is served. */
+  readonly stashBytesMax: number;
+  /** Each connection starts with a PROXY protocol v2 header, as a network load balancer sends it. */
+  readonly proxyProtocol: boolean;
+  /** A refused request's body is read and dropped up to this size; beyond, the connection closes. */
+  readonly discardBytesMax: number;
+}
+
+/** What all connections of a worker share. */
+export interface DownstreamDeps {
+  readonly settings: DownstreamSettings;
+  readonly buffers: ReadBuffers;
+  readonly sweeper: DeadlineSweeper;
+  readonly clock: Clock;
+  readonly recorder: Recorder;
+  readonly forwarding: ForwardingRules;
+  /** `Date` line with CRLF, renewed every second. */
+  readonly dateLine: () => string;
+  /** Whether a client address may set forwarding and tenant headers. */
+  readonly isTrusted: (address: string) => boolean;
+  /** No further request is taken: answers say `Connection: close`. */
+  readonly draining: () => boolean;
+  readonly nextRequestId: () => string;
+  /** Runs the request path. */
+  readonly handle: (exchange: Exchange) => void;
+  readonly onClosed: (connection: DownstreamConnection) => void;
+  /** An exception in the request path: a bug. The request gets a 500, the process goes on. */
+  readonly onBug: (error: unknown) => void;
+}
+
+/**
+ *     proxy ─► head          only behind a load balancer that sends the PROXY protocol
+ *     head ─► request ─► body ─► request … ─► head        keep-alive
+ *       │        │                  └─► discard ─► head   refused, small rest of a body
+ *       │        ├─► tunnel ─► closed                     after 101
+ *       └────────┴─► lingering ─► closed                  last answer sent
+ */
+type State = 'proxy' | 'head' | 'request' | 'body' | 'discard' | 'tunnel' | 'lingering' | 'closed';
+
+/** Request bodies that announce more than this are read into a private buffer. */
+const LARGE_BODY_BYTES = 32_768;
+
+const NO_BYTES = Buffer.alloc(0);
+
+/** One connection of a client: reads requests one after the other and hands each to its exchange. */
+export class DownstreamConnection implements ByteReceiver, Expirable {
+  readonly deps: DownstreamDeps;
+  readonly bytes: ByteSocket;
+  readonly exchange: Exchange;
+  deadlineMs = Infinity;
+  /** The request that is being served is complete: its whole body was read. */
+  requestComplete = true;
+  readonly #context: RequestContext;
+  readonly #parser: RequestParser;
+  readonly #decoder = new BodyDecoder();
+  #state: State = 'head';
+  /** What came ahead of its time, a copy; empty for none. */
+  #stash: Buffer = NO_BYTES;
+  /** The chunk that is being processed, and how far; only within `#process`. */
+  #chunk: Buffer = NO_BYTES;
+  #position = 0;
+  #limit = 0;
+  #processing = false;
+  /** The client has sent FIN. */
+  #ended = false;
+  /** After a fault nothing that the client sends is looked at again. */
+  #refused = false;
+  /** The next request waits until the client has taken the answers to the previous ones. */
+  #awaitsDrain = false;
+  /** Bytes not yet taken by the client at the last look, while lingering. */
+  #unsentBytes = 0;
+
+  constructor(deps: DownstreamDeps, socket: Socket) {
+    this.deps = deps;
+    this.#parser = new RequestParser(deps.settings.http1);
+    this.#context = new RequestContext(this.#parser.head);
+    this.#setClient(socket.remoteAddress ?? '');
+    if (deps.settings.proxyProtocol) this.#state = 'proxy';
+    this.exchange = new Exchange(this.#context, this);
+    this.deadlineMs = deps.clock.monotonicMs() + deps.settings.headerTimeoutMs;
+    this.bytes = ByteSocket.adopt(socket, deps.buffers, this);
+    deps.sweeper.add(this);
+  }
+
+  // What the socket reports
+
+  /** @hot */
+  onBytes(chunk: Buffer, length: number): boolean {
+    if (this.#state === 'request') return this.#keep(chunk, 0, length);
+    if (this.#state === 'lingering' || this.#state === 'closed') return true;
+    try {
+      if (this.#stash.length === 0) this.#process(chunk, 0, length);
+      else this.#processKept(chunk.subarray(0, length));
+    } catch (error) {
+      this.#onBug(error);
+    }
+    this.exchange.flush();
+    return !this.#paused;
+  }
+
+  onEnd(): void {
+    this.#ended = true;
+    if (this.#state === 'tunnel') this.exchange.onClientTunnelEnd();
+    else if (this.#state === 'body') this.#onTruncated();
+    else if (this.#state === 'request' && !this.requestComplete) this.#onTruncated();
+    else if (this.#state !== 'request') this.#linger();
+    // Otherwise the client only closed its half: it gets the answer, then the connection ends.
+  }
+
+  onDrain(): void {
+    this.exchange.onClientDrain();
+    if (!this.#awaitsDrain) return;
+    this.#awaitsDrain = false;
+    this.guard(() => this.#nextRequest());
+  }
+
+  onClose(): void {
+    this.#state = 'closed';
+    this.deps.sweeper.remove(this);
+    this.exchange.onClientGone();
+    this.deps.onClosed(this);
+  }
+
+  onExpire(): void {
+    switch (this.#state) {
+      case 'head':
+        if (this.#parser.started) this.guard(() => this.#refuse(localReply('HG_HTTP_TIMEOUT')));
+        else this.destroy();
+        break;
+      case 'request':
+      case 'body':
+        if (this.exchange.active) this.guard(() => this.exchange.onDeadline());
+        else this.destroy();
+        break;
+      case 'lingering':
+      case 'closed':
+        this.#onLingerExpired();
+        break;
+      case 'proxy':
+      case 'discard':
+        this.destroy();
+        break;
+      case 'tunnel':
+        break;
+    }
+  }
+
+  // What the exchange asks for
+
+  /** Runs work that comes from outside of the read callback; an exception in it is a bug of ours. */
+  guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#onBug(error);
+    }
+    this.exchange.flush();
+    this.bytes.flush();
+  }
+
+  /**
+   * The whole body as text if there is none (''), or if all of it is here and small. Null: it must be streamed.
+   *
+   * @hot
+   */
+  takeSmallBody(): string | null {
+    const { framing, contentLength } = this.#context.head;
+    if (framing === FRAMING_NONE || contentLength === 0) return '';
+    if (framing !== FRAMING_LENGTH || contentLength > JOINED_WRITE_BYTES_MAX) return null;
+    const chunk = this.#processing ? this.#chunk : this.#stash;
+    const start = this.#processing ? this.#position : 0;
+    const end = this.#processing ? this.#limit : this.#stash.length;
+    if (end - start < contentLength) return null;
+    const text = chunk.toString('latin1', start, start + contentLength);
+    if (this.#processing) this.#position += contentLength;
+    else this.#stash = this.#stash.subarray(contentLength);
+    this.#context.bytesIn = contentLength;
+    this.requestComplete = true;
+    return text;
+  }
+
+  /** The exchange is ready for the body. */
+  streamBody(): void {
+    const { head } = this.#context;
+    this.#state = 'body';
+    if (head.framing === FRAMING_CHUNKED || head.contentLength > LARGE_BODY_BYTES) {
+      this.bytes.usePrivateBuffer();
+    }
+    if (!this.#processing) this.#resume();
+  }
+
+  /** Bytes go both ways from now on, unread. */
+  startTunnel(): void {
+    this.#state = 'tunnel';
+    this.deadlineMs = Infinity;
+    if (!this.#processing) this.#resume();
+  }
+
+  /** Whether the connection may serve another request after the present one. */
+  mayKeepAlive(): boolean {
+    return this.#context.head.persistent && !this.#refused && !this.#ended && !this.deps.draining();
+  }
+
+  /** Queues a reply of the edge; returns whether the connection goes on after it. */
+  writeLocalReply(reply: LocalReply): boolean {
+    const keepAlive = this.mayKeepAlive() && (this.requestComplete || this.#discardable());
+    this.bytes.writeText(
+      writeLocalReply(reply, this.#context.requestId, {
+        dateLine: this.deps.dateLine(),
+        close: !keepAlive,
+        withBody: this.#context.head.method !== 'HEAD',
+      }),
+    );
+    return keepAlive;
+  }
+
+  /** The request is done and recorded. */
+  onExchangeDone(keepAlive: boolean): void {
+    if (this.#state === 'closed') return;
+    if (!keepAlive || this.#state === 'tunnel') {
+      this.#linger();
+    } else if (this.requestComplete) {
+      this.#nextRequest();
+    } else {
+      this.#state = 'discard';
+      this.deadlineMs = this.deps.clock.monotonicMs() + this.deps.settings.headerTimeoutMs;
+      if (!this.#processing) this.#resume();
+    }
+  }
+
+  /** The response is cut: an RST tells the client so. */
+  abort(): void {
+    this.#state = 'closed';
+    this.bytes.reset();
+  }
+
+  /** Closes without an answer. */
+  destroy(): void {
+    this.#state = 'closed';
+    this.bytes.destroy();
+  }
+
+  /** Idle for at least `idleMs`, so that closing it will hardly cross a request on its way. */
+  idleSince(nowMs: number, idleMs: number): boolean {
+    const idleFromMs = this.deadlineMs - this.deps.settings.keepAliveTimeoutMs;
+    return this.#state === 'head' && !this.#parser.started && nowMs - idleFromMs >= idleMs;
+  }
+
+  // Reading
+
+  get #paused(): boolean {
+    return this.#stash.length > 0 || this.bytes.socket.isPaused();
+  }
+
+  /** Goes through a chunk; what cannot be used yet is kept. @hot */
+  #process(chunk: Buffer, start: number, end: number): void {
+    this.#chunk = chunk;
+    this.#position = start;
+    this.#limit = end;
+    this.#processing = true;
+    let goesOn = true;
+    while (goesOn && this.#position < this.#limit) goesOn = this.#step();
+    this.#processing = false;
+    if (this.#position < this.#limit) this.#keep(chunk, this.#position, this.#limit);
+    this.#chunk = NO_BYTES;
+  }
+
+  /** One step in the chunk; false when what follows has to wait. @hot */
+  #step(): boolean {
+    switch (this.#state) {
+      case 'proxy':
+        return this.#readProxyHeader();
+      case 'head':
+        this.#readHead();
+        return true;
+      case 'body':
+      case 'discard':
+        return this.#readBody();
+      case 'tunnel': {
+        const start = this.#position;
+        this.#position = this.#limit;
+        if (!this.exchange.onClientTunnelData(this.#chunk, start, this.#limit)) this.bytes.pause();
+        return true;
+      }
+      case 'request':
+        return false;
+      case 'lingering':
+      case 'closed':
+        this.#position = this.#limit;
+        return false;
+    }
+  }
+
+  /** @hot */
+  #readHead(): void {
+    const wasStarted = this.#parser.started;
+    const headBytes = this.#parser.parse(this.#chunk, this.#position, this.#limit);
+    if (headBytes > 0) {
+      this.#position += headBytes;
+      this.#beginRequest();
+      this.deps.handle(this.exchange);
+      return;
+    }
+    this.#position = this.#limit;
+    if (headBytes < 0) this.#onFault(this.#parser.fault);
+    else if (!wasStarted && this.#parser.started) {
+      this.deadlineMs = this.deps.clock.monotonicMs() + this.deps.settings.headerTimeoutMs;
+    }
+  }
+
+  /** The header is short and comes in one segment as a rule; until it is whole its bytes are kept. */
+  #readProxyHeader(): boolean {
+    const header = parseProxyHeader(this.#chunk, this.#position, this.#limit);
+    if (header === 'incomplete') return false;
+    if (header === 'invalid') {
+      this.destroy();
+      return false;
+    }
+    this.#position += header.bytes;
+    if (header.address !== null) this.#setClient(header.address);
+    this.#state = 'head';
+    return true;
+  }
+
+  #setClient(address: string): void {
+    // IPv4 clients of a dual-stack listener: ::ffff:192.0.2.1
+    const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
+    this.#context.clientIp = plain;
+    this.#context.trustedSource = this.deps.isTrusted(plain);
+  }
+
+  /** @hot */
+  #beginRequest(): void {
+    const context = this.#context;
+    const { head } = context;
+    context.reset();
+    this.#stamp();
+    this.#state = 'request';
+    this.deadlineMs = Infinity;
+    this.#decoder.reset(head.framing, head.contentLength);
+    this.requestComplete = head.framing === FRAMING_NONE || head.contentLength === 0;
+    this.deps.recorder.requestStarted(context);
+    this.exchange.begin();
+  }
+
+  #stamp(): void {
+    const context = this.#context;
+    context.requestId = this.deps.nextRequestId();
+    context.startMs = this.deps.clock.monotonicMs();
+    context.timeMs = this.deps.clock.nowMs();
+  }
+
+  /** @hot */
+  #readBody(): boolean {
+    const event = this.#decoder.next(this.#chunk, this.#position, this.#limit);
+    this.#position = this.#decoder.position;
+    if (event === BODY_DATA) {
+      if (this.#state === 'discard') return true;
+      const { dataStart, dataEnd } = this.#decoder;
+      if (!this.exchange.onRequestData(this.#chunk, dataStart, dataEnd)) this.bytes.pause();
+      if (this.#decoder.bytesDecoded === this.#context.head.contentLength) this.#finishBody();
+      return true;
+    }
+    if (event === BODY_END) this.#finishBody();
+    else if (event === BODY_FAULT) this.#onBodyFault();
+    return event === BODY_END;
+  }
+
+  #finishBody(): void {
+    if (this.requestComplete) return;
+    this.requestComplete = true;
+    this.bytes.useSharedBuffer();
+    if (this.#state === 'discard') {
+      this.#nextRequest();
+    } else if (this.#state === 'body') {
+      this.#state = 'request';
+      this.exchange.onRequestEnd();
+    }
+  }
+
+  /** Copies what came too early; false to pause reading when enough is kept. */
+  #keep(chunk: Buffer, start: number, end: number): boolean {
+    const piece = chunk.subarray(start, end);
+    this.#stash =
+      this.#stash.length === 0 ? Buffer.from(piece) : Buffer.concat([this.#stash, piece]);
+    if (this.#stash.length < this.deps.settings.stashBytesMax) return true;
+    this.bytes.pause();
+    return false;
+  }
+
+  /** Goes through what was kept, and what came now. */
+  #processKept(more: Buffer): void {
+    const all = more.length === 0 ? this.#stash : Buffer.concat([this.#stash, more]);
+    this.#stash = NO_BYTES;
+    this.#process(all, 0, all.length);
+  }
+
+  /** Goes through what was kept, then reads on. */
+  #resume(): void {
+    if (this.#stash.length > 0) {
+      try {
+        this.#processKept(NO_BYTES);
+      } catch (error) {
+        this.#onBug(error);
+        return;
+      }
+    }
+    if (this.#ended && this.#state === 'body') this.#onTruncated();
+    else if (this.#state !== 'request' || this.#stash.length < this.deps.settings.stashBytesMax) {
+      this.bytes.resume();
+    }
+  }
+
+  #nextRequest(): void {
+    if (this.bytes.congested) {
+      // A client that sends requests but reads no answers must not fill our memory.
+      this.#awaitsDrain = true;
+      this.#state = 'request';
+      this.deadlineMs = this.deps.clock.monotonicMs() + this.deps.settings.keepAliveTimeoutMs;
+      return;
+    }
+    this.#parser.reset();
+    this.#state = 'head';
+    if (this.#ended && this.#stash.length === 0) {
+      this.#linger();
+      return;
+    }
+    this.deadlineMs = this.deps.clock.monotonicMs() + this.deps.settings.keepAliveTimeoutMs;
+    if (this.#processing) return;
+    if (this.#stash.length > 0) this.#resume();
+    else if (this.bytes.socket.isPaused()) this.bytes.resume();
+  }
+
+  // Endings
+
+  #discardable(): boolean {
+    const { framing, contentLength, expectContinue } = this.#context.head;
+    return (
+      framing === FRAMING_LENGTH &&
+      !expectContinue &&
+      contentLength <= this.deps.settings.discardBytesMax
+    );
+  }
+
+  #onFault(fault: Http1Fault | null): void {
+    this.#refuse(faultReply(fault));
+  }
+
+  /** Answers a request that could not be read and closes, whatever the client sends further. */
+  #refuse(reply: LocalReply): void {
+    const context = this.#context;
+    context.reset();
+    context.malformed = true;
+    this.#stamp();
+    this.deps.recorder.requestStarted(context);
+    this.exchange.begin();
+    this.#refused = true;
+    this.#state = 'request';
+    this.exchange.answer(reply);
+  }
+
+  #onBodyFault(): void {
+    this.#refused = true;
+    this.#position = this.#limit;
+    if (this.#state === 'discard') this.#linger();
+    else this.exchange.onRequestFault(faultReply(this.#decoder.fault));
+  }
+
+  /** The client closed in the middle of a request. */
+  #onTruncated(): void {
+    this.destroy();
+    this.exchange.onClientGone();
+  }
+
+  /** Sends FIN, then reads on for a while: a close with unread data would be an RST that destroys the answer. */
+  #linger(): void {
+    this.bytes.end();
+    this.#state = this.#ended ? 'closed' : 'lingering';
+    this.#stash = NO_BYTES;
+    this.#unsentBytes = this.bytes.socket.writableLength;
+    this.deadlineMs = this.deps.clock.monotonicMs() + this.deps.settings.lingerMs;
+    this.bytes.resume();
+  }
+
+  /** A slow client may take the rest of its answer as long as it takes any of it. */
+  #onLingerExpired(): void {
+    const unsent = this.bytes.socket.writableLength;
+    if (unsent === 0 || unsent === this.#unsentBytes) {
+      this.destroy();
+      return;
+    }
+    this.#unsentBytes = unsent;
+    this.deadlineMs = this.deps.clock.monotonicMs() + this.deps.settings.keepAliveTimeoutMs;
+  }
+
+  #onBug(error: unknown): void {
+    this.deps.onBug(error);
+    this.destroy();
+    this.exchange.onClientGone();
+  }
+}

@@ -1,0 +1,19 @@
+import type { ErrorCode } from '@headgate/errors';
+import type { Http1Fault } from '@headgate/http1';
+import { localReply, type LocalReply } from '../request/local-reply.ts';
+
+/** The code of the table for each status that the codec refuses with. */
+const CODES: Readonly<Record<Http1Fault['status'], ErrorCode>> = {
+  400: 'HG_HTTP_MALFORMED',
+  405: 'HG_HTTP_METHOD_NOT_ALLOWED',
+  414: 'HG_HTTP_TARGET_TOO_LONG',
+  431: 'HG_HTTP_HEAD_TOO_LARGE',
+  501: 'HG_HTTP_NOT_IMPLEMENTED',
+  505: 'HG_HTTP_VERSION_UNSUPPORTED',
+};
+
+/** The reply to a request that the codec refused; the codec's sentence, which holds no byte of the request, is its detail. */
+export function faultReply(fault: Http1Fault | null): LocalReply {
+  if (fault === null) return localReply('HG_HTTP_MALFORMED');
+  return localReply(CODES[fault.status], '', fault.message);
+}

@@ -1,0 +1,112 @@
+import { availableParallelism } from 'node:os';
+import { environmentAddress, readEnvironment, type EnvironmentReading } from '@headgate/runtime';
+import { z } from 'zod';
+import { compileTrustedSources } from './worker/trusted-sources.ts';
+
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== ''),
+);
+
+const redisUrl = z
+  .url({
+    protocol: /^rediss?$/,
+    error: 'must be redis://[USER:PASSWORD@]HOST[:PORT] or rediss://…',
+  })
+  .transform((text) => {
+    const url = new URL(text);
+    return {
+      host: url.hostname.replace(/^\[|\]$/g, ''),
+      port: url.port === '' ? 6379 : Number(url.port),
+      ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
+      ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
+      tls: url.protocol === 'rediss:',
+    };
+  });
+
+const trustedProxies = list.superRefine((ranges, context) => {
+  try {
+    compileTrustedSources(ranges);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : '' });
+  }
+});
+
+/** Settings of an edge; `docs/reference/environment.md` is generated from this schema. */
+export const EdgeEnvironment = z.object({
+  HEADGATE_NODE_ID: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A-Z, a-z, 0-9, ".", "_" and "-"')
+    .optional()
+    .describe('Name of this edge, unique among edges; default: edge- and the host name.'),
+  HEADGATE_EDGE_LISTEN: environmentAddress
+    .default({ host: '127.0.0.1', port: 8080 })
+    .describe('Where clients connect; several edges on one machine may share it.'),
+  HEADGATE_EDGE_WORKERS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(256)
+    .default(() => availableParallelism())
+    .describe('Worker processes; default: one per core.'),
+  HEADGATE_ADMIN_LISTEN: environmentAddress
+    .default({ host: '127.0.0.1', port: 0 })
+    .describe('Where /livez, /readyz, /metrics and /config are served; port 0: any free port.'),
+  HEADGATE_NATS_URL: list
+    .default(['nats://127.0.0.1:4222'])
+    .describe('NATS servers, separated by commas.'),
+  HEADGATE_NATS_USER: z.string().optional().describe('NATS user.'),
+  HEADGATE_NATS_PASSWORD: z.string().optional().describe('NATS password.'),
+  HEADGATE_REDIS_URL: redisUrl
+    .default({ host: '127.0.0.1', port: 6379, tls: false })
+    .describe('Redis for limits: redis://[USER:PASSWORD@]HOST[:PORT], rediss:// for TLS.'),
+  HEADGATE_DATA_DIR: z
+    .string()
+    .default('.headgate/edge')
+    .describe('Directory of the last good configuration; one edge per directory.'),
+  HEADGATE_EDGE_PROXY_PROTOCOL: z
+    .enum(['off', 'v2'])
+    .default('off')
+    .describe(
+      '"v2": every connection starts with a PROXY protocol v2 header of the load balancer.',
+    ),
+  HEADGATE_EDGE_TRUSTED_PROXIES: trustedProxies
+    .default([])
+    .describe('Addresses and CIDR ranges that may set X-Forwarded-* and the tenant header.'),
+  HEADGATE_EDGE_TENANT_HEADER: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be a lower-case header name')
+    .default('x-tenant-id')
+    .describe('Header that names the tenant: from trusted sources, and to backends.'),
+  HEADGATE_EDGE_DRAIN_MS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(3_600_000)
+    .default(10_000)
+    .describe('Longest time in ms that connections may take to end after SIGTERM.'),
+  HEADGATE_EDGE_DRAIN_DELAY_MS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(600_000)
+    .default(0)
+    .describe(
+      'Time in ms between "not ready" and the end of accepting, for load balancers to notice.',
+    ),
+  HEADGATE_ZONE: z.string().max(63).optional().describe('Zone of this edge, for status.'),
+  HEADGATE_LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
+    .default('info')
+    .describe('Least severe level that is logged.'),
+});
+export type EdgeEnvironment = z.output<typeof EdgeEnvironment>;
+
+/** Reads the settings. @throws EnvironmentError that names each fault. */
+export function readEdgeEnvironment(
+  environment: Readonly<Record<string, string | undefined>>,
+): EnvironmentReading<EdgeEnvironment> {
+  return readEnvironment(EdgeEnvironment, environment);
+}

@@ -1,0 +1,41 @@
+import type { Limiter } from '@headgate/limiting';
+import type { Exchange } from './request/exchange.ts';
+import { authenticate } from './stages/authenticate.ts';
+import { applyVerdict, limitsOf } from './stages/enforce-limits.ts';
+import { identifyTenant, type IdentifyTenantDeps } from './stages/identify-tenant.ts';
+import { matchRoute } from './stages/match-route.ts';
+
+/** What the request path works with. */
+export interface RequestPathDeps extends IdentifyTenantDeps {
+  readonly limiter: Limiter;
+}
+
+/**
+ * The path of a request, all of it:
+ *
+ *     accept → parse        DownstreamConnection
+ *     → identify tenant → match route → authenticate → enforce limits      here, one stage a file
+ *     → pick endpoint → forward → record                                   Exchange
+ *
+ * A stage returns null to go on or the local reply that ends the request. Only the limiter may need to wait; then the
+ * rest runs when its verdict is there.
+ *
+ * @hot
+ */
+export function handleRequest(exchange: Exchange, deps: RequestPathDeps): void {
+  const { context } = exchange;
+  const refusal = identifyTenant(context, deps) ?? matchRoute(context) ?? authenticate(context);
+  if (refusal !== null) {
+    exchange.answer(refusal);
+    return;
+  }
+  const chain = limitsOf(context);
+  if (chain === null) {
+    exchange.forward();
+    return;
+  }
+  context.limitStartMs = context.startMs;
+  const verdict = deps.limiter.take(chain, 1);
+  if (verdict instanceof Promise) exchange.awaitVerdict(chain, verdict);
+  else exchange.proceed(applyVerdict(context, chain, verdict));
+}

@@ -1,0 +1,218 @@
+import net from 'node:net';
+import type { ReadBuffers } from './read-buffers.ts';
+
+/** Who handles what a socket reads. */
+export interface ByteReceiver {
+  /**
+   * Bytes [0, length) of `chunk`, valid until the callback returns.
+   *
+   * @returns false to pause reading.
+   * @hot
+   */
+  onBytes(chunk: Buffer, length: number): boolean;
+  /** The peer will send no more (FIN). */
+  onEnd(): void;
+  /** All that was written has gone to the kernel. */
+  onDrain(): void;
+  /** The socket is gone; `error` is null after an orderly close. Called once. */
+  onClose(error: Error | null): void;
+}
+
+/** Texts up to this length are joined to one write; longer data is written as it lies in the read buffer. */
+export const JOINED_WRITE_BYTES_MAX = 16_384;
+
+/**
+ * A socket whose reads land in a reused buffer (`onread`) instead of a fresh one per read through the Readable
+ * machinery: 7.2 against 9.0 µs of CPU for a keep-alive request that is answered at once.
+ *
+ * Buffer ownership: a slice of the read buffer may be passed to {@link ByteSocket.writeSlice} of another socket; if
+ * the kernel does not take all of it at once, the pending write keeps that buffer and this socket goes on reading
+ * into another one.
+ */
+export class ByteSocket {
+  readonly socket: net.Socket;
+  readonly #buffers: ReadBuffers;
+  readonly #receiver: ByteReceiver;
+  #current: Buffer;
+  /** Where reads go from the next one on; null for no change. */
+  #next: Buffer | null;
+  /** A pending write refers to the current buffer. */
+  #kept = false;
+  #text = '';
+  #error: Error | null = null;
+
+  /** Opens a connection; `onConnect` is called once it stands, `receiver.onClose` if it fails. */
+  static connect(
+    target: { readonly host: string; readonly port: number },
+    buffers: ReadBuffers,
+    receiver: ByteReceiver,
+    onConnect: () => void,
+  ): ByteSocket {
+    return new ByteSocket(buffers, receiver, (onread) =>
+      net.connect({ ...target, noDelay: true, allowHalfOpen: true, onread }, onConnect),
+    );
+  }
+
+  /**
+   * Takes over a socket that a server with `pauseOnConnect` accepted. There is no public option for `onread` on
+   * accepted sockets, so the handle moves to a new socket made with it. Where a Node version does not expose the
+   * handle, the socket's `'data'` events serve instead.
+   */
+  static adopt(accepted: net.Socket, buffers: ReadBuffers, receiver: ByteReceiver): ByteSocket {
+    if (!canAdopt(accepted)) return ByteSocket.listen(accepted, buffers, receiver);
+    const holder = accepted as unknown as HandleHolder; // canAdopt() has proven the field
+    const handle = holder._handle;
+    holder._handle = null;
+    return new ByteSocket(buffers, receiver, (onread) => {
+      const options = { handle, onread, allowHalfOpen: true };
+      const socket = new net.Socket(options as unknown as net.SocketConstructorOpts); // see above
+      socket.resume();
+      return socket;
+    });
+  }
+
+  /** Serves a socket through its `'data'` events; each chunk is a fresh buffer. */
+  static listen(socket: net.Socket, buffers: ReadBuffers, receiver: ByteReceiver): ByteSocket {
+    const byteSocket = new ByteSocket(buffers, receiver, () => socket);
+    socket.on('data', (chunk: Buffer) => {
+      if (!receiver.onBytes(chunk, chunk.length)) socket.pause();
+    });
+    socket.resume();
+    return byteSocket;
+  }
+
+  private constructor(
+    buffers: ReadBuffers,
+    receiver: ByteReceiver,
+    open: (onread: net.OnReadOpts) => net.Socket,
+  ) {
+    this.#buffers = buffers;
+    this.#receiver = receiver;
+    this.#current = buffers.shared;
+    this.#next = buffers.shared;
+    this.socket = open({
+      // Called before the first read and after each one; anything but a buffer keeps the present one.
+      buffer: this.#nextBuffer as () => Uint8Array,
+      callback: this.#onRead,
+    });
+    this.socket.on('end', () => this.#receiver.onEnd());
+    this.socket.on('drain', () => this.#receiver.onDrain());
+    this.socket.on('error', (error) => (this.#error = error));
+    this.socket.on('close', () => this.#receiver.onClose(this.#error));
+  }
+
+  /**
+   * Queues latin1 text until {@link flush}: head, chunk framing and small bodies leave in one system call.
+   *
+   * @hot
+   */
+  writeText(text: string): void {
+    this.#text = this.#text === '' ? text : this.#text + text;
+    if (this.#text.length > JOINED_WRITE_BYTES_MAX) this.flush();
+  }
+
+  /**
+   * Writes bytes [start, end) of `chunk`, which `source` is reading at this moment. Small slices join the queued text,
+   * what lies in the shared buffer is copied, the rest is passed on as it is.
+   *
+   * @hot
+   */
+  writeSlice(chunk: Buffer, start: number, end: number, source: ByteSocket): void {
+    if (end - start <= JOINED_WRITE_BYTES_MAX) {
+      this.writeText(chunk.toString('latin1', start, end));
+      return;
+    }
+    this.flush();
+    if (this.socket.writableEnded || this.socket.destroyed) return;
+    if (chunk === this.#buffers.shared) {
+      this.socket.write(Buffer.from(chunk.subarray(start, end)));
+      return;
+    }
+    this.socket.write(chunk.subarray(start, end));
+    if (this.socket.writableLength > 0) source.#keep(chunk);
+  }
+
+  /** Hands the queued text to the kernel. Every entry from the event loop ends with it. @hot */
+  flush(): void {
+    if (this.#text === '') return;
+    const text = this.#text;
+    this.#text = '';
+    if (!this.socket.writableEnded && !this.socket.destroyed) this.socket.write(text, 'latin1');
+  }
+
+  /** Whether the peer reads slower than we write: stop reading the source until `onDrain`. */
+  get congested(): boolean {
+    return this.socket.writableNeedDrain;
+  }
+
+  /** From the next read on, reads land in a buffer of this socket's own: for large bodies. */
+  usePrivateBuffer(): void {
+    if (this.#current === this.#buffers.shared && this.#next === null) {
+      this.#next = this.#buffers.take();
+    }
+  }
+
+  /** Back to the shared buffer with the next read; call it when the body is done. */
+  useSharedBuffer(): void {
+    if (this.#current === this.#buffers.shared && this.#next === null) return;
+    if (this.#next !== null && this.#next !== this.#buffers.shared) {
+      this.#buffers.giveBack(this.#next);
+    }
+    this.#next = this.#buffers.shared;
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  /** Sends what is queued, then FIN. */
+  end(): void {
+    this.flush();
+    this.socket.end();
+  }
+
+  /** Closes at once; queued data is dropped. */
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  /** Closes at once with an RST, so that the peer cannot take a cut message for a whole one. */
+  reset(): void {
+    this.socket.resetAndDestroy();
+  }
+
+  /** A pending write refers to `chunk`: it must not be read into again. */
+  #keep(chunk: Buffer): void {
+    if (chunk !== this.#current) return; // a fresh chunk of a 'data' event belongs to nobody else
+    this.#kept = true;
+    this.#next ??= this.#buffers.take();
+  }
+
+  readonly #nextBuffer = (): Buffer | null => {
+    const next = this.#next;
+    if (next === null) return null;
+    if (!this.#kept && this.#current !== this.#buffers.shared)
+      this.#buffers.giveBack(this.#current);
+    this.#current = next;
+    this.#next = null;
+    this.#kept = false;
+    return next;
+  };
+
+  readonly #onRead = (length: number, chunk: Uint8Array): boolean =>
+    this.#receiver.onBytes(chunk as Buffer, length); // our buffers are the only ones in use
+}
+
+interface HandleHolder {
+  _handle: unknown;
+}
+
+/** Feature test for {@link ByteSocket.adopt}: whether an accepted socket exposes a handle that can move. */
+export function canAdopt(accepted: net.Socket): boolean {
+  const handle = (accepted as unknown as HandleHolder)._handle; // `unknown` is checked below
+  return typeof handle === 'object' && handle !== null && 'useUserBuffer' in handle;
+}

@@ -1,0 +1,328 @@
+import { join } from 'node:path';
+import {
+  connectBus,
+  createAckPublisher,
+  createConfigFeed,
+  createPresence,
+  EdgePresence,
+  REJECTED_MAX,
+  trackPresence,
+  watchHealth,
+  type AckPublisher,
+  type Bus,
+  type ConfigFeed,
+} from '@headgate/bus';
+import { ShutdownStack, systemClock, systemRandom } from '@headgate/runtime';
+import {
+  createAdminServer,
+  createMetricsAggregate,
+  type Logger,
+  type MetricsAggregate,
+} from '@headgate/telemetry';
+import type { EdgeEnvironment } from '../environment.ts';
+import type { PrimaryMessage, WorkerSettings } from '../ipc/messages.ts';
+import { Configuration } from './configuration.ts';
+import { HealthRelay } from './health-relay.ts';
+import { LiveShare } from './live-share.ts';
+import { createPrimaryMetrics } from './primary-gauges.ts';
+import { judgeReadiness } from './readiness.ts';
+import { SnapshotFiles } from './snapshot-files.ts';
+import { WorkerPool } from './worker-pool.ts';
+
+/** What an edge is started with. */
+export interface EdgeOptions {
+  readonly nodeId: string;
+  readonly version: string;
+  readonly settings: EdgeEnvironment;
+  /** Variables for OpenTelemetry's exporter in the workers. */
+  readonly tracing: Readonly<Record<string, string>>;
+  readonly logger: Logger;
+  /** The edge cannot go on, such as when its port is taken; the caller ends the process. */
+  readonly onFatal: (reason: string) => void;
+}
+
+const SHARE_INTERVAL_MS = 1000;
+/** After this time with NATS connected, presence alone says how many edges there are. */
+const PRESENCE_TRUST_MS = 10_000;
+const METRICS_TIMEOUT_MS = 2000;
+/** Documents named by `/config`. */
+const LISTED_DOCUMENTS_MAX = 10_000;
+
+/**
+ * The primary process of an edge. It serves no request itself:
+ *
+ *     NATS ─► config feed ─► configuration ─► workers (compile, serve)
+ *                                   └─► disk (last good)
+ *     NATS ◄─ acknowledgements, presence ◄─┘        admin listener ◄─ metrics of all workers
+ */
+export class Edge {
+  adminAddress = '';
+  readonly #options: EdgeOptions;
+  readonly #shutdown = new ShutdownStack();
+  readonly #configuration: Configuration;
+  readonly #files: SnapshotFiles;
+  readonly #health: HealthRelay;
+  readonly #aggregate: MetricsAggregate;
+  readonly #startedAtMs = systemClock.nowMs();
+  #workers: WorkerPool | null = null;
+  #bus: Bus | null = null;
+  #feed: ConfigFeed | null = null;
+  #acks: AckPublisher | null = null;
+  #share: LiveShare | null = null;
+  #complete = false;
+  #synced = false;
+  #draining = false;
+  #announcedReady = false;
+
+  constructor(options: EdgeOptions) {
+    this.#options = options;
+    const broadcast = (message: PrimaryMessage) => this.#workers?.broadcast(message);
+    this.#files = new SnapshotFiles(join(options.settings.HEADGATE_DATA_DIR, 'snapshots'));
+    this.#health = new HealthRelay(broadcast);
+    this.#aggregate = createMetricsAggregate({ nowMs: () => systemClock.monotonicMs() });
+    this.#configuration = new Configuration({
+      clock: systemClock,
+      files: this.#files,
+      broadcast,
+      workerIds: () => this.#workers?.ids() ?? [],
+      onDecided: ({ key, revision, outcome, reason }, at) => {
+        if (outcome === 'rejected') {
+          options.logger.error({ key, revision, reason }, 'document rejected; last good one stays');
+        }
+        const why = reason === '' ? {} : { reason };
+        this.#acks?.add({ key, revision, outcome, ...why, at });
+      },
+      onDiskError: (error) =>
+        options.logger.error({ err: error }, 'the last good configuration was not written'),
+    });
+  }
+
+  /** Brings everything up; ready comes later, when a complete configuration is there. @throws at start-up faults. */
+  async start(): Promise<void> {
+    const { settings, logger } = this.#options;
+    await this.#openAdmin();
+    const { documents, damaged } = await this.#files.load();
+    this.#shutdown.push('configuration', () => this.#configuration.close());
+    this.#configuration.restore(documents);
+    this.#complete = documents.size > 0;
+    if (documents.size > 0 || damaged > 0) {
+      logger.info({ documents: documents.size, damaged }, 'last good configuration restored');
+    }
+    const bus = this.#openBus();
+    this.#share = await this.#openShare(bus);
+    this.#workers = this.#openWorkers(settings.HEADGATE_EDGE_WORKERS);
+    this.#openFeed(bus);
+    if (this.#complete) this.#workers.startAccepting();
+  }
+
+  /** Drains the workers, then closes everything in reverse order. */
+  async stop(): Promise<void> {
+    const { settings, logger } = this.#options;
+    this.#draining = true;
+    const delayMs = settings.HEADGATE_EDGE_DRAIN_DELAY_MS;
+    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+    await this.#workers?.stop(settings.HEADGATE_EDGE_DRAIN_MS);
+    for (const { name, error } of await this.#shutdown.close()) {
+      logger.error({ err: error, step: name }, 'shutdown step failed');
+    }
+  }
+
+  #openBus(): Bus {
+    const { settings, nodeId, logger } = this.#options;
+    const user = settings.HEADGATE_NATS_USER;
+    const password = settings.HEADGATE_NATS_PASSWORD;
+    const bus = connectBus(
+      { clock: systemClock, random: systemRandom },
+      {
+        servers: settings.HEADGATE_NATS_URL,
+        name: nodeId,
+        ...(user === undefined ? {} : { user }),
+        ...(password === undefined ? {} : { password }),
+        onEvent: (event) => logger.warn({ event }, 'bus'),
+      },
+    );
+    this.#bus = bus;
+    this.#shutdown.push('bus', () => bus.close());
+    return bus;
+  }
+
+  async #openShare(bus: Bus): Promise<LiveShare> {
+    const { settings, nodeId, logger } = this.#options;
+    const edges = trackPresence(bus, { clock: systemClock }, 'edge', EdgePresence);
+    this.#shutdown.push('presence tracker', () => edges.unsubscribe());
+    const workers = settings.HEADGATE_EDGE_WORKERS;
+    const share = new LiveShare(settings.HEADGATE_DATA_DIR, nodeId, workers, edges);
+    await share.restore();
+    let connectedTicks = 0;
+    const timer = setInterval(() => {
+      connectedTicks = bus.connected ? connectedTicks + 1 : 0;
+      if (connectedTicks * SHARE_INTERVAL_MS >= PRESENCE_TRUST_MS) share.trustPresence();
+      this.#workers?.sendEach((index) => ({ type: 'share', ...share.of(index) }));
+      share.save().catch((error: unknown) => logger.warn({ err: error }, 'share was not saved'));
+    }, SHARE_INTERVAL_MS);
+    this.#shutdown.push('share timer', () => clearInterval(timer));
+    return share;
+  }
+
+  #openWorkers(size: number): WorkerPool {
+    const { logger } = this.#options;
+    return new WorkerPool(
+      {
+        clock: systemClock,
+        random: systemRandom,
+        settingsOf: (index) => this.#workerSettings(index),
+        prime: (worker) => {
+          for (const message of this.#configuration.primingMessages()) worker.send(message);
+          worker.send(this.#health.primingMessage());
+          const share = this.#share?.of(worker.index);
+          if (share !== undefined) worker.send({ type: 'share', ...share });
+        },
+        onOutcomes: (workerId, outcomes) => this.#configuration.decide(workerId, outcomes),
+        onListening: (port) => this.#onListening(port),
+        onLost: (workerId, reason) => {
+          this.#configuration.forgetWorker(workerId);
+          this.#aggregate.removeWorker(workerId);
+          logger.error({ workerId, reason }, 'worker ended; starting another');
+        },
+        onNeverListened: (reason) => this.#options.onFatal(reason),
+      },
+      size,
+    );
+  }
+
+  #openFeed(bus: Bus): void {
+    const { logger, nodeId } = this.#options;
+    const acks = createAckPublisher(bus, { edgeId: nodeId, flushMs: 5 });
+    this.#acks = acks;
+    this.#shutdown.push('acknowledgements', () => acks.close());
+    const feed = createConfigFeed(
+      bus,
+      { clock: systemClock, random: systemRandom },
+      {
+        onDocument: (document) => this.#configuration.receive(document, this.#synced),
+        onRemoved: (key, revision) => this.#configuration.remove(key, revision),
+        onRejected: (key, reason) => logger.error({ key, reason }, 'unusable document on the bus'),
+        onSynced: () => this.#onSynced(),
+        onEvent: (event) => logger.debug({ event }, 'config feed'),
+      },
+      { held: this.#configuration.held() },
+    );
+    this.#feed = feed;
+    this.#shutdown.push('config feed', () => feed.close());
+    const health = watchHealth(
+      bus,
+      { random: systemRandom },
+      {
+        onState: (state) => this.#health.receive(state),
+        onRemoved: (key) => this.#health.remove(key),
+        onRejected: (key, reason) => logger.warn({ key, reason }, 'unusable health state'),
+      },
+    );
+    this.#shutdown.push('health watch', () => health.close());
+    const presence = createPresence(bus, {
+      kind: 'edge',
+      id: nodeId,
+      info: () => this.#presence(),
+    });
+    this.#shutdown.push('presence', () => presence.close());
+  }
+
+  async #openAdmin(): Promise<void> {
+    const { settings, logger } = this.#options;
+    const own = createPrimaryMetrics(() => ({
+      documents: this.#configuration.size,
+      quarantined: this.#configuration.rejected().length,
+      revision: this.#configuration.revision,
+      configAgeSeconds: this.#configAgeSeconds(),
+      busConnected: this.#bus?.connected ?? false,
+      draining: this.#draining,
+      workerRestarts: this.#workers?.restarts ?? 0,
+    }));
+    const admin = await createAdminServer({
+      listen: settings.HEADGATE_ADMIN_LISTEN,
+      readiness: () =>
+        judgeReadiness({
+          configurationComplete: this.#complete,
+          listeningWorkers: this.#workers?.listening ?? 0,
+          draining: this.#draining,
+        }),
+      metrics: async () => {
+        const taken = (await this.#workers?.takeMetrics(METRICS_TIMEOUT_MS)) ?? [];
+        for (const [workerId, snapshot] of taken) this.#aggregate.apply(workerId, snapshot);
+        this.#aggregate.apply('primary', own.takeSnapshot());
+        return this.#aggregate.render();
+      },
+      routes: { '/config': () => ({ body: this.#describeConfiguration() }) },
+      logger,
+    });
+    this.adminAddress = `${admin.host}:${admin.port}`;
+    this.#shutdown.push('admin listener', () => admin.close());
+  }
+
+  #onSynced(): void {
+    this.#synced = true;
+    this.#complete = true;
+    this.#options.logger.info({ ...this.#feed?.status() }, 'configuration synced');
+    this.#workers?.startAccepting();
+  }
+
+  #onListening(port: number): void {
+    if (this.#announcedReady) return;
+    this.#announcedReady = true;
+    const { host } = this.#options.settings.HEADGATE_EDGE_LISTEN;
+    const documents = this.#configuration.size;
+    const fields = { address: `${host}:${port}`, admin: this.adminAddress, documents };
+    this.#options.logger.info(fields, 'ready');
+  }
+
+  #workerSettings(workerIndex: number): WorkerSettings {
+    const { settings, nodeId, version, tracing } = this.#options;
+    return {
+      nodeId,
+      workerIndex,
+      version,
+      listen: settings.HEADGATE_EDGE_LISTEN,
+      proxyProtocol: settings.HEADGATE_EDGE_PROXY_PROTOCOL === 'v2',
+      trustedProxies: settings.HEADGATE_EDGE_TRUSTED_PROXIES,
+      tenantHeader: settings.HEADGATE_EDGE_TENANT_HEADER,
+      redis: settings.HEADGATE_REDIS_URL,
+      logLevel: settings.HEADGATE_LOG_LEVEL,
+      tracing,
+    };
+  }
+
+  #presence(): EdgePresence {
+    return {
+      zone: this.#options.settings.HEADGATE_ZONE ?? '',
+      revision: this.#feed?.status().revision ?? this.#configuration.revision,
+      documents: this.#configuration.size,
+      synced: this.#feed?.status().synced ?? false,
+      rejected: this.#configuration.rejected().slice(0, REJECTED_MAX),
+      startedAt: this.#startedAtMs,
+      version: this.#options.version,
+      adminAddress: this.adminAddress,
+    };
+  }
+
+  #configAgeSeconds(): number {
+    const lastMs = this.#feed?.status().lastMessageAt ?? this.#startedAtMs;
+    return Math.max(0, (systemClock.nowMs() - lastMs) / 1000);
+  }
+
+  #describeConfiguration(): object {
+    const documents: { key: string; revision: number }[] = [];
+    for (const [key, revision] of this.#configuration.held()) {
+      if (documents.length === LISTED_DOCUMENTS_MAX) break;
+      documents.push({ key, revision });
+    }
+    return {
+      nodeId: this.#options.nodeId,
+      complete: this.#complete,
+      feed: this.#feed?.status() ?? null,
+      total: this.#configuration.size,
+      documents,
+      rejected: this.#configuration.rejected(),
+      workers: { size: this.#workers?.size ?? 0, listening: this.#workers?.listening ?? 0 },
+    };
+  }
+}

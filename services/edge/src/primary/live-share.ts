@@ -1,0 +1,73 @@
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { EdgeShare } from '@headgate/limiting';
+
+/** Who is live, as presence on the bus tells. */
+export interface LiveEdges {
+  mostLiveOverLastMinute(): number;
+  rankOf(id: string): number | null;
+}
+
+const FILE = 'live-edges.json';
+
+/**
+ * This edge's part of every limit while Redis is lost. Limits are shared between the workers of all live edges; edges
+ * are taken to have as many workers as this one.
+ *
+ * The number of edges also lies on the disk: an edge that starts while NATS is down must not believe itself alone.
+ */
+export class LiveShare {
+  readonly #path: string;
+  readonly #edgeId: string;
+  readonly #workers: number;
+  readonly #edges: LiveEdges;
+  /** From the disk; holds until presence has been heard for a while. */
+  #floor = 1;
+  #saved = 0;
+
+  constructor(directory: string, edgeId: string, workers: number, edges: LiveEdges) {
+    this.#path = join(directory, FILE);
+    this.#edgeId = edgeId;
+    this.#workers = workers;
+    this.#edges = edges;
+  }
+
+  /** Reads what an earlier run saw; a missing or damaged file is no fault. */
+  async restore(): Promise<void> {
+    try {
+      const saved: unknown = JSON.parse(await readFile(this.#path, 'utf8'));
+      if (typeof saved === 'number' && Number.isInteger(saved) && saved >= 1 && saved <= 10_000) {
+        this.#floor = saved;
+      }
+    } catch {
+      this.#floor = 1;
+    }
+  }
+
+  /** Presence is known for long enough: what the disk said no longer counts. */
+  trustPresence(): void {
+    this.#floor = 1;
+  }
+
+  /** Share of the worker with this index. */
+  of(workerIndex: number): EdgeShare {
+    const rank = this.#edges.rankOf(this.#edgeId) ?? 0;
+    return {
+      liveEdges: this.#liveEdges() * this.#workers,
+      rank: rank * this.#workers + workerIndex,
+    };
+  }
+
+  /** Writes the number of edges down when it has changed. */
+  async save(): Promise<void> {
+    const live = this.#liveEdges();
+    if (live === this.#saved) return;
+    this.#saved = live;
+    await writeFile(`${this.#path}.new`, JSON.stringify(live), { mode: 0o600 });
+    await rename(`${this.#path}.new`, this.#path);
+  }
+
+  #liveEdges(): number {
+    return Math.max(1, this.#floor, this.#edges.mostLiveOverLastMinute());
+  }
+}

@@ -1,0 +1,40 @@
+import { createWorkerMetrics, type WorkerMetrics } from '@headgate/telemetry';
+
+/** What the primary knows of itself when metrics are taken. */
+export interface PrimaryFacts {
+  readonly documents: number;
+  readonly quarantined: number;
+  readonly revision: number;
+  /** Time since the last message about the configuration, in seconds. */
+  readonly configAgeSeconds: number;
+  readonly busConnected: boolean;
+  readonly draining: boolean;
+  readonly workerRestarts: number;
+}
+
+/** The primary's own metrics; it is one more contributor beside the workers. */
+export function createPrimaryMetrics(facts: () => PrimaryFacts): WorkerMetrics {
+  const metrics = createWorkerMetrics();
+  const active = metrics.gauge('headgate_config_documents', { state: 'active' });
+  const quarantined = metrics.gauge('headgate_config_documents', { state: 'quarantined' });
+  const rejected = metrics.gauge('headgate_config_rejected_documents', {});
+  const revision = metrics.gauge('headgate_config_revision', {});
+  const age = metrics.gauge('headgate_config_age_seconds', {});
+  const connected = metrics.gauge('headgate_bus_connected', {});
+  const draining = metrics.gauge('headgate_draining', {});
+  const restarts = metrics.counter('headgate_worker_restarts_total', {});
+  let reportedRestarts = 0;
+  metrics.onSnapshot(() => {
+    const now = facts();
+    active.value = now.documents;
+    quarantined.value = now.quarantined;
+    rejected.value = now.quarantined;
+    revision.value = now.revision;
+    age.value = now.configAgeSeconds;
+    connected.value = now.busConnected ? 1 : 0;
+    draining.value = now.draining ? 1 : 0;
+    restarts.value += now.workerRestarts - reportedRestarts;
+    reportedRestarts = now.workerRestarts;
+  });
+  return metrics;
+}

@@ -1,0 +1,381 @@
+import {
+  CHUNK_END,
+  chunkHeader,
+  FRAMING_CHUNKED,
+  FRAMING_CLOSE,
+  FRAMING_NONE,
+  LAST_CHUNK,
+  type Framing,
+  type ResponseHead,
+} from '@headgate/http1';
+import type { LimitChain, LimitVerdict } from '@headgate/limiting';
+import type { DownstreamConnection } from '../downstream/downstream-connection.ts';
+import { applyVerdict } from '../stages/enforce-limits.ts';
+import type { ConnectionPool } from '../upstream/connection-pool.ts';
+import type { UpstreamEndpoint } from '../upstream/endpoint.ts';
+import { FAILURE_CODES, type UpstreamFailure } from '../upstream/failure.ts';
+import type { UpstreamConnection } from '../upstream/upstream-connection.ts';
+import type { UpstreamUser } from '../upstream/upstream-user.ts';
+import { Attempts, isIdempotent } from './attempts.ts';
+import { writeForwardedHead } from './forwarded-head.ts';
+import { localReply, type LocalReply } from './local-reply.ts';
+import type { RequestContext } from './request-context.ts';
+import { framingFor, writeInterimHead, writeReturnedHead } from './returned-head.ts';
+
+/**
+ * One request between its client and an endpoint: pick, forward, relay, record.
+ *
+ *     answer(reply) ─────────────────────────────────────────────────► done
+ *     forward() ─► attempt ─► onConnection ─► onResponseHead ─► … ─► onResponseEnd ─► done
+ *                    ▲                │ failed, nothing sent to the client, retry allowed
+ *                    └────────────────┘
+ *
+ * One object per downstream connection, used for one request after the other. `done` is reached exactly once per
+ * request, whatever happens, and only `#finish` goes there: it records.
+ */
+export class Exchange implements UpstreamUser {
+  readonly context: RequestContext;
+  readonly #client: DownstreamConnection;
+  readonly #attempts: Attempts;
+  #connection: UpstreamConnection | null = null;
+  /** Waits for a connection of this pool; null when it does not. */
+  #pool: ConnectionPool | null = null;
+  /** The request went out, or part of it, in the present attempt. */
+  #sent = false;
+  /** The whole request body, if it was small enough to be kept for a retry; null while unknown or streamed. */
+  #bodyText: string | null = null;
+  #responseStarted = false;
+  #responseFraming: Framing = FRAMING_NONE;
+  #keepAlive = false;
+  #tunnelling = false;
+  #totalDeadlineMs = Infinity;
+  #done = true;
+
+  constructor(context: RequestContext, client: DownstreamConnection) {
+    this.context = context;
+    this.#client = client;
+    this.#attempts = new Attempts(client.deps.clock, client.deps.recorder);
+  }
+
+  get requestMethod(): string {
+    return this.context.head.method;
+  }
+
+  /** A request is being served. */
+  get active(): boolean {
+    return !this.#done;
+  }
+
+  /** Starts a new request. @hot */
+  begin(): void {
+    this.#sent = false;
+    this.#bodyText = null;
+    this.#responseStarted = false;
+    this.#responseFraming = FRAMING_NONE;
+    this.#keepAlive = false;
+    this.#tunnelling = false;
+    this.#totalDeadlineMs = Infinity;
+    this.#done = false;
+  }
+
+  /** Ends the request with an answer of the edge. */
+  answer(reply: LocalReply): void {
+    this.context.code = reply.code;
+    this.context.status = reply.status;
+    this.#finish(this.#client.writeLocalReply(reply));
+  }
+
+  /** Waits for the limiter; the client may be gone by the time it answers. */
+  awaitVerdict(chain: LimitChain, pending: Promise<LimitVerdict>): void {
+    const { context } = this;
+    const { clock } = this.#client.deps;
+    context.limitStartMs = clock.monotonicMs();
+    void pending.then((verdict) => {
+      if (this.#done) return;
+      context.limiterMs = clock.monotonicMs() - context.limitStartMs;
+      this.#client.guard(() => this.proceed(applyVerdict(context, chain, verdict)));
+    });
+  }
+
+  /** Goes on after the limits: null to forward. @hot */
+  proceed(refusal: LocalReply | null): void {
+    if (refusal === null) this.forward();
+    else this.answer(refusal);
+  }
+
+  /** Sends the request to an endpoint of its route. @hot */
+  forward(): void {
+    const { route, startMs } = this.context;
+    if (route === null) return this.answer(localReply('HG_INTERNAL'));
+    if (route.totalTimeoutMs > 0) this.#totalDeadlineMs = startMs + route.totalTimeoutMs;
+    this.#attempts.begin(route);
+    this.#attempt(null);
+  }
+
+  // The endpoint's side
+
+  /** @hot */
+  onConnection(connection: UpstreamConnection): void {
+    const { context } = this;
+    const { route } = context;
+    const client = this.#client;
+    this.#pool = null;
+    this.#connection = connection;
+    this.#sent = true;
+    if (route === null) return;
+    const traceparent = client.deps.recorder.traceparent(context);
+    const head = writeForwardedHead(context, route, client.deps.forwarding, traceparent);
+    this.#bodyText ??= client.takeSmallBody();
+    if (this.#bodyText !== null) {
+      connection.bytes.writeText(this.#bodyText === '' ? head : head + this.#bodyText);
+      connection.completeRequest();
+      this.#setDeadline(route.perTryTimeoutMs);
+    } else {
+      connection.bytes.writeText(head);
+      this.#setDeadline(route.idleTimeoutMs);
+      client.streamBody();
+    }
+  }
+
+  /** @hot */
+  onResponseHead(head: ResponseHead): void {
+    const { context } = this;
+    const client = this.#client;
+    if (head.status < 200) return this.#onInterimHead(head);
+    this.#responseStarted = true;
+    context.status = head.status;
+    this.#attempts.answered(context, head.status);
+    const framing = framingFor(head.framing, context.head.minorVersion);
+    this.#responseFraming = framing;
+    // An answer that overtakes its request ends the connection: the rest of the body would be read as a request.
+    this.#keepAlive = framing !== FRAMING_CLOSE && client.requestComplete && client.mayKeepAlive();
+    client.bytes.writeText(
+      writeReturnedHead(context, head, framing, this.#keepAlive, client.deps.dateLine()),
+    );
+    if (context.route !== null) this.#setDeadline(context.route.idleTimeoutMs);
+  }
+
+  /** @hot */
+  onResponseData(chunk: Buffer, start: number, end: number): void {
+    const connection = this.#connection;
+    if (connection === null) return;
+    const { bytes } = this.#client;
+    const chunked = this.#responseFraming === FRAMING_CHUNKED;
+    this.context.bytesOut += end - start;
+    if (chunked) bytes.writeText(chunkHeader(end - start));
+    bytes.writeSlice(chunk, start, end, connection.bytes);
+    if (chunked) bytes.writeText(CHUNK_END);
+    if (this.context.route !== null) this.#setDeadline(this.context.route.idleTimeoutMs);
+    if (bytes.congested) connection.bytes.pause();
+  }
+
+  /** @hot */
+  onResponseEnd(): void {
+    if (this.#responseFraming === FRAMING_CHUNKED) this.#client.bytes.writeText(LAST_CHUNK);
+    this.#connection = null;
+    this.#attempts.end(this.context, null);
+    this.#finish(this.#keepAlive);
+  }
+
+  onTunnelData(chunk: Buffer, start: number, end: number): void {
+    const connection = this.#connection;
+    if (connection === null) return;
+    const { bytes } = this.#client;
+    this.context.bytesOut += end - start;
+    bytes.writeSlice(chunk, start, end, connection.bytes);
+    if (bytes.congested) connection.bytes.pause();
+  }
+
+  onTunnelEnd(): void {
+    this.#client.bytes.end();
+  }
+
+  onUpstreamDrain(): void {
+    this.#client.bytes.resume();
+  }
+
+  onUpstreamFailure(failure: UpstreamFailure, reusedStale: boolean): void {
+    if (this.#done) return;
+    const failed = this.#attempts.endpoint;
+    this.#connection = null;
+    this.#pool = null;
+    this.#attempts.end(this.context, this.#tunnelling ? null : failure, reusedStale);
+    if (this.#tunnelling) {
+      this.#finish(false);
+    } else if (this.#responseStarted) {
+      this.#abort(failure);
+    } else if (this.#mayRetry(failure, reusedStale)) {
+      this.#attempt(reusedStale ? null : failed);
+    } else {
+      this.answer(localReply(FAILURE_CODES[failure]));
+    }
+  }
+
+  waitsFor(pool: ConnectionPool): boolean {
+    return this.#pool === pool;
+  }
+
+  flush(): void {
+    this.#connection?.bytes.flush();
+    this.#client.bytes.flush();
+  }
+
+  // The client's side
+
+  /** Body bytes of the request, without transfer coding; false when the endpoint reads too slowly. @hot */
+  onRequestData(chunk: Buffer, start: number, end: number): boolean {
+    const { context } = this;
+    const { route } = context;
+    const connection = this.#connection;
+    context.bytesIn += end - start;
+    if (connection === null || route === null) return true; // the attempt has ended: discarded
+    if (context.bytesIn > route.requestBodyBytesMax) {
+      this.#cancelAttempt();
+      if (this.#responseStarted) this.#abort('overloaded');
+      else this.answer(localReply('HG_HTTP_BODY_TOO_LARGE'));
+      return true;
+    }
+    const chunked = context.head.framing === FRAMING_CHUNKED;
+    if (chunked) connection.bytes.writeText(chunkHeader(end - start));
+    connection.bytes.writeSlice(chunk, start, end, this.#client.bytes);
+    if (chunked) connection.bytes.writeText(CHUNK_END);
+    this.#setDeadline(route.idleTimeoutMs);
+    return !connection.bytes.congested;
+  }
+
+  /** The request body is complete. */
+  onRequestEnd(): void {
+    const connection = this.#connection;
+    const { route, head } = this.context;
+    if (connection === null || route === null) return;
+    if (head.framing === FRAMING_CHUNKED) connection.bytes.writeText(LAST_CHUNK);
+    connection.completeRequest();
+    if (!this.#responseStarted) this.#setDeadline(route.perTryTimeoutMs);
+  }
+
+  /** The request body is malformed: nothing more of it goes to the endpoint. */
+  onRequestFault(reply: LocalReply): void {
+    if (this.#done) return;
+    this.#cancelAttempt();
+    if (this.#responseStarted) this.#abort('reset');
+    else this.answer(reply);
+  }
+
+  /** Bytes of the client in a tunnel; false when the endpoint reads too slowly. */
+  onClientTunnelData(chunk: Buffer, start: number, end: number): boolean {
+    const connection = this.#connection;
+    if (connection === null) return true;
+    this.context.bytesIn += end - start;
+    connection.bytes.writeSlice(chunk, start, end, this.#client.bytes);
+    return !connection.bytes.congested;
+  }
+
+  /** The client sends no more into the tunnel. */
+  onClientTunnelEnd(): void {
+    this.#connection?.bytes.end();
+  }
+
+  /** The client has taken all that was written. */
+  onClientDrain(): void {
+    this.#connection?.bytes.resume();
+  }
+
+  /** The client is gone: its request is cancelled. That is no failure of the endpoint. */
+  onClientGone(): void {
+    if (this.#done) return;
+    this.#cancelAttempt();
+    this.#finish(false);
+  }
+
+  /** The deadline of the present phase has passed. */
+  onDeadline(): void {
+    if (this.#done) return;
+    const uploading = this.#connection !== null && !this.#client.requestComplete;
+    const waitsForClient = uploading && this.#connection?.bytes.congested === false;
+    this.#connection?.cancel();
+    this.#connection = null;
+    if (waitsForClient && !this.#responseStarted) {
+      this.#attempts.end(this.context, null);
+      this.answer(localReply('HG_HTTP_TIMEOUT'));
+    } else {
+      const idle = this.#responseStarted || uploading;
+      this.onUpstreamFailure(idle ? 'idle_timeout' : 'response_timeout', false);
+    }
+  }
+
+  #attempt(exclude: UpstreamEndpoint | null): void {
+    const { route } = this.context;
+    this.#sent = false;
+    const endpoint = route === null ? null : this.#attempts.start(this.context, route, exclude);
+    if (route === null || endpoint === null) {
+      this.answer(localReply('HG_UPSTREAM_NONE_AVAILABLE', 'Retry-After: 1\r\n'));
+      return;
+    }
+    this.#setDeadline(route.perTryTimeoutMs);
+    this.#pool = endpoint.pool;
+    endpoint.pool.acquire(this);
+  }
+
+  #mayRetry(failure: UpstreamFailure, reusedStale: boolean): boolean {
+    const { route } = this.context;
+    if (route === null || failure === 'idle_timeout') return false;
+    if (this.#client.deps.clock.monotonicMs() >= this.#totalDeadlineMs) return false;
+    const whole = this.#bodyText !== null && isIdempotent(this.requestMethod);
+    return this.#attempts.mayRetry(route, failure, reusedStale, !this.#sent || whole);
+  }
+
+  #onInterimHead(head: ResponseHead): void {
+    const { context } = this;
+    const client = this.#client;
+    if (head.status === 101) {
+      this.#startTunnel(head);
+    } else if (context.head.minorVersion === 1) {
+      client.bytes.writeText(writeInterimHead(head, ''));
+    }
+  }
+
+  #startTunnel(head: ResponseHead): void {
+    const { context } = this;
+    if (context.head.upgrade === '') {
+      // Nobody asked for another protocol: whatever follows must not reach the client (faults.md: never before 101).
+      this.#connection?.cancel();
+      this.onUpstreamFailure('malformed', false);
+      return;
+    }
+    this.#responseStarted = true;
+    this.#tunnelling = true;
+    context.status = 101;
+    this.#attempts.answered(context, 101);
+    const lines = `Connection: upgrade\r\nUpgrade: ${head.upgrade}\r\nX-Request-Id: ${context.requestId}\r\n`;
+    this.#client.bytes.writeText(writeInterimHead(head, lines));
+    this.#client.startTunnel();
+  }
+
+  #cancelAttempt(): void {
+    const connection = this.#connection;
+    this.#connection = null;
+    this.#pool = null;
+    connection?.cancel();
+    this.#attempts.end(this.context, null);
+  }
+
+  /** The response cannot be completed: the client must not take it for a whole one. */
+  #abort(failure: UpstreamFailure): void {
+    this.context.code = FAILURE_CODES[failure];
+    this.#client.abort();
+    this.#finish(false);
+  }
+
+  #finish(keepAlive: boolean): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#pool = null;
+    this.#client.deps.recorder.record(this.context);
+    this.#client.onExchangeDone(keepAlive);
+  }
+
+  #setDeadline(phaseMs: number): void {
+    const { clock } = this.#client.deps;
+    this.#client.deadlineMs = Math.min(clock.monotonicMs() + phaseMs, this.#totalDeadlineMs);
+  }
+}

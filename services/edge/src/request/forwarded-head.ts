@@ -1,0 +1,101 @@
+import { HeaderSet, writeRequestHead, type RequestHead } from '@headgate/http1';
+import type { CompiledRoute } from '../snapshot/compile-tenant.ts';
+import type { RequestContext } from './request-context.ts';
+
+/** Token of this proxy in `Via` (RFC 9110 section 7.6.3): a pseudonym, no host name. */
+const VIA = '1.1 headgate';
+
+/** Header fields that the edge handles itself. */
+export interface ForwardingRules {
+  /** Never passed on: see `spoofableHeaders`. */
+  readonly dropped: HeaderSet;
+  /** The same and `Authorization`, for requests whose bearer token was a Headgate key. */
+  readonly droppedWithAuthorization: HeaderSet;
+}
+
+/** Compiles the rules for the tenant header in use. */
+export function compileForwardingRules(tenantHeader: string): ForwardingRules {
+  const dropped = [
+    ...new Set([
+      'forwarded',
+      'traceparent',
+      'via',
+      'x-api-key',
+      'x-consumer',
+      'x-forwarded-for',
+      'x-forwarded-host',
+      'x-forwarded-port',
+      'x-forwarded-proto',
+      'x-real-ip',
+      'x-request-id',
+      'x-tenant-id',
+      tenantHeader,
+    ]),
+  ];
+  return {
+    dropped: new HeaderSet(dropped),
+    droppedWithAuthorization: new HeaderSet([...dropped, 'authorization']),
+  };
+}
+
+/**
+ * The head that goes to the endpoint. What a client could have spoofed is dropped first and set by the edge after that,
+ * so exactly one value of each arrives (a `Connection` nomination cannot remove it either).
+ *
+ * @param traceparent value for this attempt; '' for none.
+ * @hot
+ */
+export function writeForwardedHead(
+  context: RequestContext,
+  route: CompiledRoute,
+  rules: ForwardingRules,
+  traceparent: string,
+): string {
+  const { head } = context;
+  const usedAuthorization = context.principal !== null && head.indexOf('x-api-key') === -1;
+  const host = head.hostPort === '' ? head.host : head.host + head.hostPort;
+  let append =
+    (context.tenant === null ? '' : context.tenant.identityLine) +
+    'X-Forwarded-For: ' +
+    forwardedFor(context) +
+    '\r\nX-Forwarded-Proto: ' +
+    forwardedProto(context) +
+    '\r\nX-Forwarded-Host: ' +
+    host +
+    '\r\nX-Request-Id: ' +
+    context.requestId +
+    '\r\nVia: ' +
+    via(head) +
+    '\r\n';
+  if (traceparent !== '') append += 'traceparent: ' + traceparent + '\r\n';
+  if (head.upgrade !== '') append += 'Connection: upgrade\r\nUpgrade: ' + head.upgrade + '\r\n';
+  return writeRequestHead(
+    head,
+    forwardedTarget(head, route),
+    host,
+    usedAuthorization ? rules.droppedWithAuthorization : rules.dropped,
+    append,
+  );
+}
+
+function forwardedTarget(head: RequestHead, route: CompiledRoute): string {
+  if (route.strippedChars === 0) return head.target;
+  const rest = head.target.slice(route.strippedChars);
+  return rest.startsWith('/') ? rest : `/${rest}`;
+}
+
+function forwardedFor(context: RequestContext): string {
+  if (!context.trustedSource) return context.clientIp;
+  const before = context.head.get('x-forwarded-for');
+  return before === null ? context.clientIp : `${before}, ${context.clientIp}`;
+}
+
+function forwardedProto(context: RequestContext): string {
+  const before = context.trustedSource ? context.head.get('x-forwarded-proto') : null;
+  return before === 'https' ? 'https' : 'http';
+}
+
+function via(head: RequestHead): string {
+  const before = head.get('via');
+  return before === null ? VIA : `${before}, ${VIA}`;
+}

@@ -1,0 +1,139 @@
+import type { RequestHead } from '@headgate/http1';
+import type { LimitVerdict } from '@headgate/limiting';
+import { NO_TRACE, type AccessRecord, type TraceContext } from '@headgate/telemetry';
+import type { CompiledRoute, CompiledTenant, Principal } from '../snapshot/compile-tenant.ts';
+import type { UpstreamEndpoint } from '../upstream/endpoint.ts';
+import type { UpstreamFailure } from '../upstream/failure.ts';
+
+/** One attempt of a sampled request, kept for its span. Times are monotonic. */
+export interface LoggedAttempt {
+  readonly endpoint: UpstreamEndpoint;
+  readonly spanId: string;
+  readonly startMs: number;
+  endMs: number;
+  /** Status of the endpoint's answer; null for none. */
+  status: number | null;
+  failure: UpstreamFailure | null;
+}
+
+/**
+ * All that is known of the request that a connection serves at the moment. One object per connection, one shape,
+ * reset for each request. Stages write the fields named after them; nobody else does.
+ */
+export class RequestContext implements AccessRecord {
+  /** Of the connection's parser: valid until the request is finished. */
+  readonly head: RequestHead;
+
+  // accept: fixed for the connection
+  clientIp = '';
+  /** The peer may set forwarding and tenant headers. */
+  trustedSource = false;
+
+  // parse
+  /** The head could not be read: method, host and path are unknown. */
+  malformed = false;
+  requestId = '';
+  timeMs = 0;
+  /** Monotonic. */
+  startMs = 0;
+
+  // identify tenant, match route, authenticate
+  tenant: CompiledTenant | null = null;
+  route: CompiledRoute | null = null;
+  principal: Principal | null = null;
+
+  // enforce limits
+  verdict: LimitVerdict | null = null;
+  /** `RateLimit…` lines for the response. */
+  limitHeaders = '';
+  limitStartMs = 0;
+  limiterMs: number | null = null;
+
+  // trace
+  trace: TraceContext = NO_TRACE;
+
+  // forward
+  attempts = 0;
+  /** Filled for sampled requests only. */
+  attemptLog: LoggedAttempt[] = [];
+  endpoint: string | null = null;
+  upstreamMs: number | null = null;
+
+  // record
+  status = 0;
+  code: string | null = null;
+  durationMs = 0;
+  bytesIn = 0;
+  bytesOut = 0;
+
+  constructor(head: RequestHead) {
+    this.head = head;
+  }
+
+  /** Forgets the previous request; what belongs to the connection stays. @hot */
+  reset(): void {
+    this.malformed = false;
+    this.requestId = '';
+    this.tenant = null;
+    this.route = null;
+    this.principal = null;
+    this.verdict = null;
+    this.limitHeaders = '';
+    this.limitStartMs = 0;
+    this.limiterMs = null;
+    this.trace = NO_TRACE;
+    this.attempts = 0;
+    if (this.attemptLog.length > 0) this.attemptLog = [];
+    this.endpoint = null;
+    this.upstreamMs = null;
+    this.status = 0;
+    this.code = null;
+    this.durationMs = 0;
+    this.bytesIn = 0;
+    this.bytesOut = 0;
+  }
+
+  get traceId(): string | null {
+    return this.trace.traceId;
+  }
+
+  get tenantId(): string | null {
+    return this.tenant === null ? null : this.tenant.id;
+  }
+
+  get routeId(): string | null {
+    return this.route === null ? null : this.route.id;
+  }
+
+  get principalId(): string | null {
+    return this.principal === null ? null : this.principal.keyId;
+  }
+
+  get method(): string {
+    return this.malformed ? '' : this.head.method;
+  }
+
+  get host(): string {
+    return this.malformed ? '' : this.head.host;
+  }
+
+  get path(): string {
+    return this.malformed ? '' : this.head.path;
+  }
+
+  get limitOutcome(): string | null {
+    return this.verdict === null ? null : this.verdict.outcome;
+  }
+
+  get upstreamId(): string | null {
+    return this.route === null ? null : this.route.upstream.id;
+  }
+
+  get userAgent(): string | null {
+    return this.malformed ? null : this.head.get('user-agent');
+  }
+
+  get revision(): number | null {
+    return this.tenant === null ? null : this.tenant.revision;
+  }
+}

@@ -1,0 +1,110 @@
+import { TenantDocument, type DocumentHeader, type PlanDocument } from '@headgate/model';
+import type { WorkerMetrics } from '@headgate/telemetry';
+import type { TenantHandle } from '../stages/identify-tenant.ts';
+import type { UpstreamRegistry } from '../upstream/upstream-registry.ts';
+import { compileTenant, type CompiledTenant } from './compile-tenant.ts';
+
+/** A plan as a worker holds it. */
+export interface HeldPlan {
+  readonly revision: number;
+  readonly document: PlanDocument;
+}
+
+/** What entries of one worker share. */
+export interface TenantEntryDeps {
+  readonly upstreams: UpstreamRegistry;
+  readonly metrics: WorkerMetrics;
+  readonly tenantHeader: string;
+  readonly findPlan: (planId: string) => HeldPlan | undefined;
+  /** An entry was compiled, or could not be: told for work that nobody waits for. */
+  readonly onLazyFailure: (entry: TenantEntry, reason: string) => void;
+}
+
+/**
+ * One tenant of one worker: the document that is in force, and its snapshot once somebody asked for it.
+ *
+ *     lazy (text only) ── first request ──► compiled ── plan changed ──► stale ── next request ──► compiled
+ *            └── does not compile ──► quarantined: null until a newer revision
+ */
+export class TenantEntry implements TenantHandle {
+  readonly id: string;
+  header: DocumentHeader;
+  /** A newer revision that was rejected, and may fit when its plan arrives; null for none. */
+  rejected: { readonly header: DocumentHeader; readonly body: string } | null = null;
+  readonly #deps: TenantEntryDeps;
+  #body: string;
+  #compiled: CompiledTenant | null = null;
+  /** Compile before the next use. */
+  #stale = true;
+  #planId: string | null = null;
+
+  constructor(id: string, header: DocumentHeader, body: string, deps: TenantEntryDeps) {
+    this.id = id;
+    this.header = header;
+    this.#body = body;
+    this.#deps = deps;
+  }
+
+  /** @hot */
+  snapshot(): CompiledTenant | null {
+    if (!this.#stale) return this.#compiled;
+    this.#stale = false; // a document that does not compile is not tried again by each request
+    const fault = this.#compile(this.header, this.#body);
+    if (fault !== null) this.#deps.onLazyFailure(this, fault);
+    return this.#compiled;
+  }
+
+  /** Puts a new revision in force if it compiles; else returns why, and everything stays as it was. */
+  replace(header: DocumentHeader, body: string): string | null {
+    const fault = this.#compile(header, body);
+    if (fault !== null) return fault;
+    this.header = header;
+    this.#body = body;
+    this.#stale = false;
+    return null;
+  }
+
+  /** Takes a revision without looking at it; it is compiled on first use. */
+  replaceLazily(header: DocumentHeader, body: string): void {
+    this.header = header;
+    this.#body = body;
+    this.#stale = true;
+  }
+
+  /** The plan has a new revision: compile again before the next use, if this tenant is on it. */
+  onPlanChanged(planId: string): void {
+    if (this.#planId === planId || this.#compiled === null) this.#stale = true;
+  }
+
+  #compile(header: DocumentHeader, body: string): string | null {
+    try {
+      const document = TenantDocument.parse(JSON.parse(body));
+      if (document.tenant.id !== this.id) return 'the document names another tenant';
+      const plan = this.#deps.findPlan(document.tenant.planId);
+      if (plan === undefined) return `plan ${document.tenant.planId} is not known here (yet)`;
+      const upstreams = this.#deps.upstreams.build(this.id, document.upstreams);
+      const compiled = compileTenant({
+        revision: header.revision,
+        document,
+        planRevision: plan.revision,
+        plan: plan.document,
+        upstreams,
+        metrics: this.#deps.metrics.tenantSlot(this.id),
+        tenantHeader: this.#deps.tenantHeader,
+      });
+      this.#deps.upstreams.commit(this.id, upstreams, document.upstreams);
+      this.#compiled = compiled;
+      this.#planId = document.tenant.planId;
+      return null;
+    } catch (error) {
+      return describe(error);
+    }
+  }
+}
+
+const REASON_CHARS_MAX = 400;
+
+function describe(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.length > REASON_CHARS_MAX ? `${text.slice(0, REASON_CHARS_MAX)}…` : text;
+}

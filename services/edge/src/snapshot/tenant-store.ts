@@ -1,0 +1,174 @@
+import {
+  documentKey,
+  PlanDocument,
+  type DocumentHeader,
+  type TenantIdentity,
+} from '@headgate/model';
+import { TenantIndex } from '@headgate/routing';
+import type { DocumentOutcome, WorkerDocument } from '../ipc/messages.ts';
+import type { TenantDirectory } from '../stages/identify-tenant.ts';
+import { TenantEntry, type HeldPlan, type TenantEntryDeps } from './tenant-entry.ts';
+
+/** What the store works with. */
+export interface TenantStoreDeps extends Omit<TenantEntryDeps, 'findPlan' | 'onLazyFailure'> {
+  /** Told of every outcome that no caller waits for. */
+  readonly onOutcome: (outcome: DocumentOutcome) => void;
+  /** Told when a tenant claims a pattern that another one holds; the holder keeps it. */
+  readonly onConflict: (tenantId: string, pattern: string, holderId: string) => void;
+}
+
+/**
+ * All tenants and plans of one worker. Work per change depends on the changed document only; no fault in a document of
+ * one tenant can reach another.
+ */
+export class TenantStore implements TenantDirectory {
+  readonly #deps: TenantStoreDeps;
+  readonly #entryDeps: TenantEntryDeps;
+  readonly #tenants = new Map<string, TenantEntry>();
+  readonly #plans = new Map<string, HeldPlan>();
+  readonly #index = new TenantIndex<TenantEntry>();
+  /** Tenants that lack a pattern because another holds it. */
+  readonly #contested = new Set<TenantEntry>();
+
+  constructor(deps: TenantStoreDeps) {
+    this.#deps = deps;
+    this.#entryDeps = {
+      ...deps,
+      findPlan: (planId) => this.#plans.get(planId),
+      onLazyFailure: (entry, reason) =>
+        deps.onOutcome(outcomeOf(documentKey('tenant', entry.id), entry.header, reason)),
+    };
+  }
+
+  get tenantCount(): number {
+    return this.#tenants.size;
+  }
+
+  get planCount(): number {
+    return this.#plans.size;
+  }
+
+  /** @hot */
+  findByHost(host: string): TenantEntry | null {
+    return this.#index.findByHost(host);
+  }
+
+  /** @hot */
+  findByPath(path: string): TenantEntry | null {
+    return this.#index.findByPath(path);
+  }
+
+  findByHeaderValue(value: string): TenantEntry | null {
+    return this.#index.findByHeaderValue(value);
+  }
+
+  /** Takes in a document; older revisions are passed over by the sender. */
+  apply(document: WorkerDocument, compileNow: boolean): DocumentOutcome {
+    const { key, header, body } = document;
+    const fault =
+      header.kind === 'plan'
+        ? this.#applyPlan(header, body)
+        : this.#applyTenant(header, body, compileNow);
+    return outcomeOf(key, header, fault);
+  }
+
+  /** The document is deleted. */
+  remove(key: string): void {
+    const separator = key.indexOf('.');
+    const id = key.slice(separator + 1);
+    if (key.slice(0, separator) === 'plan') {
+      this.#plans.delete(id);
+      return;
+    }
+    const entry = this.#tenants.get(id);
+    if (entry === undefined) return;
+    this.#tenants.delete(id);
+    this.#contested.delete(entry);
+    this.#index.remove(entry, identityOf(entry.header));
+    this.#deps.upstreams.remove(id);
+    this.#deps.metrics.releaseTenant(id);
+    this.#settleContested();
+  }
+
+  #applyTenant(header: DocumentHeader, body: string, compileNow: boolean): string | null {
+    const known = this.#tenants.get(header.id);
+    const entry = known ?? new TenantEntry(header.id, header, body, this.#entryDeps);
+    const previous = known === undefined ? null : identityOf(known.header);
+    if (compileNow) {
+      const fault = entry.replace(header, body);
+      entry.rejected = fault === null ? null : { header, body };
+      if (fault !== null) {
+        if (known === undefined) this.#quarantine(entry);
+        return fault;
+      }
+    } else {
+      entry.replaceLazily(header, body);
+    }
+    this.#tenants.set(header.id, entry);
+    this.#reindex(entry, previous);
+    return null;
+  }
+
+  /** A new tenant that does not compile answers 503 instead of 404, and a plan that comes late can mend it. */
+  #quarantine(entry: TenantEntry): void {
+    this.#tenants.set(entry.id, entry);
+    this.#claim(entry);
+  }
+
+  #applyPlan(header: DocumentHeader, body: string): string | null {
+    let document: PlanDocument;
+    try {
+      document = PlanDocument.parse(JSON.parse(body));
+    } catch (error) {
+      return error instanceof Error ? error.message.slice(0, 400) : String(error);
+    }
+    this.#plans.set(header.id, { revision: header.revision, document });
+    for (const entry of this.#tenants.values()) {
+      entry.onPlanChanged(header.id);
+      if (entry.rejected !== null) this.#retry(entry, entry.rejected);
+    }
+    return null;
+  }
+
+  /** A rejected revision may fit now. */
+  #retry(entry: TenantEntry, rejected: { readonly header: DocumentHeader; readonly body: string }) {
+    const fault = this.#applyTenant(rejected.header, rejected.body, true);
+    if (fault === null) {
+      this.#deps.onOutcome(outcomeOf(documentKey('tenant', entry.id), rejected.header, null));
+    }
+  }
+
+  #reindex(entry: TenantEntry, previous: TenantIdentity | null): void {
+    if (previous !== null) this.#index.remove(entry, previous);
+    this.#claim(entry);
+    this.#settleContested();
+  }
+
+  #claim(entry: TenantEntry): void {
+    const conflicts = this.#index.add(entry, identityOf(entry.header));
+    if (conflicts.length === 0) this.#contested.delete(entry);
+    else this.#contested.add(entry);
+    for (const conflict of conflicts) {
+      this.#deps.onConflict(entry.id, conflict.pattern, conflict.holder.id);
+    }
+  }
+
+  /** Patterns may have become free: a host moves from one tenant to another in two documents, in any order. */
+  #settleContested(): void {
+    for (const entry of this.#contested) {
+      if (this.#index.add(entry, identityOf(entry.header)).length === 0) {
+        this.#contested.delete(entry);
+      }
+    }
+  }
+}
+
+function identityOf(header: DocumentHeader): TenantIdentity {
+  return header.identity ?? { hosts: [], pathPrefixes: [], headerValues: [] };
+}
+
+function outcomeOf(key: string, header: DocumentHeader, fault: string | null): DocumentOutcome {
+  const { revision } = header;
+  if (fault === null) return { key, revision, outcome: 'applied', reason: '' };
+  return { key, revision, outcome: 'rejected', reason: fault };
+}

@@ -1,0 +1,25 @@
+import { rateLimitHeaders, type LimitChain, type LimitVerdict } from '@headgate/limiting';
+import { localReply, type LocalReply } from '../request/local-reply.ts';
+import type { RequestContext } from '../request/request-context.ts';
+
+/** The limits that apply: those of the key's holder, else the tenant's; null for none. @hot */
+export function limitsOf(context: RequestContext): LimitChain | null {
+  if (context.principal !== null) return context.principal.chain;
+  return context.tenant === null ? null : context.tenant.chain;
+}
+
+/** Notes the verdict; returns the reply for a request that may not pass. @hot */
+export function applyVerdict(
+  context: RequestContext,
+  chain: LimitChain,
+  verdict: LimitVerdict,
+): LocalReply | null {
+  context.verdict = verdict;
+  if (verdict.outcome === 'unavailable') {
+    return localReply('HG_LIMIT_UNAVAILABLE', 'Retry-After: 1\r\n');
+  }
+  context.limitHeaders = rateLimitHeaders(chain, verdict);
+  if (verdict.outcome === 'admitted') return null;
+  const name = verdict.rule === null ? '' : verdict.rule.name;
+  return localReply('HG_LIMIT_EXCEEDED', context.limitHeaders, `The limit "${name}" is exceeded.`);
+}

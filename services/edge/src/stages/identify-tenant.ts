@@ -1,0 +1,49 @@
+import { localReply, type LocalReply } from '../request/local-reply.ts';
+import type { RequestContext } from '../request/request-context.ts';
+import type { CompiledTenant } from '../snapshot/compile-tenant.ts';
+
+/** Where tenants are found; the tenant store of the worker. */
+export interface TenantDirectory {
+  findByHost(host: string): TenantHandle | null;
+  findByPath(path: string): TenantHandle | null;
+  findByHeaderValue(value: string): TenantHandle | null;
+}
+
+/** A tenant that may not be compiled yet. */
+export interface TenantHandle {
+  /** The snapshot to serve with, compiled on first use; null if no revision of the tenant compiles. */
+  snapshot(): CompiledTenant | null;
+}
+
+/** What the stage works with. */
+export interface IdentifyTenantDeps {
+  readonly tenants: TenantDirectory;
+  /** Lower-case name of the header by which trusted sources name a tenant. */
+  readonly tenantHeader: string;
+}
+
+/**
+ * Finds the tenant: by host, else by path prefix, else by the tenant header. The header counts only from trusted
+ * sources; there it must not name another tenant than the host or path (403). Unknown hosts cost the same as known ones.
+ *
+ * @hot
+ */
+export function identifyTenant(
+  context: RequestContext,
+  deps: IdentifyTenantDeps,
+): LocalReply | null {
+  const { head } = context;
+  let handle = deps.tenants.findByHost(head.host) ?? deps.tenants.findByPath(head.path);
+  if (context.trustedSource) {
+    const named = head.get(deps.tenantHeader);
+    if (named !== null) {
+      const byHeader = deps.tenants.findByHeaderValue(named);
+      if (handle !== null && byHeader !== handle) return localReply('HG_TENANT_CONFLICT');
+      handle = byHeader;
+    }
+  }
+  if (handle === null) return localReply('HG_TENANT_UNKNOWN');
+  context.tenant = handle.snapshot();
+  if (context.tenant === null) return localReply('HG_CONFIG_QUARANTINED', 'Retry-After: 5\r\n');
+  return context.tenant.suspended ? localReply('HG_TENANT_SUSPENDED') : null;
+}

@@ -1,0 +1,41 @@
+import type { PickableEndpoint } from '@headgate/balancing';
+import {
+  createActiveHealth,
+  createPassiveHealth,
+  mergeHealth,
+  type ActiveHealth,
+  type PassiveHealth,
+} from '@headgate/health';
+import { endpointId, type Endpoint } from '@headgate/model';
+import { ConnectionPool, type PoolDeps, type PoolSettings } from './connection-pool.ts';
+
+/**
+ * One endpoint of one tenant's upstream as a worker sees it. It outlives revisions: connections, counts and health
+ * stay when an unrelated field of the tenant changes.
+ */
+export class UpstreamEndpoint implements PickableEndpoint {
+  /** `host:port`. */
+  readonly id: string;
+  readonly host: string;
+  readonly port: number;
+  weight: number;
+  activeRequests = 0;
+  readonly active: ActiveHealth = createActiveHealth();
+  readonly passive: PassiveHealth = createPassiveHealth();
+  readonly pool: ConnectionPool;
+  readonly #deps: PoolDeps;
+
+  constructor(endpoint: Endpoint, settings: PoolSettings, deps: PoolDeps) {
+    this.id = endpointId(endpoint);
+    this.host = endpoint.host;
+    this.port = endpoint.port;
+    this.weight = endpoint.weight;
+    this.#deps = deps;
+    this.pool = new ConnectionPool(this, settings, deps);
+  }
+
+  /** @hot */
+  isAvailable(): boolean {
+    return !this.pool.full && mergeHealth(this.active, this.passive, this.#deps.monotonicMs());
+  }
+}

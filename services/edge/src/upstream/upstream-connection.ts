@@ -1,0 +1,231 @@
+import {
+  BODY_DATA,
+  BODY_END,
+  BODY_FAULT,
+  BodyDecoder,
+  FRAMING_CLOSE,
+  ResponseParser,
+} from '@headgate/http1';
+import type { Expirable } from '@headgate/runtime';
+import { ByteSocket, type ByteReceiver } from '../io/byte-socket.ts';
+import type { ReadBuffers } from '../io/read-buffers.ts';
+import type { ConnectionPool } from './connection-pool.ts';
+import type { UpstreamFailure } from './failure.ts';
+import type { UpstreamUser } from './upstream-user.ts';
+
+/**
+ *     connecting ──► idle ◄──► head ──► body ─┐
+ *          │          ▲                 │     │ complete and reusable
+ *          │          └─────────────────┼─────┘
+ *          └──────────► closed ◄────────┴──── tunnel ◄── head (101)
+ */
+type State = 'connecting' | 'idle' | 'head' | 'body' | 'tunnel' | 'closed';
+
+/** Bodies that announce more than this are read into a private buffer. */
+const LARGE_BODY_BYTES = 32_768;
+
+/** One connection to an endpoint. Carries one exchange at a time; requests are not pipelined upstream. */
+export class UpstreamConnection implements ByteReceiver, Expirable {
+  readonly pool: ConnectionPool;
+  readonly bytes: ByteSocket;
+  deadlineMs = Infinity;
+  /** Exchanges completed before the present one. */
+  exchanges = 0;
+  readonly #parser = new ResponseParser();
+  readonly #decoder = new BodyDecoder();
+  #state: State = 'connecting';
+  #user: UpstreamUser | null = null;
+  /** Any byte of the present response has arrived. */
+  #answered = false;
+  /** The user has sent the whole request, so a complete response leaves the connection clean. */
+  #requestComplete = false;
+
+  constructor(pool: ConnectionPool, buffers: ReadBuffers) {
+    this.pool = pool;
+    this.bytes = ByteSocket.connect(
+      { host: pool.endpoint.host, port: pool.endpoint.port },
+      buffers,
+      this,
+      () => this.#onConnect(),
+    );
+  }
+
+  /** Whether the connection has served an exchange before, so that its peer may be closing it right now. */
+  get reused(): boolean {
+    return this.exchanges > 0;
+  }
+
+  /** Gives the connection to a user, for one exchange. @hot */
+  assign(user: UpstreamUser): void {
+    this.#user = user;
+    this.#answered = false;
+    this.#requestComplete = false;
+    if (this.#state === 'idle') {
+      this.#state = 'head';
+      this.deadlineMs = Infinity;
+    }
+  }
+
+  /** The whole request is written. */
+  completeRequest(): void {
+    this.#requestComplete = true;
+  }
+
+  /** The user is not interested any more: the connection cannot be used again. */
+  cancel(): void {
+    this.#user = null;
+    this.destroy();
+  }
+
+  destroy(): void {
+    this.#state = 'closed';
+    this.bytes.destroy();
+  }
+
+  /** @hot */
+  onBytes(chunk: Buffer, length: number): boolean {
+    const user = this.#user;
+    if (user === null) {
+      this.destroy(); // nobody asked: a response without a request must never meet the next request
+      return true;
+    }
+    this.#answered = true;
+    this.#consume(chunk, length, user);
+    user.flush();
+    return true;
+  }
+
+  onEnd(): void {
+    const user = this.#user;
+    if (user === null) {
+      this.destroy();
+    } else if (this.#state === 'tunnel') {
+      user.onTunnelEnd();
+    } else if (this.#state === 'body' && this.#decoder.finish()) {
+      this.#complete(user, false);
+      user.flush();
+    } else {
+      this.#fail(this.#state === 'body' ? 'truncated' : 'reset');
+    }
+  }
+
+  onDrain(): void {
+    this.#user?.onUpstreamDrain();
+  }
+
+  onClose(): void {
+    if (this.#state === 'connecting') this.#fail('connect_failed');
+    else this.#fail(this.#state === 'body' ? 'truncated' : 'reset');
+    this.#state = 'closed';
+    this.pool.forget(this);
+  }
+
+  onExpire(): void {
+    if (this.#state === 'connecting') this.#fail('connect_timeout');
+    else if (this.#state === 'idle') this.destroy();
+  }
+
+  #onConnect(): void {
+    if (this.#state !== 'connecting') return;
+    this.deadlineMs = Infinity;
+    const user = this.#user;
+    if (user === null) {
+      this.#state = 'idle';
+      this.pool.release(this);
+      return;
+    }
+    this.#state = 'head';
+    user.onConnection(this);
+    user.flush();
+  }
+
+  #consume(chunk: Buffer, length: number, user: UpstreamUser): void {
+    let position = 0;
+    while (position < length) {
+      if (this.#state === 'head') {
+        const headBytes = this.#parser.parse(chunk, position, length, user.requestMethod);
+        if (headBytes === 0) return;
+        if (headBytes < 0) {
+          this.#fail('malformed');
+          return;
+        }
+        position += headBytes;
+        this.#onHead(user);
+        // A head without a body is complete now; one with a body of length 0 too.
+        if (position === length) this.#decode(chunk, position, length, user);
+      } else if (this.#state === 'body') {
+        position = this.#decode(chunk, position, length, user);
+      } else if (this.#state === 'tunnel') {
+        user.onTunnelData(chunk, position, length);
+        return;
+      } else {
+        return; // closed, or complete: what follows belongs to no request and #complete has closed
+      }
+    }
+  }
+
+  #onHead(user: UpstreamUser): void {
+    const head = this.#parser.head;
+    if (head.status === 101) {
+      this.#state = 'tunnel';
+      user.onResponseHead(head);
+      return;
+    }
+    if (head.status < 200) {
+      user.onResponseHead(head);
+      this.#parser.reset();
+      return;
+    }
+    this.#decoder.reset(head.framing, head.contentLength);
+    this.#state = 'body';
+    if (head.contentLength > LARGE_BODY_BYTES || head.framing === FRAMING_CLOSE) {
+      this.bytes.usePrivateBuffer();
+    }
+    user.onResponseHead(head);
+  }
+
+  /** Passes body data on; returns the position after it. */
+  #decode(chunk: Buffer, start: number, length: number, user: UpstreamUser): number {
+    let position = start;
+    while (this.#state === 'body') {
+      const event = this.#decoder.next(chunk, position, length);
+      position = this.#decoder.position;
+      if (event === BODY_DATA) {
+        user.onResponseData(chunk, this.#decoder.dataStart, this.#decoder.dataEnd);
+      } else if (event === BODY_END) {
+        this.#complete(user, position === length && this.#parser.head.persistent);
+      } else if (event === BODY_FAULT) {
+        this.#fail('malformed');
+      } else {
+        break;
+      }
+    }
+    return position;
+  }
+
+  #complete(user: UpstreamUser, clean: boolean): void {
+    this.exchanges += 1;
+    this.#user = null;
+    this.#parser.reset();
+    this.bytes.useSharedBuffer();
+    if (this.bytes.socket.isPaused()) this.bytes.resume(); // the client was slow; the next one may not be
+    // Released first, so that the client's next request finds it.
+    if (clean && this.#requestComplete) {
+      this.#state = 'idle';
+      this.pool.release(this);
+    } else {
+      this.destroy();
+    }
+    user.onResponseEnd();
+  }
+
+  #fail(failure: UpstreamFailure): void {
+    const user = this.#user;
+    const stale = failure === 'reset' && !this.#answered && this.reused;
+    this.#user = null;
+    if (this.#state !== 'closed') this.destroy();
+    if (user === null) return;
+    user.onUpstreamFailure(failure, stale);
+    user.flush();
+  }
+}

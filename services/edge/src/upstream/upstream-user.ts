@@ -1,0 +1,34 @@
+import type { ResponseHead } from '@headgate/http1';
+import type { ConnectionPool } from './connection-pool.ts';
+import type { UpstreamFailure } from './failure.ts';
+import type { UpstreamConnection } from './upstream-connection.ts';
+
+/** Who uses an upstream connection for one exchange at a time. */
+export interface UpstreamUser {
+  /** Method of the request: an answer to HEAD has no body. */
+  readonly requestMethod: string;
+  /** A connection is assigned and stands: send the request. */
+  onConnection(connection: UpstreamConnection): void;
+  /** A head arrived; 1xx heads come before the final one. Valid during the call. */
+  onResponseHead(head: ResponseHead): void;
+  /** Body bytes, without transfer coding. Valid during the call. */
+  onResponseData(chunk: Buffer, start: number, end: number): void;
+  /** The response is complete. The connection goes back to its pool right after, if it may. */
+  onResponseEnd(): void;
+  /** After 101: the bytes that follow belong to the tunnel. */
+  onTunnelData(chunk: Buffer, start: number, end: number): void;
+  /** The other side of a tunnel sends no more. */
+  onTunnelEnd(): void;
+  /** All queued bytes have gone to the endpoint. */
+  onUpstreamDrain(): void;
+  /**
+   * The exchange failed; the connection is gone.
+   *
+   * @param reusedStale the endpoint closed a kept-alive connection before it answered: the usual race, worth a retry.
+   */
+  onUpstreamFailure(failure: UpstreamFailure, reusedStale: boolean): void;
+  /** Whether the user still waits for a connection of this pool (it may have been cancelled). */
+  waitsFor(pool: ConnectionPool): boolean;
+  /** Both sockets of the exchange hand their queued text to the kernel. */
+  flush(): void;
+}

@@ -1,0 +1,182 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { DEFAULT_HTTP1_LIMITS } from '@headgate/http1';
+import { createLimiter, type EdgeShare, type Limiter } from '@headgate/limiting';
+import { createRedisLimitStore } from '@headgate/limiting-redis';
+import { DeadlineSweeper, ShutdownStack, systemClock, systemRandom } from '@headgate/runtime';
+import {
+  createAccessLog,
+  createLogger,
+  createWorkerMetrics,
+  startTracing,
+  type AccessLog,
+  type ServiceLogger,
+  type Tracing,
+  type WorkerMetrics,
+  type WorkerSnapshot,
+} from '@headgate/telemetry';
+import type { DownstreamDeps } from '../downstream/downstream-connection.ts';
+import { Listener } from '../downstream/listener.ts';
+import { handleRequest } from '../handle-request.ts';
+import { ReadBuffers } from '../io/read-buffers.ts';
+import type { DocumentOutcome, WorkerSettings } from '../ipc/messages.ts';
+import { compileForwardingRules } from '../request/forwarded-head.ts';
+import { TenantStore } from '../snapshot/tenant-store.ts';
+import { Recorder } from '../stages/record.ts';
+import { UpstreamRegistry } from '../upstream/upstream-registry.ts';
+import { createDateLine } from './date-line.ts';
+import { createRequestIds } from './request-ids.ts';
+import { compileTrustedSources } from './trusted-sources.ts';
+import { exportWorkerMetrics } from './worker-gauges.ts';
+
+/** Bounds of a worker's client side. */
+const DOWNSTREAM = {
+  headerTimeoutMs: 10_000,
+  keepAliveTimeoutMs: 75_000,
+  lingerMs: 2000,
+  stashBytesMax: 65_536,
+  discardBytesMax: 65_536,
+  connectionsMax: 50_000,
+  connectionsPerAddressMax: 20_000,
+} as const;
+
+/** Everything that serves requests in one worker. */
+export interface DataPlane {
+  readonly tenants: TenantStore;
+  readonly upstreams: UpstreamRegistry;
+  setShare(share: EdgeShare): void;
+  /** Starts to accept; resolves with the port. */
+  listen(): Promise<number>;
+  takeMetrics(): WorkerSnapshot;
+  /** Ends all connections within `deadlineMs` from now, then closes everything. */
+  drain(deadlineMs: number): Promise<void>;
+}
+
+/** Wires the data plane of a worker. */
+export async function createDataPlane(
+  settings: WorkerSettings,
+  onOutcomes: (outcomes: readonly DocumentOutcome[]) => void,
+): Promise<DataPlane> {
+  const shutdown = new ShutdownStack();
+  const outputs = await openOutputs(settings, shutdown);
+  const { log, metrics } = outputs;
+  let share: EdgeShare = { liveEdges: 1, rank: 0 };
+  let draining = false;
+  const limiter = openLimiter(settings, log, () => share, shutdown);
+  const sweeper = new DeadlineSweeper({
+    now: monotonicMs,
+    onError: (error) => log.logger.error({ err: error }, 'a deadline handler failed'),
+  });
+  sweeper.start();
+  const buffers = new ReadBuffers();
+  const upstreams = new UpstreamRegistry({ buffers, sweeper, monotonicMs, random: systemRandom });
+  const tenants = new TenantStore({
+    upstreams,
+    metrics,
+    tenantHeader: settings.tenantHeader,
+    onOutcome: (outcome) => onOutcomes([outcome]),
+    onConflict: (tenantId, pattern, holderId) =>
+      log.logger.warn({ tenantId, pattern, holderId }, 'the pattern belongs to another tenant'),
+  });
+  const recorder = new Recorder({ ...outputs, clock: systemClock, nodeId: settings.nodeId });
+  const requestPath = { tenants, tenantHeader: settings.tenantHeader, limiter };
+  const listener = openListener(settings, {
+    buffers,
+    sweeper,
+    recorder,
+    draining: () => draining,
+    handle: (exchange) => handleRequest(exchange, requestPath),
+    onBug: (error) => log.logger.error({ err: error }, 'the request path failed'),
+  });
+  const loopDelay = monitorEventLoopDelay({ resolution: 20 });
+  loopDelay.enable();
+  exportWorkerMetrics({ ...outputs, limiter, listener, recorder, upstreams, loopDelay });
+  return {
+    tenants,
+    upstreams,
+    setShare: (next) => (share = next),
+    listen: () => listener.listen(),
+    takeMetrics: () => metrics.takeSnapshot(),
+    async drain(deadlineMs) {
+      draining = true;
+      listener.stopAccepting();
+      await listener.drain(monotonicMs() + deadlineMs);
+      sweeper.stop();
+      await shutdown.close();
+    },
+  };
+}
+
+const monotonicMs = (): number => systemClock.monotonicMs();
+
+interface Outputs {
+  readonly log: ServiceLogger;
+  readonly accessLog: AccessLog;
+  readonly metrics: WorkerMetrics;
+  readonly tracing: Tracing;
+}
+
+async function openOutputs(settings: WorkerSettings, shutdown: ShutdownStack): Promise<Outputs> {
+  const { nodeId } = settings;
+  const log = createLogger({ service: 'edge', nodeId, level: settings.logLevel });
+  shutdown.push('log', async () => void (await log.flush()));
+  const tracing = await startTracing({
+    service: 'headgate-edge',
+    nodeId,
+    version: settings.version,
+    environment: settings.tracing,
+    onError: (error) => log.logger.warn({ err: error }, 'spans were not exported'),
+  });
+  shutdown.push('tracing', async () => void (await tracing.shutdown()));
+  const accessLog = createAccessLog();
+  shutdown.push('access log', async () => void (await accessLog.flush()));
+  return { log, accessLog, metrics: createWorkerMetrics(), tracing };
+}
+
+function openListener(
+  settings: WorkerSettings,
+  parts: Pick<DownstreamDeps, 'buffers' | 'sweeper' | 'recorder' | 'draining' | 'handle' | 'onBug'>,
+): Listener {
+  const { proxyProtocol } = settings;
+  const { connectionsMax, connectionsPerAddressMax, ...bounds } = DOWNSTREAM;
+  return new Listener(
+    {
+      ...settings.listen,
+      connectionsMax,
+      // Behind a load balancer all connections come from a few addresses.
+      connectionsPerAddressMax: proxyProtocol ? Infinity : connectionsPerAddressMax,
+    },
+    {
+      ...parts,
+      settings: { ...bounds, http1: DEFAULT_HTTP1_LIMITS, proxyProtocol },
+      clock: systemClock,
+      forwarding: compileForwardingRules(settings.tenantHeader),
+      dateLine: createDateLine(systemClock),
+      isTrusted: compileTrustedSources(settings.trustedProxies),
+      nextRequestId: createRequestIds(),
+    },
+  );
+}
+
+function openLimiter(
+  settings: WorkerSettings,
+  log: ServiceLogger,
+  share: () => EdgeShare,
+  shutdown: ShutdownStack,
+): Limiter {
+  const { tls, ...address } = settings.redis;
+  const store = createRedisLimitStore({
+    redis: { ...address, tls: tls ? {} : null },
+    random: systemRandom,
+    onEvent: (event) => log.logger.info({ event }, 'limit store'),
+  });
+  shutdown.push('limit store', () => store.close());
+  const limiter = createLimiter({
+    store,
+    clock: systemClock,
+    random: systemRandom,
+    share,
+    onEvent: (event) => log.logger.warn({ event }, 'limiter'),
+  });
+  shutdown.push('limiter', () => limiter.close());
+  return limiter;
+}

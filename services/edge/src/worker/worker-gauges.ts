@@ -1,0 +1,107 @@
+import process from 'node:process';
+import type { ELDHistogram } from 'node:perf_hooks';
+import type { Limiter, LimiterStats } from '@headgate/limiting';
+import type {
+  AccessLog,
+  CounterCell,
+  ServiceLogger,
+  Tracing,
+  WorkerMetrics,
+} from '@headgate/telemetry';
+import type { Listener } from '../downstream/listener.ts';
+import type { Recorder } from '../stages/record.ts';
+import type { UpstreamRegistry } from '../upstream/upstream-registry.ts';
+
+/** What is read when metrics are taken. */
+export interface WorkerSources {
+  readonly metrics: WorkerMetrics;
+  readonly limiter: Limiter;
+  readonly listener: Listener;
+  readonly recorder: Recorder;
+  readonly upstreams: UpstreamRegistry;
+  readonly accessLog: AccessLog;
+  readonly log: ServiceLogger;
+  readonly tracing: Tracing;
+  readonly loopDelay: ELDHistogram;
+}
+
+/** Limiter counts as decisions by outcome and source. */
+const DECISIONS: readonly (readonly [keyof LimiterStats, string, string])[] = [
+  ['admittedByStore', 'admitted', 'store'],
+  ['deniedByStore', 'denied', 'store'],
+  ['deniedByDenyCache', 'denied', 'deny_cache'],
+  ['admittedByShare', 'admitted', 'share'],
+  ['deniedByShare', 'denied', 'share'],
+  ['unavailableByShare', 'unavailable', 'share'],
+  ['admittedByOpen', 'admitted', 'open'],
+  ['unavailableByClosed', 'unavailable', 'closed'],
+  ['unavailableByOverflow', 'unavailable', 'store'],
+];
+
+/** Exports what others count already: read at each scrape, not on the request path. */
+export function exportWorkerMetrics(sources: WorkerSources): void {
+  const { metrics, limiter, listener, accessLog, log, tracing } = sources;
+  const totals: (readonly [CounterCell, () => number])[] = [
+    ...DECISIONS.map(([field, outcome, source]) => {
+      const cell = metrics.counter('headgate_limit_decisions_total', { outcome, source });
+      return [cell, () => limiter.stats[field]] as const;
+    }),
+    [metrics.counter('headgate_limit_batches_total', {}), () => limiter.stats.batches],
+    [metrics.counter('headgate_limit_batch_units_total', {}), () => limiter.stats.batchedUnits],
+    [
+      metrics.counter('headgate_limit_store_errors_total', { cause: 'timeout' }),
+      () => limiter.stats.storeTimeouts,
+    ],
+    [
+      metrics.counter('headgate_limit_store_errors_total', { cause: 'other' }),
+      () => limiter.stats.storeErrors - limiter.stats.storeTimeouts,
+    ],
+    [
+      metrics.counter('headgate_downstream_connections_total', { outcome: 'accepted' }),
+      () => listener.stats.accepted,
+    ],
+    [
+      metrics.counter('headgate_downstream_connections_total', { outcome: 'refused' }),
+      () => listener.stats.refused,
+    ],
+    [
+      metrics.counter('headgate_access_records_dropped_total', {}),
+      () => accessLog.droppedRecords(),
+    ],
+    [metrics.counter('headgate_log_lines_dropped_total', {}), () => log.droppedLines()],
+    [metrics.counter('headgate_spans_dropped_total', {}), () => tracing.droppedSpans()],
+  ];
+  const reported = totals.map(() => 0);
+  metrics.onSnapshot(() => {
+    totals.forEach(([cell, read], index) => {
+      const total = read();
+      cell.value += total - (reported[index] ?? 0);
+      reported[index] = total;
+    });
+  });
+  exportGauges(sources);
+}
+
+function exportGauges(sources: WorkerSources): void {
+  const { metrics, limiter, listener, recorder, upstreams, loopDelay } = sources;
+  const active = metrics.gauge('headgate_active_requests', {});
+  const downstream = metrics.gauge('headgate_downstream_connections', {});
+  const degraded = metrics.gauge('headgate_limit_degraded', {});
+  const idle = metrics.gauge('headgate_upstream_connections', { state: 'idle' });
+  const busy = metrics.gauge('headgate_upstream_connections', { state: 'active' });
+  const delay = metrics.gauge('headgate_event_loop_delay_seconds', {});
+  const memory = metrics.gauge('headgate_worker_memory_bytes', {});
+  const workers = metrics.gauge('headgate_workers', {});
+  metrics.onSnapshot(() => {
+    const connections = upstreams.countConnections();
+    active.value = recorder.activeRequests;
+    downstream.value = listener.openConnections;
+    degraded.value = limiter.degraded ? 1 : 0;
+    idle.value = connections.idle;
+    busy.value = connections.open - connections.idle;
+    delay.value = loopDelay.max / 1e9;
+    loopDelay.reset();
+    memory.value = process.memoryUsage.rss();
+    workers.value = 1;
+  });
+}

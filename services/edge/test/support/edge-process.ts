@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  documentKey,
+  PlanDocument,
+  TenantDocument,
+  type DocumentHeader,
+  type DocumentKind,
+} from '@headgate/model';
+import { freePort, startProcess, temporaryDirectory, type StartedProcess } from '@headgate/testkit';
+import type { WorkerDocument } from '../../src/ipc/messages.ts';
+import { SnapshotFiles } from '../../src/primary/snapshot-files.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+/** A tenant as tests write it: what a bundle holds, with defaults filled in. */
+export interface TestTenant {
+  readonly id: string;
+  readonly hosts?: readonly string[];
+  readonly pathPrefixes?: readonly string[];
+  readonly headerValues?: readonly string[];
+  readonly status?: 'active' | 'suspended';
+  readonly limits?: readonly object[];
+  readonly upstreams: Readonly<Record<string, object>>;
+  readonly routes: Readonly<Record<string, object>>;
+  readonly apiKeys?: Readonly<Record<string, { readonly key: string } & object>>;
+}
+
+/** SHA-256 in hex. */
+export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** The document of a tenant on the plan `test`. */
+export function tenantDocument(tenant: TestTenant, revision = 1): WorkerDocument {
+  const identity = {
+    hosts: [...(tenant.hosts ?? [])],
+    pathPrefixes: [...(tenant.pathPrefixes ?? [])],
+    headerValues: [...(tenant.headerValues ?? [])],
+  };
+  const body = TenantDocument.parse({
+    tenant: {
+      id: tenant.id,
+      planId: 'test',
+      status: tenant.status ?? 'active',
+      identity,
+      limits: tenant.limits ?? [],
+      labels: {},
+    },
+    upstreams: Object.entries(tenant.upstreams).map(([id, upstream]) => ({ id, ...upstream })),
+    routes: Object.entries(tenant.routes).map(([id, route]) => ({ id, ...route })),
+    apiKeys: Object.entries(tenant.apiKeys ?? {}).map(([id, { key, ...rest }]) => ({
+      id,
+      sha256: sha256(key),
+      hint: key.slice(0, 8),
+      ...rest,
+    })),
+  });
+  return documentOf('tenant', tenant.id, revision, body, identity);
+}
+
+/** The document of the plan `test`. */
+export function planDocument(plan: object = {}, revision = 1): WorkerDocument {
+  return documentOf(
+    'plan',
+    'test',
+    revision,
+    PlanDocument.parse({ plan: { id: 'test', ...plan } }),
+  );
+}
+
+function documentOf(
+  kind: DocumentKind,
+  id: string,
+  revision: number,
+  value: object,
+  identity?: DocumentHeader['identity'],
+): WorkerDocument {
+  const body = JSON.stringify(value);
+  const header: DocumentHeader = {
+    v: 1,
+    kind,
+    id,
+    revision,
+    deleted: false,
+    sha256: sha256(body),
+    ...(identity === undefined ? {} : { identity }),
+  };
+  return { key: documentKey(kind, id), header, body };
+}
+
+/** An edge that runs as a process of its own. */
+export interface TestEdge {
+  readonly process: StartedProcess;
+  readonly port: number;
+  readonly admin: string;
+  readonly dataDirectory: string;
+  stop(): Promise<void>;
+}
+
+/** Options of {@link startTestEdge}. */
+export interface TestEdgeOptions {
+  /** Configuration that lies on the disk when the edge starts. */
+  readonly documents?: readonly WorkerDocument[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly workers?: number;
+  /** Default: a new directory that goes with the edge. */
+  readonly dataDirectory?: string;
+  readonly port?: number;
+}
+
+/** Starts a real edge, without NATS unless `env` names one, and waits until it is ready. */
+export async function startTestEdge(options: TestEdgeOptions = {}): Promise<TestEdge> {
+  const directory = options.dataDirectory === undefined ? await temporaryDirectory() : null;
+  const dataDirectory = options.dataDirectory ?? directory?.path ?? '';
+  if (options.documents !== undefined) {
+    const files = new SnapshotFiles(join(dataDirectory, 'snapshots'));
+    await files.load();
+    await files.compact(options.documents);
+  }
+  const port = options.port ?? (await freePort());
+  const started = await startProcess({
+    name: 'edge',
+    command: process.execPath,
+    args: [MAIN],
+    env: {
+      HEADGATE_NODE_ID: `edge-${port}`,
+      HEADGATE_EDGE_LISTEN: `127.0.0.1:${port}`,
+      HEADGATE_EDGE_WORKERS: String(options.workers ?? 1),
+      HEADGATE_DATA_DIR: dataDirectory,
+      HEADGATE_NATS_URL: 'nats://127.0.0.1:1',
+      HEADGATE_REDIS_URL: 'redis://127.0.0.1:1',
+      ...options.env,
+    },
+    readyWhen: /"msg":"ready"/,
+    readyTimeoutMs: 20_000,
+  });
+  const ready = started.stdout().find((line) => line.includes('"msg":"ready"')) ?? '{}';
+  const { admin } = JSON.parse(ready) as { admin: string }; // written by the edge itself
+  return {
+    process: started,
+    port,
+    admin: `http://${admin}`,
+    dataDirectory,
+    async stop() {
+      await started.stop();
+      await directory?.remove();
+    },
+  };
+}
