@@ -1,5 +1,5 @@
 export { createAccessLog, type AccessLog, type AccessLogOptions } from './access-log.ts';
-export { accessRecordLine, accessRecordPrefix, type AccessRecord } from './access-record.ts';
+export { accessRecordLine, type AccessRecord } from './access-record.ts';
 export {
   AdminListenError,
   createAdminServer,

@@ -1,4 +1,11 @@
-import { pino, stdSerializers, stdTimeFunctions, type Logger as PinoLogger } from 'pino';
+import {
+  pino,
+  stdSerializers,
+  stdTimeFunctions,
+  type Bindings,
+  type ChildLoggerOptions,
+  type Logger as PinoLogger,
+} from 'pino';
 import { LineSink, type LineSinkOptions } from './line-sink.ts';
 import { redactFields, redactText } from './redact.ts';
 
@@ -58,11 +65,23 @@ export function createLogger(options: LoggerOptions): ServiceLogger {
     },
     { write: (line: string) => void sink.write(line) },
   );
+  redactChildren(logger);
   return {
     logger,
     droppedLines: () => sink.droppedLines,
     flush: (deadlineMs) => sink.flush(deadlineMs),
   };
+}
+
+type CreateChild = (this: Logger, bindings: Bindings, options?: ChildLoggerOptions) => Logger;
+
+/** pino applies `formatters.bindings` to the first logger only; children inherit this method. */
+function redactChildren(logger: Logger): void {
+  const createChild = Reflect.get(logger, 'child') as CreateChild; // pino's method, by its name
+  const createRedactedChild: CreateChild = function (bindings, options) {
+    return createChild.call(this, redactFields(bindings), options);
+  };
+  Object.assign(logger, { child: createRedactedChild });
 }
 
 function sinkOptions(options: LoggerOptions): LineSinkOptions {
