@@ -151,7 +151,7 @@ async function join(
       synced = true;
       logger.info({ upstreams: monitor.ownedCount }, 'ready');
     },
-    onRejected: (key, reason) => logger.warn({ key, reason }, 'document rejected'),
+    onRejected: (document, reason) => logger.warn({ document, reason }, 'document rejected'),
   });
   shutdown.push('config feed', () => config.feed.close());
   const replicas = watchReplicas(bus, { clock }, (ids) => {

@@ -117,8 +117,12 @@ test('a health-service in front of real endpoints', async (t) => {
       await waitFor(async () => (await replica.get('/status')).body.includes('tenant.bad'), {
         message: 'the document to be reported',
       });
-      assert.ok(
-        replica.log().some(({ msg, key }) => msg === 'document rejected' && key === 'tenant.bad'),
+      await waitFor(
+        () =>
+          replica
+            .log()
+            .some((line) => line['document'] === 'tenant.bad' && line['level'] === 'warn'),
+        { message: 'the document to be logged' },
       );
       await cluster.putTenant('good', [upstream('web', [other.port])]);
       await cluster.waitForState('good.web', other.port, 'healthy');
