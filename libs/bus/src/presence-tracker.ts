@@ -76,7 +76,8 @@ class Tracker<Info> implements PresenceTracker<Info> {
 
   live(): readonly Member<Info>[] {
     this.#forgetSilent();
-    return [...this.#members.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+    const members = [...this.#members.values()].map(({ id, info }) => ({ id, info }));
+    return members.sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   mostLiveOverLastMinute(): number {

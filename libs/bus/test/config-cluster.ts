@@ -10,21 +10,29 @@ import {
   encodeDocument,
   serveConfigRequests,
   type Bus,
+  type BusOptions,
   type ConfigFeedEvent,
   type ConfigFeedOptions,
 } from '../src/index.ts';
 
 export const deps = { clock: systemClock, random: createSeededRandom(20_260_101) };
 
+type Login = Pick<BusOptions, 'user' | 'password'>;
+
 /** A bus with short waits, for tests. */
-export function openBus(url: string, name: string): Bus {
-  return connectBus(deps, { servers: [url], name, reconnectWaitMsMax: 200 });
+export function openBus(url: string, name: string, login: Login = {}): Bus {
+  return connectBus(deps, { servers: [url], name, reconnectWaitMsMax: 200, ...login });
 }
 
-export async function openConnectedBus(url: string, name: string): Promise<Bus> {
-  const bus = openBus(url, name);
-  await waitFor(() => bus.connected, { message: `${name} to connect` });
-  return bus;
+export async function openConnectedBus(url: string, name: string, login: Login = {}): Promise<Bus> {
+  const bus = openBus(url, name, login);
+  try {
+    await waitFor(() => bus.connected, { message: `${name} to connect` });
+    return bus;
+  } catch (error) {
+    await bus.close();
+    throw error;
+  }
 }
 
 /** A config-service that keeps its documents in memory. */
