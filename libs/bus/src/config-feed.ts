@@ -229,10 +229,15 @@ class Feed implements ConfigFeed {
   }
 
   #onDigest(digest: DigestMessage): void {
-    if (!this.#isOurs(digest)) return;
-    if (this.#newest !== null && digest.revision < this.#newest.revision) return;
+    if (this.#noteDigest(digest)) this.#evaluate();
+  }
+
+  /** Answers and broadcasts can overtake each other, so an older digest never replaces a newer one. */
+  #noteDigest(digest: DigestMessage): boolean {
+    if (!this.#isOurs(digest)) return false;
+    if (this.#newest !== null && digest.revision < this.#newest.revision) return false;
     this.#newest = digest;
-    this.#evaluate();
+    return true;
   }
 
   #isOurs(digest: DigestMessage): boolean {
@@ -288,7 +293,7 @@ class Feed implements ConfigFeed {
     // Repairs may go past the digest that started them; only a newer one can confirm them.
     if (outcome === 'done') {
       const digest = await requestDigest(this.#bus);
-      if (digest !== null && this.#isOurs(digest)) this.#newest = digest;
+      if (digest !== null) this.#noteDigest(digest);
     }
     return outcome;
   }

@@ -13,6 +13,7 @@ import {
   type BusOptions,
   type ConfigFeedEvent,
   type ConfigFeedOptions,
+  type DigestMessage,
 } from '../src/index.ts';
 
 export const deps = { clock: systemClock, random: createSeededRandom(20_260_101) };
@@ -81,9 +82,9 @@ export function createMemoryConfigService(bus: Bus, epoch = 'epoch-1') {
       for (const key of rows.keys()) await service.publish(key);
       await publisher.putDigest(service.digest());
     },
-    serve: () =>
+    serve: (answerDigest: () => DigestMessage = () => service.digest()) =>
       serveConfigRequests(bus, {
-        digest: () => service.digest(),
+        digest: answerDigest,
         list: (bucket) =>
           Promise.resolve({
             epoch,

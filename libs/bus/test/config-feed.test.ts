@@ -138,6 +138,30 @@ test('any lost message is repaired from the config-service', async () => {
   assert.ok(server.counts.answered >= 6);
 });
 
+test('an answer that is older than a digest heard meanwhile does not hide that digest', async () => {
+  const service = createMemoryConfigService(await bus('service'));
+  let overtake = false;
+  service.serve(() => {
+    const answer = service.digest();
+    if (overtake) {
+      overtake = false;
+      service.write(tenantKey(2), '{}');
+      // On one connection, so the feed hears it before the answer.
+      service.publisher.broadcastDigest(service.digest());
+    }
+    return answer;
+  });
+  await service.putAll();
+  const edge = follow(await bus('edge'));
+  await edge.converges(service);
+  await edge.feed.checkDigest();
+  overtake = true;
+  service.write(tenantKey(1), '{}');
+  service.publisher.broadcastDigest(service.digest());
+  await waitFor(() => edge.documents.size === 2, { message: 'both documents' });
+  await edge.converges(service);
+});
+
 test('without a config-service, a difference makes the feed read the whole bucket again', async () => {
   const service = createMemoryConfigService(await bus('service'));
   await service.putAll();
