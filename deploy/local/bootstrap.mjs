@@ -23,7 +23,17 @@ const USAGE = `Usage: node deploy/local/bootstrap.mjs <start|test|bench> [argume
   bench   run the side-by-side benchmarks      (npm run bench -- --help)
 `;
 
-/** @type {Record<string, {servers: readonly string[], program: (extra: string[]) => string[]}>} */
+/**
+ * A test file that keeps its process alive would keep the whole run waiting: `--test-timeout` is for
+ * single tests. The runner names the files that it was waiting for.
+ */
+const TESTS_DEADLINE_MS = 30 * 60_000;
+
+/**
+ * @typedef {{servers: readonly string[], program: (extra: string[]) => string[],
+ *   deadlineMs?: number}} Mode
+ * @type {Record<string, Mode>}
+ */
 const MODES = {
   start: {
     servers: ['redis-server', 'nats-server'],
@@ -33,6 +43,7 @@ const MODES = {
     // curl and ps are missing on the smallest systems only.
     servers: ['redis-server', 'nats-server', 'haproxy', 'curl', 'ps'],
     program: (extra) => testArguments(root, extra),
+    deadlineMs: TESTS_DEADLINE_MS,
   },
   bench: {
     servers: ['redis-server', 'nats-server', 'haproxy'],
@@ -61,7 +72,7 @@ async function main(name, extra) {
   if (name !== 'test' && file !== undefined && !existsSync(file)) {
     throw new Failure(`${file} is missing.`, 'Restore the working tree: git status');
   }
-  return runInForeground(findWorkspaceNode(root), args, root);
+  return runInForeground(findWorkspaceNode(root), args, root, mode.deadlineMs ?? null);
 }
 
 try {

@@ -14,11 +14,21 @@ const SIGNAL_CODES = { SIGHUP: 129, SIGINT: 130, SIGKILL: 137, SIGTERM: 143 };
  * @param {string} command
  * @param {readonly string[]} args
  * @param {string} cwd
+ * @param {number | null} deadlineMs it gets SIGTERM then; null: it may run for ever
  * @returns {Promise<number>} its exit code
  */
-export async function runInForeground(command, args, cwd) {
+export async function runInForeground(command, args, cwd, deadlineMs) {
   const child = spawnGuarded({ command, args, cwd, env: process.env, streams: 'inherit' });
-  return (await ended(child, (signal) => void child.kill(signal))).code;
+  const expire = () => {
+    process.stderr.write(
+      `error: not finished after ${(deadlineMs ?? 0) / 60_000} min; stopping.\n`,
+    );
+    child.kill('SIGTERM');
+  };
+  const timer = deadlineMs === null ? undefined : setTimeout(expire, deadlineMs);
+  const { code } = await ended(child, (signal) => void child.kill(signal));
+  clearTimeout(timer);
+  return code;
 }
 
 /**
