@@ -3,7 +3,6 @@ import { systemRandom } from '@headgate/runtime';
 import { accessRecordLine, type AccessRecord } from '../src/access-record.ts';
 import { escapeJson } from '../src/escape-json.ts';
 import { LineSink } from '../src/line-sink.ts';
-import { createRatioSampler } from '../src/ratio-sampler.ts';
 import { createTraceContexts } from '../src/trace-context.ts';
 import { parseTraceparent } from '../src/traceparent.ts';
 import { createWorkerMetrics } from '../src/worker-metrics.ts';
@@ -86,7 +85,7 @@ bench('accessRecordLine + LineSink.write', 300_000, () => {
 
 const contexts = createTraceContexts({
   random: systemRandom,
-  sampler: createRatioSampler(0.01),
+  ratio: 0.01,
 });
 const inbound = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00';
 bench('parseTraceparent', 2_000_000, () => (parseTraceparent(inbound) === null ? 0 : 1));

@@ -77,7 +77,8 @@ type CreateChild = (this: Logger, bindings: Bindings, options?: ChildLoggerOptio
 
 /** pino applies `formatters.bindings` to the first logger only; children inherit this method. */
 function redactChildren(logger: Logger): void {
-  const createChild = Reflect.get(logger, 'child') as CreateChild; // pino's method, by its name
+  // A generic method called with its default type arguments, which CreateChild spells out.
+  const createChild = Reflect.get(logger, 'child') as unknown as CreateChild;
   const createRedactedChild: CreateChild = function (bindings, options) {
     return createChild.call(this, redactFields(bindings), options);
   };

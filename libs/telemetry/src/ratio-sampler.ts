@@ -9,10 +9,14 @@ export type RatioSampler = (traceId: string) => boolean;
  * @param ratio 0 to 1; what is outside is moved to the nearer end, NaN to 0.
  */
 export function createRatioSampler(ratio: number): RatioSampler {
-  if (!(ratio > 0)) return () => false;
-  if (ratio >= 1) return () => true;
-  const bound = Math.floor(ratio * 0xffff_ffff);
+  const bound = ratioBound(ratio);
   return (traceId) => foldTraceId(traceId) < bound;
+}
+
+/** A trace is sampled if the XOR of its id's words is below this number. */
+export function ratioBound(ratio: number): number {
+  if (!(ratio > 0)) return 0;
+  return ratio >= 1 ? 0x1_0000_0000 : Math.floor(ratio * 0xffff_ffff);
 }
 
 /** XOR of the four words of a trace id of 32 lower-case hex digits. @hot */

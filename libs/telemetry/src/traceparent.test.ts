@@ -49,7 +49,7 @@ for (const text of [
 }
 
 test('the ratio sampler decides like OpenTelemetry', () => {
-  const contexts = createTraceContexts({ random: seededRandom(), sampler: () => false });
+  const contexts = createTraceContexts({ random: seededRandom(), ratio: 0 });
   for (const ratio of [0, 0.01, 0.1, 0.5, 0.99, 1, -1, 2, Number.NaN]) {
     const ours = createRatioSampler(ratio);
     const theirs = new TraceIdRatioBasedSampler(ratio);
@@ -61,8 +61,23 @@ test('the ratio sampler decides like OpenTelemetry', () => {
   }
 });
 
+test('contexts are sampled by the same rule', () => {
+  const isSampled = createRatioSampler(0.3);
+  const contexts = createTraceContexts({ random: seededRandom(), ratio: 0.3 });
+  let sampledCount = 0;
+  for (let i = 0; i < 1000; i += 1) {
+    const context = contexts.create(null);
+    assert.equal(context.sampled, isSampled(context.traceId ?? ''));
+    if (!context.sampled) continue;
+    sampledCount += 1;
+    const parsed = parseTraceparent(context.traceparent ?? '');
+    assert.deepEqual(parsed, { traceId: context.traceId, spanId: context.spanId, sampled: true });
+  }
+  assert.ok(sampledCount > 250 && sampledCount < 350, `${sampledCount}`);
+});
+
 test('a request without a header starts a trace with valid, different ids', () => {
-  const contexts = createTraceContexts({ random: seededRandom(), sampler: () => false });
+  const contexts = createTraceContexts({ random: seededRandom(), ratio: 0 });
   const seen = new Set<string>();
   for (let i = 0; i < 1000; i += 1) {
     const context = contexts.create(null);
@@ -77,17 +92,17 @@ test('a request without a header starts a trace with valid, different ids', () =
 });
 
 test('even a random source of zeros makes ids that are not all zero', () => {
-  const contexts = createTraceContexts({ random: { next: () => 0 }, sampler: () => true });
+  const contexts = createTraceContexts({ random: { next: () => 0 }, ratio: 1 });
   assert.notEqual(parseTraceparent(contexts.create(null).traceparent ?? ''), null);
 });
 
 test("the caller's decision holds in both directions", () => {
   const unsampled = `00-${traceId}-${spanId}-00`;
-  const always = createTraceContexts({ random: seededRandom(), sampler: () => true });
+  const always = createTraceContexts({ random: seededRandom(), ratio: 1 });
   const context = always.create(unsampled);
   assert.equal(context.sampled, false);
   assert.equal(context.traceparent, unsampled);
-  const never = createTraceContexts({ random: seededRandom(), sampler: () => false });
+  const never = createTraceContexts({ random: seededRandom(), ratio: 0 });
   const sampled = never.create(`00-${traceId}-${spanId}-01`);
   assert.equal(sampled.sampled, true);
   assert.equal(sampled.traceId, traceId);
@@ -96,7 +111,7 @@ test("the caller's decision holds in both directions", () => {
 });
 
 test('tracing off: a header passes through untouched and none is made up', () => {
-  const off = createTraceContexts({ random: seededRandom(), sampler: null });
+  const off = createTraceContexts({ random: seededRandom(), ratio: null });
   const inbound = `00-${traceId}-${spanId}-01`;
   assert.equal(off.create(inbound).traceparent, inbound);
   assert.equal(off.create(inbound).sampled, false);

@@ -1,5 +1,4 @@
 import { systemRandom, type Random } from '@headgate/runtime';
-import { createRatioSampler } from './ratio-sampler.ts';
 import type { RequestTrace } from './request-trace.ts';
 import { createTraceContexts, type TraceContexts } from './trace-context.ts';
 
@@ -87,7 +86,7 @@ export async function startTracing(options: TracingOptions): Promise<Tracing> {
   if (endpoint === '') return createDisabledTracing(random);
   const url = tracesUrl(endpoint);
   const ratio = readRatio(options.environment['OTEL_TRACES_SAMPLER_ARG']);
-  const contexts = createTraceContexts({ random, sampler: createRatioSampler(ratio) });
+  const contexts = createTraceContexts({ random, ratio });
   const { startExportingTracing } = await import('./exporting-tracing.ts');
   return startExportingTracing(options, { url, ratio, contexts });
 }
@@ -115,7 +114,7 @@ const NO_SERVER_SPAN: ServerSpan = { run: (work) => work(), end: () => undefined
 function createDisabledTracing(random: Random): Tracing {
   return {
     enabled: false,
-    contexts: createTraceContexts({ random, sampler: null }),
+    contexts: createTraceContexts({ random, ratio: null }),
     recordRequestSpans: () => undefined,
     startServerSpan: () => NO_SERVER_SPAN,
     runInSpan: async (_name, _attributes, work) => work(NO_SPAN),
