@@ -8,15 +8,18 @@ const run = promisify(execFile);
 
 /** `docs/reference/cli.md`: the help texts of the `headgate` command. */
 export async function renderCliPage(): Promise<string> {
-  const top = await helpOf([]);
-  const commands = commandNames(top);
-  const helps = await Promise.all(commands.map((command) => helpOf([command])));
-  const sections = helps.map((help, index) => block(`headgate ${commands[index]}`, help));
-  return [
-    pageHead('The headgate command', 'The help texts, as `headgate --help` prints them.'),
-    block('headgate', top),
-    ...sections,
-  ].join('\n');
+  const head = pageHead(
+    'The headgate command',
+    'The help texts, as `headgate --help` prints them.',
+  );
+  return [head, ...(await helpBlocks([]))].join('\n');
+}
+
+/** Help of a command, then of the commands below it. */
+async function helpBlocks(command: readonly string[]): Promise<string[]> {
+  const help = await helpOf(command);
+  const below = await Promise.all(commandNames(help).map((name) => helpBlocks([...command, name])));
+  return [block(['headgate', ...command].join(' '), help), ...below.flat()];
 }
 
 async function helpOf(command: readonly string[]): Promise<string> {
@@ -26,11 +29,10 @@ async function helpOf(command: readonly string[]): Promise<string> {
   return stdout;
 }
 
-/** Names below `Commands:` of a help text; `help` itself is left out. */
+/** Names below `Commands:` of a help text, if it has any; `help` itself is left out. */
 function commandNames(help: string): string[] {
   const [, list = ''] = help.split(/^Commands:$/m);
   const names = [...list.matchAll(/^ {2}([a-z][a-z-]*)/gm)].map(([, name = '']) => name);
-  if (names.length === 0) throw new Error(`no commands in the help text:\n${help}`);
   return names.filter((name) => name !== 'help');
 }
 

@@ -6,7 +6,7 @@ export interface JsonSchema {
   readonly type?: string;
   readonly description?: string;
   readonly default?: unknown;
-  readonly const?: unknown;
+  readonly const?: string | number | boolean | null;
   readonly enum?: readonly unknown[];
   readonly format?: string;
   readonly pattern?: string;
@@ -72,7 +72,8 @@ function typeOf(field: JsonSchema): string {
   return field.format ?? field.type ?? 'text';
 }
 
-function rangeOf(field: JsonSchema, name: string): string {
+/** Bounds of a field with their unit; empty if it has none. */
+export function rangeOf(field: JsonSchema, name: string): string {
   const unit = unitOf(name);
   if (field.minimum !== undefined || field.maximum !== undefined) {
     return `${between(field.minimum, field.maximum)}${unit}`;
