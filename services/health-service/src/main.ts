@@ -6,7 +6,13 @@
  *                                          └─► health bucket
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { connectBus, createHealthPublisher, createPresence, type Bus } from '@headgate/bus';
+import {
+  connectBus,
+  createBusLog,
+  createHealthPublisher,
+  createPresence,
+  type Bus,
+} from '@headgate/bus';
 import { HEALTH_REFRESH_MS } from '@headgate/health';
 import { EnvironmentError, ShutdownStack, systemClock, systemRandom } from '@headgate/runtime';
 import {
@@ -20,7 +26,6 @@ import {
   type Tracing,
 } from '@headgate/telemetry';
 import manifest from '../package.json' with { type: 'json' };
-import { createBusLog } from './bus-log.ts';
 import { readSettings, type Settings } from './environment.ts';
 import { followConfig } from './follow-config.ts';
 import { createHealthSink } from './health-sink.ts';

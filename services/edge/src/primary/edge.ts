@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import {
   connectBus,
   createAckPublisher,
+  createBusLog,
   createConfigFeed,
   createPresence,
   EdgePresence,
@@ -87,7 +88,10 @@ export class Edge {
       workerIds: () => this.#workers?.ids() ?? [],
       onDecided: ({ key, revision, outcome, reason }, at) => {
         if (outcome === 'rejected') {
-          options.logger.error({ key, revision, reason }, 'document rejected; last good one stays');
+          options.logger.error(
+            { document: key, revision, reason },
+            'document rejected; last good one stays',
+          );
         }
         const why = reason === '' ? {} : { reason };
         this.#acks?.add({ key, revision, outcome, ...why, at });
@@ -138,7 +142,7 @@ export class Edge {
         name: nodeId,
         ...(user === undefined ? {} : { user }),
         ...(password === undefined ? {} : { password }),
-        onEvent: (event) => logger.warn({ event }, 'bus'),
+        onEvent: createBusLog(logger),
       },
     );
     this.#bus = bus;
@@ -201,7 +205,8 @@ export class Edge {
       {
         onDocument: (document) => this.#configuration.receive(document, this.#synced),
         onRemoved: (key, revision) => this.#configuration.remove(key, revision),
-        onRejected: (key, reason) => logger.error({ key, reason }, 'unusable document on the bus'),
+        onRejected: (key, reason) =>
+          logger.error({ document: key, reason }, 'unusable document on the bus'),
         onSynced: () => this.#onSynced(),
         onEvent: (event) => logger.debug({ event }, 'config feed'),
       },
@@ -215,7 +220,8 @@ export class Edge {
       {
         onState: (state) => this.#health.receive(state),
         onRemoved: (key) => this.#health.remove(key),
-        onRejected: (key, reason) => logger.warn({ key, reason }, 'unusable health state'),
+        onRejected: (key, reason) =>
+          logger.warn({ upstream: key, reason }, 'unusable health state'),
       },
     );
     this.#shutdown.push('health watch', () => health.close());

@@ -1,0 +1,202 @@
+import { fileURLToPath } from 'node:url';
+import {
+  createHttpOrigin,
+  freePort,
+  startNats,
+  startProcess,
+  startRedis,
+  temporaryDirectory,
+  waitFor,
+  type HttpOrigin,
+  type NatsServer,
+  type RedisServer,
+  type StartedProcess,
+  type TemporaryDirectory,
+} from '@headgate/testkit';
+import { ConfigApi } from './config-api.ts';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const ADMIN_TOKEN = 'token-of-a-test-cluster-0001';
+
+/** A service of the cluster that can be stopped, killed and started again with the same settings and data. */
+export class Component {
+  readonly name: string;
+  readonly #start: () => Promise<StartedProcess>;
+  #process: StartedProcess | null = null;
+
+  constructor(name: string, start: () => Promise<StartedProcess>) {
+    this.name = name;
+    this.#start = start;
+  }
+
+  get process(): StartedProcess {
+    if (this.#process === null) throw new Error(`${this.name} is not running`);
+    return this.#process;
+  }
+
+  get running(): boolean {
+    return this.#process !== null && this.#process.exit() === null;
+  }
+
+  async start(): Promise<void> {
+    this.#process = await this.#start();
+  }
+
+  /** SIGTERM, then SIGKILL after `deadlineMs`. */
+  async stop(deadlineMs = 15_000): Promise<void> {
+    await this.#process?.stop(deadlineMs);
+  }
+
+  /** SIGKILL; resolves when the process is gone. */
+  async kill(): Promise<void> {
+    this.#process?.kill('SIGKILL');
+    await this.#process?.exited;
+  }
+}
+
+/** An edge of the cluster. */
+export interface ClusterEdge {
+  readonly component: Component;
+  /** Where it serves; all edges share one port if the cluster was asked to. */
+  readonly port: number;
+  /** `http://host:port` of its admin listener, fixed over restarts. */
+  readonly admin: string;
+}
+
+/** Options of {@link startCluster}. */
+export interface ClusterOptions {
+  readonly edges?: number;
+  /** All edges accept on one port (`SO_REUSEPORT`), as behind a load balancer. Default false. */
+  readonly sharedPort?: boolean;
+  readonly edgeEnv?: Readonly<Record<string, string>>;
+  readonly healthService?: boolean;
+}
+
+/** A whole Headgate on this machine: real processes, nothing faked. */
+export interface Cluster {
+  readonly redis: RedisServer;
+  readonly nats: NatsServer;
+  readonly configService: Component;
+  readonly healthService: Component;
+  readonly edges: readonly ClusterEdge[];
+  readonly api: ConfigApi;
+  /** Ends everything and removes its data. */
+  stop(): Promise<void>;
+}
+
+/** Starts Redis, NATS, the config-service on PGlite, the health-service and edges. Edges are running, not yet ready. */
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  const directory = await temporaryDirectory();
+  const redis = await startRedis();
+  const nats = await startNats();
+  const configPort = await freePort();
+  const configService = new Component('config-service', () =>
+    startService('config-service', {
+      HEADGATE_NODE_ID: 'config-1',
+      HEADGATE_CONFIG_LISTEN: `127.0.0.1:${configPort}`,
+      HEADGATE_ADMIN_TOKEN: ADMIN_TOKEN,
+      HEADGATE_NATS_URL: nats.url,
+      HEADGATE_DATA_DIR: `${directory.path}/config`,
+    }),
+  );
+  await configService.start();
+  const healthService = new Component('health-service', () =>
+    startService(
+      'health-service',
+      { HEADGATE_NODE_ID: 'health-1', HEADGATE_NATS_URL: nats.url },
+      /"msg":"listening"/,
+    ),
+  );
+  if (options.healthService !== false) await healthService.start();
+  const edges = await startEdges(options, { directory, redis, nats });
+  return {
+    redis,
+    nats,
+    configService,
+    healthService,
+    edges,
+    api: new ConfigApi(`http://127.0.0.1:${configPort}`, ADMIN_TOKEN),
+    async stop() {
+      const components = [...edges.map((edge) => edge.component), healthService, configService];
+      await Promise.all(components.map((component) => component.stop()));
+      await Promise.all([redis.stop(), nats.stop()]);
+      await directory.remove();
+    },
+  };
+}
+
+async function startEdges(
+  options: ClusterOptions,
+  parts: { directory: TemporaryDirectory; redis: RedisServer; nats: NatsServer },
+): Promise<ClusterEdge[]> {
+  const sharedPort = options.sharedPort === true ? await freePort() : null;
+  const edges: ClusterEdge[] = [];
+  for (let index = 1; index <= (options.edges ?? 2); index += 1) {
+    const port = sharedPort ?? (await freePort());
+    const adminPort = await freePort();
+    const env = {
+      HEADGATE_NODE_ID: `edge-${index}`,
+      HEADGATE_EDGE_LISTEN: `127.0.0.1:${port}`,
+      HEADGATE_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
+      HEADGATE_EDGE_WORKERS: '1',
+      HEADGATE_DATA_DIR: `${parts.directory.path}/edge-${index}`,
+      HEADGATE_NATS_URL: parts.nats.url,
+      HEADGATE_REDIS_URL: parts.redis.url,
+      ...options.edgeEnv,
+    };
+    const admin = `http://127.0.0.1:${adminPort}`;
+    const component = new Component(`edge-${index}`, () => startService('edge', env));
+    await component.start();
+    edges.push({ component, port, admin });
+  }
+  return edges;
+}
+
+function startService(
+  name: string,
+  env: Readonly<Record<string, string>>,
+  readyWhen: RegExp = /"msg":"ready"/,
+): Promise<StartedProcess> {
+  return startProcess({
+    name,
+    command: process.execPath,
+    args: [`${ROOT}services/${name}/src/main.ts`],
+    env,
+    readyWhen,
+    readyTimeoutMs: 60_000,
+    outputLinesMax: 20_000,
+  });
+}
+
+/** Waits until every edge holds the revision. */
+export async function waitForRevision(
+  cluster: Cluster,
+  revision: number,
+  deadlineMs = 20_000,
+): Promise<void> {
+  for (const edge of cluster.edges) {
+    await waitFor(
+      async () => {
+        const response = await fetch(`${edge.admin}/config`);
+        const config = (await response.json()) as { feed: { revision: number; synced: boolean } }; // of our own edge
+        return config.feed.revision >= revision;
+      },
+      { deadlineMs, message: `${edge.component.name} holds revision ${revision}` },
+    );
+  }
+}
+
+/** Starts small endpoints that answer with their name. */
+export async function startEndpoints(count: number): Promise<HttpOrigin[]> {
+  const origins: HttpOrigin[] = [];
+  for (let index = 1; index <= count; index += 1) {
+    origins.push(
+      await createHttpOrigin((request, response) => {
+        request.resume();
+        response.setHeader('content-type', 'text/plain');
+        response.end(`endpoint-${index}\n`);
+      }),
+    );
+  }
+  return origins;
+}

@@ -1,0 +1,96 @@
+import { Agent, request as send } from 'undici';
+
+/** One answered or failed request. Times are ms of `performance.now()`. */
+export interface Outcome {
+  readonly sentMs: number;
+  readonly receivedMs: number;
+  /** HTTP status; 0 when there was no answer. */
+  readonly status: number;
+  readonly error: string;
+  readonly body: string;
+}
+
+/** Options of {@link runLoad}. */
+export interface LoadOptions {
+  /** Origins to spread requests over, in turn. */
+  readonly urls: readonly string[];
+  readonly host: string;
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Requests per second, sent on time whether or not earlier ones were answered (open loop). */
+  readonly perSecond: number;
+  /** Ends the load; checked before each request. */
+  readonly until: () => boolean;
+  /** Keep-alive connections per origin. Default 8. */
+  readonly connections?: number;
+}
+
+/** A running load. */
+export interface Load {
+  /** Answers so far. */
+  readonly outcomes: readonly Outcome[];
+  /** Resolves when the load has ended and everything is answered. */
+  readonly done: Promise<readonly Outcome[]>;
+}
+
+/** Sends GET requests at a fixed rate over keep-alive connections. */
+export function runLoad(options: LoadOptions): Load {
+  const agent = new Agent({ connections: options.connections ?? 8, pipelining: 1 });
+  const outcomes: Outcome[] = [];
+  const pending = new Set<Promise<void>>();
+  const run = async (): Promise<readonly Outcome[]> => {
+    const startMs = performance.now();
+    for (let sent = 0; !options.until(); sent += 1) {
+      const dueMs = startMs + (sent * 1000) / options.perSecond;
+      const waitMs = dueMs - performance.now();
+      if (waitMs > 1) await new Promise((resolve) => setTimeout(resolve, waitMs));
+      const url = options.urls[sent % options.urls.length] ?? '';
+      const one = get(agent, url, options).then((outcome) => void outcomes.push(outcome));
+      pending.add(one);
+      void one.finally(() => pending.delete(one));
+    }
+    await Promise.all(pending);
+    await agent.close();
+    return outcomes;
+  };
+  return { outcomes, done: run() };
+}
+
+async function get(agent: Agent, url: string, options: LoadOptions): Promise<Outcome> {
+  const sentMs = performance.now();
+  try {
+    const response = await send(`${url}${options.path ?? '/'}`, {
+      dispatcher: agent,
+      headers: { host: options.host, ...options.headers },
+      headersTimeout: 30_000,
+    });
+    const body = await response.body.text();
+    const receivedMs = performance.now();
+    return { sentMs, receivedMs, status: response.statusCode, error: '', body };
+  } catch (error) {
+    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    return { sentMs, receivedMs: performance.now(), status: 0, error: text, body: '' };
+  }
+}
+
+/** Counts outcomes by status, and by error text for those without. */
+export function tally(outcomes: readonly Outcome[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { status, error } of outcomes) {
+    const key = status === 0 ? error : String(status);
+    counts[key] = (counts[key] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** Most events in any trailing window of `windowMs`. */
+export function busiestWindow(timesMs: readonly number[], windowMs: number): number {
+  const sorted = [...timesMs].sort((a, b) => a - b);
+  let from = 0;
+  let most = 0;
+  for (let to = 0; to < sorted.length; to += 1) {
+    while ((sorted[to] ?? 0) - (sorted[from] ?? 0) >= windowMs) from += 1;
+    most = Math.max(most, to - from + 1);
+  }
+  return most;
+}

@@ -1,0 +1,35 @@
+import { bigBodies } from './scenarios/big-bodies.ts';
+import { edgeRestarts } from './scenarios/edge-restarts.ts';
+import { exactLimits } from './scenarios/exact-limits.ts';
+import { manyTenants } from './scenarios/many-tenants.ts';
+import { outages } from './scenarios/outages.ts';
+import type { Say, ScenarioResult } from './scenarios/scenario.ts';
+
+// `npm run scenario -- [NAME…]`: runs scenarios at full size and prints each promise with its figure.
+
+const SCENARIOS: Readonly<Record<string, (say: Say) => Promise<ScenarioResult>>> = {
+  'exact-limits': (say) => exactLimits({ seconds: 10, perSecond: 500 }, say),
+  outages: (say) => outages({ holdMs: 3000 }, say),
+  'edge-restarts': (say) => edgeRestarts({ rollingRestarts: 10, perSecond: 500 }, say),
+  'big-bodies': (say) =>
+    bigBodies({ bytes: 1024 ** 3, slowBytesPerSecond: 100 * 1024 * 1024 }, say),
+  'many-tenants': (say) => manyTenants({ tenants: 10_000 }, say),
+};
+
+const asked = process.argv.slice(2);
+const names = asked.length === 0 ? Object.keys(SCENARIOS) : asked;
+const unknown = names.filter((name) => SCENARIOS[name] === undefined);
+if (unknown.length > 0) {
+  console.error(`unknown scenario: ${unknown.join(', ')}`);
+  console.error(`known: ${Object.keys(SCENARIOS).join(', ')}`);
+  process.exit(2);
+}
+let failed = 0;
+for (const name of names) {
+  const result = await SCENARIOS[name]?.((line) => console.log(`  … ${line}`));
+  for (const check of result?.checks ?? []) {
+    if (!check.passed) failed += 1;
+    console.log(`${check.passed ? 'ok  ' : 'FAIL'} ${name}: ${check.rule}\n       ${check.figure}`);
+  }
+}
+process.exit(failed === 0 ? 0 : 1);
