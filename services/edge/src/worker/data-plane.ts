@@ -175,7 +175,10 @@ function openLimiter(
     clock: systemClock,
     random: systemRandom,
     share,
-    onEvent: (event) => log.logger.warn({ event }, 'limiter'),
+    onEvent: (event) => {
+      const level = event.type === 'store_in_use' ? 'info' : 'warn';
+      log.logger[level]({ event }, 'limiter');
+    },
   });
   shutdown.push('limiter', () => limiter.close());
   return limiter;
