@@ -8,11 +8,13 @@ import {
   type FastifyRequest,
 } from 'fastify';
 import { createTokenCheck } from './http/auth.ts';
+import { observeRequests, type RequestObserver } from './http/observe-requests.ts';
 import { buildOpenApi } from './http/openapi.ts';
 import { NOTHING, defineOperation, type Operation } from './http/operation.ts';
 import { sendFailure, sendProblem } from './http/problems.ts';
 import type { ApiContext } from './resources/api-context.ts';
 import { apiKeyOperations } from './resources/api-keys.ts';
+import { applyOperation } from './resources/apply.ts';
 import { planOperations } from './resources/plans.ts';
 import { routeOperations } from './resources/routes.ts';
 import { tenantOperations } from './resources/tenants.ts';
@@ -22,6 +24,8 @@ import { upstreamOperations } from './resources/upstreams.ts';
 export interface AppOptions {
   readonly adminToken: string;
   readonly logger: FastifyBaseLogger;
+  /** Hears of every request. */
+  readonly observer?: RequestObserver;
   /** Requests per second and client address that are let in. Default 500. */
   readonly requestsPerSecondMax?: number;
 }
@@ -52,6 +56,7 @@ export async function createApp(
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id).header('cache-control', 'no-store');
   });
+  if (options.observer !== undefined) observeRequests(app, options.observer);
   await app.register(rateLimit, {
     max: options.requestsPerSecondMax ?? 500,
     timeWindow: 1000,
@@ -73,6 +78,7 @@ export async function createApp(
     ...upstreamOperations(context),
     ...routeOperations(context),
     ...apiKeyOperations(context),
+    applyOperation(context),
     ...extra,
   ];
   operations.push(openApiOperation(operations));
@@ -106,7 +112,7 @@ function route(app: FastifyInstance, operation: Operation): void {
   app.route({
     method,
     url: path.replaceAll(/\{(\w+)\}/g, ':$1'),
-    config: { isPublic: operation.shape.public ?? false },
+    config: { isPublic: operation.shape.public ?? false, tag: operation.shape.tag },
     ...(bodyBytesMax === undefined ? {} : { bodyLimit: bodyBytesMax }),
     async handler(request, reply) {
       const answer = await operation.handle({

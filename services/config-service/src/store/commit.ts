@@ -182,7 +182,8 @@ function refuseFaults(located: readonly LocatedFault[], options: ChangeOptions) 
   return refuse({ reason, faults });
 }
 
-async function newestRevision(db: Kysely<Tables>): Promise<number> {
+/** Highest revision of any document, deletions included; 0 if there is none. */
+export async function newestRevision(db: Kysely<Tables>): Promise<number> {
   const row = await db
     .selectFrom('documents')
     .select(({ fn }) => fn.max('revision').as('revision'))

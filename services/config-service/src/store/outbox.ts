@@ -13,19 +13,19 @@ export interface DocumentEntry {
 export interface Outbox {
   /** Names the database; part of digests. */
   epoch(): Promise<string>;
-  /** Keys with unpublished revisions, oldest first, each once; at most `limit`. */
-  pendingKeys(limit: number): Promise<readonly string[]>;
-  /** Revisions that are still to be published. */
-  pendingCount(): Promise<number>;
+  /** Keys with unpublished revisions, oldest first, each once, without `skipped`; at most `limit`. */
+  pendingKeys(limit: number, skipped: readonly string[]): Promise<readonly string[]>;
+  /** How many revisions are still to be published, and since when; null if none is. */
+  pending(): Promise<{ readonly count: number; readonly oldest: Date | null }>;
   /** Newest form of each document that exists, in any order. */
   documents(keys: readonly string[]): Promise<readonly BuiltDocument[]>;
   /** Every document, deleted ones included: one consistent state. */
   entries(): Promise<readonly DocumentEntry[]>;
-  /** Notes that documents were published at these revisions, which covers all older ones of theirs. */
+  /** Notes that documents were published at these revisions, which covers all older ones of theirs. Returns when they were committed. */
   markPublished(
     documents: readonly { readonly key: string; readonly revision: number }[],
     at: Date,
-  ): Promise<void>;
+  ): Promise<readonly Date[]>;
   /** A revision that was given out, or null if there is none or it was pruned. */
   revision(revision: number): Promise<RevisionColumns | null>;
   /** Forgets published revisions except the newest `keep`; at most 10,000 per call. */
@@ -38,18 +38,20 @@ export function createOutbox(db: Kysely<Tables>): Outbox {
     async epoch() {
       return (await db.selectFrom('installation').select('epoch').executeTakeFirstOrThrow()).epoch;
     },
-    async pendingKeys(limit) {
+    async pendingKeys(limit, skipped) {
       const { rows } = await sql<{ key: string }>`
-        select key from revisions where published_at is null
+        select key from revisions
+        where published_at is null and key <> all(${[...skipped]}::text[])
         group by key order by min(revision) limit ${limit}::int
       `.execute(db);
       return rows.map(({ key }) => key);
     },
-    async pendingCount() {
-      const { rows } = await sql<{ count: number }>`
-        select count(*) as count from revisions where published_at is null
+    async pending() {
+      const { rows } = await sql<{ count: number; oldest: Date | null }>`
+        select count(*) as count, min(committed_at) as oldest
+        from revisions where published_at is null
       `.execute(db);
-      return rows[0]?.count ?? 0;
+      return rows[0] ?? { count: 0, oldest: null };
     },
     async documents(keys) {
       const rows = await db
@@ -62,7 +64,7 @@ export function createOutbox(db: Kysely<Tables>): Outbox {
     },
     entries: () => db.selectFrom('documents').select(['key', 'revision', 'deleted']).execute(),
     async markPublished(documents, at) {
-      await sql`
+      const { rows } = await sql<{ committed_at: Date }>`
         update revisions set published_at = ${at.toISOString()}::timestamptz
         from unnest(
           ${documents.map(({ key }) => key)}::text[],
@@ -70,7 +72,9 @@ export function createOutbox(db: Kysely<Tables>): Outbox {
         ) as done (key, revision)
         where revisions.published_at is null
           and revisions.key = done.key and revisions.revision <= done.revision
+        returning revisions.committed_at
       `.execute(db);
+      return rows.map((row) => row.committed_at);
     },
     async revision(revision) {
       const query = db.selectFrom('revisions').selectAll().where('revision', '=', revision);

@@ -1,6 +1,6 @@
 import { sql, type Kysely } from 'kysely';
 import type { Clock } from '@headgate/runtime';
-import { makeChanges, type ChangeOptions, type Edits } from './commit.ts';
+import { makeChanges, newestRevision, type ChangeOptions, type Edits } from './commit.ts';
 import type { OpenDatabase } from './database.ts';
 import {
   isNestedKind,
@@ -10,10 +10,10 @@ import {
   type Stored,
 } from './kinds.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
-import { refuse, type Committed, type Outcome } from './outcome.ts';
+import { accept, refuse, type Committed, type Outcome } from './outcome.ts';
 import { classifyFailure } from './postgres-error.ts';
 import { readStored } from './state.ts';
-import type { Tables } from './tables.ts';
+import type { RevisionColumns, Tables } from './tables.ts';
 import type { Author } from './write-changes.ts';
 
 /** The database does not answer, or not in time. Whether a write was made is then unknown. */
@@ -57,8 +57,14 @@ export interface Store {
     author: Omit<Author, 'at'>,
     options: StoreChangeOptions,
   ): Promise<Outcome<Committed>>;
-  /** Whether the database answers. Never throws. */
-  ping(): Promise<boolean>;
+  /** A revision that was given out, or null. */
+  revision(revision: number): Promise<RevisionColumns | null>;
+  /** Newest revision; how many are still to be published, and since when (null: none is). */
+  figures(): Promise<{
+    readonly revision: number;
+    readonly pending: number;
+    readonly oldestPending: Date | null;
+  }>;
 }
 
 /** A request gets its answer, or a 503, within 2 s; the rest of them is for the reply. */
@@ -71,9 +77,10 @@ export function createStore(
   deps: { readonly clock: Clock },
   { db, kind }: Pick<OpenDatabase, 'db' | 'kind'>,
 ): Store {
+  const outbox = createOutbox(db);
   return {
     kind,
-    outbox: createOutbox(db),
+    outbox,
     get: <Kind extends ResourceKind>(of: Kind, tenantId: string | null, id: string) =>
       withDeadline(REQUEST_DEADLINE_MS, () => getResource<Kind>(db, of, tenantId, id)),
     list: <Kind extends ResourceKind>(of: Kind, tenantId: string | null, page: Page) =>
@@ -82,14 +89,12 @@ export function createStore(
       withDeadline(options.deadlineMs ?? REQUEST_DEADLINE_MS, () =>
         changeWithRetries(db, edits, { ...author, at: new Date(deps.clock.nowMs()) }, options),
       ),
-    async ping() {
-      try {
-        await withDeadline(REQUEST_DEADLINE_MS, () => sql`select 1`.execute(db));
-        return true;
-      } catch {
-        return false;
-      }
-    },
+    revision: (revision) => withDeadline(REQUEST_DEADLINE_MS, () => outbox.revision(revision)),
+    figures: () =>
+      withDeadline(REQUEST_DEADLINE_MS, async () => {
+        const { count, oldest } = await outbox.pending();
+        return { revision: await newestRevision(db), pending: count, oldestPending: oldest };
+      }),
   };
 }
 
@@ -144,7 +149,9 @@ async function changeOnce(
     const keep = outcome.ok && outcome.value.documents.length > 0 && options.dryRun !== true;
     if (keep) await transaction.commit().execute();
     else await transaction.rollback().execute();
-    return outcome;
+    if (!outcome.ok || options.dryRun !== true) return outcome;
+    // The revisions taken went with the transaction.
+    return accept({ ...outcome.value, revision: await newestRevision(db) });
   } catch (error) {
     if (!transaction.isCommitted && !transaction.isRolledBack) {
       // The first failure tells more than that of a rollback on a broken connection.

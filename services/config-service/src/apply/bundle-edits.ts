@@ -1,0 +1,39 @@
+import type { Bundle, BundleApiKey, TenantBundle } from '@headgate/model';
+import type { Edits } from '../store/commit.ts';
+import type { ApiKeyRecord } from '../store/kinds.ts';
+import { accept } from '../store/outcome.ts';
+import { specsOf, type TenantSpecs, type TenantState } from '../store/state.ts';
+
+/** The changes that bring plans and tenants into the state that a bundle wants. */
+export function bundleEdits(bundle: Bundle): Edits {
+  return {
+    plans: new Map(Object.entries(bundle.plans).map(([id, plan]) => [id, () => accept(plan)])),
+    tenants: new Map(
+      Object.entries(bundle.tenants).map(([id, tenant]) => [
+        id,
+        (current: TenantState) => accept(mergeTenant(current, tenant)),
+      ]),
+    ),
+  };
+}
+
+/** Upstreams and routes are those of the bundle; API keys that it does not name stay. */
+function mergeTenant(current: TenantState, bundle: TenantBundle): TenantSpecs {
+  const { upstreams, routes, apiKeys, ...tenant } = bundle;
+  const keys = new Map(specsOf(current).apiKey);
+  for (const [id, key] of Object.entries(apiKeys)) {
+    keys.set(id, keyRecord(key, keys.get(id)));
+  }
+  return {
+    tenant,
+    upstream: new Map(Object.entries(upstreams)),
+    route: new Map(Object.entries(routes)),
+    apiKey: keys,
+  };
+}
+
+/** A bundle holds no key to show the first characters of; those of its hash tell keys apart too. */
+function keyRecord(key: BundleApiKey, known: ApiKeyRecord | undefined): ApiKeyRecord {
+  const hint = known?.sha256 === key.sha256 ? known.hint : `sha256:${key.sha256.slice(0, 8)}`;
+  return { ...key, hint };
+}

@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto';
+import { environmentAddress, readEnvironment, type EnvironmentReading } from '@headgate/runtime';
+import { z } from 'zod';
+import type { DatabaseLocation } from './store/database.ts';
+
+/** NATS servers as `nats://host:port`, comma-separated. */
+const serverList = z
+  .string()
+  .transform((text) => text.split(',').map((part) => part.trim()))
+  .pipe(
+    z
+      .array(z.url({ protocol: /^(nats|tls)$/, error: 'must be nats://HOST:PORT, …' }))
+      .min(1)
+      .max(16),
+  );
+
+/** The variables that the config-service reads. */
+export const ConfigServiceEnvironment = z.object({
+  HEADGATE_NODE_ID: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,63}$/, 'must be 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-"')
+    .optional()
+    .describe('Name of this replica. Default: config- and 8 random hex digits.'),
+  HEADGATE_CONFIG_LISTEN: environmentAddress
+    .prefault('127.0.0.1:8090')
+    .describe('HOST:PORT of the management API.'),
+  HEADGATE_ADMIN_TOKEN: z
+    .string()
+    .regex(/^[!-~]{16,4096}$/, 'must be 16 to 4096 visible ASCII characters')
+    .describe('Bearer token of the administrator.'),
+  HEADGATE_DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/, error: 'must be postgres://USER:PASSWORD@HOST:PORT/DB' })
+    .optional()
+    .describe('PostgreSQL; without it an embedded PGlite keeps its files in HEADGATE_DATA_DIR.'),
+  HEADGATE_DATA_DIR: z
+    .string()
+    .default('.headgate/config-service')
+    .describe('Directory of the embedded database.'),
+  HEADGATE_NATS_URL: serverList
+    .prefault('nats://127.0.0.1:4222')
+    .describe('NATS servers, comma-separated.'),
+  HEADGATE_NATS_USER: z.string().optional().describe('User at NATS.'),
+  HEADGATE_NATS_PASSWORD: z.string().optional().describe('Password at NATS.'),
+  HEADGATE_CONFIG_BUCKET_REPLICAS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(5)
+    .default(1)
+    .describe('Copies of the configuration on a NATS cluster.'),
+  HEADGATE_CONFIG_REQUESTS_PER_SECOND: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(500)
+    .describe('Management requests per second and client address; more get 429.'),
+  HEADGATE_ADMIN_LISTEN: environmentAddress
+    .prefault('127.0.0.1:0')
+    .describe('HOST:PORT of /livez, /readyz and /metrics.'),
+  HEADGATE_LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+    .default('info')
+    .describe('Least severe level that is logged.'),
+});
+
+/** Settings of the config-service, all from the environment. */
+export interface Settings {
+  readonly nodeId: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly adminToken: string;
+  readonly database: DatabaseLocation;
+  readonly natsServers: readonly string[];
+  readonly natsUser: string | undefined;
+  readonly natsPassword: string | undefined;
+  readonly bucketReplicas: number;
+  readonly requestsPerSecondMax: number;
+  readonly adminListen: { readonly host: string; readonly port: number };
+  readonly logLevel: z.infer<typeof ConfigServiceEnvironment>['HEADGATE_LOG_LEVEL'];
+}
+
+/** Reads the settings. @throws EnvironmentError that names every fault. */
+export function readSettings(
+  environment: Readonly<Record<string, string | undefined>>,
+): EnvironmentReading<Settings> {
+  const { settings, unknown } = readEnvironment(ConfigServiceEnvironment, environment);
+  const url = settings.HEADGATE_DATABASE_URL;
+  return {
+    unknown,
+    settings: Object.freeze({
+      nodeId: settings.HEADGATE_NODE_ID ?? `config-${randomBytes(4).toString('hex')}`,
+      listen: settings.HEADGATE_CONFIG_LISTEN,
+      adminToken: settings.HEADGATE_ADMIN_TOKEN,
+      database:
+        url === undefined
+          ? { kind: 'pglite' as const, directory: settings.HEADGATE_DATA_DIR }
+          : { kind: 'postgres' as const, url },
+      natsServers: settings.HEADGATE_NATS_URL,
+      natsUser: settings.HEADGATE_NATS_USER,
+      natsPassword: settings.HEADGATE_NATS_PASSWORD,
+      bucketReplicas: settings.HEADGATE_CONFIG_BUCKET_REPLICAS,
+      requestsPerSecondMax: settings.HEADGATE_CONFIG_REQUESTS_PER_SECOND,
+      adminListen: settings.HEADGATE_ADMIN_LISTEN,
+      logLevel: settings.HEADGATE_LOG_LEVEL,
+    }),
+  };
+}

@@ -1,0 +1,107 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Bus } from '@headgate/bus';
+import type { MetricsRegistry, ServiceLogger, Tracing } from '@headgate/telemetry';
+import type { Clock } from '@headgate/runtime';
+import type { AnsweredRequest } from './http/observe-requests.ts';
+import type { PublisherObserver } from './publish/publisher.ts';
+import type { Convergence } from './resources/api-context.ts';
+import type { ClusterView } from './status/cluster-view.ts';
+import type { Store } from './store/store.ts';
+
+/** What the metrics are taken from. */
+export interface MetricSources {
+  readonly store: Store;
+  readonly view: ClusterView;
+  readonly bus: Bus;
+  readonly tracing: Tracing;
+  readonly output: ServiceLogger;
+  readonly clock: Clock;
+}
+
+/** Where the parts of the service count. */
+export interface ConfigServiceMetrics {
+  countRequest(request: AnsweredRequest): void;
+  /** Adds counting to what happens in the publisher. */
+  readonly publisher: Pick<PublisherObserver, 'onPublished' | 'onDelivered' | 'onFailure'>;
+  /** Prometheus text. */
+  render(): Promise<string>;
+  /** The same waits, measured. */
+  measureConvergence(convergence: Convergence): Convergence;
+}
+
+/** Makes the metrics of the config-service; the names stand in the table of @headgate/telemetry. */
+export function createMetrics(
+  registry: MetricsRegistry,
+  sources: MetricSources,
+): ConfigServiceMetrics {
+  collectAtScrape(registry, sources);
+  const requests = registry.histogram('headgate_http_request_duration_seconds');
+  const writes = registry.counter('headgate_config_writes_total');
+  const storeErrors = registry.counter('headgate_store_errors_total');
+  const delays = registry.histogram('headgate_publish_duration_seconds');
+  const published = registry.counter('headgate_published_documents_total');
+  const convergences = registry.histogram('headgate_convergence_duration_seconds');
+  const spansDropped = registry.counter('headgate_spans_dropped_total');
+  const linesDropped = registry.counter('headgate_log_lines_dropped_total');
+  let spansSeen = 0;
+  let linesSeen = 0;
+  return {
+    render() {
+      // A counter can only be raised; the totals live with whoever drops.
+      const [spans, lines] = [sources.tracing.droppedSpans(), sources.output.droppedLines()];
+      spansDropped.inc(spans - spansSeen);
+      linesDropped.inc(lines - linesSeen);
+      [spansSeen, linesSeen] = [spans, lines];
+      return registry.render();
+    },
+    countRequest({ method, route, tag, status, durationMs }) {
+      const status_class = `${Math.floor(status / 100)}xx`;
+      requests.observe({ method, route, status_class }, durationMs / 1000);
+      if (status === 503) storeErrors.inc();
+      if (method === 'PUT' || method === 'POST' || method === 'DELETE') {
+        writes.inc({ kind: tag, outcome: outcomeOf(status) });
+      }
+    },
+    publisher: {
+      onPublished: () => published.inc({ outcome: 'published' }),
+      onDelivered: (delaysMs) => delaysMs.forEach((ms) => delays.observe(ms / 1000)),
+      onFailure: () => published.inc({ outcome: 'failed' }),
+    },
+    measureConvergence: (convergence) => ({
+      async wait(documents, timeoutMs) {
+        const startedMs = sources.clock.monotonicMs();
+        const converged = await convergence.wait(documents, timeoutMs);
+        if (converged) convergences.observe((sources.clock.monotonicMs() - startedMs) / 1000);
+        return converged;
+      },
+    }),
+  };
+}
+
+function outcomeOf(status: number): 'committed' | 'rejected' | 'failed' {
+  if (status < 400) return 'committed';
+  return status < 500 ? 'rejected' : 'failed';
+}
+
+function collectAtScrape(registry: MetricsRegistry, sources: MetricSources): void {
+  const { store, view, bus, clock } = sources;
+  const loopDelay = monitorEventLoopDelay();
+  loopDelay.enable();
+  registry.gauge('headgate_event_loop_delay_seconds', (gauge) => {
+    gauge.set(loopDelay.max / 1e9);
+    loopDelay.reset();
+  });
+  registry.gauge('headgate_bus_connected', (gauge) => gauge.set(bus.connected ? 1 : 0));
+  registry.gauge('headgate_live_edges', (gauge) =>
+    gauge.set(view.edges().filter(({ live }) => live).length),
+  );
+  const age = registry.gauge('headgate_outbox_age_seconds');
+  registry.gauge('headgate_outbox_pending', async (gauge) => {
+    const figures = await store.figures().catch(() => null);
+    // While the store is away the last known figures stay.
+    if (figures === null) return;
+    gauge.set(figures.pending);
+    const since = figures.oldestPending;
+    age.set(since === null ? 0 : Math.max(0, clock.nowMs() - since.getTime()) / 1000);
+  });
+}

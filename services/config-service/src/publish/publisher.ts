@@ -1,0 +1,228 @@
+import type { Bus, ConfigPublisher } from '@headgate/bus';
+import { fullJitterMs, type Clock, type Random } from '@headgate/runtime';
+import type { Outbox } from '../store/outbox.ts';
+import { publishedHeader, type BuiltDocument } from './build-document.ts';
+import { createDoorbell } from './doorbell.ts';
+import type { Lease } from './lease.ts';
+import { PublishedDocuments } from './published-documents.ts';
+import { readStoredDigest } from './stored-digest.ts';
+
+/** What the publisher works with. */
+export interface PublisherDependencies {
+  readonly outbox: Outbox;
+  readonly bus: Bus;
+  readonly target: ConfigPublisher;
+  readonly lease: Lease;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: PublisherObserver;
+}
+
+/** Hears of what the publisher does, for logs and metrics. */
+export interface PublisherObserver {
+  /** A document is in the bucket. */
+  onPublished(document: { readonly key: string; readonly revision: number }): void;
+  /** Revisions are known to be published, so many ms after their commits. */
+  onDelivered(delaysMs: readonly number[]): void;
+  /** Something did not work; it is tried again. `what` is for people. */
+  onFailure(what: string, error: unknown): void;
+  /** Documents that the bucket lacked are published once more. */
+  onRepublish(count: number): void;
+}
+
+/** Carries the outbox to the bus. Whoever creates it closes it. */
+export interface Publisher {
+  /** There is something to do: call it after each commit, and when the lease was won. */
+  wake(): void;
+  /** Ends after the batch that is under way. */
+  close(): Promise<void>;
+}
+
+const BATCH_KEYS = 256;
+const PUTS_AT_ONCE = 32;
+const RETRY_BASE_MS = 50;
+const RETRY_CAP_MS = 5000;
+/** Without a wake: commits of other replicas whose notification was lost, and a lease that was won. */
+const IDLE_POLL_MS = 1000;
+/** Digests are 25 to 35 s apart, so that replicas and edges do not fall into step. */
+const DIGEST_MS = 30_000;
+const PRUNE_KEEP = 100_000;
+
+/** Starts publishing; see {@link OutboxPublisher}. */
+export function createPublisher(deps: PublisherDependencies): Publisher {
+  return new OutboxPublisher(deps);
+}
+
+/**
+ * One loop: while this replica leads and the bus is connected, publish what the outbox holds, newest
+ * form of each document only, then store the digest. A row leaves the outbox after JetStream has
+ * confirmed its document, so each is published at least once. Two versions of one document are never
+ * under way at the same time, which keeps the order.
+ */
+class OutboxPublisher implements Publisher {
+  readonly #deps: PublisherDependencies;
+  readonly #bell = createDoorbell();
+  readonly #connection: { unsubscribe(): void };
+  readonly #running: Promise<void>;
+  /** Known while this replica leads. */
+  #published: PublishedDocuments | null = null;
+  /** Whether the bucket was compared since the last connection or failure. */
+  #bucketChecked = false;
+  /** Keys that the bucket lacks. */
+  readonly #missing = new Set<string>();
+  /** Keys that the bus cannot take; asked again after the next check of the bucket. */
+  readonly #refused = new Set<string>();
+  #digestStored = false;
+  #digestDueMs = 0;
+  #closed = false;
+
+  constructor(deps: PublisherDependencies) {
+    this.#deps = deps;
+    this.#connection = deps.bus.onConnection((connected) => {
+      this.#bucketChecked = false;
+      if (connected) this.#bell.ring();
+    });
+    this.#running = this.#run();
+  }
+
+  wake(): void {
+    this.#bell.ring();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#connection.unsubscribe();
+    this.#bell.ring();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    for (let attempt = 0; !this.#closed;) {
+      const waitMs = await this.#step().catch((error: unknown) => {
+        this.#deps.observer.onFailure('publisher', error);
+        return null;
+      });
+      if (waitMs !== null) {
+        attempt = 0;
+        if (waitMs > 0) await this.#bell.wait(waitMs);
+      } else {
+        // A wake must not cut this short, or a flood of commits would hammer a sick server.
+        await new Promise((resolve) =>
+          setTimeout(
+            resolve,
+            fullJitterMs(this.#deps.random, attempt, RETRY_BASE_MS, RETRY_CAP_MS),
+          ),
+        );
+        attempt += 1;
+      }
+    }
+  }
+
+  /** Does one batch. Returns how long to wait at most before the next; null after a failure. */
+  async #step(): Promise<number | null> {
+    const { lease, bus } = this.#deps;
+    if (!lease.held) {
+      this.#published = null;
+      this.#bucketChecked = false;
+      return IDLE_POLL_MS;
+    }
+    if (!bus.connected) return IDLE_POLL_MS;
+    const published = (this.#published ??= await this.#loadPublished());
+    if (!this.#bucketChecked && !(await this.#checkBucket(published))) return null;
+    const keys = await this.#nextKeys();
+    if (keys.length > 0) return (await this.#publish(published, keys)) ? 0 : null;
+    return (await this.#tellDigest(published)) ? IDLE_POLL_MS : null;
+  }
+
+  async #loadPublished(): Promise<PublishedDocuments> {
+    const { outbox } = this.#deps;
+    this.#missing.clear();
+    return new PublishedDocuments(await outbox.epoch(), await outbox.entries());
+  }
+
+  /** Makes sure that the bucket is there, and finds out what it lacks: it may be new or rewound. */
+  async #checkBucket(published: PublishedDocuments): Promise<boolean> {
+    const { target, bus, observer } = this.#deps;
+    const made = await target.ensureBucket();
+    if (!made.ok) {
+      observer.onFailure(`bucket: ${made.reason}`, made.detail);
+      return false;
+    }
+    const stored = await readStoredDigest(bus);
+    if (stored === 'unknown') return false;
+    const missing = published.missingFrom(stored === 'missing' ? null : stored);
+    for (const key of missing) this.#missing.add(key);
+    if (missing.length > 0) observer.onRepublish(missing.length);
+    this.#digestStored = stored !== 'missing' && missing.length === 0;
+    this.#refused.clear();
+    this.#bucketChecked = true;
+    return true;
+  }
+
+  /** The outbox goes first: what somebody has just changed waits for no repair. */
+  async #nextKeys(): Promise<readonly string[]> {
+    const keys = await this.#deps.outbox.pendingKeys(BATCH_KEYS, [...this.#refused]);
+    if (keys.length > 0) return keys;
+    return [...this.#missing].slice(0, BATCH_KEYS);
+  }
+
+  async #publish(published: PublishedDocuments, keys: readonly string[]): Promise<boolean> {
+    const { outbox, clock, observer } = this.#deps;
+    const documents = await outbox.documents(keys);
+    const done: BuiltDocument[] = [];
+    let failures = 0;
+    const queue = documents.values();
+    const worker = async () => {
+      for (const document of queue) {
+        // After the lease is lost another replica may be at it with something newer.
+        if (failures > 0 || !this.#deps.lease.held) return;
+        const outcome = await this.#put(document);
+        if (outcome === 'published') done.push(document);
+        else if (outcome === 'failed') failures += 1;
+      }
+    };
+    await Promise.all(Array.from({ length: PUTS_AT_ONCE }, worker));
+    for (const document of done) {
+      published.note(document);
+      this.#missing.delete(document.key);
+      this.#digestStored = false;
+      observer.onPublished(document);
+    }
+    const nowMs = clock.nowMs();
+    const committed = await outbox.markPublished(done, new Date(nowMs));
+    observer.onDelivered(committed.map((at) => Math.max(0, nowMs - at.getTime())));
+    if (failures > 0) this.#bucketChecked = false;
+    return failures === 0;
+  }
+
+  async #put(document: BuiltDocument): Promise<'published' | 'refused' | 'failed'> {
+    const outcome = await this.#deps.target.put(publishedHeader(document), document.body);
+    if (outcome.ok) return 'published';
+    this.#deps.observer.onFailure(`${document.key}: ${outcome.reason}`, outcome.detail);
+    if (outcome.reason !== 'too-large') return 'failed';
+    // The server's bound was lowered after the write was accepted; others must not wait for this one.
+    this.#refused.add(document.key);
+    this.#missing.delete(document.key);
+    return 'refused';
+  }
+
+  /** Stores the digest after the documents that it covers, and broadcasts it now and then. */
+  async #tellDigest(published: PublishedDocuments): Promise<boolean> {
+    const { target, clock, random, outbox } = this.#deps;
+    if (!this.#digestStored) {
+      const stored = await target.putDigest(published.digest());
+      if (!stored.ok) {
+        this.#bucketChecked = false;
+        return false;
+      }
+      this.#digestStored = true;
+    }
+    if (clock.monotonicMs() < this.#digestDueMs) return true;
+    this.#digestDueMs = clock.monotonicMs() + DIGEST_MS * (5 / 6 + random.next() / 3);
+    target.broadcastDigest(published.digest());
+    // Compared again before the next batch: a bucket can vanish behind a connection that stays.
+    this.#bucketChecked = false;
+    await outbox.prune(PRUNE_KEEP);
+    return true;
+  }
+}

@@ -1,0 +1,136 @@
+import type { Bus } from '@headgate/bus';
+import { EndpointHealth } from '@headgate/model';
+import { z } from 'zod';
+import { defineOperation, NOTHING, type Operation } from '../http/operation.ts';
+import { problem } from '../http/problems.ts';
+import type { ClusterView } from '../status/cluster-view.ts';
+import { StoreUnavailableError, type Store } from '../store/store.ts';
+
+/** What status tells of. */
+export interface StatusContext {
+  readonly store: Store;
+  readonly view: ClusterView;
+  readonly bus: Pick<Bus, 'connected'>;
+}
+
+const StatusReply = z.object({
+  revision: z.int().describe('Newest revision; 0 while the store is away.'),
+  edges: z.array(
+    z.object({
+      id: z.string(),
+      zone: z.string(),
+      address: z.string(),
+      revision: z.int(),
+      documents: z.int(),
+      synced: z.boolean(),
+      live: z.boolean(),
+      lastSeenMs: z.number().describe('ms since the epoch.'),
+      rejected: z.array(z.object({ key: z.string(), revision: z.int(), reason: z.string() })),
+    }),
+  ),
+  healthServices: z.array(z.object({ id: z.string(), live: z.boolean() })),
+  upstreams: z.array(
+    z.object({ tenantId: z.string(), upstreamId: z.string(), endpoints: z.array(EndpointHealth) }),
+  ),
+  store: z.object({ kind: z.enum(['pglite', 'postgres']), ok: z.boolean() }),
+  bus: z.object({ connected: z.boolean() }),
+  outbox: z.object({ pending: z.int() }),
+});
+
+/** `GET /v1/status`. It answers with the store and the bus away: that is when it is needed. */
+export function statusOperation({ store, view, bus }: StatusContext): Operation {
+  return defineOperation(
+    {
+      method: 'GET',
+      path: '/v1/status',
+      operationId: 'getStatus',
+      summary: 'Edges, revisions and health of the cluster',
+      tag: 'status',
+      params: NOTHING,
+      query: NOTHING,
+      body: null,
+      responses: {
+        200: { description: 'The cluster as this replica sees it.', schema: StatusReply },
+      },
+      errors: [],
+    },
+    async () => {
+      const figures = await store.figures().catch((error: unknown) => {
+        if (error instanceof StoreUnavailableError) return null;
+        throw error;
+      });
+      const body: z.output<typeof StatusReply> = {
+        revision: figures?.revision ?? 0,
+        edges: view.edges().map(({ id, info, live, lastSeenMs }) => ({
+          id,
+          zone: info.zone,
+          address: info.adminAddress,
+          revision: info.revision,
+          documents: info.documents,
+          synced: info.synced,
+          live,
+          lastSeenMs,
+          rejected: info.rejected,
+        })),
+        healthServices: view.healthServices().map(({ id, live }) => ({ id, live })),
+        upstreams: view
+          .health()
+          .map(({ tenantId, upstreamId, endpoints }) => ({ tenantId, upstreamId, endpoints })),
+        store: { kind: store.kind, ok: figures !== null },
+        bus: { connected: bus.connected },
+        outbox: { pending: figures?.pending ?? 0 },
+      };
+      return { status: 200, body };
+    },
+  );
+}
+
+const RevisionReply = z.object({
+  revision: z.int(),
+  key: z.string().describe('The document: `tenant.<id>` or `plan.<id>`.'),
+  committedAt: z.iso.datetime(),
+  publishedAt: z.iso.datetime().nullable().describe('Null until it, or a newer one, is published.'),
+  edges: z.array(
+    z.object({
+      edgeId: z.string(),
+      outcome: z.enum(['applied', 'rejected']),
+      reason: z.string().optional(),
+      at: z.number().describe('ms since the epoch.'),
+    }),
+  ),
+});
+
+/** `GET /v1/revisions/{revision}`: which edges have a change, and since when. */
+export function revisionOperation({ store, view }: StatusContext): Operation {
+  return defineOperation(
+    {
+      method: 'GET',
+      path: '/v1/revisions/{revision}',
+      operationId: 'getRevision',
+      summary: 'Which edges have a change',
+      description: 'The newest 100,000 revisions are kept.',
+      tag: 'status',
+      params: z.strictObject({
+        revision: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
+      }),
+      query: NOTHING,
+      body: null,
+      responses: { 200: { description: 'The revision.', schema: RevisionReply } },
+      errors: ['HG_API_NOT_FOUND'],
+    },
+    async ({ params: { revision } }) => {
+      const found = await store.revision(revision);
+      if (found === null) {
+        return problem('HG_API_NOT_FOUND', { detail: `there is no revision ${revision}` });
+      }
+      const body: z.output<typeof RevisionReply> = {
+        revision,
+        key: found.key,
+        committedAt: found.committed_at.toISOString(),
+        publishedAt: found.published_at?.toISOString() ?? null,
+        edges: view.acknowledgements.reports(found.key, revision),
+      };
+      return { status: 200, body };
+    },
+  );
+}

@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import {
+  CONFIG_BUCKET,
+  connectBus,
+  createAckPublisher,
+  createConfigFeed,
+  createPresence,
+  type Bus,
+  type EdgePresence,
+} from '@headgate/bus';
+import { systemClock, systemRandom } from '@headgate/runtime';
+import {
+  startNats,
+  temporaryDirectory,
+  waitFor,
+  type NatsServer,
+  type TemporaryDirectory,
+} from '@headgate/testkit';
+import { startService, type TestService } from './support/service.ts';
+
+let nats: NatsServer;
+let directory: TemporaryDirectory;
+let service: TestService;
+let bus: Bus;
+/** What an edge would hold: revision and body by key. */
+const held = new Map<string, { revision: number; body: string; atMs: number }>();
+let feed: ReturnType<typeof createConfigFeed>;
+
+before(async () => {
+  [nats, directory] = await Promise.all([startNats(), temporaryDirectory('config-publish')]);
+  service = await startService({
+    HEADGATE_DATA_DIR: directory.path,
+    HEADGATE_NATS_URL: nats.url,
+  });
+  bus = connectBus(
+    { clock: systemClock, random: systemRandom },
+    { servers: [nats.url], name: 'test' },
+  );
+  feed = createConfigFeed(
+    bus,
+    { clock: systemClock, random: systemRandom },
+    {
+      onDocument: ({ key, header, body }) =>
+        void held.set(key, {
+          revision: header.revision,
+          body: Buffer.from(body).toString(),
+          atMs: performance.now(),
+        }),
+      onRemoved: (key) => void held.delete(key),
+    },
+  );
+  await service.send('PUT', '/v1/plans/base', {});
+  await waitFor(() => held.has('plan.base'), { message: 'the first document' });
+});
+
+after(async () => {
+  await feed.close();
+  await bus.close();
+  await service.process.stop();
+  await nats.stop();
+  await directory.remove();
+});
+
+test('a write reaches edges well below 100 ms after its reply', async (context) => {
+  const delaysMs: number[] = [];
+  for (let round = 1; round <= 30; round++) {
+    const reply = await service.send('PUT', '/v1/tenants/quick', {
+      planId: 'base',
+      name: `${round}`,
+    });
+    const repliedMs = performance.now();
+    const revision = Number(reply.body['revision']);
+    await waitFor(() => (held.get('tenant.quick')?.revision ?? 0) >= revision, {
+      message: `revision ${revision}`,
+      intervalMs: 1,
+    });
+    delaysMs.push((held.get('tenant.quick')?.atMs ?? Infinity) - repliedMs);
+  }
+  delaysMs.sort((a, b) => a - b);
+  context.diagnostic(
+    `REST reply to edge: p50 ${delaysMs[15]?.toFixed(1)} ms, max ${delaysMs[29]?.toFixed(1)} ms`,
+  );
+  assert.ok((delaysMs[15] ?? Infinity) < 100);
+});
+
+test('a change of a plan publishes the plan alone, a change of a tenant that tenant alone', async () => {
+  await service.send('PUT', '/v1/tenants/one', { planId: 'base' });
+  await service.send('PUT', '/v1/tenants/two', { planId: 'base' });
+  await waitFor(() => held.has('tenant.one') && held.has('tenant.two'), {
+    message: 'both tenants',
+  });
+  const before = new Map(held);
+  await service.send('PUT', '/v1/plans/base', { name: 'changed' });
+  const endpoints = [{ host: '10.0.0.1', port: 80 }];
+  await service.send('PUT', '/v1/tenants/two/upstreams/api', { endpoints });
+  await waitFor(() => held.get('tenant.two')?.body.includes('10.0.0.1'), {
+    message: 'the upstream',
+  });
+  const changed = [...held].filter(([key, { revision }]) => before.get(key)?.revision !== revision);
+  assert.deepEqual(changed.map(([key]) => key).sort(), ['plan.base', 'tenant.two']);
+});
+
+test('a deletion removes the document everywhere', async () => {
+  await service.send('PUT', '/v1/tenants/gone', { planId: 'base' });
+  await waitFor(() => held.has('tenant.gone'), { message: 'the tenant' });
+  assert.equal((await service.send('DELETE', '/v1/tenants/gone')).status, 204);
+  await waitFor(() => !held.has('tenant.gone'), { message: 'the removal' });
+});
+
+test('a feed that starts late and one whose bucket was wiped get all documents', async () => {
+  await nats.restartEmpty();
+  await waitFor(() => bus.connected, { message: 'the connection' });
+  const late = new Set<string>();
+  const lateFeed = createConfigFeed(
+    bus,
+    { clock: systemClock, random: systemRandom },
+    { onDocument: ({ key }) => void late.add(key), onRemoved: (key) => void late.delete(key) },
+  );
+  try {
+    await waitFor(() => lateFeed.status().synced, { message: 'sync', deadlineMs: 10_000 });
+    assert.deepEqual([...late].sort(), [...held.keys()].sort());
+    const client = await waitFor(() => bus.connection(), { message: 'a connection' });
+    await waitFor(
+      async () => {
+        const kv = await client.jetstream().views.kv(CONFIG_BUCKET, { bindOnly: true });
+        return (await kv.get('plan.base')) !== null && (await kv.get('digest')) !== null;
+      },
+      { message: 'the bucket to be filled again', deadlineMs: 10_000 },
+    );
+  } finally {
+    await lateFeed.close();
+  }
+});
+
+test('writes wait for the acknowledgement of live edges, and status shows them', async () => {
+  const info = (): EdgePresence => ({
+    ...{ zone: 'a', revision: 1, documents: 1, synced: true, rejected: [], startedAt: 0 },
+    ...{ version: 'test', adminAddress: '127.0.0.1:1' },
+  });
+  const presence = createPresence(bus, { kind: 'edge', id: 'edge-test', info });
+  const acks = createAckPublisher(bus, { edgeId: 'edge-test', flushMs: 5 });
+  try {
+    await waitFor(
+      async () => {
+        const { body } = await service.send('GET', '/v1/status');
+        return (body['edges'] as readonly { live: boolean }[]).some(({ live }) => live);
+      },
+      { message: 'the edge in status' },
+    );
+    const path = '/v1/tenants/awaited?wait=converged';
+    const lagging = await service.send('PUT', `${path}&timeout=200`, { planId: 'base' });
+    assert.equal(lagging.body['converged'], false);
+
+    const revision = Number(lagging.body['revision']);
+    const key = 'tenant.awaited';
+    acks.add({ key, revision: revision + 1, outcome: 'applied', at: 5 });
+    const next = await service.send('PUT', path, { planId: 'base', name: 'x' });
+    assert.equal(next.body['converged'], true);
+    assert.equal(next.headers.get('headgate-converged'), 'true');
+
+    const report = await service.send('GET', `/v1/revisions/${revision}`);
+    assert.equal(report.body['key'], key);
+    assert.deepEqual(report.body['edges'], [{ edgeId: 'edge-test', outcome: 'applied', at: 5 }]);
+    assert.equal((await service.send('GET', '/v1/revisions/999999')).status, 404);
+
+    acks.add({ key, revision: revision + 2, outcome: 'rejected', reason: 'why', at: 6 });
+    const refused = await service.send('PUT', path, { planId: 'base', name: 'y' });
+    assert.equal(refused.body['converged'], false);
+  } finally {
+    acks.close();
+    presence.close();
+  }
+});
+
+test('without NATS writes are accepted, and published when it is back', async () => {
+  await nats.kill();
+  await waitFor(() => !bus.connected, { message: 'the loss' });
+  const reply = await service.send('PUT', '/v1/tenants/offline', { planId: 'base' });
+  assert.equal(reply.status, 201);
+  const status = await service.send('GET', '/v1/status');
+  assert.deepEqual(status.body['outbox'], { pending: 1 });
+  await nats.restart();
+  await waitFor(() => held.has('tenant.offline'), { message: 'the document', deadlineMs: 15_000 });
+  const metrics = await (await fetch(`${service.adminUrl}/metrics`)).text();
+  assert.match(metrics, /headgate_outbox_pending\{[^}]*\} 0/);
+  assert.match(metrics, /headgate_published_documents_total\{[^}]*outcome="published"[^}]*\} \d+/);
+});
+
+test('SIGTERM ends the service with exit code 0', async () => {
+  assert.deepEqual(await service.process.stop(), { code: 0, signal: null });
+});
