@@ -84,7 +84,7 @@ function followFileUrls(entries: Map<string, string>): Plugin {
       build.onLoad({ filter: /[\\/](libs|services)[\\/].*\.ts$/ }, async ({ path }) => {
         const source = await readFile(path, 'utf8');
         const contents = source.replace(
-          /new URL\(\s*'([^']+)\.ts',\s*import\.meta\.url,?\s*\)/g,
+          /new URL\(\s*['"`]([^'"`]+)\.ts['"`],\s*import\.meta\.url,?\s*\)/g,
           (_match, target: string) => {
             const file = join(dirname(path), `${target}.ts`);
             const name =
@@ -126,10 +126,15 @@ async function copyPackages(metafile: Metafile, outFolder: string): Promise<stri
     copied.set(target, path);
     await cp(join(ROOT, path), join(outFolder, target), {
       recursive: true,
-      filter: (source) => basename(source) !== 'node_modules' && !source.endsWith('.map'),
+      filter: isNeededAtRunTime,
     });
   }
   return [...copied.keys()];
+}
+
+/** Nested packages are copied on their own; types and source maps are for developers. */
+function isNeededAtRunTime(source: string): boolean {
+  return basename(source) !== 'node_modules' && !/\.(map|d\.[cm]?ts)$/.test(source);
 }
 
 /** npm packages that the built files import (not those that only types came from). */

@@ -23,7 +23,7 @@ const TRACING = [
 export async function renderEnvironmentPage(): Promise<string> {
   const intro =
     'Each variable is read once, at the start. An invalid value ends the program with exit code 1 and one clear line;\n' +
-    'an unknown `HEADGATE_…` variable gives a warning. For the `headgate` command see [cli.md](cli.md).';
+    'an unknown `HEADGATE_…` variable gives a warning.';
   const columns = ['variable', 'range', 'default', 'meaning'];
   const sections = [pageHead('Environment variables', intro)];
   for (const program of PROGRAMS) {

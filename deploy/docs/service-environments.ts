@@ -3,10 +3,10 @@ import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { WORKSPACE_ROOT } from './workspace-root.ts';
 
-/** The services; each reads `HEADGATE_…` variables. */
-export const PROGRAMS = ['edge', 'config-service', 'health-service'] as const;
+/** The services and the CLI; each reads `HEADGATE_…` variables. */
+export const PROGRAMS = ['edge', 'config-service', 'health-service', 'cli'] as const;
 
-/** Name of a service. */
+/** Name of a service or of the CLI. */
 export type Program = (typeof PROGRAMS)[number];
 
 /**
