@@ -134,7 +134,8 @@ async function startProgram(
     readyWhen: async () => (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).ok,
     readyTimeoutMs: 30_000,
   });
-  onStop(() => started.stop());
+  // Not an orderly end: draining is a test of its own and takes its time.
+  onStop(() => started.stop(500));
   await run(process.execPath, [join(DEPLOY, 'docker/healthcheck.mjs')], { env });
   return { process: started, adminPort };
 }
