@@ -3,6 +3,7 @@ import { fullJitterMs, type Random } from '@headgate/runtime';
 import type { Bus } from './bus.ts';
 import { jetStreamFault, type JetStreamFault } from './jetstream-error.ts';
 import { pullMessages, type PullEnd } from './pull-messages.ts';
+import { readValue } from './read-value.ts';
 import { whileConnected } from './while-connected.ts';
 import { createWakeableSleep } from './wakeable-sleep.ts';
 
@@ -26,8 +27,11 @@ export interface BucketWatchHandlers {
   onRunStarted?(fromStart: boolean): void;
   /** A run ended; the next follows by itself after a wait with full jitter. */
   onRunEnded?(end: WatchEnd): void;
-  /** Asked before each run; false postpones it. */
-  admit?(client: NatsConnection): Promise<boolean>;
+  /** Asked before each run about the present value of `key`; false postpones the run. */
+  readonly admit?: {
+    readonly key: string;
+    accepts(value: Uint8Array | null): boolean;
+  };
 }
 
 /** A watch that is always running or about to. Whoever creates it closes it. */
@@ -67,6 +71,7 @@ interface PreparedConsumer {
 class Watch implements BucketWatch {
   readonly #bus: Bus;
   readonly #random: Random;
+  readonly #bucket: string;
   readonly #stream: string;
   readonly #prefix: string;
   readonly #handlers: BucketWatchHandlers;
@@ -83,6 +88,7 @@ class Watch implements BucketWatch {
   constructor(bus: Bus, random: Random, bucket: string, handlers: BucketWatchHandlers) {
     this.#bus = bus;
     this.#random = random;
+    this.#bucket = bucket;
     this.#stream = `KV_${bucket}`;
     this.#prefix = `$KV.${bucket}.`;
     this.#handlers = handlers;
@@ -153,9 +159,12 @@ class Watch implements BucketWatch {
 
   /** Creates the consumer of a run, on the server; null if the bucket is not admitted. */
   async #prepare(client: NatsConnection): Promise<PreparedConsumer | null> {
-    if ((await this.#handlers.admit?.(client)) === false) return null;
     const manager = await client.jetstreamManager({ checkAPI: false, timeout: 3000 });
     const info = await manager.streams.info(this.#stream);
+    // Read even if nobody asks: the answer shows that the stream is complete (see `readValue`).
+    const { admit } = this.#handlers;
+    const value = await readValue(client, this.#bucket, admit?.key ?? 'any');
+    if (admit?.accepts(value) === false) return null;
     const sameStream = info.created === this.#incarnation;
     if (!sameStream || info.state.last_seq < this.#lastSequence) this.#lastSequence = 0;
     this.#incarnation = info.created;

@@ -22,7 +22,9 @@ export async function ensureBucket(
 ): Promise<WriteOutcome> {
   return write(bus, async (client) => {
     const views = client.jetstream({ timeout: TIMEOUT_MS }).views;
-    await views.kv(bucket, { history: 1, replicas: options.replicas, timeout: TIMEOUT_MS });
+    const { replicas } = options;
+    // Watches read through the direct API.
+    await views.kv(bucket, { history: 1, replicas, allow_direct: true, timeout: TIMEOUT_MS });
   });
 }
 

@@ -10,7 +10,6 @@ import {
 } from './document-envelope.ts';
 import { HeldDocuments } from './held-documents.ts';
 import { parseMessage } from './parse-message.ts';
-import { readValue } from './read-value.ts';
 import { CONFIG_BUCKET, DIGEST_KEY, subjects } from './subjects.ts';
 import { createWakeableSleep } from './wakeable-sleep.ts';
 
@@ -150,7 +149,7 @@ class Feed implements ConfigFeed {
       onCaughtUp: () => this.#evaluate(),
       onRunStarted: (fromStart) => this.#emit({ type: 'watch-started', fromStart }),
       onRunEnded: (end) => this.#emit({ type: 'watch-ended', end }),
-      admit: () => this.#admitBucket(),
+      admit: { key: DIGEST_KEY, accepts: (value) => this.#isOurBucket(value) },
     });
     this.#subscriptions = [
       bus.subscribe(subjects.configDigest, ({ data }) => {
@@ -194,8 +193,7 @@ class Feed implements ConfigFeed {
   }
 
   /** The digest in the bucket tells whose bucket it is. */
-  async #admitBucket(): Promise<boolean> {
-    const value = await readValue(this.#bus, CONFIG_BUCKET, DIGEST_KEY);
+  #isOurBucket(value: Uint8Array | null): boolean {
     if (value === null) return true;
     const digest = parseMessage(DigestMessage, value);
     return !digest.ok || this.#isOurs(digest.value);

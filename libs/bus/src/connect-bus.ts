@@ -38,7 +38,7 @@ export interface BusOptions {
     readonly certFile?: string;
     readonly keyFile?: string;
   };
-  /** Longest wait between two attempts, in ms. Default 5000. */
+  /** Longest wait between two attempts, in ms. Default 1000: an edge without news serves stale limits. */
   readonly reconnectWaitMsMax?: number;
   /** A server that does not answer pings for twice this time counts as gone. Default 5000 ms. */
   readonly pingIntervalMs?: number;
@@ -84,7 +84,7 @@ class NatsBus implements Bus {
   constructor(deps: { readonly clock: Clock; readonly random: Random }, options: BusOptions) {
     this.#options = options;
     this.#random = deps.random;
-    this.#delay = createReconnectDelay(deps, options.reconnectWaitMsMax ?? 5000);
+    this.#delay = createReconnectDelay(deps, options.reconnectWaitMsMax ?? 1000);
     this.guard = createCallbackGuard((where, error) =>
       options.onEvent?.({ type: 'callback-failed', where, error }),
     );
@@ -168,7 +168,7 @@ class NatsBus implements Bus {
 
   /** The client reconnects by itself; this loop makes the first connection, and a new client should one end. */
   async #run(): Promise<void> {
-    const capMs = this.#options.reconnectWaitMsMax ?? 5000;
+    const capMs = this.#options.reconnectWaitMsMax ?? 1000;
     for (let attempt = 0; !this.#closed; attempt++) {
       const client = await this.#dial();
       if (client !== null) {

@@ -4,7 +4,7 @@ import { ErrorCode, NatsError } from 'nats';
 export type JetStreamFault =
   /** The stream (bucket) does not exist. */
   | 'missing'
-  /** The server is not there, not ready or without JetStream. */
+  /** Nobody answers: there is no such bucket, no JetStream, or the server is not ready. */
   | 'unavailable'
   /** The connection broke, or there is none; a write may or may not have happened. */
   | 'disconnected'

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { documentKey, type DocumentKind } from '@headgate/model';
 import { systemClock } from '@headgate/runtime';
 import { createSeededRandom, waitFor } from '@headgate/testkit';
@@ -78,9 +79,11 @@ export function createMemoryConfigService(bus: Bus, epoch = 'epoch-1') {
       return outcomes.every(({ ok }) => ok);
     },
     async putAll() {
-      await publisher.ensureBucket();
-      for (const key of rows.keys()) await service.publish(key);
-      await publisher.putDigest(service.digest());
+      const outcomes = [await publisher.ensureBucket()];
+      for (const key of rows.keys()) outcomes.push(await service.publish(key));
+      outcomes.push(await publisher.putDigest(service.digest()));
+      const failed = outcomes.find(({ ok }) => !ok);
+      assert.equal(failed, undefined);
     },
     serve: (answerDigest: () => DigestMessage = () => service.digest()) =>
       serveConfigRequests(bus, {
