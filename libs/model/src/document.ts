@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { ApiKey } from './api-key.ts';
 import { Plan } from './plan.ts';
-import { ID_PATTERN, PlanId, Revision, TenantId } from './primitives.ts';
+import type { PlanId, TenantId } from './primitives.ts';
+import { ID_PATTERN, Revision } from './primitives.ts';
 import { Route } from './route.ts';
 import { Tenant, TenantIdentity } from './tenant.ts';
 import { Upstream } from './upstream.ts';

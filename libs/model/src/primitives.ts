@@ -32,7 +32,6 @@ export const DisplayName = z
   .string()
   .min(1)
   .max(128)
-  // eslint-disable-next-line no-control-regex -- control characters are what the rule forbids
   .regex(/^[^\u0000-\u001f\u007f\u2028\u2029]*$/, 'must be one line without control characters')
   .describe('Name for people, one line.');
 

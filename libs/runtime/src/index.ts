@@ -8,6 +8,7 @@ export {
   environmentFlag,
   environmentPort,
   readEnvironment,
+  serviceEnvironment,
   type EnvironmentReading,
 } from './environment.ts';
 export { fullJitterMs, systemRandom, type Random } from './random.ts';

@@ -83,14 +83,26 @@ export function tally(outcomes: readonly Outcome[]): Record<string, number> {
   return counts;
 }
 
-/** Most events in any trailing window of `windowMs`. */
-export function busiestWindow(timesMs: readonly number[], windowMs: number): number {
-  const sorted = [...timesMs].sort((a, b) => a - b);
-  let from = 0;
+/**
+ * Most requests that were certainly admitted within one window of `windowMs`. A request was admitted at some moment
+ * between being sent and being answered, so those count whose whole interval lies in the window: what the network and a
+ * busy machine add to single times cannot make a window look fuller than it was.
+ */
+export function busiestWindow(
+  outcomes: readonly Pick<Outcome, 'sentMs' | 'receivedMs'>[],
+  windowMs: number,
+): number {
+  const sorted = [...outcomes].sort((a, b) => a.sentMs - b.sentMs);
   let most = 0;
-  for (let to = 0; to < sorted.length; to += 1) {
-    while ((sorted[to] ?? 0) - (sorted[from] ?? 0) >= windowMs) from += 1;
-    most = Math.max(most, to - from + 1);
+  for (let from = 0; from < sorted.length; from += 1) {
+    const startMs = sorted[from]?.sentMs ?? 0;
+    let inside = 0;
+    for (let at = from; at < sorted.length; at += 1) {
+      const outcome = sorted[at];
+      if (outcome === undefined || outcome.sentMs >= startMs + windowMs) break;
+      if (outcome.receivedMs < startMs + windowMs) inside += 1;
+    }
+    most = Math.max(most, inside);
   }
   return most;
 }

@@ -38,10 +38,7 @@ export async function exactLimits(options: ExactLimitsOptions, say: Say): Promis
     const outcomes = await load.done;
     const admitted = outcomes.filter((outcome) => outcome.status === 200);
     const allowed = LIMIT * options.seconds;
-    const busiest = busiestWindow(
-      admitted.map((outcome) => outcome.receivedMs),
-      WINDOW_MS,
-    );
+    const busiest = busiestWindow(admitted, WINDOW_MS);
     const counts = tally(outcomes);
     const others = outcomes.filter(({ status }) => status !== 200 && status !== 429).length;
     return {

@@ -1,26 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { environmentAddress, readEnvironment, type EnvironmentReading } from '@headgate/runtime';
+import {
+  environmentAddress,
+  readEnvironment,
+  serviceEnvironment,
+  type EnvironmentReading,
+} from '@headgate/runtime';
 import { z } from 'zod';
 import type { DatabaseLocation } from './store/database.ts';
 
-/** NATS servers as `nats://host:port`, comma-separated. */
-const serverList = z
-  .string()
-  .transform((text) => text.split(',').map((part) => part.trim()))
-  .pipe(
-    z
-      .array(z.url({ protocol: /^(nats|tls)$/, error: 'must be nats://HOST:PORT, …' }))
-      .min(1)
-      .max(16),
-  );
-
 /** The variables that the config-service reads. */
 export const ConfigServiceEnvironment = z.object({
-  HEADGATE_NODE_ID: z
-    .string()
-    .regex(/^[A-Za-z0-9._-]{1,63}$/, 'must be 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-"')
-    .optional()
-    .describe('Name of this replica. Default: config- and 8 random hex digits.'),
+  ...serviceEnvironment,
   HEADGATE_CONFIG_LISTEN: environmentAddress
     .prefault('127.0.0.1:8090')
     .describe('HOST:PORT of the management API.'),
@@ -36,11 +26,6 @@ export const ConfigServiceEnvironment = z.object({
     .string()
     .default('.headgate/config-service')
     .describe('Directory of the embedded database.'),
-  HEADGATE_NATS_URL: serverList
-    .prefault('nats://127.0.0.1:4222')
-    .describe('NATS servers, comma-separated.'),
-  HEADGATE_NATS_USER: z.string().optional().describe('User at NATS.'),
-  HEADGATE_NATS_PASSWORD: z.string().optional().describe('Password at NATS.'),
   HEADGATE_CONFIG_BUCKET_REPLICAS: z.coerce
     .number()
     .int()
@@ -55,13 +40,6 @@ export const ConfigServiceEnvironment = z.object({
     .max(1_000_000)
     .default(500)
     .describe('Management requests per second and client address; more get 429.'),
-  HEADGATE_ADMIN_LISTEN: environmentAddress
-    .prefault('127.0.0.1:0')
-    .describe('HOST:PORT of /livez, /readyz and /metrics.'),
-  HEADGATE_LOG_LEVEL: z
-    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
-    .default('info')
-    .describe('Least severe level that is logged.'),
 });
 
 /** Settings of the config-service, all from the environment. */

@@ -1,5 +1,10 @@
 import { availableParallelism } from 'node:os';
-import { environmentAddress, readEnvironment, type EnvironmentReading } from '@headgate/runtime';
+import {
+  environmentAddress,
+  readEnvironment,
+  serviceEnvironment,
+  type EnvironmentReading,
+} from '@headgate/runtime';
 import { z } from 'zod';
 import { compileTrustedSources } from './worker/trusted-sources.ts';
 
@@ -36,11 +41,7 @@ const trustedProxies = list.superRefine((ranges, context) => {
 
 /** Settings of an edge; `docs/reference/environment.md` is generated from this schema. */
 export const EdgeEnvironment = z.object({
-  HEADGATE_NODE_ID: z
-    .string()
-    .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A-Z, a-z, 0-9, ".", "_" and "-"')
-    .optional()
-    .describe('Name of this edge, unique among edges; default: edge- and the host name.'),
+  ...serviceEnvironment,
   HEADGATE_EDGE_LISTEN: environmentAddress
     .default({ host: '127.0.0.1', port: 8080 })
     .describe('Where clients connect; several edges on one machine may share it.'),
@@ -51,14 +52,6 @@ export const EdgeEnvironment = z.object({
     .max(256)
     .default(() => availableParallelism())
     .describe('Worker processes; default: one per core.'),
-  HEADGATE_ADMIN_LISTEN: environmentAddress
-    .default({ host: '127.0.0.1', port: 0 })
-    .describe('Where /livez, /readyz, /metrics and /config are served; port 0: any free port.'),
-  HEADGATE_NATS_URL: list
-    .default(['nats://127.0.0.1:4222'])
-    .describe('NATS servers, separated by commas.'),
-  HEADGATE_NATS_USER: z.string().optional().describe('NATS user.'),
-  HEADGATE_NATS_PASSWORD: z.string().optional().describe('NATS password.'),
   HEADGATE_REDIS_URL: redisUrl
     .default({ host: '127.0.0.1', port: 6379, tls: false })
     .describe('Redis for limits: redis://[USER:PASSWORD@]HOST[:PORT], rediss:// for TLS.'),
@@ -97,10 +90,6 @@ export const EdgeEnvironment = z.object({
       'Time in ms between "not ready" and the end of accepting, for load balancers to notice.',
     ),
   HEADGATE_ZONE: z.string().max(63).optional().describe('Zone of this edge, for status.'),
-  HEADGATE_LOG_LEVEL: z
-    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
-    .default('info')
-    .describe('Least severe level that is logged.'),
 });
 export type EdgeEnvironment = z.output<typeof EdgeEnvironment>;
 

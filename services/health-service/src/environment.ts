@@ -1,38 +1,28 @@
 import { randomBytes } from 'node:crypto';
-import { environmentAddress, readEnvironment, type EnvironmentReading } from '@headgate/runtime';
+import { readEnvironment, serviceEnvironment, type EnvironmentReading } from '@headgate/runtime';
 import { z } from 'zod';
 
 const integer = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 
-/** NATS servers as `nats://host:port`, comma-separated. */
-const serverList = z
-  .string()
-  .transform((text) => text.split(',').map((part) => part.trim()))
-  .pipe(
-    z
-      .array(z.url({ protocol: /^(nats|tls)$/, error: 'must be nats://HOST:PORT, …' }))
-      .min(1)
-      .max(16),
-  );
-
-const Environment = z.object({
-  HEADGATE_NODE_ID: z
+/** The variables that the health-service reads. */
+export const HealthServiceEnvironment = z.object({
+  ...serviceEnvironment,
+  HEADGATE_DATA_DIR: z
     .string()
-    .regex(/^[A-Za-z0-9._-]{1,63}$/, 'must be 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-"')
-    .optional(),
-  HEADGATE_NATS_URL: serverList.prefault('nats://127.0.0.1:4222'),
-  HEADGATE_NATS_USER: z.string().optional(),
-  HEADGATE_NATS_PASSWORD: z.string().optional(),
-  HEADGATE_ADMIN_LISTEN: environmentAddress.prefault('127.0.0.1:0'),
-  HEADGATE_LOG_LEVEL: z
-    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
-    .default('info'),
-  /** Common to all services; this one stores nothing. */
-  HEADGATE_DATA_DIR: z.string().optional(),
-  HEADGATE_HEALTH_CONCURRENCY_MAX: integer(1, 10_000).default(256),
-  HEADGATE_HEALTH_PROBES_MAX: integer(1, 1_000_000).default(100_000),
-  HEADGATE_HEALTH_FLIP_DISTANCE_MS: integer(0, 600_000).default(10_000),
-  HEADGATE_HEALTH_BUCKET_REPLICAS: integer(1, 5).default(1),
+    .optional()
+    .describe('Not used: this service stores nothing. Accepted as it is common to all services.'),
+  HEADGATE_HEALTH_CONCURRENCY_MAX: integer(1, 10_000)
+    .default(256)
+    .describe('Probes in flight at once.'),
+  HEADGATE_HEALTH_PROBES_MAX: integer(1, 1_000_000)
+    .default(100_000)
+    .describe('Probes that this replica takes on.'),
+  HEADGATE_HEALTH_FLIP_DISTANCE_MS: integer(0, 600_000)
+    .default(10_000)
+    .describe('Least time between two changes of state of an endpoint in ms.'),
+  HEADGATE_HEALTH_BUCKET_REPLICAS: integer(1, 5)
+    .default(1)
+    .describe('Copies of the health states on a NATS cluster.'),
 });
 
 /** Settings of the health-service, all from the environment. */
@@ -43,7 +33,7 @@ export interface Settings {
   readonly natsUser: string | undefined;
   readonly natsPassword: string | undefined;
   readonly adminListen: { readonly host: string; readonly port: number };
-  readonly logLevel: z.infer<typeof Environment>['HEADGATE_LOG_LEVEL'];
+  readonly logLevel: z.infer<typeof HealthServiceEnvironment>['HEADGATE_LOG_LEVEL'];
   /** Probes in flight at once; 1 to 10,000, default 256. */
   readonly concurrencyMax: number;
   /** Probes this replica takes on; 1 to 1,000,000, default 100,000. */
@@ -58,7 +48,7 @@ export interface Settings {
 export function readSettings(
   environment: Readonly<Record<string, string | undefined>>,
 ): EnvironmentReading<Settings> {
-  const { settings, unknown } = readEnvironment(Environment, environment);
+  const { settings, unknown } = readEnvironment(HealthServiceEnvironment, environment);
   return {
     unknown,
     settings: Object.freeze({

@@ -18,8 +18,11 @@ export interface ListenerStats {
   refused: number;
 }
 
-/** Idle time after which a connection may be closed in a drain without crossing a request on its way. */
-const DRAIN_IDLE_MS = 500;
+/**
+ * Idle time after which a drain closes a connection. Any close can cross a request on its way (RFC 9112 section 9.5); the
+ * less often a connection is used, the less likely. With 500 ms, 2 of 11,596 requests failed over 20 restarts.
+ */
+const DRAIN_IDLE_MS = 2000;
 
 /** Accepts clients on a port that it may share with other workers and edges (`SO_REUSEPORT`). */
 export class Listener {

@@ -307,6 +307,7 @@ export class Edge {
       startedAt: this.#startedAtMs,
       version: this.#options.version,
       adminAddress: this.adminAddress,
+      workers: this.#options.settings.HEADGATE_EDGE_WORKERS,
     };
   }
 

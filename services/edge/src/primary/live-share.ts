@@ -4,6 +4,7 @@ import type { EdgeShare } from '@headgate/limiting';
 
 /** Who is live, as presence on the bus tells. */
 export interface LiveEdges {
+  live(): readonly { readonly info: { readonly workers: number } }[];
   mostLiveOverLastMinute(): number;
   rankOf(id: string): number | null;
 }
@@ -11,8 +12,8 @@ export interface LiveEdges {
 const FILE = 'live-edges.json';
 
 /**
- * This edge's part of every limit while Redis is lost. Limits are shared between the workers of all live edges; edges
- * are taken to have as many workers as this one.
+ * This edge's part of every limit while Redis is lost. Limits are shared between the workers of all live edges. Every edge
+ * counts with as many workers as the largest has, so that the shares never add up to more than the limit.
  *
  * The number of edges also lies on the disk: an edge that starts while NATS is down must not believe itself alone.
  */
@@ -52,10 +53,8 @@ export class LiveShare {
   /** Share of the worker with this index. */
   of(workerIndex: number): EdgeShare {
     const rank = this.#edges.rankOf(this.#edgeId) ?? 0;
-    return {
-      liveEdges: this.#liveEdges() * this.#workers,
-      rank: rank * this.#workers + workerIndex,
-    };
+    const workers = this.#workersPerEdge();
+    return { liveEdges: this.#liveEdges() * workers, rank: rank * workers + workerIndex };
   }
 
   /** Writes the number of edges down when it has changed. */
@@ -65,6 +64,12 @@ export class LiveShare {
     this.#saved = live;
     await writeFile(`${this.#path}.new`, JSON.stringify(live), { mode: 0o600 });
     await rename(`${this.#path}.new`, this.#path);
+  }
+
+  #workersPerEdge(): number {
+    let most = this.#workers;
+    for (const { info } of this.#edges.live()) most = Math.max(most, info.workers);
+    return most;
   }
 
   #liveEdges(): number {
