@@ -103,3 +103,9 @@ export function createSend(url: string, token = ADMIN_TOKEN): Send {
     };
   };
 }
+
+/** Paths and rules of the faults of a reply. */
+export function faults(reply: ApiReply): string[] {
+  const errors = (reply.body['errors'] ?? []) as readonly { path: string; rule: string }[];
+  return errors.map(({ path, rule }) => `${path}: ${rule}`);
+}

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Acknowledgements } from './acknowledgements.ts';
+
+const ack = (revision: number, outcome: 'applied' | 'rejected' = 'applied') => ({
+  ...{ key: 'tenant.a', revision, outcome, at: revision },
+});
+const document = (revision: number) => [{ key: 'tenant.a', revision }];
+const LONG_MS = 60_000;
+
+test('a wait ends when the last live edge has acknowledged', async () => {
+  const acks = new Acknowledgements(() => ['e1', 'e2']);
+  const wait = acks.wait(document(5), LONG_MS);
+  acks.add('e1', [ack(5)]);
+  acks.add('e2', [ack(4)]);
+  assert.equal(await Promise.race([wait, Promise.resolve('open')]), 'open');
+  acks.add('e2', [ack(6)]);
+  assert.equal(await wait, true);
+});
+
+test('what was acknowledged before the wait counts, and without edges there is nothing to wait for', async () => {
+  const acks = new Acknowledgements(() => ['e1']);
+  acks.add('e1', [ack(5)]);
+  assert.equal(await acks.wait(document(5), LONG_MS), true);
+  assert.equal(await acks.wait([], LONG_MS), true);
+  assert.equal(await new Acknowledgements(() => []).wait(document(5), LONG_MS), true);
+});
+
+test('a rejection, and the timeout, end a wait without convergence', async () => {
+  const acks = new Acknowledgements(() => ['e1']);
+  const wait = acks.wait(document(5), LONG_MS);
+  acks.add('e1', [ack(5, 'rejected')]);
+  assert.equal(await wait, false);
+  assert.equal(await acks.wait(document(6), 1), false);
+});
+
+test('an edge that leaves is not waited for', async () => {
+  let live = ['e1'];
+  const acks = new Acknowledgements(() => live);
+  const wait = acks.wait(document(5), LONG_MS);
+  live = [];
+  assert.equal(await wait, true);
+});
+
+test('reports tell the newest word of each edge, sorted', () => {
+  const acks = new Acknowledgements(() => []);
+  acks.add('e2', [ack(7, 'rejected'), ack(6)]);
+  acks.add('e1', [ack(5)]);
+  assert.deepEqual(acks.reports('tenant.a', 5), [
+    { edgeId: 'e1', outcome: 'applied', at: 5 },
+    { edgeId: 'e2', outcome: 'rejected', at: 7 },
+  ]);
+  assert.deepEqual(
+    acks.reports('tenant.a', 6).map(({ edgeId }) => edgeId),
+    ['e2'],
+  );
+});

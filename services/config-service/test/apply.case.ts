@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { faults, type ApiReply, type Send, type TestApi } from './support/api.ts';
+
+const bundle = {
+  apiVersion: 'headgate/v1',
+  plans: { 'apply-plan': { limits: [{ name: 'second', limit: 5, windowMs: 1000 }] } },
+  tenants: {
+    'apply-a': {
+      planId: 'apply-plan',
+      identity: { hosts: ['apply-a.example'] },
+      upstreams: { api: { endpoints: [{ host: '10.0.0.1', port: 80 }] } },
+      routes: { web: { upstreamId: 'api' } },
+      apiKeys: { ci: { sha256: 'a'.repeat(64) } },
+    },
+    'apply-b': { planId: 'apply-plan' },
+  },
+};
+
+interface ApplyChange {
+  readonly action: string;
+  readonly kind: string;
+  readonly tenantId?: string;
+  readonly id: string;
+  readonly fields: readonly string[];
+}
+
+function changesOf(reply: ApiReply): string[] {
+  assert.equal(reply.status, 200, JSON.stringify(reply.body));
+  const changes = reply.body['changes'] as readonly ApplyChange[];
+  return changes
+    .filter(({ action }) => action !== 'unchanged')
+    .map(({ action, kind, tenantId, id, fields }) =>
+      [action, kind, ...(tenantId === undefined ? [] : [tenantId]), id, ...fields].join(' '),
+    )
+    .sort();
+}
+
+/** What `POST /v1/apply` keeps to on every database; there is a plan named `base`. */
+export function testApply(api: () => TestApi): void {
+  const send: Send = (...request) => api().send(...request);
+
+  test('apply: dry run writes nothing, apply does what it said, applying again changes nothing', async () => {
+    const planned = await send('POST', '/v1/apply?dryRun=true', bundle);
+    const expected = [
+      'create apiKey apply-a ci',
+      'create plan apply-plan',
+      'create route apply-a web',
+      'create tenant apply-a',
+      'create tenant apply-b',
+      'create upstream apply-a api',
+    ];
+    assert.deepEqual(changesOf(planned), expected);
+    assert.equal((await send('GET', '/v1/tenants/apply-a')).status, 404);
+
+    const applied = await send('POST', '/v1/apply', bundle);
+    assert.deepEqual(changesOf(applied), expected);
+    assert.ok(Number(applied.body['revision']) > Number(planned.body['revision']));
+
+    const again = await send('POST', '/v1/apply', bundle);
+    assert.deepEqual(changesOf(again), []);
+    assert.equal((again.body['changes'] as unknown[]).length, expected.length);
+    assert.equal(again.body['revision'], applied.body['revision']);
+  });
+
+  test('apply: updates name their fields, unnamed routes go, unnamed API keys and tenants stay', async () => {
+    await send('POST', '/v1/apply', bundle);
+    await send('POST', '/v1/tenants/apply-a/api-keys/made-by-hand', {});
+    const next = {
+      apiVersion: 'headgate/v1',
+      tenants: {
+        'apply-a': {
+          planId: 'apply-plan',
+          status: 'suspended',
+          identity: { hosts: ['apply-a.example', 'www.apply-a.example'] },
+          upstreams: { api: { endpoints: [{ host: '10.0.0.2', port: 80 }] } },
+        },
+      },
+    };
+    assert.deepEqual(changesOf(await send('POST', '/v1/apply', next)), [
+      'delete route apply-a web',
+      'update tenant apply-a identity.hosts status',
+      'update upstream apply-a api endpoints',
+    ]);
+    assert.equal((await send('GET', '/v1/tenants/apply-b')).status, 200);
+    const keys = await send('GET', '/v1/tenants/apply-a/api-keys');
+    assert.deepEqual(
+      (keys.body['items'] as readonly { id: string }[]).map(({ id }) => id),
+      ['ci', 'made-by-hand'],
+    );
+  });
+
+  test('apply: all faults are listed with their paths, and nothing is written', async () => {
+    await send('PUT', '/v1/tenants/apply-owner', {
+      planId: 'base',
+      identity: { hosts: ['apply-owned.example'] },
+    });
+    const reply = await send('POST', '/v1/apply', {
+      apiVersion: 'headgate/v1',
+      plans: { 'apply-never': {} },
+      tenants: {
+        'bad-a': { planId: 'nowhere', routes: { web: { upstreamId: 'nope' } } },
+        'bad-b': {
+          planId: 'apply-never',
+          identity: { hosts: ['apply-owned.example', 'x.example'] },
+        },
+        'bad-c': { planId: 'apply-never', identity: { hosts: ['x.example'] } },
+      },
+    });
+    assert.equal(reply.status, 422);
+    assert.deepEqual(
+      faults(reply).map((fault) => fault.split(':')[0]),
+      [
+        'tenants.bad-a.routes.web.upstreamId',
+        'tenants.bad-a.planId',
+        'tenants.bad-b.identity.hosts[0]',
+        'tenants.bad-c.identity.hosts[0]',
+      ],
+    );
+    assert.equal((await send('GET', '/v1/plans/apply-never')).status, 404);
+    const malformed = await send('POST', '/v1/apply', {
+      apiVersion: 'headgate/v2',
+      tenants: { Bad_Id: { planId: 'base' }, 'bad-a': { planId: 'base', limits: [{ name: 'x' }] } },
+    });
+    assert.equal(malformed.status, 422);
+    assert.ok(faults(malformed).length >= 3);
+  });
+
+  test('apply: a host can move from one tenant to another in one bundle', async () => {
+    await send('PUT', '/v1/tenants/apply-from', {
+      planId: 'base',
+      identity: { hosts: ['moved.example'] },
+    });
+    const moved = {
+      apiVersion: 'headgate/v1',
+      tenants: {
+        'apply-from': { planId: 'base' },
+        'apply-to': { planId: 'base', identity: { hosts: ['moved.example'] } },
+      },
+    };
+    assert.equal((await send('POST', '/v1/apply', moved)).status, 200);
+  });
+
+  test('two tenants cannot have the same API key', async () => {
+    const withKey = (id: string) => ({
+      apiVersion: 'headgate/v1',
+      tenants: { [id]: { planId: 'base', apiKeys: { k: { sha256: 'b'.repeat(64) } } } },
+    });
+    assert.equal((await send('POST', '/v1/apply', withKey('key-one'))).status, 200);
+    const refused = await send('POST', '/v1/apply', withKey('key-two'));
+    assert.equal(refused.status, 409);
+    assert.match(faults(refused)[0] ?? '', /^tenants\.key-two\.apiKeys\.k\.sha256: /);
+  });
+}

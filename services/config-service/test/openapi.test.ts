@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { Ajv2020, type AnySchema } from 'ajv/dist/2020.js';
+import * as formats from 'ajv-formats';
+import { pino } from 'pino';
+import { createApp } from '../src/app.ts';
+import type { ApiContext } from '../src/resources/api-context.ts';
+import { revisionOperation, statusOperation } from '../src/resources/status.ts';
+
+interface Media {
+  readonly schema: AnySchema;
+  readonly example?: unknown;
+}
+interface Described {
+  readonly operationId: string;
+  readonly parameters: readonly { readonly in: string; readonly name: string; schema: AnySchema }[];
+  readonly requestBody?: { readonly content: Readonly<Record<string, Media>> };
+  readonly responses: Readonly<
+    Record<string, { readonly content?: Readonly<Record<string, Media>> }>
+  >;
+}
+interface Document {
+  readonly openapi: string;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Described>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, AnySchema>> };
+}
+
+/** The app without a database: routes and their description need none. */
+async function assemble() {
+  const nothing = {} as never; // handlers are not called
+  const context: ApiContext = {
+    store: nothing,
+    convergence: nothing,
+    documentBytesMax: () => 0,
+    onCommitted: () => undefined,
+    randomBytes,
+  };
+  const status = { store: nothing, view: nothing, bus: nothing };
+  const app = await createApp(context, [statusOperation(status), revisionOperation(status)], {
+    adminToken: 'x'.repeat(16),
+    logger: pino({ level: 'silent' }),
+  });
+  await app.ready();
+  const reply = await app.inject({ method: 'GET', url: '/openapi.json' });
+  return { app, document: reply.json<Document>() };
+}
+
+const { app, document } = await assemble();
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+);
+
+test('the OpenAPI document names every route, and nothing else', async () => {
+  const routes = app
+    .printRoutes({ commonPrefix: false })
+    .split('\n')
+    .filter((line) => line.trim() !== '');
+  const methodCount = routes
+    .map((line) => /\(([A-Z, ]+)\)/.exec(line)?.[1]?.split(',').length ?? 0)
+    .reduce((sum, count) => sum + count, 0);
+  assert.equal(operations.length, methodCount);
+  for (const { path, method } of operations) {
+    const url = path.replaceAll(/\{(\w+)\}/g, ':$1');
+    const known = app.hasRoute({ method: method.toUpperCase(), url });
+    assert.ok(known, `${method} ${path}`);
+  }
+});
+
+test('each schema is valid JSON Schema 2020-12, and each example fits its schema', () => {
+  assert.match(document.openapi, /^3\.1\./);
+  const ajv = new Ajv2020({ strict: false, allErrors: true });
+  formats.default.default(ajv);
+  ajv.addSchema({ $id: 'openapi:', components: document.components });
+  let examples = 0;
+  for (const { path, method, operation } of operations) {
+    const media = [operation.requestBody, ...Object.values(operation.responses)].flatMap((part) =>
+      Object.values(part?.content ?? {}),
+    );
+    for (const { schema, example } of media) {
+      const rooted = JSON.parse(
+        JSON.stringify(schema).replaceAll('"#/components', '"openapi:#/components'),
+      ) as AnySchema;
+      const validate = ajv.compile(rooted);
+      if (example === undefined) continue;
+      examples += 1;
+      const where = `${method} ${path}`;
+      assert.ok(validate(example), `${where}: ${ajv.errorsText(validate.errors)}`);
+    }
+    for (const parameter of operation.parameters) ajv.compile(parameter.schema);
+  }
+  assert.ok(examples > 150, `${examples} examples`);
+});
+
+test('each operation has a unique id, its path parameters, and the errors that it can answer', () => {
+  const ids = operations.map(({ operation }) => operation.operationId);
+  assert.equal(new Set(ids).size, ids.length);
+  for (const { path, method, operation } of operations) {
+    const names = Array.from(path.matchAll(/\{(\w+)\}/g), (match) => match[1]);
+    const described = operation.parameters.filter((parameter) => parameter.in === 'path');
+    assert.deepEqual(described.map(({ name }) => name).sort(), names.sort(), `${method} ${path}`);
+    for (const status of ['400', '422', '429', '500', '503']) {
+      assert.ok(operation.responses[status], `${method} ${path} ${status}`);
+    }
+    assert.equal(operation.responses['401'] === undefined, path === '/openapi.json');
+    if (operation.requestBody !== undefined) {
+      assert.ok(operation.responses['413'] && operation.responses['415'], `${method} ${path}`);
+    }
+  }
+});
