@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import {
+  freePort,
+  startNats,
+  startProcess,
+  temporaryDirectory,
+  type NatsServer,
+  type StartedProcess,
+  type TemporaryDirectory,
+} from '@headgate/testkit';
+import { run, type CliOptions } from './cli-harness.ts';
+
+// The command against the real config-service: the tests follow one another, as an operator's
+// commands do.
+
+const root = join(import.meta.dirname, '..', '..', '..');
+const TOKEN = 'token-of-the-cli-test-0123456789';
+
+let nats: NatsServer | undefined;
+let service: StartedProcess | undefined;
+let directory: TemporaryDirectory;
+let url = '';
+let bundle = '';
+
+before(async () => {
+  directory = await temporaryDirectory('cli');
+  bundle = join(directory.path, 'bundle.yaml');
+  const demo = await readFile(join(root, 'deploy', 'local', 'demo.yaml'), 'utf8');
+  await writeFile(bundle, demo);
+  nats = await startNats();
+  const port = await freePort();
+  url = `http://127.0.0.1:${port}`;
+  service = await startProcess({
+    name: 'config-service',
+    command: process.execPath,
+    args: [join(root, 'services', 'config-service', 'src', 'main.ts')],
+    env: {
+      HEADGATE_CONFIG_LISTEN: `127.0.0.1:${port}`,
+      HEADGATE_ADMIN_TOKEN: TOKEN,
+      HEADGATE_DATABASE_URL: undefined,
+      HEADGATE_DATA_DIR: join(directory.path, 'config'),
+      HEADGATE_NATS_URL: nats.url,
+    },
+    readyWhen: /"msg":"ready"/,
+    readyTimeoutMs: 60_000,
+  });
+});
+
+after(async () => {
+  await service?.stop();
+  await nats?.stop();
+  await directory.remove();
+});
+
+function headgate(args: readonly string[], options: CliOptions = {}) {
+  return run([...args, '--url', url], { ...options, env: { HEADGATE_ADMIN_TOKEN: TOKEN } });
+}
+
+async function editBundle(find: string, replacement: string): Promise<void> {
+  const text = await readFile(bundle, 'utf8');
+  assert.ok(text.includes(find), find);
+  await writeFile(bundle, text.replace(find, replacement));
+}
+
+test('an empty cluster: lists are empty', async () => {
+  const { code, stdout, stderr } = await headgate(['get', 'tenants']);
+  assert.deepEqual([code, stdout, stderr], [0, '', 'There are no tenants.\n']);
+});
+
+test('apply creates what the bundle describes', async () => {
+  const { code, stdout, stderr } = await headgate(['apply', '-f', bundle, '--yes']);
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stdout,
+    /^\+ plan standard\n\+ plan trial\n\+ tenant acme\n {2}\+ upstream web\n {2}\+ route web\n/,
+  );
+  assert.match(
+    stdout,
+    /\nPlan: 12 to create, 0 to update, 0 to delete, 0 unchanged\.\nApplied as /,
+  );
+});
+
+test('the same bundle again changes nothing', async () => {
+  const { code, stdout } = await headgate(['apply', '-f', bundle, '--yes']);
+  assert.equal(code, 0);
+  assert.equal(stdout, `Nothing to change: 12 resources are as ${bundle} says.\n`);
+});
+
+test('get shows what was applied', async () => {
+  const plans = await headgate(['get', 'plans']);
+  assert.match(plans.stdout, /^ID +NAME +LIMITS +KEY LIMITS +REVISION\n/);
+  assert.match(plans.stdout, /^standard +Standard +per-second 100\/1s +- +\d+$/m);
+  const tenants = await headgate(['get', 'tenants']);
+  assert.match(tenants.stdout, /^initech +standard +active +header initech /m);
+  const routes = await headgate(['get', 'routes', '-t', 'initech']);
+  assert.match(routes.stdout, /^orders +\/orders\* +orders +api_key +\d+$/m);
+  const route = await headgate(['get', 'route', 'orders', '-t', 'initech', '-o', 'yaml']);
+  assert.match(route.stdout, /^id: orders$/m);
+});
+
+test('a changed bundle is planned field by field, and a missing route is deleted', async () => {
+  await editBundle('limit: 100, windowMs: 1000', 'limit: 50, windowMs: 1000');
+  await editBundle('      orders:\n        match:', '      invoices:\n        match:');
+  const { code, stdout } = await headgate(['apply', '-f', bundle, '--dry-run']);
+  assert.equal(code, 0);
+  assert.match(stdout, /^~ plan standard {2}limits/);
+  assert.match(stdout, /\n {2}tenant initech\n {2}\+ route invoices\n {2}- route orders\n/);
+  const applied = await headgate(['apply', '-f', bundle, '--yes', '--wait=5000']);
+  assert.equal(applied.code, 0, applied.stderr);
+});
+
+test('a fault that only the server can see is located in the file', async () => {
+  await editBundle('planId: trial', 'planId: no-such-plan');
+  const { code, stderr } = await headgate(['apply', '-f', bundle, '--yes']);
+  assert.equal(code, 3);
+  assert.match(stderr, /bundle\.yaml:\d+:\d+ {2}tenants\.globex\.planId = "no-such-plan"\n {6}/);
+});
+
+test('key create shows a key once, and get never does', async () => {
+  const created = await headgate(['key', 'create', 'acme', 'mobile', '--name', 'Mobile app']);
+  assert.equal(created.code, 0, created.stderr);
+  assert.match(created.stdout, /^hgk_[\w-]{43}\n$/);
+  const keys = await headgate(['get', 'api-keys', '-t', 'acme', '-o', 'json']);
+  assert.ok(!keys.stdout.includes(created.stdout.trim()));
+  const again = await headgate(['key', 'create', 'acme', 'mobile']);
+  assert.equal(again.code, 3);
+  assert.match(again.stderr, /HG_API_CONFLICT/);
+});
+
+test('status says that no edge is there, and --check fails for it', async () => {
+  const { code, stdout } = await headgate(['status', '--check']);
+  assert.equal(code, 1);
+  assert.match(stdout, /^bus +connected$/m);
+  assert.match(stdout, /\n {2}no edge is live\n/);
+});
+
+test('what does not exist, and a wrong token, are refused', async () => {
+  const missing = await headgate(['get', 'tenant', 'nobody']);
+  assert.equal(missing.code, 3);
+  assert.match(missing.stderr, /^error: GET \/v1\/tenants\/nobody: .*\(HG_API_NOT_FOUND\)/);
+  const denied = await headgate(['status', '--token', 'wrong-token-0123456789']);
+  assert.equal(denied.code, 3);
+  assert.match(denied.stderr, /The token came from --token/);
+});
