@@ -13,13 +13,20 @@ import {
 } from '@headgate/http1';
 import type { Clock, DeadlineSweeper, Expirable } from '@headgate/runtime';
 import { ByteSocket, JOINED_WRITE_BYTES_MAX, type ByteReceiver } from '../io/byte-socket.ts';
+import { HeldBytes } from '../io/held-bytes.ts';
 import type { ReadBuffers } from '../io/read-buffers.ts';
 import { Exchange } from '../request/exchange.ts';
 import type { ForwardingRules } from '../request/forwarded-head.ts';
-import { localReply, writeLocalReply, type LocalReply } from '../request/local-reply.ts';
+import {
+  connectionLine,
+  localReply,
+  writeLocalReply,
+  type LocalReply,
+} from '../request/local-reply.ts';
 import { RequestContext } from '../request/request-context.ts';
 import type { Recorder } from '../stages/record.ts';
 import { faultReply } from './fault-reply.ts';
+import { Lingering } from './lingering.ts';
 import { parseProxyHeader } from './proxy-protocol.ts';
 
 /** Bounds and times of client connections. */
@@ -87,8 +94,11 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
   readonly #parser: RequestParser;
   readonly #decoder = new BodyDecoder();
   #state: State = 'head';
-  /** What came ahead of its time, a copy; empty for none. */
-  #stash: Buffer = NO_BYTES;
+  /** What came ahead of its time. */
+  readonly #held = new HeldBytes();
+  readonly #lingering: Lingering;
+  /** Since when there is nothing to do, monotonic; Infinity while there is. */
+  #idleFromMs: number;
   /** The chunk that is being processed, and how far; only within `#process`. */
   #chunk: Buffer = NO_BYTES;
   #position = 0;
@@ -100,8 +110,6 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
   #refused = false;
   /** The next request waits until the client has taken the answers to the previous ones. */
   #awaitsDrain = false;
-  /** Bytes not yet taken by the client at the last look, while lingering. */
-  #unsentBytes = 0;
 
   constructor(deps: DownstreamDeps, socket: Socket) {
     this.deps = deps;
@@ -110,7 +118,10 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
     this.#setClient(socket.remoteAddress ?? '');
     if (deps.settings.proxyProtocol) this.#state = 'proxy';
     this.exchange = new Exchange(this.#context, this);
-    this.deadlineMs = deps.clock.monotonicMs() + deps.settings.headerTimeoutMs;
+    const { headerTimeoutMs, lingerMs, keepAliveTimeoutMs } = deps.settings;
+    this.#lingering = new Lingering(lingerMs, keepAliveTimeoutMs);
+    this.#idleFromMs = deps.clock.monotonicMs();
+    this.deadlineMs = this.#idleFromMs + headerTimeoutMs;
     this.bytes = ByteSocket.adopt(socket, deps.buffers, this);
     deps.sweeper.add(this);
   }
@@ -118,40 +129,49 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
   // What the socket reports
 
   /** @hot */
-  onBytes(chunk: Buffer, length: number): boolean {
-    if (this.#state === 'request') return this.#keep(chunk, 0, length);
-    if (this.#state === 'lingering' || this.#state === 'closed') return true;
+  onBytes(chunk: Buffer, length: number): void {
     try {
-      if (this.#stash.length === 0) this.#process(chunk, 0, length);
-      else this.#processKept(chunk.subarray(0, length));
+      if (this.#state === 'request') this.#keep(chunk, 0, length);
+      else if (this.#state === 'lingering') this.#lingering.heard();
+      else if (this.#held.length === 0) this.#process(chunk, 0, length);
+      else {
+        this.#held.append(chunk, 0, length);
+        this.#processHeld();
+      }
     } catch (error) {
-      this.#onBug(error);
+      this.onBug(error);
     }
     this.exchange.flush();
-    return !this.#paused;
   }
 
   onEnd(): void {
     this.#ended = true;
-    if (this.#state === 'tunnel') this.exchange.onClientTunnelEnd();
-    else if (this.#state === 'body') this.#onTruncated();
-    else if (this.#state === 'request' && !this.requestComplete) this.#onTruncated();
-    else if (this.#state !== 'request') this.#linger();
-    // Otherwise the client only closed its half: it gets the answer, then the connection ends.
+    this.guard(() => {
+      if (this.#state === 'tunnel') this.exchange.onClientTunnelEnd();
+      else if (this.#state === 'body') this.#onTruncated();
+      else if (this.#state !== 'request') this.#linger();
+      else if (!this.requestComplete && this.#held.length < this.#missingBytes) this.#onTruncated();
+      // Otherwise the client only closed its half: it gets its answers, then the connection ends.
+    });
   }
 
   onDrain(): void {
-    this.exchange.onClientDrain();
-    if (!this.#awaitsDrain) return;
-    this.#awaitsDrain = false;
-    this.guard(() => this.#nextRequest());
+    this.guard(() => {
+      this.exchange.onClientDrain();
+      if (this.#state === 'lingering') {
+        this.deadlineMs = this.#lingering.drained(this.deps.clock.monotonicMs());
+      }
+      if (!this.#awaitsDrain) return;
+      this.#awaitsDrain = false;
+      this.#nextRequest();
+    });
   }
 
   onClose(): void {
     this.#state = 'closed';
     this.deps.sweeper.remove(this);
-    this.exchange.onClientGone();
     this.deps.onClosed(this);
+    this.guard(() => this.exchange.onClientGone());
   }
 
   onExpire(): void {
@@ -162,6 +182,7 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
         break;
       case 'request':
       case 'body':
+      case 'tunnel':
         if (this.exchange.active) this.guard(() => this.exchange.onDeadline());
         else this.destroy();
         break;
@@ -173,8 +194,6 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
       case 'discard':
         this.destroy();
         break;
-      case 'tunnel':
-        break;
     }
   }
 
@@ -185,10 +204,9 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
     try {
       work();
     } catch (error) {
-      this.#onBug(error);
+      this.onBug(error);
     }
     this.exchange.flush();
-    this.bytes.flush();
   }
 
   /**
@@ -200,13 +218,17 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
     const { framing, contentLength } = this.#context.head;
     if (framing === FRAMING_NONE || contentLength === 0) return '';
     if (framing !== FRAMING_LENGTH || contentLength > JOINED_WRITE_BYTES_MAX) return null;
-    const chunk = this.#processing ? this.#chunk : this.#stash;
-    const start = this.#processing ? this.#position : 0;
-    const end = this.#processing ? this.#limit : this.#stash.length;
-    if (end - start < contentLength) return null;
-    const text = chunk.toString('latin1', start, start + contentLength);
-    if (this.#processing) this.#position += contentLength;
-    else this.#stash = this.#stash.subarray(contentLength);
+    const available = this.#processing ? this.#limit - this.#position : this.#held.length;
+    if (available < contentLength) return null;
+    let text: string;
+    if (this.#processing) {
+      const start = this.#position;
+      this.#position += contentLength;
+      text = this.#chunk.toString('latin1', start, this.#position);
+    } else {
+      text = this.#held.takeText(contentLength);
+      this.resumeReading();
+    }
     this.#context.bytesIn = contentLength;
     this.requestComplete = true;
     return text;
@@ -225,24 +247,36 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
   /** Bytes go both ways from now on, unread. */
   startTunnel(): void {
     this.#state = 'tunnel';
-    this.deadlineMs = Infinity;
     if (!this.#processing) this.#resume();
+  }
+
+  /** Reads on, unless enough is held that waits for its turn. */
+  resumeReading(): void {
+    if (this.#held.length < this.deps.settings.stashBytesMax) this.bytes.resume();
   }
 
   /** Whether the connection may serve another request after the present one. */
   mayKeepAlive(): boolean {
-    return this.#context.head.persistent && !this.#refused && !this.#ended && !this.deps.draining();
+    if (this.#refused || this.deps.draining()) return false;
+    // After FIN the requests that came before it are served still.
+    if (this.#ended && this.#held.length === 0 && this.#position === this.#limit) return false;
+    return this.#context.head.persistent;
   }
 
   /** Queues a reply of the edge; returns whether the connection goes on after it. */
   writeLocalReply(reply: LocalReply): boolean {
-    const keepAlive = this.mayKeepAlive() && (this.requestComplete || this.#discardable());
+    const context = this.#context;
+    // After a timeout nobody knows when the rest of the request comes, so nothing behind it is ever read as a request.
+    const readsOn = this.requestComplete || (reply.status !== 408 && this.#discardable());
+    const keepAlive = readsOn && this.mayKeepAlive();
     this.bytes.writeText(
-      writeLocalReply(reply, this.#context.requestId, {
-        dateLine: this.deps.dateLine(),
-        close: !keepAlive,
-        withBody: this.#context.head.method !== 'HEAD',
-      }),
+      writeLocalReply(
+        reply,
+        context.requestId,
+        this.deps.dateLine(),
+        connectionLine(keepAlive, context.head.minorVersion),
+        context.method !== 'HEAD',
+      ),
     );
     return keepAlive;
   }
@@ -275,14 +309,15 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
 
   /** Idle for at least `idleMs`, so that closing it will hardly cross a request on its way. */
   idleSince(nowMs: number, idleMs: number): boolean {
-    const idleFromMs = this.deadlineMs - this.deps.settings.keepAliveTimeoutMs;
-    return this.#state === 'head' && !this.#parser.started && nowMs - idleFromMs >= idleMs;
+    return nowMs - this.#idleFromMs >= idleMs;
   }
 
   // Reading
 
-  get #paused(): boolean {
-    return this.#stash.length > 0 || this.bytes.socket.isPaused();
+  /** Bytes of the present request's body that are yet to come, counted from its start; unknown for chunks. */
+  get #missingBytes(): number {
+    const { framing, contentLength } = this.#context.head;
+    return framing === FRAMING_LENGTH ? contentLength : 1;
   }
 
   /** Goes through a chunk; what cannot be used yet is kept. @hot */
@@ -296,6 +331,7 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
     this.#processing = false;
     if (this.#position < this.#limit) this.#keep(chunk, this.#position, this.#limit);
     this.#chunk = NO_BYTES;
+    this.#position = this.#limit;
   }
 
   /** One step in the chunk; false when what follows has to wait. @hot */
@@ -337,6 +373,7 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
     this.#position = this.#limit;
     if (headBytes < 0) this.#onFault(this.#parser.fault);
     else if (!wasStarted && this.#parser.started) {
+      this.#idleFromMs = Infinity;
       this.deadlineMs = this.deps.clock.monotonicMs() + this.deps.settings.headerTimeoutMs;
     }
   }
@@ -369,6 +406,7 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
     context.reset();
     this.#stamp();
     this.#state = 'request';
+    this.#idleFromMs = Infinity;
     this.deadlineMs = Infinity;
     this.#decoder.reset(head.framing, head.contentLength);
     this.requestComplete = head.framing === FRAMING_NONE || head.contentLength === 0;
@@ -388,9 +426,10 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
     const event = this.#decoder.next(this.#chunk, this.#position, this.#limit);
     this.#position = this.#decoder.position;
     if (event === BODY_DATA) {
-      if (this.#state === 'discard') return true;
       const { dataStart, dataEnd } = this.#decoder;
-      if (!this.exchange.onRequestData(this.#chunk, dataStart, dataEnd)) this.bytes.pause();
+      if (this.#state === 'body' && !this.exchange.onRequestData(this.#chunk, dataStart, dataEnd)) {
+        this.bytes.pause();
+      }
       if (this.#decoder.bytesDecoded === this.#context.head.contentLength) this.#finishBody();
       return true;
     }
@@ -411,37 +450,32 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
     }
   }
 
-  /** Copies what came too early; false to pause reading when enough is kept. */
-  #keep(chunk: Buffer, start: number, end: number): boolean {
-    const piece = chunk.subarray(start, end);
-    this.#stash =
-      this.#stash.length === 0 ? Buffer.from(piece) : Buffer.concat([this.#stash, piece]);
-    if (this.#stash.length < this.deps.settings.stashBytesMax) return true;
-    this.bytes.pause();
-    return false;
+  /** Copies what came too early; stops reading when enough is held. */
+  #keep(chunk: Buffer, start: number, end: number): void {
+    this.#held.append(chunk, start, end);
+    if (this.#held.length >= this.deps.settings.stashBytesMax) this.bytes.pause();
   }
 
-  /** Goes through what was kept, and what came now. */
-  #processKept(more: Buffer): void {
-    const all = more.length === 0 ? this.#stash : Buffer.concat([this.#stash, more]);
-    this.#stash = NO_BYTES;
+  #processHeld(): void {
+    const all = this.#held.take();
     this.#process(all, 0, all.length);
   }
 
-  /** Goes through what was kept, then reads on. */
+  /** Goes through what is held, then reads on. */
   #resume(): void {
-    if (this.#stash.length > 0) {
+    if (this.#held.length > 0) {
       try {
-        this.#processKept(NO_BYTES);
+        this.#processHeld();
       } catch (error) {
-        this.#onBug(error);
+        this.onBug(error);
         return;
       }
     }
-    if (this.#ended && this.#state === 'body') this.#onTruncated();
-    else if (this.#state !== 'request' || this.#stash.length < this.deps.settings.stashBytesMax) {
-      this.bytes.resume();
-    }
+    this.resumeReading();
+    if (!this.#ended) return;
+    if (this.#state === 'body') this.#onTruncated();
+    else if (this.#state === 'tunnel') this.exchange.onClientTunnelEnd();
+    else if (this.#state === 'head' || this.#state === 'discard') this.#linger();
   }
 
   #nextRequest(): void {
@@ -454,13 +488,11 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
     }
     this.#parser.reset();
     this.#state = 'head';
-    if (this.#ended && this.#stash.length === 0) {
-      this.#linger();
-      return;
-    }
-    this.deadlineMs = this.deps.clock.monotonicMs() + this.deps.settings.keepAliveTimeoutMs;
+    const nowMs = this.deps.clock.monotonicMs();
+    this.#idleFromMs = nowMs;
+    this.deadlineMs = nowMs + this.deps.settings.keepAliveTimeoutMs;
     if (this.#processing) return;
-    if (this.#stash.length > 0) this.#resume();
+    if (this.#held.length > 0 || this.#ended) this.#resume();
     else if (this.bytes.socket.isPaused()) this.bytes.resume();
   }
 
@@ -489,6 +521,7 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
     this.exchange.begin();
     this.#refused = true;
     this.#state = 'request';
+    this.#idleFromMs = Infinity;
     this.exchange.answer(reply);
   }
 
@@ -505,28 +538,28 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
     this.exchange.onClientGone();
   }
 
-  /** Sends FIN, then reads on for a while: a close with unread data would be an RST that destroys the answer. */
+  /** Sends FIN, then reads on for a while, see {@link Lingering}. */
   #linger(): void {
+    if (this.#state === 'closed') return;
     this.bytes.end();
-    this.#state = this.#ended ? 'closed' : 'lingering';
-    this.#stash = NO_BYTES;
-    this.#unsentBytes = this.bytes.socket.writableLength;
-    this.deadlineMs = this.deps.clock.monotonicMs() + this.deps.settings.lingerMs;
+    this.#state = 'lingering';
+    this.#idleFromMs = Infinity;
+    this.#held.clear();
+    const { socket } = this.bytes;
+    this.deadlineMs = this.#lingering.begin(this.deps.clock.monotonicMs(), socket.writableLength);
     this.bytes.resume();
   }
 
-  /** A slow client may take the rest of its answer as long as it takes any of it. */
   #onLingerExpired(): void {
-    const unsent = this.bytes.socket.writableLength;
-    if (unsent === 0 || unsent === this.#unsentBytes) {
-      this.destroy();
-      return;
-    }
-    this.#unsentBytes = unsent;
-    this.deadlineMs = this.deps.clock.monotonicMs() + this.deps.settings.keepAliveTimeoutMs;
+    const { socket } = this.bytes;
+    const nowMs = this.deps.clock.monotonicMs();
+    const againMs = this.#lingering.lookAgainMs(nowMs, socket.writableLength);
+    if (againMs === null) this.destroy();
+    else this.deadlineMs = againMs;
   }
 
-  #onBug(error: unknown): void {
+  /** A bug of ours: it ends this connection, not the process. */
+  onBug(error: unknown): void {
     this.deps.onBug(error);
     this.destroy();
     this.exchange.onClientGone();

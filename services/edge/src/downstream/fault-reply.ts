@@ -12,8 +12,11 @@ const CODES: Readonly<Record<Http1Fault['status'], ErrorCode>> = {
   505: 'HG_HTTP_VERSION_UNSUPPORTED',
 };
 
+/** RFC 9110 section 15.5.6 wants the list; CONNECT and TRACE are the methods that are refused. */
+const ALLOW = 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n';
+
 /** The reply to a request that the codec refused; the codec's sentence, which holds no byte of the request, is its detail. */
 export function faultReply(fault: Http1Fault | null): LocalReply {
   if (fault === null) return localReply('HG_HTTP_MALFORMED');
-  return localReply(CODES[fault.status], '', fault.message);
+  return localReply(CODES[fault.status], fault.status === 405 ? ALLOW : '', fault.message);
 }

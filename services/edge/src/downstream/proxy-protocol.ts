@@ -7,8 +7,15 @@ const PAYLOAD_BYTES_MAX = 1024;
 
 const COMMAND_LOCAL = 0x20;
 const COMMAND_PROXY = 0x21;
+/** The load balancer cannot say who the client is. */
+const UNSPECIFIED = 0x00;
 const TCP_OVER_IPV4 = 0x11;
 const TCP_OVER_IPV6 = 0x21;
+
+/** Two addresses and two ports. */
+const IPV4_BLOCK_BYTES = 12;
+const IPV6_BLOCK_BYTES = 36;
+const TLV_HEAD_BYTES = 3;
 
 /** A header that was read. */
 export interface ProxyHeader {
@@ -38,13 +45,22 @@ export function parseProxyHeader(
   if (payloadBytes > PAYLOAD_BYTES_MAX) return 'invalid';
   if (available < FIXED_BYTES + payloadBytes) return 'incomplete';
   const bytes = FIXED_BYTES + payloadBytes;
-  if (command === COMMAND_LOCAL) return { bytes, address: null };
+  if (command === COMMAND_LOCAL || family === UNSPECIFIED) return { bytes, address: null };
   const payload = chunk.subarray(start + FIXED_BYTES, start + bytes);
-  if (family === TCP_OVER_IPV4 && payloadBytes >= 12) {
+  if (family === TCP_OVER_IPV4 && hasValidTlvs(payload, IPV4_BLOCK_BYTES)) {
     return { bytes, address: payload.subarray(0, 4).join('.') };
   }
-  if (family === TCP_OVER_IPV6 && payloadBytes >= 36) return { bytes, address: ipv6Text(payload) };
+  if (family === TCP_OVER_IPV6 && hasValidTlvs(payload, IPV6_BLOCK_BYTES)) {
+    return { bytes, address: ipv6Text(payload) };
+  }
   return 'invalid';
+}
+
+/** Whether the address block is whole and type-length-value fields (section 2.2.1) fill the rest exactly. */
+function hasValidTlvs(payload: Buffer, addressBytes: number): boolean {
+  let at = addressBytes;
+  while (at + TLV_HEAD_BYTES <= payload.length) at += TLV_HEAD_BYTES + payload.readUInt16BE(at + 1);
+  return at === payload.length;
 }
 
 function ipv6Text(payload: Buffer): string {

@@ -1,15 +1,14 @@
 import net from 'node:net';
 import type { ReadBuffers } from './read-buffers.ts';
 
-/** Who handles what a socket reads. */
+/** Who handles what a socket reads. None of these may throw: they are called by the event loop. */
 export interface ByteReceiver {
   /**
-   * Bytes [0, length) of `chunk`, valid until the callback returns.
+   * Bytes [0, length) of `chunk`, valid until the callback returns. To read no further: {@link ByteSocket.pause}.
    *
-   * @returns false to pause reading.
    * @hot
    */
-  onBytes(chunk: Buffer, length: number): boolean;
+  onBytes(chunk: Buffer, length: number): void;
   /** The peer will send no more (FIN). */
   onEnd(): void;
   /** All that was written has gone to the kernel. */
@@ -74,9 +73,7 @@ export class ByteSocket {
   /** Serves a socket through its `'data'` events; each chunk is a fresh buffer. */
   static listen(socket: net.Socket, buffers: ReadBuffers, receiver: ByteReceiver): ByteSocket {
     const byteSocket = new ByteSocket(buffers, receiver, () => socket);
-    socket.on('data', (chunk: Buffer) => {
-      if (!receiver.onBytes(chunk, chunk.length)) socket.pause();
-    });
+    socket.on('data', (chunk: Buffer) => receiver.onBytes(chunk, chunk.length));
     socket.resume();
     return byteSocket;
   }
@@ -203,8 +200,11 @@ export class ByteSocket {
     return next;
   };
 
-  readonly #onRead = (length: number, chunk: Uint8Array): boolean =>
+  /** Never returns false: that stops the handle but not the stream, and `isPaused` would not know. */
+  readonly #onRead = (length: number, chunk: Uint8Array): boolean => {
     this.#receiver.onBytes(chunk as Buffer, length); // our buffers are the only ones in use
+    return true;
+  };
 }
 
 interface HandleHolder {

@@ -6,9 +6,6 @@ import type { UpstreamFailure } from '../upstream/failure.ts';
 import type { Recorder } from '../stages/record.ts';
 import type { RequestContext } from './request-context.ts';
 
-/** Kept-alive connections that were found closed are replaced this often without counting as a retry. */
-const STALE_RETRIES_MAX = 2;
-
 /** Failures of the endpoint's connections, as its passive health counts them; the others say nothing about it. */
 const PASSIVE_KINDS: Readonly<Partial<Record<UpstreamFailure, PassiveFailureKind>>> = {
   connect_failed: 'connect_refused',
@@ -26,7 +23,8 @@ export class Attempts {
   readonly #recorder: Recorder;
   #startMs = 0;
   #retriesLeft = 0;
-  #staleRetries = 0;
+  /** A kept-alive connection was found closed and replaced by a new one, which does not count as a retry. */
+  #replacedStale = false;
 
   constructor(clock: Clock, recorder: Recorder) {
     this.#clock = clock;
@@ -36,7 +34,7 @@ export class Attempts {
   /** A new request goes to the route's upstream. @hot */
   begin(route: CompiledRoute): void {
     this.#retriesLeft = route.retries;
-    this.#staleRetries = 0;
+    this.#replacedStale = false;
     route.upstream.retryBudget.deposit();
   }
 
@@ -89,8 +87,8 @@ export class Attempts {
     harmless: boolean,
   ): boolean {
     if (!harmless || failure === 'malformed' || failure === 'overloaded') return false;
-    if (reusedStale && this.#staleRetries < STALE_RETRIES_MAX) {
-      this.#staleRetries += 1;
+    if (reusedStale && !this.#replacedStale) {
+      this.#replacedStale = true;
       return true;
     }
     if (this.#retriesLeft === 0 || !route.upstream.retryBudget.withdraw()) return false;

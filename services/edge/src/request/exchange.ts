@@ -8,12 +8,13 @@ import {
   type Framing,
   type ResponseHead,
 } from '@headgate/http1';
+import type { ErrorCode } from '@headgate/errors';
 import type { LimitChain, LimitVerdict } from '@headgate/limiting';
 import type { DownstreamConnection } from '../downstream/downstream-connection.ts';
 import { applyVerdict } from '../stages/enforce-limits.ts';
 import type { ConnectionPool } from '../upstream/connection-pool.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoint.ts';
-import { FAILURE_CODES, type UpstreamFailure } from '../upstream/failure.ts';
+import { FAILURE_CODES, failureReply, type UpstreamFailure } from '../upstream/failure.ts';
 import type { UpstreamConnection } from '../upstream/upstream-connection.ts';
 import type { UpstreamUser } from '../upstream/upstream-user.ts';
 import { Attempts, isIdempotent } from './attempts.ts';
@@ -21,6 +22,7 @@ import { writeForwardedHead } from './forwarded-head.ts';
 import { localReply, type LocalReply } from './local-reply.ts';
 import type { RequestContext } from './request-context.ts';
 import { framingFor, writeInterimHead, writeReturnedHead } from './returned-head.ts';
+import { acceptsWebSocket } from './web-socket.ts';
 
 /**
  * One request between its client and an endpoint: pick, forward, relay, record.
@@ -37,8 +39,9 @@ export class Exchange implements UpstreamUser {
   readonly context: RequestContext;
   readonly #client: DownstreamConnection;
   readonly #attempts: Attempts;
+  /** Of the present attempt; being opened as long as nothing is sent. */
   #connection: UpstreamConnection | null = null;
-  /** Waits for a connection of this pool; null when it does not. */
+  /** Waits in the queue of this pool; null when it does not. */
   #pool: ConnectionPool | null = null;
   /** The request went out, or part of it, in the present attempt. */
   #sent = false;
@@ -90,11 +93,12 @@ export class Exchange implements UpstreamUser {
     const { context } = this;
     const { clock } = this.#client.deps;
     context.limitStartMs = clock.monotonicMs();
-    void pending.then((verdict) => {
+    const onVerdict = (verdict: LimitVerdict): void => {
       if (this.#done) return;
       context.limiterMs = clock.monotonicMs() - context.limitStartMs;
       this.#client.guard(() => this.proceed(applyVerdict(context, chain, verdict)));
-    });
+    };
+    pending.then(onVerdict, (error: unknown) => this.onBug(error)); // a limiter that fails is no limiter
   }
 
   /** Goes on after the limits: null to forward. @hot */
@@ -109,10 +113,15 @@ export class Exchange implements UpstreamUser {
     if (route === null) return this.answer(localReply('HG_INTERNAL'));
     if (route.totalTimeoutMs > 0) this.#totalDeadlineMs = startMs + route.totalTimeoutMs;
     this.#attempts.begin(route);
-    this.#attempt(null);
+    if (!this.#attempt(null, false)) this.#giveUp('none_available');
   }
 
   // The endpoint's side
+
+  onConnecting(connection: UpstreamConnection): void {
+    this.#pool = null;
+    this.#connection = connection;
+  }
 
   /** @hot */
   onConnection(connection: UpstreamConnection): void {
@@ -183,6 +192,7 @@ export class Exchange implements UpstreamUser {
     const { bytes } = this.#client;
     this.context.bytesOut += end - start;
     bytes.writeSlice(chunk, start, end, connection.bytes);
+    if (this.context.route !== null) this.#setDeadline(this.context.route.idleTimeoutMs);
     if (bytes.congested) connection.bytes.pause();
   }
 
@@ -191,7 +201,7 @@ export class Exchange implements UpstreamUser {
   }
 
   onUpstreamDrain(): void {
-    this.#client.bytes.resume();
+    this.#client.resumeReading();
   }
 
   onUpstreamFailure(failure: UpstreamFailure, reusedStale: boolean): void {
@@ -203,16 +213,17 @@ export class Exchange implements UpstreamUser {
     if (this.#tunnelling) {
       this.#finish(false);
     } else if (this.#responseStarted) {
-      this.#abort(failure);
-    } else if (this.#mayRetry(failure, reusedStale)) {
-      this.#attempt(reusedStale ? null : failed);
-    } else {
-      this.answer(localReply(FAILURE_CODES[failure]));
+      this.#abort(FAILURE_CODES[failure]);
+    } else if (
+      !this.#mayRetry(failure, reusedStale) ||
+      !this.#attempt(reusedStale ? null : failed, reusedStale)
+    ) {
+      this.#giveUp(failure);
     }
   }
 
-  waitsFor(pool: ConnectionPool): boolean {
-    return this.#pool === pool;
+  onBug(error: unknown): void {
+    this.#client.onBug(error);
   }
 
   flush(): void {
@@ -231,8 +242,7 @@ export class Exchange implements UpstreamUser {
     if (connection === null || route === null) return true; // the attempt has ended: discarded
     if (context.bytesIn > route.requestBodyBytesMax) {
       this.#cancelAttempt();
-      if (this.#responseStarted) this.#abort('overloaded');
-      else this.answer(localReply('HG_HTTP_BODY_TOO_LARGE'));
+      this.#endWith(localReply('HG_HTTP_BODY_TOO_LARGE'));
       return true;
     }
     const chunked = context.head.framing === FRAMING_CHUNKED;
@@ -257,8 +267,7 @@ export class Exchange implements UpstreamUser {
   onRequestFault(reply: LocalReply): void {
     if (this.#done) return;
     this.#cancelAttempt();
-    if (this.#responseStarted) this.#abort('reset');
-    else this.answer(reply);
+    this.#endWith(reply);
   }
 
   /** Bytes of the client in a tunnel; false when the endpoint reads too slowly. */
@@ -267,6 +276,7 @@ export class Exchange implements UpstreamUser {
     if (connection === null) return true;
     this.context.bytesIn += end - start;
     connection.bytes.writeSlice(chunk, start, end, this.#client.bytes);
+    if (this.context.route !== null) this.#setDeadline(this.context.route.idleTimeoutMs);
     return !connection.bytes.congested;
   }
 
@@ -277,7 +287,10 @@ export class Exchange implements UpstreamUser {
 
   /** The client has taken all that was written. */
   onClientDrain(): void {
-    this.#connection?.bytes.resume();
+    const { route } = this.context;
+    if (this.#connection === null || route === null || !this.#responseStarted) return;
+    this.#setDeadline(route.idleTimeoutMs);
+    this.#connection.bytes.resume();
   }
 
   /** The client is gone: its request is cancelled. That is no failure of the endpoint. */
@@ -287,33 +300,47 @@ export class Exchange implements UpstreamUser {
     this.#finish(false);
   }
 
-  /** The deadline of the present phase has passed. */
+  /** The deadline of the present phase has passed: who kept us waiting? */
   onDeadline(): void {
     if (this.#done) return;
-    const uploading = this.#connection !== null && !this.#client.requestComplete;
-    const waitsForClient = uploading && this.#connection?.bytes.congested === false;
-    this.#connection?.cancel();
-    this.#connection = null;
-    if (waitsForClient && !this.#responseStarted) {
-      this.#attempts.end(this.context, null);
-      this.answer(localReply('HG_HTTP_TIMEOUT'));
+    const client = this.#client;
+    const uploading = this.#sent && !client.requestComplete;
+    const clientStalls = this.#responseStarted
+      ? client.bytes.congested
+      : uploading && this.#connection?.bytes.congested === false;
+    if (this.#tunnelling) {
+      this.onClientGone();
+    } else if (clientStalls) {
+      this.#cancelAttempt();
+      this.#endWith(localReply('HG_HTTP_TIMEOUT'));
     } else {
-      const idle = this.#responseStarted || uploading;
-      this.onUpstreamFailure(idle ? 'idle_timeout' : 'response_timeout', false);
+      const failure = this.#timeoutFailure(uploading);
+      this.#pool?.cancelWaiting(this);
+      this.#connection?.cancel();
+      this.onUpstreamFailure(failure, false);
     }
   }
 
-  #attempt(exclude: UpstreamEndpoint | null): void {
+  #timeoutFailure(uploading: boolean): UpstreamFailure {
+    if (this.#pool !== null) return 'overloaded';
+    if (!this.#sent) return 'connect_timeout';
+    return this.#responseStarted || uploading ? 'idle_timeout' : 'response_timeout';
+  }
+
+  /** Starts an attempt; false when there is no endpoint for one. */
+  #attempt(exclude: UpstreamEndpoint | null, fresh: boolean): boolean {
     const { route } = this.context;
     this.#sent = false;
     const endpoint = route === null ? null : this.#attempts.start(this.context, route, exclude);
-    if (route === null || endpoint === null) {
-      this.answer(localReply('HG_UPSTREAM_NONE_AVAILABLE', 'Retry-After: 1\r\n'));
-      return;
-    }
+    if (route === null || endpoint === null) return false;
     this.#setDeadline(route.perTryTimeoutMs);
     this.#pool = endpoint.pool;
-    endpoint.pool.acquire(this);
+    endpoint.pool.acquire(this, fresh);
+    return true;
+  }
+
+  #giveUp(failure: UpstreamFailure): void {
+    this.answer(failureReply(failure, this.context.route?.upstream.endpoints ?? []));
   }
 
   #mayRetry(failure: UpstreamFailure, reusedStale: boolean): boolean {
@@ -326,18 +353,19 @@ export class Exchange implements UpstreamUser {
 
   #onInterimHead(head: ResponseHead): void {
     const { context } = this;
-    const client = this.#client;
+    const { bytes } = this.#client;
     if (head.status === 101) {
       this.#startTunnel(head);
-    } else if (context.head.minorVersion === 1) {
-      client.bytes.writeText(writeInterimHead(head, ''));
+    } else if (context.head.minorVersion === 1 && !bytes.congested) {
+      bytes.writeText(writeInterimHead(head, '')); // a client that does not read does not wait for one
     }
   }
 
   #startTunnel(head: ResponseHead): void {
     const { context } = this;
-    if (context.head.upgrade === '') {
-      // Nobody asked for another protocol: whatever follows must not reach the client (faults.md: never before 101).
+    const { route } = context;
+    if (route === null || !acceptsWebSocket(context.head, head)) {
+      // Not what the client asked for, or nobody asked: whatever follows must not reach the client.
       this.#connection?.cancel();
       this.onUpstreamFailure('malformed', false);
       return;
@@ -348,20 +376,29 @@ export class Exchange implements UpstreamUser {
     this.#attempts.answered(context, 101);
     const lines = `Connection: upgrade\r\nUpgrade: ${head.upgrade}\r\nX-Request-Id: ${context.requestId}\r\n`;
     this.#client.bytes.writeText(writeInterimHead(head, lines));
+    this.#totalDeadlineMs = Infinity; // bounds requests; a tunnel lives as long as it is used
+    this.#setDeadline(route.idleTimeoutMs);
     this.#client.startTunnel();
   }
 
   #cancelAttempt(): void {
     const connection = this.#connection;
+    this.#pool?.cancelWaiting(this);
     this.#connection = null;
     this.#pool = null;
     connection?.cancel();
     this.#attempts.end(this.context, null);
   }
 
+  /** Answers if that is still possible, else cuts the response. */
+  #endWith(reply: LocalReply): void {
+    if (this.#responseStarted) this.#abort(reply.code);
+    else this.answer(reply);
+  }
+
   /** The response cannot be completed: the client must not take it for a whole one. */
-  #abort(failure: UpstreamFailure): void {
-    this.context.code = FAILURE_CODES[failure];
+  #abort(code: ErrorCode): void {
+    this.context.code = code;
     this.#client.abort();
     this.#finish(false);
   }
@@ -369,7 +406,6 @@ export class Exchange implements UpstreamUser {
   #finish(keepAlive: boolean): void {
     if (this.#done) return;
     this.#done = true;
-    this.#pool = null;
     this.#client.deps.recorder.record(this.context);
     this.#client.onExchangeDone(keepAlive);
   }

@@ -1,9 +1,8 @@
 import { HeaderSet, writeRequestHead, type RequestHead } from '@headgate/http1';
 import type { CompiledRoute } from '../snapshot/compile-tenant.ts';
 import type { RequestContext } from './request-context.ts';
-
-/** Token of this proxy in `Via` (RFC 9110 section 7.6.3): a pseudonym, no host name. */
-const VIA = '1.1 headgate';
+import { joinedValues, viaLine } from './via.ts';
+import { asksForWebSocket } from './web-socket.ts';
 
 /** Header fields that the edge handles itself. */
 export interface ForwardingRules {
@@ -64,11 +63,10 @@ export function writeForwardedHead(
     host +
     '\r\nX-Request-Id: ' +
     context.requestId +
-    '\r\nVia: ' +
-    via(head) +
-    '\r\n';
+    '\r\n' +
+    viaLine(head, head.minorVersion);
   if (traceparent !== '') append += 'traceparent: ' + traceparent + '\r\n';
-  if (head.upgrade !== '') append += 'Connection: upgrade\r\nUpgrade: ' + head.upgrade + '\r\n';
+  if (asksForWebSocket(head)) append += 'Connection: upgrade\r\nUpgrade: websocket\r\n';
   return writeRequestHead(
     head,
     forwardedTarget(head, route),
@@ -86,16 +84,11 @@ function forwardedTarget(head: RequestHead, route: CompiledRoute): string {
 
 function forwardedFor(context: RequestContext): string {
   if (!context.trustedSource) return context.clientIp;
-  const before = context.head.get('x-forwarded-for');
+  const before = joinedValues(context.head, 'x-forwarded-for');
   return before === null ? context.clientIp : `${before}, ${context.clientIp}`;
 }
 
 function forwardedProto(context: RequestContext): string {
   const before = context.trustedSource ? context.head.get('x-forwarded-proto') : null;
   return before === 'https' ? 'https' : 'http';
-}
-
-function via(head: RequestHead): string {
-  const before = head.get('via');
-  return before === null ? VIA : `${before}, ${VIA}`;
 }

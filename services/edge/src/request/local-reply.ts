@@ -62,16 +62,20 @@ const TEMPLATES = new Map<string, Template>();
 /** Bounds the templates: details are fixed sentences, so there are few. */
 const TEMPLATES_MAX = 512;
 
-/** Head and body of a local reply as latin1 text. @hot */
+/**
+ * Head and body of a local reply as latin1 text.
+ *
+ * @param dateLine `Date` line with CRLF.
+ * @param connection see {@link connectionLine}.
+ * @param withBody false for answers to HEAD, which announce the body only.
+ * @hot
+ */
 export function writeLocalReply(
   reply: LocalReply,
   requestId: string,
-  options: {
-    /** `Date` line with CRLF. */
-    readonly dateLine: string;
-    readonly close: boolean;
-    readonly withBody: boolean;
-  },
+  dateLine: string,
+  connection: string,
+  withBody: boolean,
 ): string {
   const { before, after } = templateOf(reply);
   const bytes = before.length + requestId.length + after.length;
@@ -79,11 +83,18 @@ export function writeLocalReply(
     `HTTP/1.1 ${reply.status} ${REASONS[reply.status] ?? ''}\r\n` +
     `Content-Type: ${PROBLEM_MEDIA_TYPE}\r\nContent-Length: ${bytes}\r\n` +
     `X-Request-Id: ${requestId}\r\nCache-Control: no-store\r\n` +
-    options.dateLine +
+    dateLine +
     reply.headers +
-    (options.close ? 'Connection: close\r\n\r\n' : '\r\n') +
-    (options.withBody ? before + requestId + after : '')
+    connection +
+    '\r\n' +
+    (withBody ? before + requestId + after : '')
   );
+}
+
+/** `Connection` line, with CRLF, of an answer; '' where the version's default says it (RFC 9112 section 9.3). @hot */
+export function connectionLine(keepAlive: boolean, clientMinorVersion: 0 | 1): string {
+  if (!keepAlive) return 'Connection: close\r\n';
+  return clientMinorVersion === 0 ? 'Connection: keep-alive\r\n' : '';
 }
 
 function templateOf(reply: LocalReply): Template {

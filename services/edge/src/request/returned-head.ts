@@ -6,9 +6,9 @@ import {
   type Framing,
   type ResponseHead,
 } from '@headgate/http1';
+import { connectionLine } from './local-reply.ts';
 import type { RequestContext } from './request-context.ts';
-
-const VIA_LINE = 'Via: 1.1 headgate\r\n';
+import { viaLine } from './via.ts';
 
 /** Response fields that the edge sets itself. */
 const DROPPED = new HeaderSet(['x-request-id', 'via']);
@@ -33,12 +33,10 @@ export function writeReturnedHead(
   keepAlive: boolean,
   dateLine: string,
 ): string {
-  const via = head.get('via');
   let append = 'X-Request-Id: ' + context.requestId + '\r\n' + context.limitHeaders;
-  append += via === null ? VIA_LINE : `Via: ${via}, 1.1 headgate\r\n`;
+  append += viaLine(head, head.minorVersion);
   if (head.indexOf('date') === -1) append += dateLine;
-  if (!keepAlive) append += 'Connection: close\r\n';
-  else if (context.head.minorVersion === 0) append += 'Connection: keep-alive\r\n';
+  append += connectionLine(keepAlive, context.head.minorVersion);
   const dropped = context.limitHeaders === '' ? DROPPED : DROPPED_WITH_LIMITS;
   return writeResponseHead(head, dropped, framing, head.contentLength, append);
 }

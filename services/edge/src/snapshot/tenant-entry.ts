@@ -97,14 +97,15 @@ export class TenantEntry implements TenantHandle {
       this.#planId = document.tenant.planId;
       return null;
     } catch (error) {
-      return describe(error);
+      return describeFault(error);
     }
   }
 }
 
 const REASON_CHARS_MAX = 400;
 
-function describe(error: unknown): string {
+/** What a document's fault is, in one short text. */
+export function describeFault(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.length > REASON_CHARS_MAX ? `${text.slice(0, REASON_CHARS_MAX)}…` : text;
 }

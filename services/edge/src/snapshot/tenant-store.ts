@@ -7,7 +7,7 @@ import {
 import { TenantIndex } from '@headgate/routing';
 import type { DocumentOutcome, WorkerDocument } from '../ipc/messages.ts';
 import type { TenantDirectory } from '../stages/identify-tenant.ts';
-import { TenantEntry, type HeldPlan, type TenantEntryDeps } from './tenant-entry.ts';
+import { describeFault, TenantEntry, type HeldPlan, type TenantEntryDeps } from './tenant-entry.ts';
 
 /** What the store works with. */
 export interface TenantStoreDeps extends Omit<TenantEntryDeps, 'findPlan' | 'onLazyFailure'> {
@@ -65,11 +65,18 @@ export class TenantStore implements TenantDirectory {
   /** Takes in a document; older revisions are passed over by the sender. */
   apply(document: WorkerDocument, compileNow: boolean): DocumentOutcome {
     const { key, header, body } = document;
-    const fault =
-      header.kind === 'plan'
+    return outcomeOf(key, header, this.#tryApply(header, body, compileNow));
+  }
+
+  /** Whatever is wrong with a document, it concerns that document alone. */
+  #tryApply(header: DocumentHeader, body: string, compileNow: boolean): string | null {
+    try {
+      return header.kind === 'plan'
         ? this.#applyPlan(header, body)
         : this.#applyTenant(header, body, compileNow);
-    return outcomeOf(key, header, fault);
+    } catch (error) {
+      return describeFault(error);
+    }
   }
 
   /** The document is deleted. */
@@ -103,6 +110,7 @@ export class TenantStore implements TenantDirectory {
       }
     } else {
       entry.replaceLazily(header, body);
+      entry.rejected = null;
     }
     this.#tenants.set(header.id, entry);
     this.#reindex(entry, previous);
@@ -120,7 +128,7 @@ export class TenantStore implements TenantDirectory {
     try {
       document = PlanDocument.parse(JSON.parse(body));
     } catch (error) {
-      return error instanceof Error ? error.message.slice(0, 400) : String(error);
+      return describeFault(error);
     }
     this.#plans.set(header.id, { revision: header.revision, document });
     for (const entry of this.#tenants.values()) {

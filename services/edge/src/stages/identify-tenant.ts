@@ -38,7 +38,8 @@ export function identifyTenant(
     const named = head.get(deps.tenantHeader);
     if (named !== null) {
       const byHeader = deps.tenants.findByHeaderValue(named);
-      if (handle !== null && byHeader !== handle) return localReply('HG_TENANT_CONFLICT');
+      const contradicts = handle !== null && byHeader !== handle;
+      if (contradicts || head.count(deps.tenantHeader) > 1) return localReply('HG_TENANT_CONFLICT');
       handle = byHeader;
     }
   }

@@ -1,4 +1,4 @@
-import { BoundedQueue, type DeadlineSweeper } from '@headgate/runtime';
+import type { DeadlineSweeper } from '@headgate/runtime';
 import type { ReadBuffers } from '../io/read-buffers.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 import type { UpstreamEndpoint } from './endpoint.ts';
@@ -28,7 +28,8 @@ export class ConnectionPool {
   settings: PoolSettings;
   readonly #deps: PoolDeps;
   readonly #idle: UpstreamConnection[] = [];
-  readonly #waiting: BoundedQueue<UpstreamUser>;
+  /** In order of arrival; at most `settings.pendingMax`. */
+  readonly #waiting = new Set<UpstreamUser>();
   #open = 0;
   #retired = false;
 
@@ -36,7 +37,6 @@ export class ConnectionPool {
     this.endpoint = endpoint;
     this.settings = settings;
     this.#deps = deps;
-    this.#waiting = new BoundedQueue(Math.max(1, settings.pendingMax));
   }
 
   /** Whether another request would have to wait for a connection. */
@@ -52,35 +52,46 @@ export class ConnectionPool {
     return this.#open;
   }
 
+  get waitingCount(): number {
+    return this.#waiting.size;
+  }
+
   /**
    * Gets a connection for `user`: `user.onConnection` is called, at once if one is idle, else when one stands;
    * or `user.onUpstreamFailure`.
    *
+   * @param fresh open a new connection even if one is idle: an idle one has just proved to be dead.
    * @hot
    */
-  acquire(user: UpstreamUser): void {
-    const connection = this.#idle.pop();
+  acquire(user: UpstreamUser, fresh: boolean): void {
+    const connection = fresh ? undefined : this.#idle.pop();
     if (connection !== undefined) {
       connection.assign(user);
       user.onConnection(connection);
       return;
     }
-    if (this.#open < this.settings.connectionsMax) this.#connect(user);
-    else if (this.settings.pendingMax === 0 || !this.#waiting.push(user)) {
-      user.onUpstreamFailure('overloaded', false);
-    }
+    const { connectionsMax, pendingMax } = this.settings;
+    if (fresh && this.#open >= connectionsMax) this.#idle[0]?.destroy();
+    if (this.#open < connectionsMax) this.#connect(user);
+    else if (this.#waiting.size < pendingMax) this.#waiting.add(user);
+    else user.onUpstreamFailure('overloaded', false);
   }
 
-  /** Called by a connection whose exchange is complete and that can carry another. */
+  /** The user no longer waits. */
+  cancelWaiting(user: UpstreamUser): void {
+    this.#waiting.delete(user);
+  }
+
+  /** Called by a connection that is idle and can carry an exchange. */
   release(connection: UpstreamConnection): void {
-    for (let user = this.#waiting.shift(); user !== undefined; user = this.#waiting.shift()) {
-      if (!user.waitsFor(this)) continue;
+    const user = this.#nextWaiting();
+    if (user !== null) {
       connection.assign(user);
       user.onConnection(connection);
       user.flush();
       return;
     }
-    if (this.#retired) {
+    if (this.#retired || this.#open > this.settings.connectionsMax) {
       connection.destroy();
       return;
     }
@@ -88,13 +99,15 @@ export class ConnectionPool {
     this.#idle.push(connection);
   }
 
-  /** Called once by each connection when its socket is gone. */
+  /** Called once by each connection, when it is closed: from then on it cannot be acquired. */
   forget(connection: UpstreamConnection): void {
     this.#open -= 1;
     this.#deps.sweeper.remove(connection);
     const index = this.#idle.indexOf(connection);
     if (index !== -1) this.#idle.splice(index, 1);
-    this.#serveNextWaiting();
+    if (this.#open >= this.settings.connectionsMax) return;
+    const user = this.#nextWaiting();
+    if (user !== null) this.#connect(user);
   }
 
   /** The endpoint left the configuration: idle connections close now, busy ones after their exchange. */
@@ -109,13 +122,14 @@ export class ConnectionPool {
     connection.deadlineMs = this.#deps.monotonicMs() + this.settings.connectTimeoutMs;
     this.#deps.sweeper.add(connection);
     connection.assign(user);
+    user.onConnecting(connection);
   }
 
-  #serveNextWaiting(): void {
-    for (let user = this.#waiting.shift(); user !== undefined; user = this.#waiting.shift()) {
-      if (!user.waitsFor(this)) continue;
-      this.#connect(user);
-      return;
+  #nextWaiting(): UpstreamUser | null {
+    for (const user of this.#waiting) {
+      this.#waiting.delete(user);
+      return user;
     }
+    return null;
   }
 }

@@ -1,4 +1,5 @@
-import type { ErrorCode } from '@headgate/errors';
+import { ERRORS, type ErrorCode } from '@headgate/errors';
+import { localReply, type LocalReply } from '../request/local-reply.ts';
 
 /** Why an attempt failed; short stable words for access records, metrics and spans. */
 export type UpstreamFailure =
@@ -24,3 +25,17 @@ export const FAILURE_CODES: Readonly<Record<UpstreamFailure, ErrorCode>> = Objec
   malformed: 'HG_UPSTREAM_MALFORMED',
   truncated: 'HG_UPSTREAM_RESET',
 });
+
+/**
+ * The answer to a request whose last attempt failed. When no connection came about and no endpoint is left that the
+ * picker would choose by its health, the client is told that the upstream as a whole is down.
+ */
+export function failureReply(
+  failure: UpstreamFailure,
+  endpoints: readonly { isAvailable(): boolean }[],
+): LocalReply {
+  const unreachable = failure === 'connect_failed' || failure === 'connect_timeout';
+  const noneLeft = unreachable && !endpoints.some((endpoint) => endpoint.isAvailable());
+  const code = FAILURE_CODES[noneLeft ? 'none_available' : failure];
+  return localReply(code, ERRORS[code].status === 503 ? 'Retry-After: 1\r\n' : '');
+}

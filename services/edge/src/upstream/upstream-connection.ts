@@ -29,12 +29,12 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
   readonly pool: ConnectionPool;
   readonly bytes: ByteSocket;
   deadlineMs = Infinity;
-  /** Exchanges completed before the present one. */
-  exchanges = 0;
   readonly #parser = new ResponseParser();
   readonly #decoder = new BodyDecoder();
   #state: State = 'connecting';
   #user: UpstreamUser | null = null;
+  /** It was idle before the present exchange, so that its peer may be closing it right now. */
+  #reused = false;
   /** Any byte of the present response has arrived. */
   #answered = false;
   /** The user has sent the whole request, so a complete response leaves the connection clean. */
@@ -50,17 +50,13 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
     );
   }
 
-  /** Whether the connection has served an exchange before, so that its peer may be closing it right now. */
-  get reused(): boolean {
-    return this.exchanges > 0;
-  }
-
   /** Gives the connection to a user, for one exchange. @hot */
   assign(user: UpstreamUser): void {
     this.#user = user;
     this.#answered = false;
     this.#requestComplete = false;
     if (this.#state === 'idle') {
+      this.#reused = true;
       this.#state = 'head';
       this.deadlineMs = Infinity;
     }
@@ -71,72 +67,100 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
     this.#requestComplete = true;
   }
 
-  /** The user is not interested any more: the connection cannot be used again. */
+  /**
+   * The user is not interested any more and will hear nothing further. A connection that is still being opened serves
+   * somebody else; one that carries a request cannot be used again.
+   */
   cancel(): void {
     this.#user = null;
-    this.destroy();
+    if (this.#state !== 'connecting') this.destroy();
   }
 
+  /** Closes; the pool forgets the connection at once. */
   destroy(): void {
+    if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.bytes.destroy();
-  }
-
-  /** @hot */
-  onBytes(chunk: Buffer, length: number): boolean {
-    const user = this.#user;
-    if (user === null) {
-      this.destroy(); // nobody asked: a response without a request must never meet the next request
-      return true;
-    }
-    this.#answered = true;
-    this.#consume(chunk, length, user);
-    user.flush();
-    return true;
-  }
-
-  onEnd(): void {
-    const user = this.#user;
-    if (user === null) {
-      this.destroy();
-    } else if (this.#state === 'tunnel') {
-      user.onTunnelEnd();
-    } else if (this.#state === 'body' && this.#decoder.finish()) {
-      this.#complete(user, false);
-      user.flush();
-    } else {
-      this.#fail(this.#state === 'body' ? 'truncated' : 'reset');
-    }
-  }
-
-  onDrain(): void {
-    this.#user?.onUpstreamDrain();
-  }
-
-  onClose(): void {
-    if (this.#state === 'connecting') this.#fail('connect_failed');
-    else this.#fail(this.#state === 'body' ? 'truncated' : 'reset');
-    this.#state = 'closed';
     this.pool.forget(this);
   }
 
+  /** @hot */
+  onBytes(chunk: Buffer, length: number): void {
+    const user = this.#user;
+    if (user === null) {
+      this.destroy(); // nobody asked: a response without a request must never meet the next request
+      return;
+    }
+    this.#answered = true;
+    try {
+      this.#consume(chunk, length, user);
+      user.flush();
+    } catch (error) {
+      this.#onBug(error, user);
+    }
+  }
+
+  onEnd(): void {
+    this.#enter((user) => {
+      if (user === null) {
+        this.destroy();
+      } else if (this.#state === 'tunnel') {
+        user.onTunnelEnd();
+      } else if (this.#state === 'body' && this.#decoder.finish()) {
+        this.#complete(user, false);
+      } else {
+        this.#fail(this.#state === 'body' ? 'truncated' : 'reset');
+      }
+    });
+  }
+
+  onDrain(): void {
+    this.#enter((user) => user?.onUpstreamDrain());
+  }
+
+  onClose(): void {
+    if (this.#state === 'closed') return;
+    this.#enter(() => {
+      if (this.#state === 'connecting') this.#fail('connect_failed');
+      else this.#fail(this.#state === 'body' ? 'truncated' : 'reset');
+    });
+  }
+
   onExpire(): void {
-    if (this.#state === 'connecting') this.#fail('connect_timeout');
+    if (this.#state === 'connecting') this.#enter(() => this.#fail('connect_timeout'));
     else if (this.#state === 'idle') this.destroy();
+  }
+
+  /** Every entry from the event loop but the hot one: an exception ends this exchange, not the process. */
+  #enter(event: (user: UpstreamUser | null) => void): void {
+    const user = this.#user;
+    try {
+      event(user);
+      user?.flush();
+    } catch (error) {
+      this.#onBug(error, user);
+    }
+  }
+
+  #onBug(error: unknown, user: UpstreamUser | null): void {
+    this.#user = null;
+    this.destroy();
+    if (user === null) throw error; // not in anybody's exchange: there is nobody else to tell
+    user.onBug(error);
   }
 
   #onConnect(): void {
     if (this.#state !== 'connecting') return;
     this.deadlineMs = Infinity;
-    const user = this.#user;
-    if (user === null) {
-      this.#state = 'idle';
-      this.pool.release(this);
-      return;
-    }
-    this.#state = 'head';
-    user.onConnection(this);
-    user.flush();
+    this.#enter((user) => {
+      if (user === null) {
+        this.#state = 'idle';
+        this.pool.release(this);
+      } else {
+        this.#state = 'head';
+        user.onConnection(this);
+      }
+    });
   }
 
   #consume(chunk: Buffer, length: number, user: UpstreamUser): void {
@@ -204,7 +228,6 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
   }
 
   #complete(user: UpstreamUser, clean: boolean): void {
-    this.exchanges += 1;
     this.#user = null;
     this.#parser.reset();
     this.bytes.useSharedBuffer();
@@ -221,11 +244,9 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
 
   #fail(failure: UpstreamFailure): void {
     const user = this.#user;
-    const stale = failure === 'reset' && !this.#answered && this.reused;
+    const stale = failure === 'reset' && !this.#answered && this.#reused;
     this.#user = null;
-    if (this.#state !== 'closed') this.destroy();
-    if (user === null) return;
-    user.onUpstreamFailure(failure, stale);
-    user.flush();
+    this.destroy();
+    user?.onUpstreamFailure(failure, stale);
   }
 }

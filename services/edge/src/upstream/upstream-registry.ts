@@ -10,7 +10,8 @@ import { RetryBudget } from './retry-budget.ts';
 export interface TenantUpstream {
   readonly id: string;
   readonly endpoints: readonly UpstreamEndpoint[];
-  readonly picker: Picker<UpstreamEndpoint>;
+  /** Made anew by {@link UpstreamRegistry.commit}, which puts the revision's weights in force. */
+  picker: Picker<UpstreamEndpoint>;
   readonly retryBudget: RetryBudget;
 }
 
@@ -41,10 +42,6 @@ export class UpstreamRegistry {
       const endpoints = upstream.endpoints.map(
         (spec) => known.get(endpointId(spec)) ?? new UpstreamEndpoint(spec, upstream, this.#deps),
       );
-      upstream.endpoints.forEach((spec, index) => {
-        const endpoint = endpoints[index];
-        if (endpoint !== undefined) endpoint.weight = spec.weight; // read when the picker is made
-      });
       built.set(upstream.id, {
         id: upstream.id,
         endpoints,
@@ -64,9 +61,8 @@ export class UpstreamRegistry {
     const previous = this.#tenants.get(tenantId);
     this.#tenants.set(tenantId, upstreams);
     for (const upstream of settings) {
-      for (const endpoint of upstreams.get(upstream.id)?.endpoints ?? []) {
-        endpoint.pool.settings = upstream;
-      }
+      const built = upstreams.get(upstream.id);
+      if (built !== undefined) this.#configure(built, upstream);
       const state = this.#health.get(`${tenantId}.${upstream.id}`);
       if (state !== undefined) this.#apply(state);
     }
@@ -98,6 +94,16 @@ export class UpstreamRegistry {
       }
     }
     return count;
+  }
+
+  #configure(built: TenantUpstream, settings: Upstream): void {
+    settings.endpoints.forEach((spec, index) => {
+      const endpoint = built.endpoints[index];
+      if (endpoint === undefined) return;
+      endpoint.weight = spec.weight; // read when the picker is made
+      endpoint.pool.settings = settings;
+    });
+    built.picker = createPicker(settings.picker, built.endpoints, this.#deps.random);
   }
 
   #apply(state: HealthState): void {

@@ -1,5 +1,4 @@
 import type { ResponseHead } from '@headgate/http1';
-import type { ConnectionPool } from './connection-pool.ts';
 import type { UpstreamFailure } from './failure.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
@@ -7,6 +6,8 @@ import type { UpstreamConnection } from './upstream-connection.ts';
 export interface UpstreamUser {
   /** Method of the request: an answer to HEAD has no body. */
   readonly requestMethod: string;
+  /** A connection is being opened for the user; {@link UpstreamConnection.cancel} it when it is no longer wanted. */
+  onConnecting(connection: UpstreamConnection): void;
   /** A connection is assigned and stands: send the request. */
   onConnection(connection: UpstreamConnection): void;
   /** A head arrived; 1xx heads come before the final one. Valid during the call. */
@@ -27,8 +28,8 @@ export interface UpstreamUser {
    * @param reusedStale the endpoint closed a kept-alive connection before it answered: the usual race, worth a retry.
    */
   onUpstreamFailure(failure: UpstreamFailure, reusedStale: boolean): void;
-  /** Whether the user still waits for a connection of this pool (it may have been cancelled). */
-  waitsFor(pool: ConnectionPool): boolean;
+  /** An exception while the user's exchange was worked on; the connection is gone. */
+  onBug(error: unknown): void;
   /** Both sockets of the exchange hand their queued text to the kernel. */
   flush(): void;
 }

@@ -1,0 +1,23 @@
+import type { HeaderBlock } from '@headgate/http1';
+
+/** Name of this proxy in `Via` (RFC 9110 section 7.6.3): a pseudonym, no host name. */
+const PSEUDONYM = 'headgate';
+
+/** The `Via` line with CRLF that follows the proxies before this one. @param minorVersion of the message received. @hot */
+export function viaLine(head: HeaderBlock, minorVersion: 0 | 1): string {
+  const before = joinedValues(head, 'via');
+  const own = minorVersion === 1 ? '1.1 ' + PSEUDONYM : '1.0 ' + PSEUDONYM;
+  return before === null ? 'Via: ' + own + '\r\n' : 'Via: ' + before + ', ' + own + '\r\n';
+}
+
+/** All values of a list header as one (RFC 9110 section 5.3); null if there is none. @hot */
+export function joinedValues(head: HeaderBlock, lowerName: string): string | null {
+  const first = head.indexOf(lowerName);
+  if (first === -1) return null;
+  if (head.count(lowerName) === 1) return head.value(first);
+  let joined = head.value(first);
+  for (let index = first + 1; index < head.headerCount; index += 1) {
+    if (head.name(index).toLowerCase() === lowerName) joined += ', ' + head.value(index);
+  }
+  return joined;
+}
