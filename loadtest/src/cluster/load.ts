@@ -1,4 +1,4 @@
-import { Agent, request as send } from 'undici';
+import { Client, request as send, type Dispatcher } from 'undici';
 
 /** One answered or failed request. Times are ms of `performance.now()`. */
 export interface Outcome {
@@ -21,7 +21,7 @@ export interface LoadOptions {
   readonly perSecond: number;
   /** Ends the load; checked before each request. */
   readonly until: () => boolean;
-  /** Keep-alive connections per origin. Default 8. */
+  /** Keep-alive connections per origin, each used in turn. Default 8. */
   readonly connections?: number;
 }
 
@@ -33,9 +33,13 @@ export interface Load {
   readonly done: Promise<readonly Outcome[]>;
 }
 
-/** Sends GET requests at a fixed rate over keep-alive connections. */
+/** Starts sending GET requests at a fixed rate over keep-alive connections. */
 export function runLoad(options: LoadOptions): Load {
-  const agent = new Agent({ connections: options.connections ?? 8, pipelining: 1 });
+  // In turn, so that every connection is busy, as behind any real load; a pool would leave some idle for long, and a
+  // request on a connection that its server is closing for idleness is lost with any HTTP/1.1 server.
+  const clients = options.urls.flatMap((url) =>
+    Array.from({ length: options.connections ?? 8 }, () => ({ url, client: new Client(url) })),
+  );
   const outcomes: Outcome[] = [];
   const pending = new Set<Promise<void>>();
   const run = async (): Promise<readonly Outcome[]> => {
@@ -44,23 +48,26 @@ export function runLoad(options: LoadOptions): Load {
       const dueMs = startMs + (sent * 1000) / options.perSecond;
       const waitMs = dueMs - performance.now();
       if (waitMs > 1) await new Promise((resolve) => setTimeout(resolve, waitMs));
-      const url = options.urls[sent % options.urls.length] ?? '';
-      const one = get(agent, url, options).then((outcome) => void outcomes.push(outcome));
+      const target = clients[sent % clients.length];
+      if (target === undefined) throw new Error('a load needs at least one URL');
+      const one = get(target.client, target.url, options).then(
+        (outcome) => void outcomes.push(outcome),
+      );
       pending.add(one);
       void one.finally(() => pending.delete(one));
     }
     await Promise.all(pending);
-    await agent.close();
+    await Promise.all(clients.map(({ client }) => client.close()));
     return outcomes;
   };
   return { outcomes, done: run() };
 }
 
-async function get(agent: Agent, url: string, options: LoadOptions): Promise<Outcome> {
+async function get(dispatcher: Dispatcher, url: string, options: LoadOptions): Promise<Outcome> {
   const sentMs = performance.now();
   try {
     const response = await send(`${url}${options.path ?? '/'}`, {
-      dispatcher: agent,
+      dispatcher,
       headers: { host: options.host, ...options.headers },
       headersTimeout: 30_000,
     });

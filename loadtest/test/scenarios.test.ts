@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bigBodies } from '../src/scenarios/big-bodies.ts';
+import { edgeRestarts } from '../src/scenarios/edge-restarts.ts';
+import { exactLimits } from '../src/scenarios/exact-limits.ts';
+import { manyTenants } from '../src/scenarios/many-tenants.ts';
+import { outages } from '../src/scenarios/outages.ts';
+import type { Say, ScenarioResult } from '../src/scenarios/scenario.ts';
+
+// The scenarios of `npm run scenario`, at a size that suits every test run.
+
+const quiet: Say = () => undefined;
+
+function assertPassed(result: ScenarioResult): void {
+  for (const { rule, figure, passed } of result.checks) assert.ok(passed, `${rule}: ${figure}`);
+  assert.ok(result.checks.length > 0);
+}
+
+test('two edges never admit more than the limit, and use it', async () => {
+  assertPassed(await exactLimits({ seconds: 4, perSecond: 500 }, quiet));
+});
+
+test('no outage of an endpoint or of the control plane fails a request or breaks a limit', async () => {
+  assertPassed(await outages({ holdMs: 2200 }, quiet));
+});
+
+test('edges restart one after the other without a failed request, and one starts from its disk', async () => {
+  assertPassed(await edgeRestarts({ rollingRestarts: 1, perSecond: 200 }, quiet));
+});
+
+test('large bodies do not pile up behind a slow peer', async () => {
+  const size = { bytes: 192 * 1024 * 1024, slowBytesPerSecond: 64 * 1024 * 1024 };
+  assertPassed(await bigBodies(size, quiet));
+});
+
+test('a thousand tenants come in one bundle and are served', async () => {
+  assertPassed(await manyTenants({ tenants: 1000 }, quiet));
+});
