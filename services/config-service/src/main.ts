@@ -134,6 +134,8 @@ async function serve(parts: Parts): Promise<void> {
     },
   );
   shutdown.push('management API', () => app.close());
+  // Before the API, which waits for its open requests.
+  shutdown.push('waits for convergence', () => view.acknowledgements.close());
   const url = await listenApi(app, settings.listen);
   const admin = await createAdminServer({
     listen: settings.adminListen,

@@ -143,6 +143,11 @@ export function testApi(start: () => Promise<TestApi>): void {
       [await api.send('PUT', path, '{"planId": '), 400, 'HG_API_MALFORMED'],
       [await api.send('PUT', path, ''), 400, 'HG_API_MALFORMED'],
       [await api.send('PUT', path, '{"__proto__": {"planId": "base"}}'), 400, 'HG_API_MALFORMED'],
+      [
+        await api.send('PUT', path, `{"labels": ${'['.repeat(1e5)}${']'.repeat(1e5)}}`),
+        400,
+        'HG_API_MALFORMED',
+      ],
       [await api.send('PUT', path, `"${'x'.repeat(1_100_000)}"`), 413, 'HG_API_TOO_LARGE'],
       [await api.send('PUT', path, 'a', { 'content-type': 'text/yaml' }), 415, 'HG_API_MEDIA_TYPE'],
       [await api.send('PUT', path, {}, { 'if-match': '12' }), 400, 'HG_API_MALFORMED'],

@@ -135,7 +135,15 @@ test('a feed that starts late and one whose bucket was wiped get all documents',
 
 test('writes wait for the acknowledgement of live edges, and status shows them', async () => {
   const info = (): EdgePresence => ({
-    ...{ zone: 'a', workers: 1, revision: 1, documents: 1, synced: true, rejected: [], startedAt: 0 },
+    ...{
+      zone: 'a',
+      workers: 1,
+      revision: 1,
+      documents: 1,
+      synced: true,
+      rejected: [],
+      startedAt: 0,
+    },
     ...{ version: 'test', adminAddress: '127.0.0.1:1', workers: 1 },
   });
   const presence = createPresence(bus, { kind: 'edge', id: 'edge-test', info });

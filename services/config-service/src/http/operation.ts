@@ -3,6 +3,7 @@ import { describeFaults, type Fault } from '@headgate/model';
 import { z } from 'zod';
 import type { Author } from '../store/write-changes.ts';
 import { parseEtagCondition, type Preconditions } from './etag.ts';
+import { isNestedTooDeep } from './nesting.ts';
 import { problem } from './problems.ts';
 
 /** What a handler answers. */
@@ -100,6 +101,9 @@ export function defineOperation<
       if (preconditions === null) {
         const detail = 'If-Match and If-None-Match must be * or entity tags such as "12"';
         return problem('HG_API_MALFORMED', { detail });
+      }
+      if (isNestedTooDeep(raw.body)) {
+        return problem('HG_API_MALFORMED', { detail: 'the body is nested too deeply' });
       }
       const params = shape.params.safeParse(raw.params);
       const query = shape.query.safeParse(raw.query);

@@ -62,6 +62,8 @@ export function createPublisher(deps: PublisherDependencies): Publisher {
 class OutboxPublisher implements Publisher {
   readonly #deps: PublisherDependencies;
   readonly #bell = createDoorbell();
+  /** Between retries; rung by `close` alone. */
+  readonly #pause = createDoorbell();
   readonly #connection: { unsubscribe(): void };
   readonly #running: Promise<void>;
   /** Known while this replica leads. */
@@ -93,10 +95,12 @@ class OutboxPublisher implements Publisher {
     this.#closed = true;
     this.#connection.unsubscribe();
     this.#bell.ring();
+    this.#pause.ring();
     await this.#running;
   }
 
   async #run(): Promise<void> {
+    const { random } = this.#deps;
     for (let attempt = 0; !this.#closed;) {
       const waitMs = await this.#step().catch((error: unknown) => {
         this.#deps.observer.onFailure('publisher', error);
@@ -107,12 +111,7 @@ class OutboxPublisher implements Publisher {
         if (waitMs > 0) await this.#bell.wait(waitMs);
       } else {
         // A wake must not cut this short, or a flood of commits would hammer a sick server.
-        await new Promise((resolve) =>
-          setTimeout(
-            resolve,
-            fullJitterMs(this.#deps.random, attempt, RETRY_BASE_MS, RETRY_CAP_MS),
-          ),
-        );
+        await this.#pause.wait(fullJitterMs(random, attempt, RETRY_BASE_MS, RETRY_CAP_MS));
         attempt += 1;
       }
     }

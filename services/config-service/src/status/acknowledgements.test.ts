@@ -55,3 +55,10 @@ test('reports tell the newest word of each edge, sorted', () => {
     ['e2'],
   );
 });
+
+test('closing ends every wait', async () => {
+  const acks = new Acknowledgements(() => ['e1']);
+  const waits = [acks.wait(document(5), LONG_MS), acks.wait(document(6), LONG_MS)];
+  acks.close();
+  assert.deepEqual(await Promise.all(waits), [false, false]);
+});

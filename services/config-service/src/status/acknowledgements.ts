@@ -98,6 +98,11 @@ export class Acknowledgements implements Convergence {
     });
   }
 
+  /** Ends every wait, without convergence. */
+  close(): void {
+    for (const wait of this.#waits) wait.finish(false);
+  }
+
   /** An edge that has gone will read everything when it comes back; nobody need wait for it. */
   #dropGone(wait: Wait): void {
     const live = new Set(this.#liveEdges());

@@ -33,7 +33,7 @@ export interface OpenDatabase {
 /** Longest wait for a connection to PostgreSQL; below the 2 s within which a request is answered. */
 const CONNECT_TIMEOUT_MS = 1500;
 /** A query that a silent server never answers is given up after this time, to free its connection. */
-const QUERY_TIMEOUT_MS = 60_000;
+const QUERY_TIMEOUT_MS = 10_000;
 const INT8_OID = 20;
 
 /**
