@@ -1,0 +1,5 @@
+import type { Benchmark } from './benchmark.ts';
+import { proxyBenchmark } from './proxy/proxy-benchmark.ts';
+
+/** All benchmarks, in the order of the list. */
+export const BENCHMARKS: readonly Benchmark[] = [proxyBenchmark];

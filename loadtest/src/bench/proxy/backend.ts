@@ -1,0 +1,42 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { freePort, startProcess, type StartedProcess } from '@headgate/testkit';
+import { nginxConfig } from './candidates/nginx-config.ts';
+import { serves } from './candidates/serves.ts';
+import { BACKEND_PORTS } from './settings.ts';
+
+/** Bytes of the backend's body. */
+export const BODY_BYTES = 280;
+
+/** The body that every request is answered with: {@link BODY_BYTES} bytes of JSON. */
+export const BODY = jsonOfLength(BODY_BYTES);
+
+/** The backend: an nginx of its own that answers everything with {@link BODY}. */
+export interface Backend {
+  readonly ports: readonly number[];
+  readonly process: StartedProcess;
+}
+
+/** Starts the backend. `directory` is its own and removed by the caller. */
+export async function startBackend(program: string, directory: string): Promise<Backend> {
+  const ports = await Promise.all(Array.from({ length: BACKEND_PORTS }, () => freePort()));
+  const file = join(directory, 'nginx.conf');
+  const http = `  default_type application/json;
+  server {
+${ports.map((port) => `    listen 127.0.0.1:${port} backlog=4096;`).join('\n')}
+    location / { return 200 '${BODY}'; }
+  }`;
+  await writeFile(file, nginxConfig(directory, { http }));
+  const started = await startProcess({
+    name: 'backend',
+    command: program,
+    args: ['-e', 'stderr', '-p', directory, '-c', file],
+    readyWhen: () => serves(ports[0] ?? 0, 'backend', '/'),
+  });
+  return { ports, process: started };
+}
+
+function jsonOfLength(bytes: number): string {
+  const frame = JSON.stringify({ id: 42, name: 'item', description: '' });
+  return JSON.stringify({ id: 42, name: 'item', description: 'x'.repeat(bytes - frame.length) });
+}

@@ -1,0 +1,41 @@
+import type { TemporaryDirectory } from '@headgate/testkit';
+
+/** What candidates are started with. */
+export interface CandidateContext {
+  /** Ports of the backend on 127.0.0.1; a candidate spreads its requests over all of them. */
+  readonly backendPorts: readonly number[];
+  /** Hosts of all configured tenants. */
+  readonly hosts: readonly string[];
+  /** Path of the requests. */
+  readonly path: string;
+  /** Base URL of a receiver of traces over OTLP/HTTP. */
+  readonly otlpUrl: string;
+  /** A directory of the candidate's own; its owner removes it. */
+  readonly directory: TemporaryDirectory['path'];
+}
+
+/** A running candidate. */
+export interface RunningCandidate {
+  /** Where it serves on 127.0.0.1. */
+  readonly port: number;
+  /** Root of its process tree, whose CPU time is measured. */
+  readonly pid: number;
+  /** Called after each of its rounds, outside the measurement. */
+  readonly afterRound?: () => Promise<void>;
+  /** Called once after the last round: what it did not do of its profile, such as lost records. */
+  readonly findFaults?: () => Promise<readonly string[]>;
+  stop(): Promise<unknown>;
+}
+
+/** A proxy to measure: one file each. */
+export interface Candidate {
+  readonly name: string;
+  /** What it does per request, in words. */
+  readonly profile: string;
+  /** `all`: requests name the tenants' hosts in turn. `one`: every request names the first host. */
+  readonly hosts: 'all' | 'one';
+  /** Why it cannot run here, such as "caddy is not installed"; null if it can. */
+  missing(): Promise<string | null>;
+  /** Starts it with one worker; resolves when it serves. @throws Error if it does not. */
+  start(context: CandidateContext): Promise<RunningCandidate>;
+}

@@ -1,0 +1,21 @@
+import { caddy } from './caddy.ts';
+import type { Candidate } from './candidate.ts';
+import { fastify } from './fastify.ts';
+import { haproxy } from './haproxy.ts';
+import { headgateBare } from './headgate-bare.ts';
+import { headgate } from './headgate.ts';
+import { nginxLua } from './nginx-lua.ts';
+import { nginx } from './nginx.ts';
+import { nodeHttpUndici } from './node-http-undici.ts';
+
+/** All candidates, in the order of the table. */
+export const CANDIDATES: readonly Candidate[] = [
+  headgate,
+  headgateBare,
+  nginx,
+  haproxy,
+  caddy,
+  nginxLua,
+  fastify,
+  nodeHttpUndici,
+];

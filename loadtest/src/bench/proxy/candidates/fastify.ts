@@ -1,0 +1,12 @@
+import type { Candidate } from './candidate.ts';
+import { startNodeServer } from './node-server.ts';
+
+/** Fastify with @fastify/reply-from, the usual way to write a gateway on Node. */
+export const fastify: Candidate = {
+  name: 'fastify',
+  profile:
+    'fastify + @fastify/reply-from, round robin over 3 endpoints; no tenants, metrics, log or trace',
+  hosts: 'all',
+  missing: async () => null, // an npm package of this workspace
+  start: (context) => startNodeServer('fastify-server', context),
+};

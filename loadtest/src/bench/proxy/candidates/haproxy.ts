@@ -1,0 +1,50 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { freePort } from '@headgate/testkit';
+import { findProgram } from '../../find-program.ts';
+import type { Candidate, CandidateContext, RunningCandidate } from './candidate.ts';
+import { startServer } from './start-server.ts';
+
+/** HAProxy as a bare proxy. */
+export const haproxy: Candidate = {
+  name: 'haproxy',
+  profile: 'bare proxy, round robin over 3 endpoints; no tenants, metrics, log or trace',
+  hosts: 'all',
+  missing: async () =>
+    (await findProgram('haproxy')) === null ? 'haproxy is not installed' : null,
+  start,
+};
+
+async function start(context: CandidateContext): Promise<RunningCandidate> {
+  const port = await freePort();
+  const file = join(context.directory, 'haproxy.cfg');
+  const servers = context.backendPorts
+    .map((backendPort, index) => `  server endpoint-${index + 1} 127.0.0.1:${backendPort}`)
+    .join('\n');
+  await writeFile(
+    file,
+    `global
+  nbthread 1
+  maxconn 4096
+
+defaults
+  mode http
+  timeout connect 1s
+  timeout client 1h
+  timeout server 1h
+  timeout http-keep-alive 1h
+  option http-keep-alive
+  http-reuse always
+
+frontend clients
+  bind 127.0.0.1:${port}
+  default_backend backend
+
+backend backend
+  balance roundrobin
+${servers}
+`,
+  );
+  const command = (await findProgram('haproxy')) ?? 'haproxy';
+  return startServer({ name: 'haproxy', command, args: ['-db', '-f', file], port }, context);
+}

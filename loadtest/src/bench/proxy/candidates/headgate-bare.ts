@@ -1,0 +1,14 @@
+import type { Candidate } from './candidate.ts';
+import { startEdge } from './start-edge.ts';
+
+/** Headgate with as little to do as it can be told. */
+export const headgateBare: Candidate = {
+  name: 'headgate-bare',
+  profile:
+    '1 tenant, route match, P2C over 3 endpoints, tracing off; metrics and access records ' +
+    'cannot be switched off: records go to /dev/null',
+  hosts: 'one',
+  missing: async () => null,
+  start: (context) =>
+    startEdge({ name: 'headgate-bare', tenants: 1, output: '/dev/null', env: {} }, context),
+};

@@ -1,0 +1,33 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { freePort } from '@headgate/testkit';
+import { findProgram } from '../../find-program.ts';
+import { PROXY_CONNECTIONS } from '../settings.ts';
+import type { Candidate, CandidateContext, RunningCandidate } from './candidate.ts';
+import { NGINX_FORWARD, nginxConfig, nginxUpstream } from './nginx-config.ts';
+import { startServer } from './start-server.ts';
+
+/** nginx as a bare proxy. */
+export const nginx: Candidate = {
+  name: 'nginx',
+  profile: 'bare proxy, round robin over 3 endpoints; no tenants, metrics, log or trace',
+  hosts: 'all',
+  missing: async () => ((await findProgram('nginx')) === null ? 'nginx is not installed' : null),
+  start,
+};
+
+async function start(context: CandidateContext): Promise<RunningCandidate> {
+  const port = await freePort();
+  const file = join(context.directory, 'nginx.conf');
+  const http = `${nginxUpstream(context.backendPorts, PROXY_CONNECTIONS)}
+  server {
+    listen 127.0.0.1:${port};
+    location / {
+      ${NGINX_FORWARD}
+    }
+  }`;
+  await writeFile(file, nginxConfig(context.directory, { http }));
+  const command = (await findProgram('nginx')) ?? 'nginx';
+  const args = ['-e', 'stderr', '-p', context.directory, '-c', file];
+  return startServer({ name: 'nginx', command, args, port }, context);
+}
