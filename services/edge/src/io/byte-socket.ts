@@ -38,6 +38,8 @@ export class ByteSocket {
   /** A pending write refers to the current buffer. */
   #kept = false;
   #text = '';
+  /** Buffers of other sockets that pending writes of this one refer to. */
+  #unwritten: Buffer[] = [];
   #error: Error | null = null;
 
   /** Opens a connection; `onConnect` is called once it stands, `receiver.onClose` if it fails. */
@@ -93,7 +95,10 @@ export class ByteSocket {
       callback: this.#onRead,
     });
     this.socket.on('end', () => this.#receiver.onEnd());
-    this.socket.on('drain', () => this.#receiver.onDrain());
+    this.socket.on('drain', () => {
+      this.#releaseWritten();
+      this.#receiver.onDrain();
+    });
     this.socket.on('error', (error) => (this.#error = error));
     this.socket.on('close', () => this.#receiver.onClose(this.#error));
   }
@@ -121,12 +126,14 @@ export class ByteSocket {
     }
     this.flush();
     if (this.socket.writableEnded || this.socket.destroyed) return;
+    if (this.socket.writableLength === 0) this.#releaseWritten();
     if (chunk === this.#buffers.shared) {
+      source.usePrivateBuffer(); // so much at once: more will follow
       this.socket.write(Buffer.from(chunk.subarray(start, end)));
       return;
     }
     this.socket.write(chunk.subarray(start, end));
-    if (this.socket.writableLength > 0) source.#keep(chunk);
+    if (this.socket.writableLength > 0 && source.#keep(chunk)) this.#unwritten.push(chunk);
   }
 
   /** Hands the queued text to the kernel. Every entry from the event loop ends with it. @hot */
@@ -182,11 +189,20 @@ export class ByteSocket {
     this.socket.resetAndDestroy();
   }
 
-  /** A pending write refers to `chunk`: it must not be read into again. */
-  #keep(chunk: Buffer): void {
-    if (chunk !== this.#current) return; // a fresh chunk of a 'data' event belongs to nobody else
+  /** A pending write refers to `chunk`, which must not be read into again. False if that was known, or is no concern. */
+  #keep(chunk: Buffer): boolean {
+    // A fresh chunk of a 'data' event belongs to nobody else.
+    if (chunk !== this.#current || this.#kept) return false;
     this.#kept = true;
     this.#next ??= this.#buffers.take();
+    return true;
+  }
+
+  /** All writes are done: the buffers that they kept can be read into again. */
+  #releaseWritten(): void {
+    if (this.#unwritten.length === 0) return;
+    for (const buffer of this.#unwritten) this.#buffers.giveBack(buffer);
+    this.#unwritten = [];
   }
 
   readonly #nextBuffer = (): Buffer | null => {
