@@ -24,7 +24,9 @@ export interface TestTenant {
   readonly limits?: readonly object[];
   readonly upstreams: Readonly<Record<string, object>>;
   readonly routes: Readonly<Record<string, object>>;
-  readonly apiKeys?: Readonly<Record<string, { readonly key: string } & object>>;
+  readonly apiKeys?: Readonly<
+    Record<string, { readonly key: string; readonly [field: string]: unknown }>
+  >;
 }
 
 /** SHA-256 in hex. */
