@@ -46,6 +46,7 @@ export async function startEdge(
       HEADGATE_EDGE_LISTEN: `127.0.0.1:${port}`,
       HEADGATE_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
       HEADGATE_EDGE_WORKERS: '1',
+      HEADGATE_EDGE_DRAIN_MS: '0', // wrk is gone when an edge is stopped
       HEADGATE_DATA_DIR: dataDirectory,
       HEADGATE_NATS_URL: 'nats://127.0.0.1:1',
       HEADGATE_REDIS_URL: 'redis://127.0.0.1:1',
