@@ -110,6 +110,9 @@ export interface TestEdgeOptions {
   readonly port?: number;
 }
 
+/** Tests that are about draining send SIGTERM themselves and wait for the exit; the others need not wait for it. */
+const STOP_MS = 500;
+
 /** Starts a real edge, without NATS unless `env` names one, and waits until it is ready. */
 export async function startTestEdge(options: TestEdgeOptions = {}): Promise<TestEdge> {
   const directory = options.dataDirectory === undefined ? await temporaryDirectory() : null;
@@ -144,7 +147,7 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
     admin: `http://${admin}`,
     dataDirectory,
     async stop() {
-      await started.stop();
+      await started.stop(STOP_MS);
       await directory?.remove();
     },
   };
