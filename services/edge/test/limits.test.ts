@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import {
+  createRecordingOrigin,
+  startRedis,
+  waitFor,
+  type RecordingOrigin,
+  type RedisServer,
+} from '@headgate/testkit';
+import {
+  planDocument,
+  startTestEdge,
+  tenantDocument,
+  type TestEdge,
+} from './support/edge-process.ts';
+import {
+  createHttpClient,
+  runMany,
+  type HttpClient,
+  type HttpOutcome,
+} from './support/http-client.ts';
+import { connectRaw } from './support/raw-client.ts';
+
+const WINDOW_MS = 60_000;
+const KEY = `hgk_${'k'.repeat(43)}`;
+const OTHER_KEY = `hgk_${'o'.repeat(43)}`;
+
+let redis: RedisServer;
+let origin: RecordingOrigin;
+let edge: TestEdge;
+let http: HttpClient;
+
+before(async () => {
+  [redis, origin] = await Promise.all([startRedis(), createRecordingOrigin()]);
+  const limit = (name: string, count: number) => ({ name, limit: count, windowMs: WINDOW_MS });
+  const upstreams = { main: { endpoints: [{ host: '127.0.0.1', port: origin.port }] } };
+  const routes = {
+    rest: { upstreamId: 'main' },
+    keyed: { match: { path: { prefix: '/keyed' } }, upstreamId: 'main', auth: 'api_key' },
+  };
+  const tenant = (id: string, limits: readonly object[], apiKeys = {}) =>
+    tenantDocument({ id, hosts: [`${id}.test`], limits, upstreams, routes, apiKeys });
+  const keys = { one: { key: KEY }, two: { key: OTHER_KEY, limits: [limit('per-key', 2)] } };
+  edge = await startTestEdge({
+    workers: 2,
+    env: { HEADGATE_REDIS_URL: redis.url },
+    documents: [
+      planDocument({ keyLimits: [limit('per-key', 5)] }),
+      tenant('ten', [limit('burst', 10)]),
+      tenant('other', [limit('burst', 10)]),
+      tenant('keys', [limit('all', 1000)], keys),
+      tenant('warm', [limit('all', 100_000)]),
+      tenant('post', [limit('all', 100_000)]),
+    ],
+  });
+  http = createHttpClient(edge.port);
+  // Until its first probe a worker takes Redis for lost, and enforces its share alone.
+  await waitFor(
+    async () => {
+      const metrics = await (await fetch(`${edge.admin}/metrics`)).text();
+      return /^headgate_limit_degraded 0$/m.test(metrics);
+    },
+    { message: 'all workers to use Redis' },
+  );
+});
+
+after(async () => {
+  http.close();
+  await edge.stop();
+  await Promise.all([redis.stop(), origin.close()]);
+});
+
+const get = (
+  host: string,
+  path = '/',
+  headers: Record<string, string> = {},
+): Promise<HttpOutcome> => http.send({ host: `${host}.test`, path, headers });
+
+suite('limits', () => {
+  test('exactly the limit passes, over all workers; the rest gets 429 and the reason', async () => {
+    const outcomes: HttpOutcome[] = [];
+    const seen = origin.requests.length;
+    await runMany(60, 10, async () => void outcomes.push(await get('ten')));
+    const denied = outcomes.filter(({ status }) => status === 429);
+    assert.equal(outcomes.filter(({ status }) => status === 200).length, 10);
+    assert.equal(denied.length, 50);
+    assert.equal(origin.requests.length - seen, 10);
+    for (const { headers, body } of denied) {
+      const problem = JSON.parse(body) as Record<string, string>;
+      assert.equal(problem['code'], 'HG_LIMIT_EXCEEDED');
+      assert.equal(problem['detail'], 'The limit "burst" is exceeded.');
+      assert.equal(headers['ratelimit-policy'], '"burst";q=10;w=60');
+      assert.match(String(headers['ratelimit']), /^"burst";r=0;t=\d+$/);
+      const seconds = Number(headers['retry-after']);
+      assert.ok(seconds >= 1 && seconds <= 66, `Retry-After: ${seconds}`);
+    }
+  });
+
+  test('another tenant with the same limit is not touched; an answer tells what is left', async () => {
+    const { status, headers } = await get('other');
+    assert.equal(status, 200);
+    assert.equal(headers['ratelimit-policy'], '"burst";q=10;w=60');
+    assert.match(String(headers['ratelimit']), /^"burst";r=9;t=\d+$/);
+  });
+
+  test('each API key has limits of its own, overridden by name', async () => {
+    const counts = { [KEY]: 0, [OTHER_KEY]: 0 };
+    for (const key of [KEY, OTHER_KEY]) {
+      await runMany(12, 4, async () => {
+        const { status } = await get('keys', '/keyed', { 'X-API-Key': key });
+        if (status === 200) counts[key] = (counts[key] ?? 0) + 1;
+      });
+    }
+    assert.deepEqual(counts, { [KEY]: 5, [OTHER_KEY]: 2 });
+  });
+
+  test('a refused key costs nothing', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      assert.equal(
+        (await get('keys', '/keyed', { 'X-API-Key': 'wrong' })).headers['ratelimit'],
+        undefined,
+      );
+    }
+  });
+
+  test('bodies and pipelined requests wait for the verdict; the connection goes on', async () => {
+    const client = await connectRaw(edge.port);
+    const post = (path: string) =>
+      `POST ${path} HTTP/1.1\r\nHost: post.test\r\nContent-Length: 5\r\n\r\nhello`;
+    for (let index = 0; index < 20; index += 1) {
+      client.send(post(`/${index}`));
+      assert.equal((await client.response(index)).status, 200);
+    }
+    client.send(Array.from({ length: 30 }, (_, index) => post(`/pipelined/${index}`)).join(''));
+    assert.equal((await client.response(49)).status, 200);
+    client.close();
+  });
+
+  test('a client that leaves while the verdict is awaited harms nobody', async () => {
+    for (let round = 0; round < 50; round += 1) {
+      const client = await connectRaw(edge.port);
+      client.send('GET / HTTP/1.1\r\nHost: warm.test\r\n\r\n');
+      client.socket.resetAndDestroy();
+    }
+    assert.equal((await get('warm')).status, 200);
+    await waitFor(
+      async () =>
+        /^headgate_active_requests 0$/m.test(await (await fetch(`${edge.admin}/metrics`)).text()),
+      { message: 'no request to be left over' },
+    );
+  });
+});

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { after, before, beforeEach, suite, test } from 'node:test';
+import {
+  createRecordingOrigin,
+  waitFor,
+  type OriginConnection,
+  type RecordingOrigin,
+} from '@headgate/testkit';
+import {
+  planDocument,
+  startTestEdge,
+  tenantDocument,
+  type TestEdge,
+} from './support/edge-process.ts';
+import { connectRaw, type RawClient } from './support/raw-client.ts';
+import { valuesOf } from './support/recorded-head.ts';
+
+const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
+const ACCEPT = createHash('sha1')
+  .update(`${KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+  .digest('base64');
+const SWITCHING =
+  'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+  `Sec-WebSocket-Accept: ${ACCEPT}\r\n\r\n`;
+const HANDSHAKE =
+  'GET /ws HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n' +
+  `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${KEY}\r\n\r\n`;
+const IDLE_MS = 700;
+
+let origin: RecordingOrigin;
+let edge: TestEdge;
+
+before(async () => {
+  origin = await createRecordingOrigin();
+  const upstreams = { main: { endpoints: [{ host: '127.0.0.1', port: origin.port }] } };
+  const routes = {
+    rest: { upstreamId: 'main' },
+    brief: { match: { path: { prefix: '/brief' } }, upstreamId: 'main', idleTimeoutMs: IDLE_MS },
+    keyed: { match: { path: { prefix: '/keyed' } }, upstreamId: 'main', auth: 'api_key' },
+  };
+  edge = await startTestEdge({
+    documents: [planDocument(), tenantDocument({ id: 'a', hosts: ['a.test'], upstreams, routes })],
+  });
+});
+
+after(async () => {
+  await edge.stop();
+  await origin.close();
+});
+
+beforeEach(() => origin.respondWith(() => SWITCHING));
+
+/** Opens a tunnel; returns both of its ends. */
+async function openTunnel(handshake = HANDSHAKE): Promise<[RawClient, OriginConnection]> {
+  const client = await connectRaw(edge.port);
+  client.send(handshake);
+  const response = await waitFor(() => client.responses()[0], { message: '101' });
+  assert.equal(response.status, 101);
+  const link = origin.connections.at(-1);
+  assert.ok(link !== undefined);
+  return [client, link];
+}
+
+const arrived = (link: OriginConnection, text: string): Promise<boolean> =>
+  waitFor(() => link.received().toString('latin1').endsWith(text), {
+    message: `${text} to arrive`,
+  });
+
+suite('WebSocket', () => {
+  test('the handshake passes, bytes go both ways unread', async () => {
+    const [client, link] = await openTunnel();
+    assert.deepEqual(valuesOf(origin.requests.at(-1), 'upgrade'), ['websocket']);
+    assert.deepEqual(valuesOf(origin.requests.at(-1), 'connection'), ['upgrade']);
+    const [response] = client.responses();
+    assert.equal(response?.get('upgrade'), 'websocket');
+    assert.equal(response?.get('sec-websocket-accept'), ACCEPT);
+    client.send('\x81\x05hello\0\r\n\r\n');
+    await arrived(link, '\x81\x05hello\0\r\n\r\n');
+    link.write('\x81\x05world');
+    await waitFor(() => client.received().endsWith('\x81\x05world'), { message: 'world' });
+    client.close();
+    await waitFor(() => link.ended, { message: 'the end at the backend' });
+  });
+
+  test('bytes sent ahead of the 101 reach the tunnel, in order', async () => {
+    const [client, link] = await openTunnel(`${HANDSHAKE}early`);
+    client.send('-late');
+    await arrived(link, 'early-late');
+    client.close();
+  });
+
+  test('a megabyte each way at once arrives whole', async () => {
+    const [client, link] = await openTunnel();
+    const block = Buffer.from(Uint8Array.from({ length: 1_048_576 }, (_, index) => index % 251));
+    link.write(block);
+    client.send(block);
+    const headBytes = origin.requests.at(-1)?.raw.length ?? 0;
+    await waitFor(() => link.received().length - headBytes === block.length, { message: 'up' });
+    assert.ok(link.received().subarray(headBytes).equals(block));
+    await waitFor(() => client.received().length >= block.length + 100, { message: 'down' });
+    assert.ok(Buffer.from(client.received().slice(-block.length), 'latin1').equals(block));
+    client.close();
+  });
+
+  test('half-close of the client: the backend still sends', async () => {
+    const [client, link] = await openTunnel();
+    client.socket.end('bye');
+    await waitFor(() => link.ended, { message: 'FIN at the backend' });
+    await arrived(link, 'bye');
+    link.write('last words');
+    link.end();
+    assert.equal(await client.closed(), 'ended');
+    assert.ok(client.received().endsWith('last words'));
+  });
+
+  test('half-close of the backend: the client still sends', async () => {
+    const [client, link] = await openTunnel();
+    link.write('bye');
+    link.end();
+    await waitFor(() => client.state() === 'ended', { message: 'FIN at the client' });
+    assert.ok(client.received().endsWith('bye'));
+    client.send('last words');
+    await arrived(link, 'last words');
+    client.socket.end();
+    await waitFor(() => client.socket.closed, { message: 'the end' });
+  });
+
+  test('an idle tunnel ends at the idle timeout of its route, a used one does not', async () => {
+    const [client, link] = await openTunnel(HANDSHAKE.replace('/ws', '/brief'));
+    const startMs = performance.now();
+    while (performance.now() - startMs < IDLE_MS * 1.5) {
+      const received = client.received().length;
+      link.write('.');
+      await waitFor(() => client.received().length > received, { message: 'a byte' });
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    assert.equal(client.state(), 'open');
+    assert.equal(await client.closed(), 'ended');
+    await waitFor(() => link.ended, { message: 'the end at the backend' });
+    client.close();
+  });
+
+  test('authentication comes before the tunnel', async () => {
+    const before = origin.requests.length;
+    const client = await connectRaw(edge.port);
+    client.send(HANDSHAKE.replace('/ws', '/keyed'));
+    assert.equal((await client.response()).status, 401);
+    assert.equal(origin.requests.length, before);
+    client.close();
+  });
+});
+
+suite('never a tunnel', () => {
+  test('before the 101: what follows is a request like any other', async () => {
+    origin.respondWith(() => 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    const client = await connectRaw(edge.port);
+    client.send(`${HANDSHAKE}GET /keyed HTTP/1.1\r\nHost: a.test\r\n\r\n`);
+    assert.equal((await client.response()).status, 200);
+    assert.equal((await client.response(1)).status, 401);
+    client.close();
+  });
+
+  const plain = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
+  const h2c = 'GET / HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n';
+  const refused: readonly [string, string, string][] = [
+    ['101 that nobody asked for', plain, SWITCHING],
+    ['101 to a protocol other than WebSocket', h2c, SWITCHING.replace('websocket', 'h2c')],
+    ['101 with another protocol', HANDSHAKE, SWITCHING.replace('websocket', 'h2c')],
+    ['101 with a wrong accept key', HANDSHAKE, SWITCHING.replace(ACCEPT, KEY)],
+    [
+      '101 with two accept keys',
+      HANDSHAKE,
+      SWITCHING.replace('Sec-', `Sec-WebSocket-Accept: ${ACCEPT}\r\nSec-`),
+    ],
+    ['101 to a handshake without key', HANDSHAKE.replace(/Sec-WebSocket-Key.*\r\n/, ''), SWITCHING],
+    ['101 to a POST', HANDSHAKE.replace('GET', 'POST'), SWITCHING],
+  ];
+  for (const [title, request, answer] of refused) {
+    test(`${title}: 502, and the rest goes nowhere`, async () => {
+      origin.respondWith(() => `${answer}SECRET`);
+      const client = await connectRaw(edge.port);
+      client.send(request);
+      const response = await client.response();
+      assert.equal(response.status, 502);
+      assert.match(response.body, /HG_UPSTREAM_MALFORMED/);
+      client.send(plain);
+      await client.response(1);
+      assert.ok(!client.received().includes('SECRET'));
+      client.close();
+    });
+  }
+});
