@@ -17,6 +17,7 @@ import type { WorkerDocument } from '../ipc/messages.ts';
 
 const RECORD = /^HG1 (\d{1,9}) ([0-9a-f]{16})$/;
 const END_KEY = 'end';
+const END_BYTES_MAX = 20;
 
 /** A journal of this size is folded into a new base, unless the base is larger still. */
 const JOURNAL_BYTES_MIN = 1_048_576;
@@ -195,8 +196,9 @@ function parseRecords(bytes: Buffer): Generation {
       continue;
     }
     position = record.end;
-    if (record.bytes.toString('latin1') === `${END_KEY} ${records.length}`) {
-      complete = true;
+    const text = record.bytes.length <= END_BYTES_MAX ? record.bytes.toString('latin1') : '';
+    if (text.startsWith(END_KEY)) {
+      complete = text === `${END_KEY} ${records.length}`;
       continue;
     }
     const decoded = decodeDocument(record.bytes);

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createFakeClock, temporaryDirectory, waitFor } from '@headgate/testkit';
+import { tenantDocument } from '../../test/support/edge-process.ts';
+import type { DocumentOutcome, PrimaryMessage, WorkerDocument } from '../ipc/messages.ts';
+import { Configuration } from './configuration.ts';
+import { SnapshotFiles } from './snapshot-files.ts';
+
+const upstreams = { main: { endpoints: [{ host: '127.0.0.1', port: 9 }] } };
+const routes = { all: { upstreamId: 'main' } };
+const tenant = (revision: number): WorkerDocument =>
+  tenantDocument({ id: 'a', hosts: ['a.test'], upstreams, routes }, revision);
+
+async function createHarness() {
+  const directory = await temporaryDirectory();
+  const files = new SnapshotFiles(directory.path);
+  await files.load();
+  const sent: PrimaryMessage[] = [];
+  const decided: DocumentOutcome[] = [];
+  const workers = ['0.1', '1.2'];
+  const configuration = new Configuration({
+    clock: createFakeClock(),
+    files,
+    broadcast: (message) => sent.push(message),
+    workerIds: () => workers,
+    onDecided: (outcome) => decided.push(outcome),
+    onDiskError: (error) => assert.fail(String(error)),
+  });
+  const receive = async (revision: number) => {
+    const { key, header, body } = tenant(revision);
+    const before = sent.length;
+    configuration.receive({ key, header, body: Buffer.from(body) }, true);
+    await waitFor(() => sent.length > before, { message: 'the workers to be told' });
+  };
+  const answer = (worker: string, revision: number, reason = '') => {
+    const outcome = reason === '' ? 'applied' : 'rejected';
+    configuration.decide(worker, [{ key: 'tenant.a', revision, outcome, reason }]);
+  };
+  const onDisk = async () => {
+    await configuration.close();
+    const { documents } = await new SnapshotFiles(directory.path).load();
+    return documents.get('tenant.a')?.header.revision ?? null;
+  };
+  return { configuration, decided, receive, answer, onDisk, remove: () => directory.remove() };
+}
+
+const inForce = (configuration: Configuration) => Object.fromEntries(configuration.held());
+
+test('a revision is in force, on disk and acknowledged once every worker has applied it', async () => {
+  const harness = await createHarness();
+  await harness.receive(1);
+  harness.answer('0.1', 1);
+  assert.deepEqual(inForce(harness.configuration), {});
+  assert.equal(harness.decided.length, 0);
+  harness.answer('1.2', 1);
+  assert.deepEqual(inForce(harness.configuration), { 'tenant.a': 1 });
+  assert.equal(harness.decided[0]?.outcome, 'applied');
+  assert.equal(await harness.onDisk(), 1);
+  await harness.remove();
+});
+
+test('a revision that one worker rejects leaves the last good one in force, in memory and on disk', async () => {
+  const harness = await createHarness();
+  await harness.receive(1);
+  harness.answer('0.1', 1);
+  harness.answer('1.2', 1);
+  await harness.receive(2);
+  harness.answer('0.1', 2);
+  harness.answer('1.2', 2, 'route web: upstream is missing');
+  assert.deepEqual(inForce(harness.configuration), { 'tenant.a': 1 });
+  assert.deepEqual(harness.configuration.rejected(), [
+    { key: 'tenant.a', revision: 2, reason: 'route web: upstream is missing' },
+  ]);
+  assert.equal(harness.decided.at(-1)?.outcome, 'rejected');
+  assert.equal(await harness.onDisk(), 1);
+  await harness.remove();
+});
+
+test('a better revision clears the rejection', async () => {
+  const harness = await createHarness();
+  await harness.receive(1);
+  harness.answer('0.1', 1, 'no');
+  await harness.receive(2);
+  harness.answer('0.1', 2);
+  harness.answer('1.2', 2);
+  assert.deepEqual(harness.configuration.rejected(), []);
+  assert.deepEqual(inForce(harness.configuration), { 'tenant.a': 2 });
+  await harness.onDisk();
+  await harness.remove();
+});
+
+test('a worker that dies is not waited for', async () => {
+  const harness = await createHarness();
+  await harness.receive(1);
+  harness.answer('0.1', 1);
+  harness.configuration.forgetWorker('1.2');
+  assert.deepEqual(inForce(harness.configuration), { 'tenant.a': 1 });
+  await harness.onDisk();
+  await harness.remove();
+});
+
+test('an outcome for another revision than the awaited one decides nothing', async () => {
+  const harness = await createHarness();
+  await harness.receive(2);
+  harness.answer('0.1', 1);
+  harness.answer('1.2', 1);
+  assert.deepEqual(inForce(harness.configuration), {});
+  await harness.onDisk();
+  await harness.remove();
+});
+
+test('a deletion is gone at once, from disk too', async () => {
+  const harness = await createHarness();
+  await harness.receive(1);
+  harness.answer('0.1', 1);
+  harness.answer('1.2', 1);
+  harness.configuration.remove('tenant.a', 2);
+  assert.deepEqual(inForce(harness.configuration), {});
+  assert.equal(await harness.onDisk(), null);
+  await harness.remove();
+});
