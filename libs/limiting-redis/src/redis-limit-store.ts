@@ -133,6 +133,11 @@ class ScriptStore implements RedisLimitStore {
 
   async close(): Promise<void> {
     if (this.#redis.status === 'end') return;
+    if (this.#redis.status === 'reconnecting') {
+      // Between two attempts there is no socket whose end ioredis would report; this drops the next attempt.
+      this.#redis.disconnect();
+      return;
+    }
     const ended = new Promise<void>((resolve) => void this.#redis.once('end', resolve));
     this.#wasReady = false;
     this.#redis.disconnect();
