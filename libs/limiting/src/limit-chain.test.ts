@@ -65,3 +65,10 @@ test('rules that validated configuration cannot hold are rejected by name', () =
   assert.throws(() => compileChain('acme', []), RangeError);
   assert.throws(() => compileChain('acme', [tenantRule(), tenantRule({ limit: 5 })]), RangeError);
 });
+
+test('a chain takes as many rules as plan, tenant and key can have together, and no more', () => {
+  const rules = Array.from({ length: 32 }, (_, index) => tenantRule({ name: `r${index}` }));
+  const chain = compileChain('acme', rules);
+  assert.equal(chain.storeKeys.length, 32);
+  assert.throws(() => compileChain('acme', [...rules, tenantRule({ name: 'more' })]), RangeError);
+});

@@ -31,13 +31,16 @@ export interface LimitChain {
   readonly policyTexts: PolicyTexts;
 }
 
-/** Rules per chain: a tenant's levels with a few windows each. Bounds the work of one store entry. */
-const RULES_MAX = 16;
+/**
+ * Rules per chain: four lists of at most 8 (the plan's and the tenant's limits, the plan's and the key's key limits), so
+ * that no configuration that was accepted can fail here. Bounds the work of one store entry.
+ */
+const RULES_MAX = 32;
 
 /**
  * Compiles the rules of one tenant (and at most one API key) into a chain. Call it at config time.
  *
- * @param rules 1–16 rules with distinct (level, scope, name, windowMs).
+ * @param rules 1–32 rules with distinct (level, scope, name, windowMs).
  * @throws RangeError on a rule that validated configuration cannot hold.
  */
 export function compileChain(tenantId: string, rules: readonly LimitRule[]): LimitChain {
