@@ -18,12 +18,11 @@ test('a wait ends when the last live edge has acknowledged', async () => {
   assert.equal(await wait, true);
 });
 
-test('what was acknowledged before the wait counts, and without edges there is nothing to wait for', async () => {
+test('what was acknowledged before the wait counts, and without documents there is nothing to wait for', async () => {
   const acks = new Acknowledgements(() => ['e1']);
   acks.add('e1', [ack(5)]);
   assert.equal(await acks.wait(document(5), LONG_MS), true);
   assert.equal(await acks.wait([], LONG_MS), true);
-  assert.equal(await new Acknowledgements(() => []).wait(document(5), LONG_MS), true);
 });
 
 test('a rejection, and the timeout, end a wait without convergence', async () => {
@@ -34,12 +33,27 @@ test('a rejection, and the timeout, end a wait without convergence', async () =>
   assert.equal(await acks.wait(document(6), 1), false);
 });
 
-test('an edge that leaves is not waited for', async () => {
-  let live = ['e1'];
+test('an edge that leaves is not waited for, one that comes is', async () => {
+  let live = ['e1', 'e2'];
   const acks = new Acknowledgements(() => live);
   const wait = acks.wait(document(5), LONG_MS);
-  live = [];
+  acks.add('e1', [ack(5)]);
+  live = ['e1'];
   assert.equal(await wait, true);
+  const second = acks.wait(document(6), LONG_MS);
+  live = ['e1', 'e3'];
+  acks.add('e3', [ack(6)]);
+  acks.add('e1', [ack(6)]);
+  assert.equal(await second, true);
+});
+
+test('silence of every edge is not convergence', async () => {
+  assert.equal(await new Acknowledgements(() => []).wait(document(5), 1), false);
+  let live = ['e1'];
+  const acks = new Acknowledgements(() => live);
+  const wait = acks.wait(document(5), 600);
+  live = [];
+  assert.equal(await wait, false);
 });
 
 test('reports tell the newest word of each edge, sorted', () => {

@@ -7,7 +7,7 @@ const EDGES_MAX = 1000;
 const KEYS_MAX = 100_000;
 /** Writes that may wait for convergence at the same time. */
 const WAITS_MAX = 1000;
-/** How often a wait looks whether an edge that it waits for is gone. */
+/** How often a wait looks which edges have come or gone. */
 const PRESENCE_POLL_MS = 250;
 
 /** What an edge said of a document, for `GET /v1/revisions/{revision}`. */
@@ -19,9 +19,17 @@ export interface EdgeReport {
   readonly at: number;
 }
 
+/** A document as it must be, or newer. */
+interface DocumentRevision {
+  readonly key: string;
+  readonly revision: number;
+}
+
 interface Wait {
   /** What each edge has not acknowledged yet, by key. */
   readonly open: Map<string, Map<string, number>>;
+  /** Edges that have acknowledged everything. */
+  readonly done: Set<string>;
   readonly finish: (converged: boolean) => void;
 }
 
@@ -51,7 +59,10 @@ export class Acknowledgements implements Convergence {
       const before = known.get(ack.key);
       if (before !== undefined && before.revision > ack.revision) continue;
       known.set(ack.key, ack);
-      for (const wait of this.#waits) settle(wait, edgeId, ack);
+      for (const wait of this.#waits) {
+        settle(wait, edgeId, ack);
+        finishIfConverged(wait);
+      }
     }
   }
 
@@ -67,16 +78,19 @@ export class Acknowledgements implements Convergence {
     return reports.sort((a, b) => (a.edgeId < b.edgeId ? -1 : 1));
   }
 
-  wait(
-    documents: readonly { readonly key: string; readonly revision: number }[],
-    timeoutMs: number,
-  ): Promise<boolean> {
+  /**
+   * Whether every live edge has the documents. With no edge at all nobody has them: silence of all edges means a lost
+   * bus, or a service that has just started, more often than an empty cluster.
+   */
+  wait(documents: readonly DocumentRevision[], timeoutMs: number): Promise<boolean> {
     if (this.#waits.size >= WAITS_MAX) return Promise.resolve(false);
+    if (documents.length === 0) return Promise.resolve(true);
     return new Promise((resolve) => {
-      const poll = setInterval(() => this.#dropGone(wait), PRESENCE_POLL_MS);
+      const poll = setInterval(() => this.#followPresence(wait, documents), PRESENCE_POLL_MS);
       const timeout = setTimeout(() => wait.finish(false), timeoutMs);
       const wait: Wait = {
         open: new Map(),
+        done: new Set(),
         finish: (converged) => {
           clearInterval(poll);
           clearTimeout(timeout);
@@ -85,16 +99,7 @@ export class Acknowledgements implements Convergence {
         },
       };
       this.#waits.add(wait);
-      for (const edgeId of this.#liveEdges()) {
-        wait.open.set(edgeId, new Map(documents.map(({ key, revision }) => [key, revision])));
-      }
-      for (const edgeId of [...wait.open.keys()]) {
-        for (const { key } of documents) {
-          const ack = this.#byEdge.get(edgeId)?.get(key);
-          if (ack !== undefined) settle(wait, edgeId, ack);
-        }
-      }
-      if (documents.length === 0 || wait.open.size === 0) wait.finish(true);
+      this.#followPresence(wait, documents);
     });
   }
 
@@ -103,11 +108,22 @@ export class Acknowledgements implements Convergence {
     for (const wait of this.#waits) wait.finish(false);
   }
 
-  /** An edge that has gone will read everything when it comes back; nobody need wait for it. */
-  #dropGone(wait: Wait): void {
+  /**
+   * Waits for edges that have come too; one that has gone will read everything when it comes back, so nobody need wait
+   * for it.
+   */
+  #followPresence(wait: Wait, documents: readonly DocumentRevision[]): void {
     const live = new Set(this.#liveEdges());
     for (const edgeId of wait.open.keys()) if (!live.has(edgeId)) wait.open.delete(edgeId);
-    if (wait.open.size === 0) wait.finish(true);
+    for (const edgeId of live) {
+      if (wait.open.has(edgeId) || wait.done.has(edgeId)) continue;
+      wait.open.set(edgeId, new Map(documents.map(({ key, revision }) => [key, revision])));
+      for (const { key } of documents) {
+        const ack = this.#byEdge.get(edgeId)?.get(key);
+        if (ack !== undefined) settle(wait, edgeId, ack);
+      }
+    }
+    finishIfConverged(wait);
   }
 }
 
@@ -118,6 +134,11 @@ function settle(wait: Wait, edgeId: string, ack: ConfigAck): void {
   // A refused document stays refused until it is changed: waiting on is of no use.
   if (ack.outcome === 'rejected') return wait.finish(false);
   open.delete(ack.key);
-  if (open.size === 0) wait.open.delete(edgeId);
-  if (wait.open.size === 0) wait.finish(true);
+  if (open.size > 0) return;
+  wait.open.delete(edgeId);
+  wait.done.add(edgeId);
+}
+
+function finishIfConverged(wait: Wait): void {
+  if (wait.open.size === 0 && wait.done.size > 0) wait.finish(true);
 }
