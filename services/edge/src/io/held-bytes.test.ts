@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createSeededRandom } from '@headgate/testkit';
+import { HeldBytes } from './held-bytes.ts';
+
+test('held bytes: pieces of any size come out as they went in', () => {
+  const random = createSeededRandom(3);
+  const held = new HeldBytes();
+  let expected = '';
+  for (let step = 0; step < 5000; step += 1) {
+    const draw = random.next();
+    if (draw < 0.8) {
+      const chunk = Buffer.from(Array.from({ length: 60 }, () => random.next() * 256));
+      const start = Math.floor(random.next() * 30);
+      const end = start + Math.floor(random.next() * 30);
+      held.append(chunk, start, end);
+      expected += chunk.toString('latin1', start, end);
+    } else if (draw < 0.98) {
+      const length = Math.floor(random.next() * expected.length);
+      assert.equal(held.takeText(length), expected.slice(0, length));
+      expected = expected.slice(length);
+    } else {
+      assert.equal(held.take().toString('latin1'), expected);
+      expected = '';
+    }
+    assert.equal(held.length, expected.length);
+  }
+});
+
+test('held bytes: what was taken is not written to again', () => {
+  const held = new HeldBytes();
+  held.append(Buffer.from('first'), 0, 5);
+  const taken = held.take();
+  held.append(Buffer.from('other'), 0, 5);
+  assert.equal(taken.toString(), 'first');
+});
+
+test('held bytes: copies, so the source may be read into again', () => {
+  const held = new HeldBytes();
+  const chunk = Buffer.from('first');
+  held.append(chunk, 0, 5);
+  chunk.fill('x');
+  assert.equal(held.take().toString(), 'first');
+});
+
+test('held bytes: byte by byte costs no more than a few copies', () => {
+  const held = new HeldBytes();
+  const byte = Buffer.from('x');
+  const startMs = performance.now();
+  for (let count = 0; count < 65_536; count += 1) held.append(byte, 0, 1);
+  assert.equal(held.length, 65_536);
+  // Copying all at each byte would be 2 GiB.
+  assert.ok(performance.now() - startMs < 1000);
+});

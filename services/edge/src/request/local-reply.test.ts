@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { ERRORS, type ErrorCode } from '@headgate/errors';
+import { connectionLine, localReply, writeLocalReply } from './local-reply.ts';
+
+const DATE = 'Date: Sat, 01 Jan 2000 00:00:00 GMT\r\n';
+const CODES = Object.keys(ERRORS).filter((code) => !code.startsWith('HG_API_')) as ErrorCode[];
+
+function split(text: string): [head: string[], body: string] {
+  const end = text.indexOf('\r\n\r\n');
+  return [text.slice(0, end).split('\r\n'), text.slice(end + 4)];
+}
+
+suite('local reply', () => {
+  for (const code of CODES) {
+    test(`${code} has a status line with a reason and a problem as its body`, () => {
+      const [head, body] = split(writeLocalReply(localReply(code), 'id-1', DATE, '', true));
+      const { status, title } = ERRORS[code];
+      assert.match(head[0] ?? '', new RegExp(`^HTTP/1\\.1 ${status} [A-Z][A-Za-z -]+$`));
+      assert.ok(head.includes(`Content-Length: ${Buffer.byteLength(body)}`));
+      assert.ok(head.includes('Content-Type: application/problem+json'));
+      const problem = {
+        type: `urn:headgate:error:${code}`,
+        title,
+        status,
+        code,
+        requestId: 'id-1',
+      };
+      assert.deepEqual(JSON.parse(body), problem);
+    });
+  }
+
+  test('detail, headers, request id and Connection are in their places', () => {
+    const reply = localReply(
+      'HG_LIMIT_EXCEEDED',
+      'Retry-After: 3\r\n',
+      'The limit "a" is exceeded.',
+    );
+    const [head, body] = split(writeLocalReply(reply, 'x', DATE, 'Connection: close\r\n', true));
+    assert.deepEqual(head.slice(3), [
+      'X-Request-Id: x',
+      'Cache-Control: no-store',
+      DATE.trim(),
+      'Retry-After: 3',
+      'Connection: close',
+    ]);
+    assert.equal((JSON.parse(body) as { detail: string }).detail, reply.detail);
+  });
+
+  test('an answer to HEAD announces the body only', () => {
+    const whole = writeLocalReply(localReply('HG_TENANT_UNKNOWN'), 'x', DATE, '', true);
+    const head = writeLocalReply(localReply('HG_TENANT_UNKNOWN'), 'x', DATE, '', false);
+    assert.equal(head, whole.slice(0, whole.indexOf('\r\n\r\n') + 4));
+  });
+
+  test('plain replies are one object per code', () => {
+    assert.equal(localReply('HG_INTERNAL'), localReply('HG_INTERNAL'));
+  });
+
+  test('Connection is written where the default of the version says otherwise', () => {
+    assert.equal(connectionLine(true, 1), '');
+    assert.equal(connectionLine(false, 1), 'Connection: close\r\n');
+    assert.equal(connectionLine(true, 0), 'Connection: keep-alive\r\n');
+    assert.equal(connectionLine(false, 0), 'Connection: close\r\n');
+  });
+});

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FAILURE_CODES, failureReply, type UpstreamFailure } from './failure.ts';
+
+const up = { isAvailable: () => true };
+const down = { isAvailable: () => false };
+
+const rows: readonly [UpstreamFailure, readonly { isAvailable(): boolean }[], number, string][] = [
+  ['connect_failed', [up, down], 502, ''],
+  ['connect_failed', [down, down], 503, 'Retry-After: 1\r\n'],
+  ['connect_timeout', [down], 503, 'Retry-After: 1\r\n'],
+  ['none_available', [], 503, 'Retry-After: 1\r\n'],
+  ['overloaded', [up], 503, 'Retry-After: 1\r\n'],
+  ['reset', [down], 502, ''],
+  ['response_timeout', [down], 504, ''],
+  ['idle_timeout', [up], 504, ''],
+  ['malformed', [up], 502, ''],
+  ['truncated', [up], 502, ''],
+];
+
+for (const [failure, endpoints, status, headers] of rows) {
+  test(`${failure} with ${endpoints.filter((one) => one === up).length} endpoints up: ${status}`, () => {
+    const reply = failureReply(failure, endpoints);
+    assert.deepEqual([reply.status, reply.headers], [status, headers]);
+  });
+}
+
+test('every failure has a row', () => {
+  assert.deepEqual(new Set(rows.map(([failure]) => failure)), new Set(Object.keys(FAILURE_CODES)));
+});
