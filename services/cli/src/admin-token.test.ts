@@ -44,3 +44,14 @@ test('the token of the local cluster is never sent to another machine', async ()
 test('without any token there is none', async () => {
   assert.equal(await findAdminToken(undefined, {}, local, new URL('file:///no/such')), null);
 });
+
+test('a token that no header can hold is refused by where it came from; a line feed at its end is cut', async () => {
+  const given = await findAdminToken('token\n', {}, local, file);
+  assert.equal(given?.value, 'token');
+  for (const bad of ['two words', 'two\nlines', 'schlüssel']) {
+    await assert.rejects(findAdminToken(bad, {}, local, file), {
+      exitCode: 2,
+      message: 'the token of --token is not one',
+    });
+  }
+});

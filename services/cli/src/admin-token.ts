@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { CliError, EXIT } from './cli-error.ts';
 import type { CliEnvironment } from './environment.ts';
 
 /** A bearer token and where it was found. */
@@ -14,6 +15,7 @@ const LOOPBACK_HOSTS = new Set(['127.0.0.1', '[::1]', 'localhost']);
  * That one is only used for a server on this machine, so that it cannot leak to another.
  *
  * @param localTokenFile where `npm start` keeps its token.
+ * @throws CliError if it holds what a header cannot.
  */
 export async function findAdminToken(
   given: string | undefined,
@@ -21,10 +23,19 @@ export async function findAdminToken(
   url: URL,
   localTokenFile: URL,
 ): Promise<AdminToken | null> {
-  if (given !== undefined && given !== '') return { value: given, origin: '--token' };
+  if (given !== undefined && given !== '') return checkToken(given, '--token');
   const { HEADGATE_ADMIN_TOKEN: value } = environment;
-  if (value !== undefined) return { value, origin: 'HEADGATE_ADMIN_TOKEN' };
+  if (value !== undefined) return checkToken(value, 'HEADGATE_ADMIN_TOKEN');
   if (!LOOPBACK_HOSTS.has(url.hostname)) return null;
   const text = await readFile(localTokenFile, 'utf8').catch(() => '');
-  return text.trim() === '' ? null : { value: text.trim(), origin: '.headgate/admin-token' };
+  return text.trim() === '' ? null : checkToken(text, '.headgate/admin-token');
+}
+
+/** Files and shells add a line feed at the end, which no token holds. */
+function checkToken(text: string, origin: string): AdminToken {
+  const value = text.trim();
+  if (/^[!-~]+$/.test(value)) return { value, origin };
+  throw new CliError(EXIT.usage, `the token of ${origin} is not one`, [
+    'It must be visible ASCII characters without spaces.',
+  ]);
 }

@@ -72,6 +72,7 @@ test('JSON is located the same way', () => {
 
 for (const [name, text, expected] of [
   ['broken YAML', 'apiVersion: [1,\n  2', /^x\.yaml:2:4: not valid YAML: /],
+  ['a second document', 'plans: {}\n---\nplans: {}', /^x\.yaml:2:1: .* a file holds one document/],
   ['a key that is there twice', 'plans: {}\nplans: {}', /^x\.yaml:2:1: not valid YAML: Map keys/],
 ] as const) {
   test(`${name} is refused with its place`, () => {

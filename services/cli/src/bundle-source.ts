@@ -61,7 +61,11 @@ export function parseSource(file: string, text: string): BundleSource {
   const [error] = document.errors;
   if (error !== undefined) {
     const { line, col } = lineCounter.linePos(error.pos[0]);
-    throw new CliError(EXIT.failure, `${file}:${line}:${col}: not valid YAML: ${error.message}`);
+    const reason =
+      error.code === 'MULTIPLE_DOCS'
+        ? 'a file holds one document; split it at "---"'
+        : error.message;
+    throw new CliError(EXIT.failure, `${file}:${line}:${col}: not valid YAML: ${reason}`);
   }
   const offsets = indexOffsets(document);
   return {

@@ -1,5 +1,9 @@
 import { systemClock } from '@headgate/runtime';
+import { endWithReader } from './output-end.ts';
 import { runCli } from './run-cli.ts';
+
+endWithReader(process.stdout);
+endWithReader(process.stderr);
 
 process.exitCode = await runCli(process.argv.slice(2), {
   stdin: process.stdin,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -333,3 +334,19 @@ test('the installed command runs', () => {
   const { status, stdout } = spawnSync(process.execPath, [bin, '--version'], { encoding: 'utf8' });
   assert.deepEqual([status, stdout], [0, '0.1.0\n']);
 });
+
+for (const [stream, args] of [
+  ['stdout', ['--help']],
+  ['stderr', ['no-such-command']],
+] as const) {
+  test(`a reader of ${stream} that goes away ends the command quietly`, async () => {
+    const program = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+    const child = spawn(process.execPath, [program, ...args], { stdio: 'pipe' });
+    let printed = '';
+    const other = stream === 'stdout' ? child.stderr : child.stdout;
+    other.setEncoding('utf8').on('data', (chunk: string) => (printed += chunk));
+    child[stream].destroy();
+    assert.deepEqual(await once(child, 'close'), [141, null]);
+    assert.equal(printed, '');
+  });
+}
