@@ -77,8 +77,8 @@ before(async () => {
 });
 
 after(async () => {
-  await Promise.all([edge.stop(), trustingEdge.stop()]);
   await origin.close();
+  await Promise.all([edge.stop(), trustingEdge.stop()]);
 });
 
 beforeEach(() => origin.respondWith(() => 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'));

@@ -67,9 +67,9 @@ before(async () => {
 });
 
 after(async () => {
-  http.close();
-  await edge.stop();
   await Promise.all([good, ...bad.values()].map((origin) => origin.close()));
+  await edge.stop();
+  http.close();
 });
 
 function originOf(name: string): RecordingOrigin {

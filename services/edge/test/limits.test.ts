@@ -65,9 +65,9 @@ before(async () => {
 });
 
 after(async () => {
-  http.close();
-  await edge.stop();
   await Promise.all([redis.stop(), origin.close()]);
+  await edge.stop();
+  http.close();
 });
 
 const get = (

@@ -36,8 +36,8 @@ before(async () => {
 });
 
 after(async () => {
-  await edge.stop();
   await origin.close();
+  await edge.stop();
 });
 
 beforeEach(() => origin.respondWith(() => OK));

@@ -34,8 +34,8 @@ before(async () => {
 });
 
 after(async () => {
-  await edge.stop();
   await origin.close();
+  await edge.stop();
 });
 
 /** Writes `bytes` bytes in slices of random size, as fast as the receiver takes them; returns their checksum. */

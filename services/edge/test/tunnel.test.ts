@@ -45,8 +45,8 @@ before(async () => {
 });
 
 after(async () => {
-  await edge.stop();
   await origin.close();
+  await edge.stop();
 });
 
 beforeEach(() => origin.respondWith(() => SWITCHING));

@@ -66,8 +66,8 @@ before(async () => {
 });
 
 after(async () => {
-  await Promise.all([edge.stop(), proxyEdge.stop()]);
   await origin.close();
+  await Promise.all([edge.stop(), proxyEdge.stop()]);
 });
 
 const cases = readWireCases();

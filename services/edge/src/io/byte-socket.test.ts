@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { connect, createServer, type Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { suite, test } from 'node:test';
+import { crc32 } from 'node:zlib';
+import { createSeededRandom, waitFor } from '@headgate/testkit';
+import { ByteSocket, type ByteReceiver } from './byte-socket.ts';
+import { ReadBuffers } from './read-buffers.ts';
+
+/** Copies what one socket reads to another, in slices of random size, with backpressure. */
+class Relay implements ByteReceiver {
+  source: ByteSocket | null = null;
+  sink: ByteSocket | null = null;
+  readonly #random: () => number;
+  #large = false;
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  onBytes(chunk: Buffer, length: number): void {
+    const { source, sink } = this;
+    assert.ok(source !== null && sink !== null);
+    for (let at = 0; at < length;) {
+      const end = Math.min(length, at + 1 + Math.floor(this.#random() ** 3 * 65_536));
+      sink.writeSlice(chunk, at, end, source);
+      at = end;
+    }
+    sink.flush();
+    // Bodies of all kinds follow each other on a connection.
+    if (this.#random() < 0.1) {
+      this.#large = !this.#large;
+      if (this.#large) source.usePrivateBuffer();
+      else source.useSharedBuffer();
+    }
+    if (sink.congested) source.pause();
+  }
+  onEnd(): void {
+    this.sink?.end();
+  }
+  onDrain(): void {
+    assert.fail('nothing is written back');
+  }
+  onClose(): void {
+    this.sink?.destroy();
+  }
+}
+
+/** The writing side of a relay. */
+class Sink implements ByteReceiver {
+  readonly #relay: Relay;
+
+  constructor(relay: Relay) {
+    this.#relay = relay;
+  }
+
+  onBytes(): void {
+    assert.fail('nothing comes back');
+  }
+  onEnd(): void {
+    this.#relay.source?.end();
+  }
+  onDrain(): void {
+    this.#relay.source?.resume();
+  }
+  onClose(): void {
+    this.#relay.source?.destroy();
+  }
+}
+
+async function listen(onSocket: (socket: Socket) => void, pauseOnConnect: boolean) {
+  const server = createServer({ pauseOnConnect, allowHalfOpen: true }, onSocket);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { server, port: (server.address() as AddressInfo).port }; // it listens on TCP
+}
+
+/** Sends random data through relays to receivers that stop now and then; returns checksums of both ends. */
+async function relayAll(
+  take: (socket: Socket, buffers: ReadBuffers, relay: Relay) => ByteSocket,
+  connections: number,
+): Promise<void> {
+  const random = createSeededRandom(5);
+  const buffers = new ReadBuffers();
+  const received: { bytes: number; checksum: number }[] = [];
+  const target = await listen((socket) => {
+    const total = { bytes: 0, checksum: 0 };
+    socket.on('data', (chunk: Buffer) => {
+      total.bytes += chunk.length;
+      total.checksum = crc32(chunk, total.checksum);
+      if (random.next() < 0.05) {
+        socket.pause();
+        setTimeout(() => socket.resume(), 2);
+      }
+    });
+    socket.on('end', () => {
+      received.push(total);
+      socket.end();
+    });
+  }, false);
+  const relays = await listen((socket) => {
+    const relay = new Relay(() => random.next());
+    relay.sink = ByteSocket.connect(
+      { host: '127.0.0.1', port: target.port },
+      buffers,
+      new Sink(relay),
+      () => {
+        relay.source = take(socket, buffers, relay);
+      },
+    );
+  }, true);
+  const sent: { bytes: number; checksum: number }[] = [];
+  for (let index = 0; index < connections; index += 1) {
+    const total = { bytes: 0, checksum: 0 };
+    const client = connect({ host: '127.0.0.1', port: relays.port, allowHalfOpen: true });
+    client.on('error', assert.ifError);
+    client.resume();
+    const block = Buffer.from(Uint8Array.from({ length: 1_048_576 }, () => random.next() * 256));
+    for (let piece = 0; piece < 12; piece += 1) {
+      const start = Math.floor(random.next() * 500_000);
+      const slice = block.subarray(start, start + Math.floor(random.next() * 500_000));
+      total.bytes += slice.length;
+      total.checksum = crc32(slice, total.checksum);
+      client.write(slice);
+    }
+    client.end();
+    sent.push(total);
+  }
+  await waitFor(() => received.length === connections, { message: 'all data', deadlineMs: 15_000 });
+  const byChecksum = (a: { checksum: number }, b: { checksum: number }): number =>
+    a.checksum - b.checksum;
+  assert.deepEqual(received.sort(byChecksum), sent.sort(byChecksum));
+  relays.server.close();
+  target.server.close();
+}
+
+suite('byte socket', () => {
+  test('what is written keeps its buffer until the kernel has it: 16 relays under backpressure', () =>
+    relayAll((socket, buffers, relay) => ByteSocket.adopt(socket, buffers, relay), 16));
+
+  test("the fallback on 'data' events relays the same", () =>
+    relayAll((socket, buffers, relay) => ByteSocket.listen(socket, buffers, relay), 8));
+});

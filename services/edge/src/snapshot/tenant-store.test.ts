@@ -1,0 +1,269 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { DeadlineSweeper, systemRandom } from '@headgate/runtime';
+import { createWorkerMetrics } from '@headgate/telemetry';
+import { planDocument, tenantDocument, type TestTenant } from '../../test/support/edge-process.ts';
+import { ReadBuffers } from '../io/read-buffers.ts';
+import type { DocumentOutcome, WorkerDocument } from '../ipc/messages.ts';
+import { UpstreamRegistry } from '../upstream/upstream-registry.ts';
+import { TenantStore } from './tenant-store.ts';
+
+interface Scene {
+  readonly store: TenantStore;
+  readonly outcomes: DocumentOutcome[];
+  readonly conflicts: string[];
+}
+
+function createScene(): Scene {
+  const outcomes: DocumentOutcome[] = [];
+  const conflicts: string[] = [];
+  const monotonicMs = (): number => 0;
+  const store = new TenantStore({
+    upstreams: new UpstreamRegistry({
+      buffers: new ReadBuffers(),
+      sweeper: new DeadlineSweeper({ now: monotonicMs, onError: assert.ifError }),
+      monotonicMs,
+      random: systemRandom,
+    }),
+    metrics: createWorkerMetrics(),
+    tenantHeader: 'x-tenant-id',
+    onOutcome: (outcome) => outcomes.push(outcome),
+    onConflict: (tenantId, pattern, holderId) =>
+      conflicts.push(`${tenantId} wants ${pattern} of ${holderId}`),
+  });
+  return { store, outcomes, conflicts };
+}
+
+const UPSTREAMS = { main: { endpoints: [{ host: '127.0.0.1', port: 1 }] } };
+
+function tenant(id: string, hosts: string[], revision: number, changes: Partial<TestTenant> = {}) {
+  const routes = { rest: { upstreamId: 'main' } };
+  return tenantDocument({ id, hosts, upstreams: UPSTREAMS, routes, ...changes }, revision);
+}
+
+/** Valid to the schema, but its route names an upstream that is not there. */
+const broken = (id: string, hosts: string[], revision: number): WorkerDocument =>
+  tenant(id, hosts, revision, { routes: { rest: { upstreamId: 'missing' } } });
+
+/** Id and revision that answer for a host; null for nobody, 'quarantined' for a tenant without snapshot. */
+function served(store: TenantStore, host: string): string | null {
+  const handle = store.findByHost(host);
+  if (handle === null) return null;
+  const snapshot = handle.snapshot();
+  return snapshot === null ? 'quarantined' : `${snapshot.id}@${snapshot.revision}`;
+}
+
+suite('tenant store: revisions', () => {
+  for (const compileNow of [true, false]) {
+    test(`documents are served, compiled ${compileNow ? 'at once' : 'on first use'}`, () => {
+      const { store, outcomes } = createScene();
+      store.apply(planDocument(), compileNow);
+      store.apply(tenant('a', ['a.test'], 1), compileNow);
+      assert.equal(served(store, 'a.test'), 'a@1');
+      store.apply(tenant('a', ['b.test'], 2), compileNow);
+      assert.equal(served(store, 'a.test'), null);
+      assert.equal(served(store, 'b.test'), 'a@2');
+      assert.deepEqual([outcomes, store.tenantCount, store.planCount], [[], 1, 1]);
+    });
+  }
+
+  test('a revision that does not compile is rejected with its reason; the last good one stays', () => {
+    const { store } = createScene();
+    store.apply(planDocument(), true);
+    store.apply(tenant('a', ['a.test'], 1), true);
+    const outcome = store.apply(broken('a', ['a.test', 'more.test'], 2), true);
+    assert.deepEqual([outcome.key, outcome.revision, outcome.outcome], ['tenant.a', 2, 'rejected']);
+    assert.match(outcome.reason, /route rest: upstream missing does not exist/);
+    assert.equal(served(store, 'a.test'), 'a@1');
+    assert.equal(served(store, 'more.test'), null, 'its hosts do not count either');
+    store.apply(tenant('a', ['a.test'], 3), true);
+    assert.equal(served(store, 'a.test'), 'a@3');
+  });
+
+  test('a rejected revision changes no weight of the endpoints in use', () => {
+    const { store } = createScene();
+    store.apply(planDocument(), true);
+    store.apply(tenant('a', ['a.test'], 1), true);
+    const endpoint = endpointOf(store);
+    const heavy = { main: { endpoints: [{ host: '127.0.0.1', port: 1, weight: 9 }] } };
+    const routes = { rest: { upstreamId: 'missing' } };
+    store.apply(tenant('a', ['a.test'], 2, { upstreams: heavy, routes }), true);
+    assert.equal(endpoint?.weight, 1);
+    store.apply(tenant('a', ['a.test'], 3, { upstreams: heavy }), true);
+    assert.equal(endpointOf(store), endpoint);
+    assert.equal(endpoint?.weight, 9);
+  });
+
+  test('what does not compile on first use is quarantined, reported once, and mended by a newer revision', () => {
+    const { store, outcomes } = createScene();
+    store.apply(planDocument(), false);
+    store.apply(broken('a', ['a.test'], 1), false);
+    assert.equal(served(store, 'a.test'), 'quarantined');
+    assert.equal(served(store, 'a.test'), 'quarantined');
+    assert.deepEqual(
+      outcomes.map(({ key, revision, outcome }) => [key, revision, outcome]),
+      [['tenant.a', 1, 'rejected']],
+    );
+    store.apply(tenant('a', ['a.test'], 2), true);
+    assert.equal(served(store, 'a.test'), 'a@2');
+  });
+
+  test('a removed tenant is gone, and may come back', () => {
+    const { store } = createScene();
+    store.apply(planDocument(), true);
+    store.apply(tenant('a', ['a.test'], 1), true);
+    store.remove('tenant.a');
+    store.remove('tenant.a');
+    assert.equal(served(store, 'a.test'), null);
+    store.apply(tenant('a', ['a.test'], 5), true);
+    assert.equal(served(store, 'a.test'), 'a@5');
+  });
+});
+
+function endpointOf(store: TenantStore) {
+  const route = store.findByHost('a.test')?.snapshot()?.routes.match('a.test', '/', 'GET');
+  return route?.upstream.endpoints[0];
+}
+
+suite('tenant store: plans', () => {
+  for (const compileNow of [true, false]) {
+    test(`a plan that comes after its tenant mends it, compiled ${compileNow ? 'at once' : 'on first use'}`, () => {
+      const { store, outcomes } = createScene();
+      const first = store.apply(tenant('a', ['a.test'], 1), compileNow);
+      assert.equal(served(store, 'a.test'), 'quarantined');
+      if (compileNow) assert.match(first.reason, /plan test is not known/);
+      outcomes.length = 0;
+      store.apply(planDocument(), true);
+      assert.equal(served(store, 'a.test'), 'a@1');
+      if (compileNow) assert.equal(outcomes.at(-1)?.outcome, 'applied');
+    });
+  }
+
+  test('a new revision of the plan counts from the next request on', () => {
+    const { store } = createScene();
+    store.apply(planDocument({}, 1), true);
+    store.apply(tenant('a', ['a.test'], 1), true);
+    assert.equal(store.findByHost('a.test')?.snapshot()?.chain, null);
+    store.apply(planDocument({ limits: [{ name: 'x', limit: 1, windowMs: 1000 }] }, 2), true);
+    const snapshot = store.findByHost('a.test')?.snapshot();
+    assert.equal(snapshot?.planRevision, 2);
+    assert.equal(snapshot.chain?.rules.length, 1);
+  });
+
+  test('a newer revision is not undone by an older rejected one when the plan changes', () => {
+    const { store } = createScene();
+    store.apply(planDocument(), true);
+    store.apply(tenant('a', ['a.test'], 1), true);
+    store.apply(broken('a', ['a.test'], 2), true);
+    store.apply(tenant('a', ['a.test'], 3), false);
+    store.apply(planDocument({}, 2), true);
+    assert.equal(served(store, 'a.test'), 'a@3');
+  });
+
+  test('a plan that cannot be read is rejected; its tenants go on', () => {
+    const { store } = createScene();
+    store.apply(planDocument(), true);
+    store.apply(tenant('a', ['a.test'], 1), true);
+    const bad = { ...planDocument({}, 2), body: '{' };
+    assert.equal(store.apply(bad, true).outcome, 'rejected');
+    assert.equal(served(store, 'a.test'), 'a@1');
+  });
+});
+
+suite('tenant store: hosts', () => {
+  const moves: readonly [string, readonly ('giver' | 'taker')[]][] = [
+    ['the giver first', ['giver', 'taker']],
+    ['the taker first', ['taker', 'giver']],
+  ];
+  for (const [title, order] of moves) {
+    for (const compileNow of [true, false]) {
+      test(`a host moves between tenants, ${title}, compileNow ${compileNow}`, () => {
+        const { store, conflicts } = createScene();
+        const documents = {
+          giver: tenant('a', ['a.test'], 2),
+          taker: tenant('b', ['b.test', 'moved.test'], 2),
+        };
+        store.apply(planDocument(), true);
+        store.apply(tenant('a', ['a.test', 'moved.test'], 1), compileNow);
+        store.apply(tenant('b', ['b.test'], 1), compileNow);
+        assert.equal(served(store, 'moved.test'), 'a@1');
+        for (const one of order) store.apply(documents[one], compileNow);
+        assert.equal(served(store, 'moved.test'), 'b@2');
+        assert.equal(served(store, 'a.test'), 'a@2');
+        const expected = order[0] === 'taker' ? ['b wants moved.test of a'] : [];
+        assert.deepEqual(conflicts, expected);
+      });
+    }
+  }
+
+  test('a contested host stays with its holder until that one is removed', () => {
+    const { store } = createScene();
+    store.apply(planDocument(), true);
+    store.apply(tenant('a', ['x.test'], 1), true);
+    store.apply(tenant('b', ['x.test'], 1), true);
+    store.apply(tenant('a', ['x.test'], 2), true);
+    assert.equal(served(store, 'x.test'), 'a@2');
+    store.remove('tenant.a');
+    assert.equal(served(store, 'x.test'), 'b@1');
+  });
+
+  test('who has given up a contested host does not get it later', () => {
+    const { store } = createScene();
+    store.apply(planDocument(), true);
+    store.apply(tenant('a', ['x.test'], 1), true);
+    store.apply(tenant('b', ['x.test'], 1), true);
+    store.apply(tenant('b', ['b.test'], 2), true);
+    store.remove('tenant.a');
+    assert.equal(served(store, 'x.test'), null);
+  });
+});
+
+suite('tenant store: poison', () => {
+  const sound = tenant('p', ['p.test'], 2);
+  const poison: readonly [string, WorkerDocument][] = [
+    ['no JSON', { ...sound, body: '{"tenant":' }],
+    ['an empty body', { ...sound, body: '' }],
+    ['null', { ...sound, body: 'null' }],
+    ['100,000 levels', { ...sound, body: '['.repeat(100_000) }],
+    ['another tenant', { ...sound, body: tenant('a', ['p.test'], 2).body }],
+    ['a route without upstream', broken('p', ['p.test'], 2)],
+  ];
+  for (const [title, document] of poison) {
+    for (const known of [true, false]) {
+      test(`${title}: ${known ? 'the previous revision stays' : 'nothing is served'}, others notice nothing`, () => {
+        const { store } = createScene();
+        store.apply(planDocument(), true);
+        store.apply(tenant('a', ['a.test'], 1), true);
+        if (known) store.apply(tenant('p', ['p.test'], 1), true);
+        const outcome = store.apply(document, true);
+        assert.equal(outcome.outcome, 'rejected');
+        assert.ok(outcome.reason.length > 0 && outcome.reason.length <= 401);
+        if (known) assert.equal(served(store, 'p.test'), 'p@1');
+        else assert.ok([null, 'quarantined'].includes(served(store, 'p.test')));
+        assert.equal(served(store, 'a.test'), 'a@1');
+        store.apply(tenant('a', ['a.test'], 2), true);
+        assert.equal(served(store, 'a.test'), 'a@2');
+        store.apply(tenant('p', ['p.test'], 3), true);
+        assert.equal(served(store, 'p.test'), 'p@3', 'a good revision mends it');
+      });
+    }
+  }
+
+  test('a __proto__ key has no effect', () => {
+    const { store } = createScene();
+    store.apply(planDocument(), true);
+    const body = sound.body.replace('{', '{"__proto__":{"polluted":1},');
+    store.apply({ ...sound, body }, true);
+    assert.equal(Reflect.get({}, 'polluted'), undefined);
+  });
+
+  test('who claims the hosts of another tenant does not get them', () => {
+    const { store, conflicts } = createScene();
+    store.apply(planDocument(), true);
+    store.apply(tenant('a', ['a.test'], 1), true);
+    store.apply(tenant('p', ['a.test', 'p.test'], 1), true);
+    assert.equal(served(store, 'a.test'), 'a@1');
+    assert.equal(served(store, 'p.test'), 'p@1');
+    assert.deepEqual(conflicts, ['p wants a.test of a']);
+  });
+});

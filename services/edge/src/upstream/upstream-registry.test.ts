@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { Upstream, type HealthState } from '@headgate/model';
+import { DeadlineSweeper, systemRandom } from '@headgate/runtime';
+import { createRecordingOrigin, waitFor, type RecordingOrigin } from '@headgate/testkit';
+import { ReadBuffers } from '../io/read-buffers.ts';
+import type { UpstreamConnection } from './upstream-connection.ts';
+import { UpstreamRegistry } from './upstream-registry.ts';
+import type { UpstreamUser } from './upstream-user.ts';
+
+function createRegistry(): UpstreamRegistry {
+  const monotonicMs = (): number => performance.now();
+  return new UpstreamRegistry({
+    buffers: new ReadBuffers(),
+    sweeper: new DeadlineSweeper({ now: monotonicMs, onError: assert.ifError }),
+    monotonicMs,
+    random: systemRandom,
+  });
+}
+
+function upstream(ports: readonly number[], settings: object = {}): Upstream {
+  const endpoints = ports.map((port) => ({ host: '127.0.0.1', port }));
+  return Upstream.parse({ id: 'main', endpoints, ...settings });
+}
+
+function put(registry: UpstreamRegistry, tenantId: string, spec: Upstream) {
+  const built = registry.build(tenantId, [spec]);
+  registry.commit(tenantId, built, [spec]);
+  const main = built.get('main');
+  assert.ok(main !== undefined);
+  return main;
+}
+
+/** Sends one GET on each connection it gets and notes what happens. */
+class Probe implements UpstreamUser {
+  readonly requestMethod = 'GET';
+  readonly events: string[] = [];
+  connection: UpstreamConnection | null = null;
+
+  onConnecting(connection: UpstreamConnection): void {
+    this.connection = connection;
+    this.events.push('connecting');
+  }
+  onConnection(connection: UpstreamConnection): void {
+    this.connection = connection;
+    this.events.push('connection');
+    connection.bytes.writeText('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    connection.completeRequest();
+    connection.bytes.flush();
+  }
+  onResponseHead(): void {
+    this.events.push('head');
+  }
+  onResponseData(): void {
+    this.events.push('data');
+  }
+  onResponseEnd(): void {
+    this.events.push('end');
+  }
+  onTunnelData(): void {
+    this.events.push('tunnel');
+  }
+  onTunnelEnd(): void {
+    this.events.push('tunnel end');
+  }
+  onUpstreamDrain(): void {
+    this.events.push('drain');
+  }
+  onUpstreamFailure(failure: string, reusedStale: boolean): void {
+    this.events.push(reusedStale ? `${failure} stale` : failure);
+  }
+  onBug(error: unknown): void {
+    this.events.push(String(error));
+  }
+  flush(): void {
+    this.connection?.bytes.flush();
+  }
+}
+
+async function withOrigin(work: (origin: RecordingOrigin) => Promise<void>): Promise<void> {
+  const origin = await createRecordingOrigin();
+  try {
+    await work(origin);
+  } finally {
+    await origin.close();
+  }
+}
+
+async function use(pool: { acquire(user: UpstreamUser, fresh: boolean): void }, fresh = false) {
+  const probe = new Probe();
+  pool.acquire(probe, fresh);
+  await waitFor(() => probe.events.includes('end'), { message: 'the response' });
+  return probe;
+}
+
+suite('upstream registry', () => {
+  test('endpoints, their connections and the retry budget survive a revision', async () => {
+    await withOrigin(async (origin) => {
+      const registry = createRegistry();
+      const first = put(registry, 'a', upstream([origin.port]));
+      const [endpoint] = first.endpoints;
+      assert.ok(endpoint !== undefined);
+      await use(endpoint.pool);
+      const second = put(registry, 'a', upstream([origin.port, 9], { connectionsMax: 7 }));
+      assert.equal(second.endpoints[0], endpoint);
+      assert.equal(second.retryBudget, first.retryBudget);
+      assert.equal(endpoint.pool.settings.connectionsMax, 7);
+      assert.deepEqual(registry.countConnections(), { open: 1, idle: 1 });
+      await use(endpoint.pool);
+      assert.equal(origin.connections.length, 1);
+      registry.remove('a');
+    });
+  });
+
+  test('an endpoint that is removed closes its idle connections; a busy one ends its exchange first', async () => {
+    await withOrigin(async (origin) => {
+      let release: (bytes: string) => void = () => assert.fail('no request');
+      origin.respondWith(() => new Promise((resolve) => (release = resolve)));
+      const registry = createRegistry();
+      const [endpoint] = put(registry, 'a', upstream([origin.port])).endpoints;
+      assert.ok(endpoint !== undefined);
+      const probe = new Probe();
+      endpoint.pool.acquire(probe, false);
+      await waitFor(() => origin.requests.length === 1, { message: 'the request' });
+      put(registry, 'a', upstream([9]));
+      release('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+      await waitFor(() => probe.events.includes('end'), { message: 'the response' });
+      await waitFor(() => origin.connections[0]?.ended, { message: 'the close' });
+      assert.equal(endpoint.pool.openCount, 0);
+    });
+  });
+
+  test('tenants share nothing, not even for the same address', async () => {
+    await withOrigin(async (origin) => {
+      const registry = createRegistry();
+      const pools = ['a', 'b'].map(
+        (id) => put(registry, id, upstream([origin.port])).endpoints[0]?.pool,
+      );
+      for (const pool of pools) if (pool !== undefined) await use(pool);
+      assert.equal(origin.connections.length, 2);
+      registry.remove('a');
+      registry.remove('b');
+      await waitFor(() => origin.connections.every((one) => one.ended), { message: 'the close' });
+    });
+  });
+
+  test('health that came before the upstream is applied to it', () => {
+    const registry = createRegistry();
+    const state = (verdict: 'healthy' | 'unhealthy'): HealthState =>
+      ({
+        tenantId: 'a',
+        upstreamId: 'main',
+        endpoints: [{ id: '127.0.0.1:9', state: verdict }],
+      }) as unknown as HealthState; // the fields that the registry reads
+    registry.receiveHealth(state('unhealthy'));
+    const [endpoint] = put(registry, 'a', upstream([9])).endpoints;
+    assert.equal(endpoint?.isAvailable(), false);
+    registry.receiveHealth(state('healthy'));
+    assert.equal(endpoint.isAvailable(), true);
+  });
+});
+
+suite('connection pool', () => {
+  test('an idle connection that closes is not given to anybody', async () => {
+    await withOrigin(async (origin) => {
+      const registry = createRegistry();
+      const pool = put(registry, 'a', upstream([origin.port])).endpoints[0]?.pool;
+      assert.ok(pool !== undefined);
+      await use(pool);
+      origin.connections[0]?.end();
+      await waitFor(() => pool.idleCount === 0, { message: 'the pool to notice' });
+      assert.equal(pool.openCount, 0);
+      assert.deepEqual((await use(pool)).events.slice(0, 2), ['connecting', 'connection']);
+      registry.remove('a');
+    });
+  });
+
+  test('bytes on an idle connection close it: they must not answer the next request', async () => {
+    await withOrigin(async (origin) => {
+      const registry = createRegistry();
+      const pool = put(registry, 'a', upstream([origin.port])).endpoints[0]?.pool;
+      assert.ok(pool !== undefined);
+      await use(pool);
+      origin.connections[0]?.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+      await waitFor(() => pool.openCount === 0, { message: 'the close' });
+      registry.remove('a');
+    });
+  });
+
+  test('who cancels while connecting hears nothing; the connection serves the next one', async () => {
+    await withOrigin(async (origin) => {
+      const registry = createRegistry();
+      const pool = put(registry, 'a', upstream([origin.port])).endpoints[0]?.pool;
+      assert.ok(pool !== undefined);
+      const gone = new Probe();
+      pool.acquire(gone, false);
+      gone.connection?.cancel();
+      await waitFor(() => pool.idleCount === 1, { message: 'the connection' });
+      assert.deepEqual(gone.events, ['connecting']);
+      assert.equal(origin.requests.length, 0);
+      assert.deepEqual((await use(pool)).events[0], 'connection');
+      registry.remove('a');
+    });
+  });
+
+  test('a fresh connection is one even if another is idle, and the bound holds', async () => {
+    await withOrigin(async (origin) => {
+      const registry = createRegistry();
+      const spec = upstream([origin.port], { connectionsMax: 1 });
+      const pool = put(registry, 'a', spec).endpoints[0]?.pool;
+      assert.ok(pool !== undefined);
+      await use(pool);
+      assert.deepEqual((await use(pool, true)).events.slice(0, 2), ['connecting', 'connection']);
+      assert.equal(pool.openCount, 1);
+      assert.equal(origin.connections.length, 2);
+      registry.remove('a');
+    });
+  });
+
+  test('waiting users are served in order when a connection fails or is free; those that left are not', async () => {
+    await withOrigin(async (origin) => {
+      const holding: ((bytes: string) => void)[] = [];
+      origin.respondWith(() => new Promise((resolve) => holding.push(resolve)));
+      const registry = createRegistry();
+      const spec = upstream([origin.port], { connectionsMax: 1, pendingMax: 3 });
+      const pool = put(registry, 'a', spec).endpoints[0]?.pool;
+      assert.ok(pool !== undefined);
+      const [first, left, second, third, excess] = Array.from({ length: 5 }, () => new Probe());
+      for (const probe of [first, left, second, third, excess])
+        if (probe) pool.acquire(probe, false);
+      assert.deepEqual(excess?.events, ['overloaded']);
+      if (left) pool.cancelWaiting(left);
+      assert.equal(pool.waitingCount, 2);
+      await waitFor(() => holding.length === 1, { message: 'the first request' });
+      holding[0]?.('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+      await waitFor(() => holding.length === 2, { message: 'the second request' });
+      assert.ok(second?.events.includes('connection'));
+      origin.connections[0]?.reset();
+      await waitFor(() => holding.length === 3, { message: 'the third request' });
+      assert.equal(second?.events.at(-1), 'reset stale');
+      assert.ok(third?.events.includes('connection'));
+      assert.deepEqual(left?.events, []);
+      registry.remove('a');
+    });
+  });
+});
