@@ -9,6 +9,7 @@ export type {
   Subscription,
 } from './bus.ts';
 export { createBusLog, type BusLogger } from './bus-log.ts';
+export { busOptionsOf, type BusSettings } from './bus-options.ts';
 export type { CallbackGuard } from './callback-guard.ts';
 export { createAckPublisher, subscribeAcks, type AckPublisher } from './config-acks.ts';
 export { ConfigDigest, DIGEST_BUCKETS, digestBucket, DigestMessage } from './config-digest.ts';

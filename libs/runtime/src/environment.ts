@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { StartError } from './start-error.ts';
 
 /** Why an environment could not be read: every fault at once, each with its variable and rule. */
-export class EnvironmentError extends Error {
+export class EnvironmentError extends StartError {
   override readonly name = 'EnvironmentError';
   readonly faults: readonly string[];
 
@@ -69,36 +70,4 @@ export const environmentAddress = z.string().transform((text, context) => {
   }
   const host = match[1] === undefined || match[1] === '' ? '127.0.0.1' : match[1];
   return { host: host.replace(/^\[|\]$/g, ''), port };
-});
-
-/** `nats://host:port`, or several separated by commas. */
-const natsServers = z
-  .string()
-  .transform((text) => text.split(',').map((part) => part.trim()))
-  .pipe(
-    z
-      .array(z.url({ protocol: /^(nats|tls)$/, error: 'must be nats://HOST:PORT, …' }))
-      .min(1)
-      .max(16),
-  );
-
-/** Variables that every service reads; spread it into the service's own schema. */
-export const serviceEnvironment = Object.freeze({
-  HEADGATE_NODE_ID: z
-    .string()
-    .regex(/^[A-Za-z0-9._-]{1,63}$/, 'must be 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-"')
-    .optional()
-    .describe('Name of this node, unique in the cluster; default: the kind and a random part.'),
-  HEADGATE_NATS_URL: natsServers
-    .prefault('nats://127.0.0.1:4222')
-    .describe('NATS servers, separated by commas.'),
-  HEADGATE_NATS_USER: z.string().optional().describe('User at NATS.'),
-  HEADGATE_NATS_PASSWORD: z.string().optional().describe('Password at NATS.'),
-  HEADGATE_ADMIN_LISTEN: environmentAddress
-    .prefault('127.0.0.1:0')
-    .describe('HOST:PORT of /livez, /readyz and /metrics; port 0: any free port.'),
-  HEADGATE_LOG_LEVEL: z
-    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
-    .default('info')
-    .describe('Least severe level that is logged.'),
 });

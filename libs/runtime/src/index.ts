@@ -8,8 +8,13 @@ export {
   environmentFlag,
   environmentPort,
   readEnvironment,
-  serviceEnvironment,
   type EnvironmentReading,
 } from './environment.ts';
 export { fullJitterMs, systemRandom, type Random } from './random.ts';
+export {
+  readServiceSettings,
+  serviceEnvironment,
+  type ServiceSettings,
+} from './service-environment.ts';
 export { ShutdownStack, type ShutdownFailure } from './shutdown-stack.ts';
+export { StartError } from './start-error.ts';
