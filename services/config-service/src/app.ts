@@ -7,6 +7,7 @@ import {
   type FastifyInstance,
   type FastifyRequest,
 } from 'fastify';
+import { createAllowedMethods } from './http/allowed-methods.ts';
 import { createTokenCheck } from './http/auth.ts';
 import { observeRequests, type RequestObserver } from './http/observe-requests.ts';
 import { buildOpenApi } from './http/openapi.ts';
@@ -45,14 +46,16 @@ export async function createApp(
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_BYTES_MAX,
-    exposeHeadRoutes: false,
     genReqId: () => crypto.randomUUID(),
     requestTimeout: 120_000,
     connectionTimeout: 120_000,
     keepAliveTimeout: 65_000,
     routerOptions: { maxParamLength: PARAM_CHARS_MAX },
     return503OnClosing: true,
+    // What the router refuses on its own comes to no hook and no handler.
+    frameworkErrors: (error, request, reply) => void sendFailure(error, request, reply),
   });
+  app.removeContentTypeParser('text/plain');
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id).header('cache-control', 'no-store');
   });
@@ -68,10 +71,6 @@ export async function createApp(
     await sendProblem(request, reply, createProblem('HG_API_UNAUTHENTICATED'));
   });
   app.setErrorHandler(sendFailure);
-  app.setNotFoundHandler((request, reply) => {
-    const detail = `there is no ${request.method} ${request.url.split('?')[0]}`;
-    return sendProblem(request, reply, createProblem('HG_API_NOT_FOUND', { detail }));
-  });
   const operations = [
     ...planOperations(context),
     ...tenantOperations(context),
@@ -82,6 +81,17 @@ export async function createApp(
     ...extra,
   ];
   operations.push(openApiOperation(operations));
+  const allowedMethods = createAllowedMethods(operations.map(({ shape }) => shape));
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0] ?? '';
+    const allowed = allowedMethods(path);
+    const detail = `there is no ${request.method} ${path}`;
+    if (allowed.length === 0) {
+      return sendProblem(request, reply, createProblem('HG_API_NOT_FOUND', { detail }));
+    }
+    reply.header('allow', allowed.join(', '));
+    return sendProblem(request, reply, createProblem('HG_API_METHOD_NOT_ALLOWED', { detail }));
+  });
   for (const operation of operations) route(app, operation);
   return app;
 }

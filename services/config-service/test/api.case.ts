@@ -152,7 +152,15 @@ export function testApi(start: () => Promise<TestApi>): void {
       [await api.send('PUT', path, 'a', { 'content-type': 'text/yaml' }), 415, 'HG_API_MEDIA_TYPE'],
       [await api.send('PUT', path, {}, { 'if-match': '12' }), 400, 'HG_API_MALFORMED'],
       [await api.send('GET', '/v1/nowhere'), 404, 'HG_API_NOT_FOUND'],
-      [await api.send('PATCH', path, {}), 404, 'HG_API_NOT_FOUND'],
+      [
+        await api.send('PUT', path, '{}', { 'content-type': 'text/plain' }),
+        415,
+        'HG_API_MEDIA_TYPE',
+      ],
+      [await api.send('GET', '/v1/plans/%ff'), 400, 'HG_API_MALFORMED'],
+      [await api.send('GET', `/v1/plans/${'x'.repeat(200)}`), 400, 'HG_API_MALFORMED'],
+      [await api.send('PATCH', path, {}), 405, 'HG_API_METHOD_NOT_ALLOWED'],
+      [await api.send('OPTIONS', '/v1/apply'), 405, 'HG_API_METHOD_NOT_ALLOWED'],
     ] as const;
     for (const [reply, status, code] of cases) {
       assert.equal(reply.status, status);
@@ -160,6 +168,18 @@ export function testApi(start: () => Promise<TestApi>): void {
       assert.match(reply.headers.get('content-type') ?? '', /^application\/problem\+json/);
       assert.equal(reply.body['requestId'], reply.headers.get('x-request-id'));
     }
+  });
+
+  test('HEAD answers as GET does, and a method that a path lacks gets 405 with those it has', async () => {
+    const head = await fetch(`${api.url}/v1/plans`, {
+      method: 'HEAD',
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
+    });
+    assert.equal(head.status, 200);
+    assert.equal(await head.text(), '');
+    const refused = await api.send('POST', '/v1/tenants/a');
+    assert.equal(refused.status, 405);
+    assert.equal(refused.headers.get('allow'), 'DELETE, GET, HEAD, PUT');
   });
 
   test('an invalid resource gets path, value and rule of each fault', async () => {

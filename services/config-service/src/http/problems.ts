@@ -46,6 +46,7 @@ export function sendProblem(
   if (body.status === 401) reply.header('www-authenticate', 'Bearer realm="headgate"');
   return reply
     .code(body.status)
+    .header('x-request-id', request.id)
     .type(PROBLEM_MEDIA_TYPE)
     .send({ ...body, requestId: request.id });
 }
