@@ -27,30 +27,40 @@ export type ApiKeyId = z.infer<typeof ApiKeyId>;
 /** Rising number of a document; one sequence for the whole cluster. */
 export const Revision = z.int().min(0).describe('Rising number of a change.');
 
-/** Human-readable name, one line. */
-export const DisplayName = z
+/** One line of text that every store takes: no control characters, no halves of surrogate pairs. */
+export const TextLine = z
   .string()
-  .min(1)
-  .max(128)
   .regex(/^[^\u0000-\u001f\u007f\u2028\u2029]*$/, 'must be one line without control characters')
-  .describe('Name for people, one line.');
+  .refine((text) => text.isWellFormed(), { error: 'must be well-formed Unicode' });
+
+/** Human-readable name, one line. */
+export const DisplayName = TextLine.min(1).max(128).describe('Name for people, one line.');
 
 const HOST_LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 
 /**
  * Canonical host name of a request: lower case, punycode for other scripts, no port, no trailing dot.
- * IPv6 addresses are written in brackets.
+ * IPv6 addresses are written in brackets, in the one form that requests are looked up with (RFC 5952).
  */
 export function isHostName(text: string): boolean {
+  return text.startsWith('[') ? isCanonicalIpv6(text) : isDnsName(text);
+}
+
+/** Labels of letters, digits, `_` and `-`, lower case. */
+export function isDnsName(text: string): boolean {
   if (text.length === 0 || text.length > 253) return false;
-  if (/^\[[0-9a-f:.]{2,45}\]$/.test(text)) return true;
   return text.split('.').every((label) => HOST_LABEL.test(label));
+}
+
+function isCanonicalIpv6(bracketed: string): boolean {
+  const url = `http://${bracketed}`;
+  return URL.canParse(url) && new URL(url).host === bracketed;
 }
 
 /** `api.example.com`, or `*.example.com` for exactly one more label or many. */
 export const HostPattern = z
   .string()
-  .refine((text) => isHostName(text.startsWith('*.') ? text.slice(2) : text), {
+  .refine((text) => (text.startsWith('*.') ? isDnsName(text.slice(2)) : isHostName(text)), {
     error: 'must be a lower-case host name without port, or "*." and a host name',
   })
   .describe('Host name, lower case, no port; "*.example.com" matches every name below it.');

@@ -7,6 +7,7 @@ import {
   PathPattern,
   PlanId,
   TenantId,
+  TextLine,
 } from './primitives.ts';
 
 /** How requests of a tenant are recognised. At least one way is needed to reach the tenant. */
@@ -39,7 +40,7 @@ export const TenantSpec = z
     identity: TenantIdentity.default({ hosts: [], pathPrefixes: [], headerValues: [] }),
     limits: LimitList.describe('Overrides of the plan by name; a new name adds a limit.'),
     labels: z
-      .record(z.string().max(63), z.string().max(255))
+      .record(TextLine.max(63), TextLine.max(255))
       .default({})
       .describe('Free labels for selecting tenants.'),
   })

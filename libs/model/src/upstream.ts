@@ -1,6 +1,13 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { DisplayName, durationMs, isHostName, PathPattern, UpstreamId } from './primitives.ts';
+import {
+  DisplayName,
+  durationMs,
+  isDnsName,
+  isHostName,
+  PathPattern,
+  UpstreamId,
+} from './primitives.ts';
 
 /** One backend address. Its id is `host:port`. */
 export const Endpoint = z
@@ -8,8 +15,9 @@ export const Endpoint = z
     host: z
       .string()
       .max(253)
-      .refine((text) => isIP(text) !== 0 || isHostName(text), {
-        error: 'must be an IP address (IPv6 without brackets) or a lower-case host name',
+      .refine(isEndpointHost, {
+        error:
+          'must be an IP address (IPv6 without brackets and zone) or a lower-case host name that does not end in a number',
       })
       .describe('IP address or host name.'),
     port: z.int().min(1).max(65_535),
@@ -17,6 +25,15 @@ export const Endpoint = z
   })
   .describe('A backend address.');
 export type Endpoint = z.infer<typeof Endpoint>;
+
+/**
+ * Resolvers take `127.1`, `1` and `0x7f000001` for IPv4 addresses, so a name that ends in a number is none (as in the URL
+ * standard, host parsing, "ends in a number").
+ */
+function isEndpointHost(text: string): boolean {
+  if (isIP(text) !== 0) return !text.includes('%');
+  return isDnsName(text) && !/(?:^|\.)(?:\d+|0x[0-9a-f]*)$/.test(text);
+}
 
 /** How the health-service probes each endpoint. */
 export const HealthCheck = z
