@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { StartError } from '@headgate/runtime';
 import { waitFor } from '@headgate/testkit';
-import { AdminListenError, createAdminServer, type AdminServerOptions } from './admin-server.ts';
+import { createAdminServer, type AdminServerOptions } from './admin-server.ts';
 
 function optionsWith(changes: Partial<AdminServerOptions> = {}): AdminServerOptions {
   return {
@@ -127,7 +128,7 @@ test('a port in use is a clear error', async (context) => {
   context.after(() => server.close());
   const listen = { host: '127.0.0.1', port: server.port };
   await assert.rejects(createAdminServer(optionsWith({ listen })), (error) => {
-    assert.ok(error instanceof AdminListenError);
+    assert.ok(error instanceof StartError);
     assert.match(error.message, new RegExp(`127.0.0.1:${server.port} .*the port is in use`));
     return true;
   });

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { StartError } from '@headgate/runtime';
 
 /** Whether the process should get traffic, and if not, why. */
 export interface Readiness {
@@ -45,11 +46,6 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-/** Why the admin server could not listen; the message names address and cause. */
-export class AdminListenError extends Error {
-  override readonly name = 'AdminListenError';
-}
-
 const CONNECTIONS_MAX = 64;
 
 /**
@@ -59,7 +55,7 @@ const CONNECTIONS_MAX = 64;
  * Bounds: 64 connections, 8 KiB of head, 5 s per request, no request bodies; scrapes that arrive
  * while one is being made share it.
  *
- * @throws AdminListenError when the address cannot be bound.
+ * @throws StartError when the address cannot be bound.
  */
 export async function createAdminServer(options: AdminServerOptions): Promise<AdminServer> {
   const handlers = createHandlers(options);
@@ -155,10 +151,8 @@ function hasBody(request: IncomingMessage): boolean {
 
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const reason = cause.code === 'EADDRINUSE' ? 'the port is in use' : cause.message;
-      const message = `cannot listen on ${host}:${port} for the admin server: ${reason}`;
-      reject(new AdminListenError(message, { cause }));
+    server.once('error', (cause) => {
+      reject(StartError.listening('the admin server', { host, port }, cause));
     });
     server.listen({ host, port }, resolve);
   });

@@ -1,7 +1,6 @@
 export { createAccessLog, type AccessLog, type AccessLogOptions } from './access-log.ts';
 export { accessRecordLine, type AccessRecord } from './access-record.ts';
 export {
-  AdminListenError,
   createAdminServer,
   type AdminHandler,
   type AdminReply,
@@ -36,7 +35,14 @@ export {
   type MetricsAggregateOptions,
 } from './metrics-aggregate.ts';
 export { createMetricsRegistry, type MetricsRegistry } from './metrics-registry.ts';
+export { registerProcessMetrics, type ProcessMetricSources } from './process-metrics.ts';
 export { isSecretKey, REDACTED, redactFields, redactText } from './redact.ts';
+export {
+  runService,
+  type ProcessSettings,
+  type ServiceDefinition,
+  type ServiceProcess,
+} from './service-process.ts';
 export { type TenantSlot } from './tenant-slot.ts';
 export {
   createWorkerMetrics,

@@ -9,8 +9,11 @@ import {
 
 /** The prom-client metrics of a control-plane process; only metrics of the table can be made. */
 export interface MetricsRegistry {
-  /** The counter of that name; made on first use. */
-  counter<Name extends MetricNameOf<'counter'>>(name: Name): Counter<MetricLabel<Name>>;
+  /** The counter of that name; made on first use. `collect` then raises it at each scrape. */
+  counter<Name extends MetricNameOf<'counter'>>(
+    name: Name,
+    collect?: (counter: Counter<MetricLabel<Name>>) => void | Promise<void>,
+  ): Counter<MetricLabel<Name>>;
   /**
    * The gauge of that name; made on first use. `collect` then gives its value at each scrape and
    * must not throw.
@@ -48,8 +51,10 @@ export function createMetricsRegistry(service: string): MetricsRegistry {
   }
 
   return {
-    counter: <Name extends MetricNameOf<'counter'>>(name: Name) =>
-      once(name, () => new Counter<MetricLabel<Name>>(configuration<Name>(registry, name))),
+    counter: <Name extends MetricNameOf<'counter'>>(
+      name: Name,
+      collect?: (counter: Counter<MetricLabel<Name>>) => void | Promise<void>,
+    ) => once(name, () => createCounter(configuration<Name>(registry, name), collect)),
     gauge: <Name extends MetricNameOf<'gauge'>>(
       name: Name,
       collect?: (gauge: Gauge<MetricLabel<Name>>) => void | Promise<void>,
@@ -81,6 +86,19 @@ function configuration<Name extends MetricName>(
   // The labels of the row of `name` are what MetricLabel<Name> is derived from.
   const labelNames = labels as readonly MetricLabel<Name>[];
   return { name, help, labelNames, registers: [registry] };
+}
+
+function createCounter<Label extends string>(
+  options: Configuration<Label>,
+  collect: ((counter: Counter<Label>) => void | Promise<void>) | undefined,
+): Counter<Label> {
+  if (collect === undefined) return new Counter<Label>(options);
+  return new Counter<Label>({
+    ...options,
+    collect(this: Counter<Label>) {
+      return collect(this);
+    },
+  });
 }
 
 function createGauge<Label extends string>(

@@ -1,4 +1,4 @@
-import { systemRandom, type Random } from '@headgate/runtime';
+import { StartError, systemRandom, type Random } from '@headgate/runtime';
 import type { RequestTrace } from './request-trace.ts';
 import { createTraceContexts, type TraceContexts } from './trace-context.ts';
 
@@ -78,7 +78,7 @@ export interface TracingOptions {
  * Starts tracing if `OTEL_EXPORTER_OTLP_ENDPOINT` is set. Otherwise the OpenTelemetry packages are
  * not even loaded. Call it once, before other parts start; call `shutdown` at the end.
  *
- * @throws Error if the endpoint is no http(s) URL or the ratio no number from 0 to 1.
+ * @throws StartError if the endpoint is no http(s) URL or the ratio no number from 0 to 1.
  */
 export async function startTracing(options: TracingOptions): Promise<Tracing> {
   const random = options.random ?? systemRandom;
@@ -94,7 +94,7 @@ export async function startTracing(options: TracingOptions): Promise<Tracing> {
 function tracesUrl(endpoint: string): string {
   const url = URL.canParse(endpoint) ? new URL(endpoint) : null;
   if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new Error('OTEL_EXPORTER_OTLP_ENDPOINT: must be an http:// or https:// URL');
+    throw new StartError('OTEL_EXPORTER_OTLP_ENDPOINT: must be an http:// or https:// URL');
   }
   return `${endpoint.replace(/\/+$/, '')}/v1/traces`;
 }
@@ -103,7 +103,7 @@ function readRatio(text: string | undefined): number {
   if (text === undefined || text === '') return 0.01;
   const ratio = Number(text);
   if (!(ratio >= 0 && ratio <= 1)) {
-    throw new Error(`OTEL_TRACES_SAMPLER_ARG=${text}: must be a number from 0 to 1`);
+    throw new StartError(`OTEL_TRACES_SAMPLER_ARG=${text}: must be a number from 0 to 1`);
   }
   return ratio;
 }

@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto';
 import {
   environmentAddress,
   readEnvironment,
+  readServiceSettings,
   serviceEnvironment,
   type EnvironmentReading,
+  type ServiceSettings,
 } from '@headgate/runtime';
 import { z } from 'zod';
 import type { DatabaseLocation } from './store/database.ts';
@@ -43,18 +45,12 @@ export const ConfigServiceEnvironment = z.object({
 });
 
 /** Settings of the config-service, all from the environment. */
-export interface Settings {
-  readonly nodeId: string;
+export interface Settings extends ServiceSettings {
   readonly listen: { readonly host: string; readonly port: number };
   readonly adminToken: string;
   readonly database: DatabaseLocation;
-  readonly natsServers: readonly string[];
-  readonly natsUser: string | undefined;
-  readonly natsPassword: string | undefined;
   readonly bucketReplicas: number;
   readonly requestsPerSecondMax: number;
-  readonly adminListen: { readonly host: string; readonly port: number };
-  readonly logLevel: z.infer<typeof ConfigServiceEnvironment>['HEADGATE_LOG_LEVEL'];
 }
 
 /** Reads the settings. @throws EnvironmentError that names every fault. */
@@ -66,20 +62,15 @@ export function readSettings(
   return {
     unknown,
     settings: Object.freeze({
-      nodeId: settings.HEADGATE_NODE_ID ?? `config-${randomBytes(4).toString('hex')}`,
+      ...readServiceSettings(settings, `config-${randomBytes(4).toString('hex')}`),
       listen: settings.HEADGATE_CONFIG_LISTEN,
       adminToken: settings.HEADGATE_ADMIN_TOKEN,
       database:
         url === undefined
           ? { kind: 'pglite' as const, directory: settings.HEADGATE_DATA_DIR }
           : { kind: 'postgres' as const, url },
-      natsServers: settings.HEADGATE_NATS_URL,
-      natsUser: settings.HEADGATE_NATS_USER,
-      natsPassword: settings.HEADGATE_NATS_PASSWORD,
       bucketReplicas: settings.HEADGATE_CONFIG_BUCKET_REPLICAS,
       requestsPerSecondMax: settings.HEADGATE_CONFIG_REQUESTS_PER_SECOND,
-      adminListen: settings.HEADGATE_ADMIN_LISTEN,
-      logLevel: settings.HEADGATE_LOG_LEVEL,
     }),
   };
 }

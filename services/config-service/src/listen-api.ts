@@ -1,5 +1,5 @@
+import { StartError } from '@headgate/runtime';
 import type { FastifyInstance } from 'fastify';
-import { StartError } from './start-error.ts';
 
 /**
  * Makes the management API listen; returns its URL.
@@ -13,8 +13,6 @@ export async function listenApi(
   try {
     return await app.listen(listen);
   } catch (error) {
-    const inUse = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
-    const what = `cannot listen on ${listen.host}:${listen.port} for the management API`;
-    throw StartError.from(what, inUse ? 'the port is in use' : error);
+    throw StartError.listening('the management API', listen, error);
   }
 }

@@ -9,23 +9,20 @@
  */
 import { randomBytes } from 'node:crypto';
 import {
+  busOptionsOf,
   connectBus,
-  createBusLog,
   createConfigPublisher,
   createPresence,
   DOCUMENT_BYTES_MAX,
   serveConfigRequests,
   type Bus,
 } from '@headgate/bus';
-import { EnvironmentError, ShutdownStack, systemClock, systemRandom } from '@headgate/runtime';
+import { StartError, systemClock, systemRandom } from '@headgate/runtime';
 import {
-  AdminListenError,
   createAdminServer,
-  createLogger,
   createMetricsRegistry,
-  startTracing,
-  type Logger,
-  type ServiceLogger,
+  runService,
+  type ServiceProcess,
   type Tracing,
 } from '@headgate/telemetry';
 import manifest from '../package.json' with { type: 'json' };
@@ -38,7 +35,6 @@ import { createPostgresLease, SOLE_LEASE } from './publish/lease.ts';
 import { createPublisher, type Publisher } from './publish/publisher.ts';
 import { createPublisherLog } from './publish/publisher-log.ts';
 import { revisionOperation, statusOperation } from './resources/status.ts';
-import { StartError } from './start-error.ts';
 import { createClusterView, type ClusterView } from './status/cluster-view.ts';
 import { openDatabase } from './store/database.ts';
 import { createStore, type Store } from './store/store.ts';
@@ -53,45 +49,26 @@ const SHUTDOWN_MS_MAX = 10_000;
 const clock = systemClock;
 const random = systemRandom;
 
-try {
-  await run();
-} catch (error) {
-  const expected =
-    error instanceof EnvironmentError ||
-    error instanceof AdminListenError ||
-    error instanceof StartError;
-  if (!expected) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exit(1);
-}
+await runService({
+  service: SERVICE,
+  version: manifest.version,
+  readSettings,
+  shutdownMsMax: () => SHUTDOWN_MS_MAX,
+  start,
+});
 
-interface Parts {
-  readonly settings: Settings;
-  readonly output: ServiceLogger;
+interface Parts extends ServiceProcess<Settings> {
   readonly tracing: Tracing;
   readonly bus: Bus;
   readonly store: Store;
   readonly view: ClusterView;
   readonly metrics: ConfigServiceMetrics;
-  readonly shutdown: ShutdownStack;
 }
 
-async function run(): Promise<void> {
-  const { settings, unknown } = readSettings(process.env);
-  const { nodeId, logLevel } = settings;
-  const output = createLogger({ service: SERVICE, nodeId, level: logLevel });
+async function start(service: ServiceProcess<Settings>): Promise<void> {
+  const { settings, output, shutdown } = service;
   const { logger } = output;
-  if (unknown.length > 0) logger.warn({ names: unknown }, 'unknown environment variables');
-  const shutdown = new ShutdownStack();
-  endOnSignal(shutdown, output);
-  const tracing = await startTracing({
-    service: SERVICE,
-    nodeId,
-    version: manifest.version,
-    environment: process.env,
-    onError: (error) => logger.warn({ err: error }, 'spans could not be exported'),
-  });
-  shutdown.push('tracing', async () => void (await tracing.shutdown()));
+  const tracing = await service.startTracing();
   const database = await openDatabase(settings.database, (error) =>
     logger.warn({ err: error }, 'database connection lost'),
   ).catch((error: unknown) => {
@@ -99,13 +76,13 @@ async function run(): Promise<void> {
   });
   shutdown.push('database', () => database.close());
   const store = createStore({ clock }, database);
-  const bus = openBus(settings, logger);
+  const bus = connectBus({ clock, random }, busOptionsOf(settings, logger));
   shutdown.push('bus', () => bus.close());
   const view = createClusterView(bus, { clock, random });
   shutdown.push('cluster view', () => view.close());
   const sources = { store, view, bus, tracing, output, clock };
   const metrics = createMetrics(createMetricsRegistry(SERVICE), sources);
-  await serve({ settings, output, tracing, bus, store, view, metrics, shutdown });
+  await serve({ ...service, tracing, bus, store, view, metrics });
 }
 
 async function serve(parts: Parts): Promise<void> {
@@ -170,32 +147,4 @@ function startPublisher({ settings, output, bus, store, metrics, shutdown }: Par
 function documentBytesMax(bus: Bus): number {
   const payloadBytesMax = bus.payloadBytesMax ?? PAYLOAD_BYTES_DEFAULT;
   return Math.min(DOCUMENT_BYTES_MAX, payloadBytesMax - PAYLOAD_RESERVE_BYTES);
-}
-
-function openBus(settings: Settings, logger: Logger): Bus {
-  return connectBus(
-    { clock, random },
-    {
-      servers: settings.natsServers,
-      name: settings.nodeId,
-      ...(settings.natsUser === undefined ? {} : { user: settings.natsUser }),
-      ...(settings.natsPassword === undefined ? {} : { password: settings.natsPassword }),
-      onEvent: createBusLog(logger),
-    },
-  );
-}
-
-function endOnSignal(shutdown: ShutdownStack, output: ServiceLogger): void {
-  const { logger } = output;
-  const end = async (signal: string) => {
-    logger.info({ signal }, 'stopping');
-    setTimeout(() => process.exit(1), SHUTDOWN_MS_MAX).unref();
-    const failures = await shutdown.close();
-    for (const { name, error } of failures) logger.error({ part: name, err: error }, 'not closed');
-    logger.info('stopped');
-    await output.flush();
-    process.exit(failures.length === 0 ? 0 : 1);
-  };
-  process.once('SIGTERM', (signal) => void end(signal));
-  process.once('SIGINT', (signal) => void end(signal));
 }

@@ -1,7 +1,9 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { Bus } from '@headgate/bus';
-import type { MetricsRegistry, ServiceLogger, Tracing } from '@headgate/telemetry';
 import type { Clock } from '@headgate/runtime';
+import {
+  registerProcessMetrics,
+  type MetricsRegistry,
+  type ProcessMetricSources,
+} from '@headgate/telemetry';
 import type { AnsweredRequest } from './http/observe-requests.ts';
 import type { PublisherObserver } from './publish/publisher.ts';
 import type { Convergence } from './resources/api-context.ts';
@@ -9,12 +11,9 @@ import type { ClusterView } from './status/cluster-view.ts';
 import type { Store } from './store/store.ts';
 
 /** What the metrics are taken from. */
-export interface MetricSources {
+export interface MetricSources extends ProcessMetricSources {
   readonly store: Store;
   readonly view: ClusterView;
-  readonly bus: Bus;
-  readonly tracing: Tracing;
-  readonly output: ServiceLogger;
   readonly clock: Clock;
 }
 
@@ -34,6 +33,7 @@ export function createMetrics(
   registry: MetricsRegistry,
   sources: MetricSources,
 ): ConfigServiceMetrics {
+  registerProcessMetrics(registry, sources);
   collectAtScrape(registry, sources);
   const requests = registry.histogram('headgate_http_request_duration_seconds');
   const writes = registry.counter('headgate_config_writes_total');
@@ -41,19 +41,8 @@ export function createMetrics(
   const delays = registry.histogram('headgate_publish_duration_seconds');
   const published = registry.counter('headgate_published_documents_total');
   const convergences = registry.histogram('headgate_convergence_duration_seconds');
-  const spansDropped = registry.counter('headgate_spans_dropped_total');
-  const linesDropped = registry.counter('headgate_log_lines_dropped_total');
-  let spansSeen = 0;
-  let linesSeen = 0;
   return {
-    render() {
-      // A counter can only be raised; the totals live with whoever drops.
-      const [spans, lines] = [sources.tracing.droppedSpans(), sources.output.droppedLines()];
-      spansDropped.inc(spans - spansSeen);
-      linesDropped.inc(lines - linesSeen);
-      [spansSeen, linesSeen] = [spans, lines];
-      return registry.render();
-    },
+    render: () => registry.render(),
     countRequest({ method, route, tag, status, durationMs }) {
       const status_class = `${Math.floor(status / 100)}xx`;
       requests.observe({ method, route, status_class }, durationMs / 1000);
@@ -84,14 +73,7 @@ function outcomeOf(status: number): 'committed' | 'rejected' | 'failed' {
 }
 
 function collectAtScrape(registry: MetricsRegistry, sources: MetricSources): void {
-  const { store, view, bus, clock } = sources;
-  const loopDelay = monitorEventLoopDelay();
-  loopDelay.enable();
-  registry.gauge('headgate_event_loop_delay_seconds', (gauge) => {
-    gauge.set(loopDelay.max / 1e9);
-    loopDelay.reset();
-  });
-  registry.gauge('headgate_bus_connected', (gauge) => gauge.set(bus.connected ? 1 : 0));
+  const { store, view, clock } = sources;
   registry.gauge('headgate_live_edges', (gauge) =>
     gauge.set(view.edges().filter(({ live }) => live).length),
   );

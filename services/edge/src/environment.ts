@@ -1,9 +1,11 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import {
   environmentAddress,
   readEnvironment,
+  readServiceSettings,
   serviceEnvironment,
   type EnvironmentReading,
+  type ServiceSettings,
 } from '@headgate/runtime';
 import { z } from 'zod';
 import { compileTrustedSources } from './worker/trusted-sources.ts';
@@ -39,7 +41,7 @@ const trustedProxies = list.superRefine((ranges, context) => {
   }
 });
 
-/** Settings of an edge; `docs/reference/environment.md` is generated from this schema. */
+/** The variables that an edge reads; `docs/reference/environment.md` is generated from this schema. */
 export const EdgeEnvironment = z.object({
   ...serviceEnvironment,
   HEADGATE_EDGE_LISTEN: environmentAddress
@@ -91,11 +93,41 @@ export const EdgeEnvironment = z.object({
     ),
   HEADGATE_ZONE: z.string().max(63).optional().describe('Zone of this edge, for status.'),
 });
-export type EdgeEnvironment = z.output<typeof EdgeEnvironment>;
 
-/** Reads the settings. @throws EnvironmentError that names each fault. */
-export function readEdgeEnvironment(
+/** Settings of an edge, all from the environment; {@link EdgeEnvironment} says what they mean. */
+export interface Settings extends ServiceSettings {
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly workers: number;
+  readonly redis: z.output<typeof redisUrl>;
+  readonly dataDirectory: string;
+  readonly proxyProtocol: boolean;
+  readonly trustedProxies: readonly string[];
+  readonly tenantHeader: string;
+  readonly drainMs: number;
+  readonly drainDelayMs: number;
+  /** Empty: none. */
+  readonly zone: string;
+}
+
+/** Reads the settings. @throws EnvironmentError that names every fault. */
+export function readSettings(
   environment: Readonly<Record<string, string | undefined>>,
-): EnvironmentReading<EdgeEnvironment> {
-  return readEnvironment(EdgeEnvironment, environment);
+): EnvironmentReading<Settings> {
+  const { settings, unknown } = readEnvironment(EdgeEnvironment, environment);
+  return {
+    unknown,
+    settings: Object.freeze({
+      ...readServiceSettings(settings, `edge-${hostname()}`),
+      listen: settings.HEADGATE_EDGE_LISTEN,
+      workers: settings.HEADGATE_EDGE_WORKERS,
+      redis: settings.HEADGATE_REDIS_URL,
+      dataDirectory: settings.HEADGATE_DATA_DIR,
+      proxyProtocol: settings.HEADGATE_EDGE_PROXY_PROTOCOL === 'v2',
+      trustedProxies: settings.HEADGATE_EDGE_TRUSTED_PROXIES,
+      tenantHeader: settings.HEADGATE_EDGE_TENANT_HEADER,
+      drainMs: settings.HEADGATE_EDGE_DRAIN_MS,
+      drainDelayMs: settings.HEADGATE_EDGE_DRAIN_DELAY_MS,
+      zone: settings.HEADGATE_ZONE ?? '',
+    }),
+  };
 }

@@ -1,5 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { readEnvironment, serviceEnvironment, type EnvironmentReading } from '@headgate/runtime';
+import {
+  readEnvironment,
+  readServiceSettings,
+  serviceEnvironment,
+  type EnvironmentReading,
+  type ServiceSettings,
+} from '@headgate/runtime';
 import { z } from 'zod';
 
 const integer = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
@@ -26,14 +32,7 @@ export const HealthServiceEnvironment = z.object({
 });
 
 /** Settings of the health-service, all from the environment. */
-export interface Settings {
-  /** Names this replica among the others. Default `health-` and 8 random hex digits. */
-  readonly nodeId: string;
-  readonly natsServers: readonly string[];
-  readonly natsUser: string | undefined;
-  readonly natsPassword: string | undefined;
-  readonly adminListen: { readonly host: string; readonly port: number };
-  readonly logLevel: z.infer<typeof HealthServiceEnvironment>['HEADGATE_LOG_LEVEL'];
+export interface Settings extends ServiceSettings {
   /** Probes in flight at once; 1 to 10,000, default 256. */
   readonly concurrencyMax: number;
   /** Probes this replica takes on; 1 to 1,000,000, default 100,000. */
@@ -52,12 +51,7 @@ export function readSettings(
   return {
     unknown,
     settings: Object.freeze({
-      nodeId: settings.HEADGATE_NODE_ID ?? `health-${randomBytes(4).toString('hex')}`,
-      natsServers: settings.HEADGATE_NATS_URL,
-      natsUser: settings.HEADGATE_NATS_USER,
-      natsPassword: settings.HEADGATE_NATS_PASSWORD,
-      adminListen: settings.HEADGATE_ADMIN_LISTEN,
-      logLevel: settings.HEADGATE_LOG_LEVEL,
+      ...readServiceSettings(settings, `health-${randomBytes(4).toString('hex')}`),
       concurrencyMax: settings.HEADGATE_HEALTH_CONCURRENCY_MAX,
       probesMax: settings.HEADGATE_HEALTH_PROBES_MAX,
       flipDistanceMs: settings.HEADGATE_HEALTH_FLIP_DISTANCE_MS,

@@ -5,24 +5,20 @@
  *     presence ────────┘    └─ read ◄─ publisher ◄─ markChanged ◄─ verdict ┘
  *                                          └─► health bucket
  */
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import {
+  busOptionsOf,
   connectBus,
-  createBusLog,
   createHealthPublisher,
   createPresence,
   type Bus,
 } from '@headgate/bus';
 import { HEALTH_REFRESH_MS } from '@headgate/health';
-import { EnvironmentError, ShutdownStack, systemClock, systemRandom } from '@headgate/runtime';
+import { systemClock, systemRandom } from '@headgate/runtime';
 import {
-  AdminListenError,
   createAdminServer,
-  createLogger,
   createMetricsRegistry,
-  startTracing,
-  type Logger,
-  type ServiceLogger,
+  runService,
+  type ServiceProcess,
   type Tracing,
 } from '@headgate/telemetry';
 import manifest from '../package.json' with { type: 'json' };
@@ -49,61 +45,35 @@ const SHUTDOWN_MS_MAX = 8000;
 const clock = systemClock;
 const random = systemRandom;
 
-try {
-  await run();
-} catch (error) {
-  if (!(error instanceof EnvironmentError || error instanceof AdminListenError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exit(1);
-}
+await runService({
+  service: SERVICE,
+  version: manifest.version,
+  readSettings,
+  shutdownMsMax: () => SHUTDOWN_MS_MAX,
+  start,
+});
 
-async function run(): Promise<void> {
-  const { settings, unknown } = readSettings(process.env);
-  const output = createLogger({
-    service: SERVICE,
-    nodeId: settings.nodeId,
-    level: settings.logLevel,
-  });
-  const { logger } = output;
-  if (unknown.length > 0) logger.warn({ names: unknown }, 'unknown environment variables');
-  const shutdown = new ShutdownStack();
-  endOnSignal(shutdown, output);
-  const tracing = await startTracing({
-    service: SERVICE,
-    nodeId: settings.nodeId,
-    version: manifest.version,
-    environment: process.env,
-    onError: (error) => logger.warn({ err: error }, 'spans could not be exported'),
-  });
-  shutdown.push('tracing', async () => void (await tracing.shutdown()));
-  const bus = openBus(settings, logger);
-  shutdown.push('bus', () => bus.close());
-  await serve({ settings, output, tracing, bus, shutdown });
-}
-
-interface Parts {
-  readonly settings: Settings;
-  readonly output: ServiceLogger;
+interface Parts extends ServiceProcess<Settings> {
   readonly tracing: Tracing;
   readonly bus: Bus;
-  readonly shutdown: ShutdownStack;
+}
+
+async function start(service: ServiceProcess<Settings>): Promise<void> {
+  const { settings, output, shutdown } = service;
+  const tracing = await service.startTracing();
+  const bus = connectBus({ clock, random }, busOptionsOf(settings, output.logger));
+  shutdown.push('bus', () => bus.close());
+  await serve({ ...service, tracing, bus });
 }
 
 async function serve(parts: Parts): Promise<void> {
   const { settings, output, tracing, bus, shutdown } = parts;
   const { logger } = output;
-  const loopDelay = monitorEventLoopDelay();
-  loopDelay.enable();
   const metrics = createHealthMetrics(createMetricsRegistry(SERVICE), {
     countVerdicts: () => registry.countVerdicts(),
-    busConnected: () => bus.connected,
-    eventLoopDelaySeconds() {
-      const seconds = loopDelay.max / 1e9;
-      loopDelay.reset();
-      return seconds;
-    },
-    spansDropped: () => tracing.droppedSpans(),
-    logLinesDropped: () => output.droppedLines(),
+    bus,
+    tracing,
+    output,
   });
   const schedule = openSchedule(parts);
   shutdown.push('probes', () => schedule.close());
@@ -191,19 +161,6 @@ async function join(
   logger.info({ admin: `http://${admin.host}:${admin.port}` }, 'listening');
 }
 
-function openBus(settings: Settings, logger: Logger): Bus {
-  return connectBus(
-    { clock, random },
-    {
-      servers: settings.natsServers,
-      name: settings.nodeId,
-      ...(settings.natsUser === undefined ? {} : { user: settings.natsUser }),
-      ...(settings.natsPassword === undefined ? {} : { password: settings.natsPassword }),
-      onEvent: createBusLog(logger),
-    },
-  );
-}
-
 function openSchedule({ settings, tracing, output }: Parts): Schedule {
   const probe = createTracedProbe(createProbe({ http: probeHttp, tcp: probeTcp }), tracing);
   const onError = (error: unknown) => output.logger.error({ err: error }, 'probe failed to run');
@@ -225,26 +182,4 @@ function openSink({ settings, bus, output, shutdown }: Parts) {
     if (working) output.logger.info('health is published again');
     else output.logger.warn({ detail }, 'health cannot be published');
   });
-}
-
-function endOnSignal(shutdown: ShutdownStack, output: ServiceLogger): void {
-  const { logger } = output;
-  const end = async (signal: string) => {
-    logger.info({ signal }, 'stopping');
-    setTimeout(() => process.exit(1), SHUTDOWN_MS_MAX).unref();
-    const failures = await shutdown.close();
-    for (const { name, error } of failures) logger.error({ part: name, err: error }, 'not closed');
-    logger.info('stopped');
-    await output.flush();
-    process.exit(failures.length === 0 ? 0 : 1);
-  };
-  let ending = false;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      // The second signal means that somebody does not want to wait.
-      if (ending) process.exit(1);
-      ending = true;
-      void end(signal);
-    });
-  }
 }

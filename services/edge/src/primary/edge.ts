@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import {
+  busOptionsOf,
   connectBus,
   createAckPublisher,
-  createBusLog,
   createConfigFeed,
   createPresence,
   EdgePresence,
@@ -20,7 +20,7 @@ import {
   type Logger,
   type MetricsAggregate,
 } from '@headgate/telemetry';
-import type { EdgeEnvironment } from '../environment.ts';
+import type { Settings } from '../environment.ts';
 import type { PrimaryMessage, WorkerSettings } from '../ipc/messages.ts';
 import { Configuration } from './configuration.ts';
 import { HealthRelay } from './health-relay.ts';
@@ -32,9 +32,8 @@ import { WorkerPool } from './worker-pool.ts';
 
 /** What an edge is started with. */
 export interface EdgeOptions {
-  readonly nodeId: string;
   readonly version: string;
-  readonly settings: EdgeEnvironment;
+  readonly settings: Settings;
   /** Variables for OpenTelemetry's exporter in the workers. */
   readonly tracing: Readonly<Record<string, string>>;
   readonly logger: Logger;
@@ -78,7 +77,7 @@ export class Edge {
   constructor(options: EdgeOptions) {
     this.#options = options;
     const broadcast = (message: PrimaryMessage) => this.#workers?.broadcast(message);
-    this.#files = new SnapshotFiles(join(options.settings.HEADGATE_DATA_DIR, 'snapshots'));
+    this.#files = new SnapshotFiles(join(options.settings.dataDirectory, 'snapshots'));
     this.#health = new HealthRelay(broadcast);
     this.#aggregate = createMetricsAggregate({ nowMs: () => systemClock.monotonicMs() });
     this.#configuration = new Configuration({
@@ -114,7 +113,7 @@ export class Edge {
     }
     const bus = this.#openBus();
     this.#share = await this.#openShare(bus);
-    this.#workers = this.#openWorkers(settings.HEADGATE_EDGE_WORKERS);
+    this.#workers = this.#openWorkers(settings.workers);
     this.#openFeed(bus);
     if (this.#complete) this.#workers.startAccepting();
   }
@@ -123,39 +122,30 @@ export class Edge {
   async stop(): Promise<void> {
     const { settings, logger } = this.#options;
     this.#draining = true;
-    const delayMs = settings.HEADGATE_EDGE_DRAIN_DELAY_MS;
+    const { drainDelayMs: delayMs, drainMs } = settings;
+    logger.info({ delayMs, drainMs }, 'draining');
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
-    await this.#workers?.stop(settings.HEADGATE_EDGE_DRAIN_MS);
+    await this.#workers?.stop(drainMs);
     for (const { name, error } of await this.#shutdown.close()) {
       logger.error({ err: error, step: name }, 'shutdown step failed');
     }
   }
 
   #openBus(): Bus {
-    const { settings, nodeId, logger } = this.#options;
-    const user = settings.HEADGATE_NATS_USER;
-    const password = settings.HEADGATE_NATS_PASSWORD;
-    const bus = connectBus(
-      { clock: systemClock, random: systemRandom },
-      {
-        servers: settings.HEADGATE_NATS_URL,
-        name: nodeId,
-        ...(user === undefined ? {} : { user }),
-        ...(password === undefined ? {} : { password }),
-        onEvent: createBusLog(logger),
-      },
-    );
+    const { settings, logger } = this.#options;
+    const deps = { clock: systemClock, random: systemRandom };
+    const bus = connectBus(deps, busOptionsOf(settings, logger));
     this.#bus = bus;
     this.#shutdown.push('bus', () => bus.close());
     return bus;
   }
 
   async #openShare(bus: Bus): Promise<LiveShare> {
-    const { settings, nodeId, logger } = this.#options;
+    const { settings, logger } = this.#options;
     const edges = trackPresence(bus, { clock: systemClock }, 'edge', EdgePresence);
     this.#shutdown.push('presence tracker', () => edges.unsubscribe());
-    const workers = settings.HEADGATE_EDGE_WORKERS;
-    const share = new LiveShare(settings.HEADGATE_DATA_DIR, nodeId, workers, edges);
+    const { dataDirectory, nodeId, workers } = settings;
+    const share = new LiveShare(dataDirectory, nodeId, workers, edges);
     await share.restore();
     let connectedTicks = 0;
     const timer = setInterval(() => {
@@ -195,7 +185,8 @@ export class Edge {
   }
 
   #openFeed(bus: Bus): void {
-    const { logger, nodeId } = this.#options;
+    const { logger, settings } = this.#options;
+    const { nodeId } = settings;
     const acks = createAckPublisher(bus, { edgeId: nodeId, flushMs: 5 });
     this.#acks = acks;
     this.#shutdown.push('acknowledgements', () => acks.close());
@@ -245,7 +236,7 @@ export class Edge {
       workerRestarts: this.#workers?.restarts ?? 0,
     }));
     const admin = await createAdminServer({
-      listen: settings.HEADGATE_ADMIN_LISTEN,
+      listen: settings.adminListen,
       readiness: () =>
         judgeReadiness({
           configurationComplete: this.#complete,
@@ -275,31 +266,31 @@ export class Edge {
   #onListening(port: number): void {
     if (this.#announcedReady) return;
     this.#announcedReady = true;
-    const { host } = this.#options.settings.HEADGATE_EDGE_LISTEN;
+    const { host } = this.#options.settings.listen;
     const documents = this.#configuration.size;
     const fields = { address: `${host}:${port}`, admin: this.adminAddress, documents };
     this.#options.logger.info(fields, 'ready');
   }
 
   #workerSettings(workerIndex: number): WorkerSettings {
-    const { settings, nodeId, version, tracing } = this.#options;
+    const { settings, version, tracing } = this.#options;
     return {
-      nodeId,
+      nodeId: settings.nodeId,
       workerIndex,
       version,
-      listen: settings.HEADGATE_EDGE_LISTEN,
-      proxyProtocol: settings.HEADGATE_EDGE_PROXY_PROTOCOL === 'v2',
-      trustedProxies: settings.HEADGATE_EDGE_TRUSTED_PROXIES,
-      tenantHeader: settings.HEADGATE_EDGE_TENANT_HEADER,
-      redis: settings.HEADGATE_REDIS_URL,
-      logLevel: settings.HEADGATE_LOG_LEVEL,
+      listen: settings.listen,
+      proxyProtocol: settings.proxyProtocol,
+      trustedProxies: settings.trustedProxies,
+      tenantHeader: settings.tenantHeader,
+      redis: settings.redis,
+      logLevel: settings.logLevel,
       tracing,
     };
   }
 
   #presence(): EdgePresence {
     return {
-      zone: this.#options.settings.HEADGATE_ZONE ?? '',
+      zone: this.#options.settings.zone,
       revision: this.#feed?.status().revision ?? this.#configuration.revision,
       documents: this.#configuration.size,
       synced: this.#feed?.status().synced ?? false,
@@ -307,7 +298,7 @@ export class Edge {
       startedAt: this.#startedAtMs,
       version: this.#options.version,
       adminAddress: this.adminAddress,
-      workers: this.#options.settings.HEADGATE_EDGE_WORKERS,
+      workers: this.#options.settings.workers,
     };
   }
 
@@ -323,7 +314,7 @@ export class Edge {
       documents.push({ key, revision });
     }
     return {
-      nodeId: this.#options.nodeId,
+      nodeId: this.#options.settings.nodeId,
       complete: this.#complete,
       feed: this.#feed?.status() ?? null,
       total: this.#configuration.size,
