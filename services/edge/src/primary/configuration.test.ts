@@ -11,10 +11,11 @@ const routes = { all: { upstreamId: 'main' } };
 const tenant = (revision: number): WorkerDocument =>
   tenantDocument({ id: 'a', hosts: ['a.test'], upstreams, routes }, revision);
 
-async function createHarness() {
+async function createHarness(given?: { synced?: false; files?: (path: string) => SnapshotFiles }) {
   const directory = await temporaryDirectory();
-  const files = new SnapshotFiles(directory.path);
+  const files = given?.files?.(directory.path) ?? new SnapshotFiles(directory.path);
   await files.load();
+  const diskErrors: unknown[] = [];
   const sent: PrimaryMessage[] = [];
   const decided: DocumentOutcome[] = [];
   const workers = ['0.1', '1.2'];
@@ -24,8 +25,9 @@ async function createHarness() {
     broadcast: (message) => sent.push(message),
     workerIds: () => workers,
     onDecided: (outcome) => decided.push(outcome),
-    onDiskError: (error) => assert.fail(String(error)),
+    onDiskError: (error) => diskErrors.push(error),
   });
+  if (given?.synced !== false) configuration.synced();
   const receive = async (revision: number) => {
     const { key, header, body } = tenant(revision);
     const before = sent.length;
@@ -38,10 +40,12 @@ async function createHarness() {
   };
   const onDisk = async () => {
     await configuration.close();
+    assert.ok(given?.files !== undefined || diskErrors.length === 0, String(diskErrors[0]));
     const { documents } = await new SnapshotFiles(directory.path).load();
     return documents.get('tenant.a')?.header.revision ?? null;
   };
-  return { configuration, decided, receive, answer, onDisk, remove: () => directory.remove() };
+  const remove = () => directory.remove();
+  return { configuration, decided, diskErrors, receive, answer, onDisk, remove };
 }
 
 const inForce = (configuration: Configuration) => Object.fromEntries(configuration.held());
@@ -117,5 +121,46 @@ test('a deletion is gone at once, from disk too', async () => {
   harness.configuration.remove('tenant.a', 2);
   assert.deepEqual(inForce(harness.configuration), {});
   assert.equal(await harness.onDisk(), null);
+  await harness.remove();
+});
+
+test('a first sync that is cut short leaves nothing on disk that passes for a whole', async () => {
+  const harness = await createHarness({ synced: false });
+  await harness.receive(1);
+  harness.answer('0.1', 1);
+  harness.answer('1.2', 1);
+  assert.deepEqual(inForce(harness.configuration), { 'tenant.a': 1 });
+  assert.equal(await harness.onDisk(), null);
+  await harness.remove();
+});
+
+test('what was undecided at the first sync is written with the rest', async () => {
+  const harness = await createHarness({ synced: false });
+  await harness.receive(1);
+  harness.answer('0.1', 1);
+  harness.configuration.synced();
+  harness.answer('1.2', 1);
+  assert.equal(await harness.onDisk(), 1);
+  await harness.remove();
+});
+
+test('a disk that failed is told of once, and has everything as soon as it works', async () => {
+  let full = true;
+  class FullDisk extends SnapshotFiles {
+    override append(documents: readonly WorkerDocument[]): Promise<void> {
+      return full ? Promise.reject(new Error('ENOSPC')) : super.append(documents);
+    }
+    override compact(documents: readonly WorkerDocument[]): Promise<void> {
+      return full ? Promise.reject(new Error('ENOSPC')) : super.compact(documents);
+    }
+  }
+  const harness = await createHarness({ files: (path) => new FullDisk(path) });
+  await harness.receive(1);
+  harness.answer('0.1', 1);
+  harness.answer('1.2', 1);
+  await waitFor(() => harness.diskErrors.length > 0, { message: 'the failed write' });
+  full = false;
+  assert.equal(await harness.onDisk(), 1);
+  assert.equal(harness.diskErrors.length, 1);
   await harness.remove();
 });

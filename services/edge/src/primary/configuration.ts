@@ -12,6 +12,7 @@ export interface ConfigurationDeps {
   readonly workerIds: () => readonly string[];
   /** All workers have decided. */
   readonly onDecided: (outcome: DocumentOutcome, at: number) => void;
+  /** Writing fails; it is tried again until it works, and then this may be called again. */
   readonly onDiskError: (error: unknown) => void;
 }
 
@@ -30,6 +31,7 @@ interface Candidate {
 /** Documents per IPC message, so that a worker serves requests in between. */
 const BATCH_DOCUMENTS = 100;
 const DISK_DELAY_MS = 100;
+const DISK_RETRY_MS = 10_000;
 
 /**
  * The documents of an edge: what is in force (the last good revision of each), what the workers are deciding on, and
@@ -47,6 +49,17 @@ export class Configuration {
   #outboxCompileNow = false;
   #toDisk = new Map<string, WorkerDocument>();
   #diskTimer: NodeJS.Timeout | null = null;
+  /**
+   * Nothing goes to the disk before the configuration is complete: at the next start a part of it would pass for the
+   * whole, and the tenants that it lacks would be unknown.
+   */
+  #complete = false;
+  /** Documents that were undecided at the first sync; complete once they are decided. */
+  #undecided: Set<string> | null = null;
+  /** The next write is of everything: the first one, and one after a failure, which may have torn the journal. */
+  #rewrite = false;
+  #diskFailing = false;
+  #closed = false;
   #flushScheduled = false;
 
   constructor(deps: ConfigurationDeps) {
@@ -56,6 +69,14 @@ export class Configuration {
   /** Takes over what the disk holds. */
   restore(documents: ReadonlyMap<string, WorkerDocument>): void {
     for (const [key, document] of documents) this.#inForce.set(key, document);
+    this.#complete = documents.size > 0;
+  }
+
+  /** The bus has brought everything that there is. */
+  synced(): void {
+    if (this.#complete || this.#undecided !== null) return;
+    this.#undecided = new Set(this.#candidates.keys());
+    this.#completeIfDecided();
   }
 
   get size(): number {
@@ -116,6 +137,7 @@ export class Configuration {
     this.#inForce.delete(key);
     this.#candidates.delete(key);
     this.#rejected.delete(key);
+    this.#completeIfDecided(key);
     this.#deps.broadcast({ type: 'removed', keys: [key] });
     if (document !== undefined) {
       const header = { ...document.header, deleted: true, revision };
@@ -150,6 +172,7 @@ export class Configuration {
 
   /** Writes what waits for the disk. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.#flush();
     if (this.#diskTimer !== null) clearTimeout(this.#diskTimer);
     await this.#writeToDisk();
@@ -171,12 +194,14 @@ export class Configuration {
     this.#rejected.delete(key);
     this.#inForce.set(key, document);
     this.#queueForDisk(document);
+    this.#completeIfDecided(key);
     const at = this.#deps.clock.nowMs();
     this.#deps.onDecided({ key, revision: header.revision, outcome: 'applied', reason: '' }, at);
   }
 
   #reject(outcome: DocumentOutcome): void {
     const { key, revision, reason } = outcome;
+    this.#completeIfDecided(key);
     if (this.#rejected.get(key)?.revision === revision) return;
     this.#rejected.set(key, { key, revision, reason });
     this.#deps.onDecided(outcome, this.#deps.clock.nowMs());
@@ -210,25 +235,48 @@ export class Configuration {
       documents.forEach((document) => this.#accept(document));
   }
 
+  #completeIfDecided(key?: string): void {
+    if (this.#undecided === null) return;
+    if (key !== undefined) this.#undecided.delete(key);
+    if (this.#undecided.size > 0) return;
+    this.#undecided = null;
+    this.#complete = true;
+    this.#rewrite = true;
+    this.#scheduleDisk(DISK_DELAY_MS);
+  }
+
   #queueForDisk(document: WorkerDocument): void {
+    if (!this.#complete) return;
     this.#toDisk.set(document.key, document);
+    this.#scheduleDisk(DISK_DELAY_MS);
+  }
+
+  #scheduleDisk(delayMs: number): void {
+    if (this.#closed) return;
     this.#diskTimer ??= setTimeout(() => {
       this.#diskTimer = null;
       void this.#writeToDisk();
-    }, DISK_DELAY_MS);
+    }, delayMs);
   }
 
   async #writeToDisk(): Promise<void> {
     const documents = [...this.#toDisk.values()];
     this.#toDisk = new Map();
-    if (documents.length === 0) return;
+    const rewrite = this.#rewrite;
+    this.#rewrite = false;
+    if (documents.length === 0 && !rewrite) return;
     try {
-      await this.#deps.files.append(documents);
-      if (this.#deps.files.wantsCompaction) {
+      if (!rewrite) await this.#deps.files.append(documents);
+      if (rewrite || this.#deps.files.wantsCompaction) {
         await this.#deps.files.compact([...this.#inForce.values()]);
       }
+      this.#diskFailing = false;
     } catch (error) {
-      this.#deps.onDiskError(error);
+      this.#rewrite = true;
+      // Retries go on until there is space; one call tells of it.
+      if (!this.#diskFailing) this.#deps.onDiskError(error);
+      this.#diskFailing = true;
+      this.#scheduleDisk(DISK_RETRY_MS);
     }
   }
 }

@@ -259,6 +259,7 @@ export class Edge {
   #onSynced(): void {
     this.#synced = true;
     this.#complete = true;
+    this.#configuration.synced();
     this.#options.logger.info({ ...this.#feed?.status() }, 'configuration synced');
     this.#workers?.startAccepting();
   }
