@@ -27,11 +27,22 @@ test('fresh deletes what earlier runs left', async (t) => {
   const path = await emptyFolder(t);
   const before = openStateDirectory(path, { fresh: false });
   mkdirSync(join(path, 'config'));
+  writeFileSync(join(path, 'thesis.txt'), 'not of a cluster');
+  mkdirSync(join(path, 'second'));
   before.release();
   const after = openStateDirectory(path, { fresh: true });
   assert.equal(existsSync(join(path, 'config')), false);
+  assert.equal(existsSync(join(path, 'thesis.txt')), true, 'what is not ours stays');
+  assert.equal(existsSync(join(path, 'second')), true, 'another cluster beside it stays');
   assert.notEqual(after.adminToken, before.adminToken);
   after.release();
+});
+
+test('fresh deletes nothing in a folder where no cluster has been', async (t) => {
+  const path = await emptyFolder(t);
+  mkdirSync(join(path, 'config'), { recursive: true });
+  openStateDirectory(path, { fresh: true }).release();
+  assert.equal(existsSync(join(path, 'config')), true);
 });
 
 test('a folder that a running cluster has is refused, naming its pid', async (t) => {
@@ -64,6 +75,9 @@ test('the lock of a killed cluster does not keep the next one out', async (t) =>
 test('a place that cannot be a folder is named', async (t) => {
   const path = await emptyFolder(t);
   writeFileSync(path, 'a file');
+  assert.throws(() => openStateDirectory(path, { fresh: false }), {
+    message: /data is not a folder[^]*--data-dir/,
+  });
   assert.throws(() => openStateDirectory(join(path, 'below'), { fresh: false }), {
     message: /below cannot be written \(ENOTDIR\)[^]*--data-dir/,
   });

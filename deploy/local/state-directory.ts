@@ -25,6 +25,8 @@ export interface StateDirectory {
 const FREE_BYTES_MIN = 300e6;
 const LOCK = 'lock';
 const TOKEN = 'admin-token';
+/** Names in the folder that components.ts, demo-bundle.ts and this file make. */
+const CLUSTER_DATA = /^(?:admin-token|config|health|nats|edge-\d|demo\.yaml|demo-applied)$/;
 
 /**
  * Opens the folder, alone: creates it if need be, takes its lock, makes the admin token.
@@ -48,7 +50,7 @@ export function openStateDirectory(
     held = false;
   };
   try {
-    if (options.fresh) removeAllButLock(path);
+    if (options.fresh) removeClusterData(path);
     checkFreeSpace(path);
     return { path, adminToken: readOrCreateToken(join(path, TOKEN)), release };
   } catch (error) {
@@ -88,9 +90,14 @@ function isCluster(pid: number): boolean {
   return command.includes('start.ts');
 }
 
-function removeAllButLock(path: string): void {
+/**
+ * Deletes what a cluster makes in its folder, and nothing else: `--data-dir` may name a folder that holds other things
+ * too, or the folders of other clusters. Without a token no cluster has been here.
+ */
+function removeClusterData(path: string): void {
+  if (!existsSync(join(path, TOKEN))) return;
   for (const name of readdirSync(path)) {
-    if (name !== LOCK) rmSync(join(path, name), { recursive: true, force: true });
+    if (CLUSTER_DATA.test(name)) rmSync(join(path, name), { recursive: true, force: true });
   }
 }
 
@@ -121,6 +128,12 @@ function readOrCreateToken(file: string): string {
 function describeWriteError(path: string, error: unknown): unknown {
   const code = errorCode(error);
   if (code === 'ENOSPC' || code === 'EDQUOT') return diskFull(path);
+  if (code === 'EEXIST') {
+    return new Failure(
+      `${path} is not a folder.`,
+      'Name another place for the data: npm start -- --data-dir /path',
+    );
+  }
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR') {
     return new Failure(
       `${path} cannot be written (${code}).`,
