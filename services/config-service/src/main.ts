@@ -36,6 +36,7 @@ import { createPublisher, type Publisher } from './publish/publisher.ts';
 import { createPublisherLog } from './publish/publisher-log.ts';
 import { revisionOperation, statusOperation } from './resources/status.ts';
 import { createClusterView, type ClusterView } from './status/cluster-view.ts';
+import { createStoreReadiness } from './status/store-readiness.ts';
 import { openDatabase } from './store/database.ts';
 import { createStore, type Store } from './store/store.ts';
 
@@ -114,10 +115,11 @@ async function serve(parts: Parts): Promise<void> {
   // Before the API, which waits for its open requests.
   shutdown.push('waits for convergence', () => view.acknowledgements.close());
   const url = await listenApi(app, settings.listen);
+  const readiness = createStoreReadiness(store);
+  shutdown.push('readiness', () => readiness.close());
   const admin = await createAdminServer({
     listen: settings.adminListen,
-    // Ready without NATS: changes are accepted, and published when it is there.
-    readiness: () => ({ ready: true, reasons: [] }),
+    readiness: () => readiness.current(),
     metrics: () => metrics.render(),
     logger,
   });
