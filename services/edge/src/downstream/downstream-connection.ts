@@ -9,14 +9,11 @@ import {
   FRAMING_NONE,
   RequestParser,
   type Http1Fault,
-  type Http1Limits,
 } from '@headgate/http1';
-import type { Clock, DeadlineSweeper, Expirable } from '@headgate/runtime';
+import type { Expirable } from '@headgate/runtime';
 import { ByteSocket, JOINED_WRITE_BYTES_MAX, type ByteReceiver } from '../io/byte-socket.ts';
 import { HeldBytes } from '../io/held-bytes.ts';
-import type { ReadBuffers } from '../io/read-buffers.ts';
 import { Exchange } from '../request/exchange.ts';
-import type { ForwardingRules } from '../request/forwarded-head.ts';
 import {
   connectionLine,
   localReply,
@@ -24,49 +21,12 @@ import {
   type LocalReply,
 } from '../request/local-reply.ts';
 import { RequestContext } from '../request/request-context.ts';
-import type { Recorder } from '../stages/record.ts';
+import type { DownstreamDeps } from './downstream-deps.ts';
 import { faultReply } from './fault-reply.ts';
 import { Lingering } from './lingering.ts';
 import { parseProxyHeader } from './proxy-protocol.ts';
 
-/** Bounds and times of client connections. */
-export interface DownstreamSettings {
-  readonly http1: Http1Limits;
-  /** From the first byte of a request head to its end. */
-  readonly headerTimeoutMs: number;
-  /** Between requests. */
-  readonly keepAliveTimeoutMs: number;
-  /** How long to read on after the last answer, so that a RST does not destroy it (RFC 9112 section 9.6). */
-  readonly lingerMs: number;
-  /** Bytes kept of what a client sends ahead while its request is served. */
-  readonly stashBytesMax: number;
-  /** Each connection starts with a PROXY protocol v2 header, as a network load balancer sends it. */
-  readonly proxyProtocol: boolean;
-  /** A refused request's body is read and dropped up to this size; beyond, the connection closes. */
-  readonly discardBytesMax: number;
-}
-
-/** What all connections of a worker share. */
-export interface DownstreamDeps {
-  readonly settings: DownstreamSettings;
-  readonly buffers: ReadBuffers;
-  readonly sweeper: DeadlineSweeper;
-  readonly clock: Clock;
-  readonly recorder: Recorder;
-  readonly forwarding: ForwardingRules;
-  /** `Date` line with CRLF, renewed every second. */
-  readonly dateLine: () => string;
-  /** Whether a client address may set forwarding and tenant headers. */
-  readonly isTrusted: (address: string) => boolean;
-  /** No further request is taken: answers say `Connection: close`. */
-  readonly draining: () => boolean;
-  readonly nextRequestId: () => string;
-  /** Runs the request path. */
-  readonly handle: (exchange: Exchange) => void;
-  readonly onClosed: (connection: DownstreamConnection) => void;
-  /** An exception in the request path: a bug. The request gets a 500, the process goes on. */
-  readonly onBug: (error: unknown) => void;
-}
+export type { DownstreamDeps, DownstreamSettings } from './downstream-deps.ts';
 
 /**
  *     proxy ─► head          only behind a load balancer that sends the PROXY protocol

@@ -1,6 +1,7 @@
 import net from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { DownstreamConnection, type DownstreamDeps } from './downstream-connection.ts';
+import { DownstreamConnection } from './downstream-connection.ts';
+import type { DownstreamDeps } from './downstream-deps.ts';
 
 /** Bounds of a listener. */
 export interface ListenerSettings {

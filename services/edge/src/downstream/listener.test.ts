@@ -1,0 +1,277 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { DEFAULT_HTTP1_LIMITS } from '@headgate/http1';
+import { DeadlineSweeper, systemClock } from '@headgate/runtime';
+import { createWorkerMetrics, startTracing } from '@headgate/telemetry';
+import { waitFor } from '@headgate/testkit';
+import { connectRaw, requestOnce } from '../../test/support/raw-client.ts';
+import { ReadBuffers } from '../io/read-buffers.ts';
+import type { Exchange } from '../request/exchange.ts';
+import { compileForwardingRules } from '../request/forwarded-head.ts';
+import { localReply } from '../request/local-reply.ts';
+import { Recorder } from '../stages/record.ts';
+import type { DownstreamSettings } from './downstream-deps.ts';
+import { Listener, type ListenerSettings } from './listener.ts';
+
+const GET = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
+const HEADER_TIMEOUT_MS = 400;
+
+interface Scene {
+  readonly port: number;
+  readonly listener: Listener;
+  readonly recorder: Recorder;
+  readonly sweeper: DeadlineSweeper;
+  readonly bugs: unknown[];
+  /** Access records as they were written. */
+  readonly records: Record<string, unknown>[];
+}
+
+interface SceneOptions extends Partial<DownstreamSettings>, Partial<ListenerSettings> {
+  readonly handle?: (exchange: Exchange) => void;
+}
+
+/** Runs `work` against a listener that answers 404 itself; afterwards nothing may be left over. */
+async function withListener(
+  options: SceneOptions,
+  work: (scene: Scene) => Promise<void>,
+): Promise<void> {
+  const records: Record<string, unknown>[] = [];
+  const bugs: unknown[] = [];
+  const clock = systemClock;
+  const sweeper = new DeadlineSweeper({
+    now: () => clock.monotonicMs(),
+    tickMs: 20,
+    onError: (error) => bugs.push(error),
+  });
+  sweeper.start();
+  const accessLog = {
+    write: (line: string) => records.push(JSON.parse(line) as Record<string, unknown>) > 0,
+    droppedRecords: () => 0,
+    flush: () => Promise.resolve(true),
+  };
+  const tracing = await startTracing({
+    service: 'test',
+    nodeId: 'test',
+    version: '0',
+    environment: {},
+    onError: (error) => bugs.push(error),
+  });
+  const recorder = new Recorder({
+    clock,
+    accessLog,
+    nodeId: 'test',
+    metrics: createWorkerMetrics(),
+    tracing,
+  });
+  let ids = 0;
+  const { handle, host, port, connectionsMax, connectionsPerAddressMax, ...settings } = options;
+  const listener = new Listener(
+    {
+      host: host ?? '127.0.0.1',
+      port: port ?? 0,
+      connectionsMax: connectionsMax ?? 100,
+      connectionsPerAddressMax: connectionsPerAddressMax ?? 100,
+    },
+    {
+      settings: {
+        http1: DEFAULT_HTTP1_LIMITS,
+        headerTimeoutMs: HEADER_TIMEOUT_MS,
+        keepAliveTimeoutMs: 600,
+        lingerMs: 100,
+        stashBytesMax: 65_536,
+        proxyProtocol: false,
+        discardBytesMax: 65_536,
+        ...settings,
+      },
+      buffers: new ReadBuffers(),
+      sweeper,
+      clock,
+      recorder,
+      forwarding: compileForwardingRules('x-tenant-id'),
+      dateLine: () => 'Date: Sat, 01 Jan 2000 00:00:00 GMT\r\n',
+      isTrusted: (address) => address === '192.0.2.1',
+      draining: () => false,
+      nextRequestId: () => String((ids += 1)),
+      handle: handle ?? ((exchange) => exchange.answer(localReply('HG_TENANT_UNKNOWN'))),
+      onBug: (error) => bugs.push(error),
+    },
+  );
+  const scene = { port: await listener.listen(), listener, recorder, sweeper, bugs, records };
+  try {
+    await work(scene);
+    await waitFor(() => listener.openConnections === 0, { message: 'all connections to end' });
+    assert.deepEqual([sweeper.size, recorder.activeRequests], [0, 0]);
+  } finally {
+    listener.stopAccepting();
+    await listener.drain(0);
+    sweeper.stop();
+    await tracing.shutdown();
+  }
+}
+
+suite('timeouts', () => {
+  test('a head has one deadline in all, however it drips: 408, then closed', () =>
+    withListener({}, async ({ port, records }) => {
+      const client = await connectRaw(port);
+      const startMs = performance.now();
+      const drip = setInterval(() => client.send('X'), 20);
+      client.send('GET / HTTP/1.1\r\nX: ');
+      assert.equal((await client.response()).status, 408);
+      const tookMs = performance.now() - startMs;
+      assert.ok(tookMs >= HEADER_TIMEOUT_MS && tookMs < HEADER_TIMEOUT_MS + 500, `${tookMs} ms`);
+      await client.closed();
+      clearInterval(drip);
+      client.close();
+      assert.equal(records[0]?.['code'], 'HG_HTTP_TIMEOUT');
+    }));
+
+  test('a connection without a request closes silently, a new one and a kept-alive one', () =>
+    withListener({}, async ({ port, records }) => {
+      const silent = await connectRaw(port);
+      const used = await connectRaw(port);
+      used.send(GET);
+      await used.response();
+      await Promise.all([silent.closed(), used.closed()]);
+      assert.equal(silent.received(), '');
+      assert.equal(used.responses().length, 1);
+      assert.equal(records.length, 1);
+      for (const client of [silent, used]) client.close();
+    }));
+
+  test('the rest of a refused body has a deadline', () =>
+    withListener({}, async ({ port }) => {
+      const client = await connectRaw(port);
+      client.send('POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 100\r\n\r\nsome');
+      assert.equal((await client.response()).status, 404);
+      await client.closed();
+      client.close();
+    }));
+
+  test('half a head and FIN: closed without a record', () =>
+    withListener({}, async ({ port, records }) => {
+      const client = await connectRaw(port);
+      client.socket.end('GET / HT');
+      await client.closed();
+      assert.deepEqual([client.received(), records], ['', []]);
+    }));
+});
+
+suite('caps', () => {
+  test('connections of one address, and of all, are capped exactly and counted', () =>
+    withListener(
+      { connectionsPerAddressMax: 3, connectionsMax: 100 },
+      async ({ port, listener }) => {
+        const clients = [];
+        for (let count = 0; count < 3; count += 1) {
+          const client = await connectRaw(port);
+          client.send(GET);
+          await client.response();
+          clients.push(client);
+        }
+        const excess = await connectRaw(port);
+        await excess.closed();
+        assert.deepEqual(listener.stats, { accepted: 3, refused: 1 });
+        clients[0]?.close();
+        await waitFor(() => listener.openConnections === 2, { message: 'a place' });
+        assert.equal((await requestOnce(port, GET)).status, 404);
+        for (const client of [...clients, excess]) client.close();
+      },
+    ));
+});
+
+suite('bugs', () => {
+  test('an exception in the request path ends its connection and nothing else', () => {
+    const handle = (exchange: Exchange): void => {
+      if (exchange.context.path === '/bug') throw new Error('a bug');
+      exchange.answer(localReply('HG_TENANT_UNKNOWN'));
+    };
+    return withListener({ handle }, async ({ port, bugs, records }) => {
+      const other = await connectRaw(port);
+      other.send(GET);
+      await other.response();
+      const client = await connectRaw(port);
+      client.send(GET + GET.replace('/', '/bug') + GET);
+      await client.closed();
+      assert.ok(client.responses().length <= 1);
+      assert.deepEqual(bugs.map(String), ['Error: a bug']);
+      assert.deepEqual(
+        records.map((record) => record['status']),
+        [404, 404, 0],
+      );
+      other.send(GET);
+      assert.equal((await other.response(1)).status, 404);
+      for (const one of [client, other]) one.close();
+    });
+  });
+});
+
+suite('PROXY protocol', () => {
+  const signature = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');
+  const header = (rest: string): Buffer => Buffer.concat([signature, Buffer.from(rest, 'hex')]);
+  const fromClient = header('2111000cc0000201c63364011f9001bb');
+  const local = header('20000000');
+
+  test('gives the address of the client, by which trust is decided, however it is split', () =>
+    withListener({ proxyProtocol: true }, async ({ port, records }) => {
+      for (const cut of [fromClient.length, 1, 13, 20]) {
+        const client = await connectRaw(port);
+        const bytes = Buffer.concat([fromClient, Buffer.from(GET)]);
+        await client.sendPieces([
+          bytes.subarray(0, cut),
+          bytes.subarray(cut, cut + 1),
+          bytes.subarray(cut + 1),
+        ]);
+        await client.response();
+        client.close();
+      }
+      assert.deepEqual(
+        records.map((record) => record['clientIp']),
+        Array(4).fill('192.0.2.1'),
+      );
+    }));
+
+  test('LOCAL keeps the address of the load balancer', () =>
+    withListener({ proxyProtocol: true }, async ({ port, records }) => {
+      const client = await connectRaw(port);
+      client.send(Buffer.concat([local, Buffer.from(GET)]));
+      await client.response();
+      client.close();
+      assert.equal(records[0]?.['clientIp'], '127.0.0.1');
+    }));
+
+  test('without it, or with half of it, nothing is answered', () =>
+    withListener({ proxyProtocol: true }, async ({ port, records }) => {
+      const plain = await connectRaw(port);
+      plain.send(GET);
+      const half = await connectRaw(port);
+      half.send(fromClient.subarray(0, 20));
+      await Promise.all([plain.closed(), half.closed()]);
+      assert.deepEqual([plain.received(), half.received(), records], ['', '', []]);
+      for (const client of [plain, half]) client.close();
+    }));
+});
+
+suite('drain', () => {
+  test('idle connections close after two seconds of silence, never earlier; others at the deadline', () =>
+    withListener(
+      { keepAliveTimeoutMs: 60_000, headerTimeoutMs: 60_000 },
+      async ({ port, listener }) => {
+        const idle = await connectRaw(port);
+        idle.send(GET);
+        await idle.response();
+        const fresh = await connectRaw(port);
+        const half = await connectRaw(port);
+        half.send('GET / HTTP');
+        await waitFor(() => listener.openConnections === 3, { message: 'three connections' });
+        const startMs = performance.now();
+        listener.stopAccepting();
+        const drained = listener.drain(systemClock.monotonicMs() + 2600);
+        await Promise.all([idle.closed(), fresh.closed()]);
+        assert.ok(performance.now() - startMs >= 1900);
+        assert.equal(half.state(), 'open');
+        await drained;
+        assert.ok(performance.now() - startMs >= 2600);
+        for (const client of [idle, fresh, half]) client.close();
+      },
+    ));
+});
