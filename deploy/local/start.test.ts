@@ -130,6 +130,8 @@ test('npm start runs a cluster whose tour works as printed; Ctrl-C leaves no pro
   }
   await waitFor(() => first.stdout().some((line) => / access GET .*\/hello 200 in /.test(line)), {
     message: 'the access record of a request to be shown',
+    deadlineMs: 20_000,
+    describe: () => first.stdout().slice(-20).join('\n'),
   });
 
   // Something that only this run knows.
