@@ -11,6 +11,7 @@ export {
 } from './admin-server.ts';
 export { openChunkWriter, type ChunkWriter } from './chunk-writer.ts';
 export { describeMetrics } from './describe-metrics.ts';
+export { DirectoryInUseError, lockDirectory, type DirectoryLock } from './directory-lock.ts';
 export { escapeJson } from './escape-json.ts';
 export { LineSink, type LineSinkOptions } from './line-sink.ts';
 export {

@@ -23,6 +23,7 @@ import {
 import type { Settings } from '../environment.ts';
 import type { PrimaryMessage, WorkerSettings } from '../ipc/messages.ts';
 import { Configuration } from './configuration.ts';
+import { loadSnapshots, lockDataDirectory } from './data-directory.ts';
 import { HealthRelay } from './health-relay.ts';
 import { LiveShare } from './live-share.ts';
 import { createPrimaryMetrics } from './primary-gauges.ts';
@@ -104,13 +105,12 @@ export class Edge {
   async start(): Promise<void> {
     const { settings, logger } = this.#options;
     await this.#openAdmin();
-    const { documents, damaged } = await this.#files.load();
+    const lock = await lockDataDirectory(settings.dataDirectory, logger);
+    this.#shutdown.push('data directory', async () => lock?.release());
+    const { documents } = await loadSnapshots(this.#files, logger);
     this.#shutdown.push('configuration', () => this.#configuration.close());
     this.#configuration.restore(documents);
     this.#complete = documents.size > 0;
-    if (documents.size > 0 || damaged > 0) {
-      logger.info({ documents: documents.size, damaged }, 'last good configuration restored');
-    }
     const bus = this.#openBus();
     this.#share = await this.#openShare(bus);
     this.#workers = this.#openWorkers(settings.workers);

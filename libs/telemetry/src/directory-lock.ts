@@ -8,23 +8,32 @@ export interface DirectoryLock {
   release(): Promise<void>;
 }
 
+/** Another process holds the lock. */
+export class DirectoryInUseError extends Error {
+  override readonly name = 'DirectoryInUseError';
+
+  constructor(directory: string) {
+    super(`${directory} is in use by another process`);
+  }
+}
+
 /**
- * Makes sure that one process at a time works in a directory: two PGlite instances on the same files
- * would destroy them, and PGlite itself does not look. The lock is a listening Unix socket. Unlike a
- * file that holds a pid it cannot outlive its owner: what is left after a crash refuses connections.
+ * Makes sure that one process at a time works in a directory: two PGlite instances or two edges on
+ * the same files would destroy them. The lock is a listening Unix socket. Unlike a file that holds a
+ * pid it cannot outlive its owner: what is left after a crash refuses connections.
  *
- * @throws Error when another process holds the lock, or the path is too long for a socket (about 100
- *   bytes).
+ * @throws DirectoryInUseError when another process holds the lock; Error when there can be none: the
+ *   directory cannot be written, or its path is too long for a socket (about 100 bytes).
  */
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const path = join(directory, 'lock');
   let server = await listen(path);
   if (server === null) {
-    if (await answers(path)) throw new Error(`${directory} is in use by another process`);
+    if (await answers(path)) throw new DirectoryInUseError(directory);
     await unlink(path);
     server = await listen(path);
   }
-  if (server === null) throw new Error(`${directory} is in use by another process`);
+  if (server === null) throw new DirectoryInUseError(directory);
   const held = server;
   return {
     release: () => new Promise((resolve) => held.close(() => resolve())),
