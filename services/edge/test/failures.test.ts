@@ -239,6 +239,8 @@ suite('bounds of an upstream', () => {
     const first = send('/1');
     await waitFor(() => release.length === 1, { message: 'the first request' });
     const gone = await connectRaw(edge.port);
+    gone.send('GET / HTTP/1.1\r\nHost: nobody.test\r\n\r\n'); // so that the edge has accepted it
+    await gone.response();
     gone.send(`GET /busy/gone HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
     await roundTrip();
     const overflow = await send('/overflow');

@@ -323,7 +323,6 @@ export class Exchange implements UpstreamUser {
 
   #timeoutFailure(uploading: boolean): UpstreamFailure {
     if (this.#pool !== null) return 'overloaded';
-    if (!this.#sent) return 'connect_timeout';
     return this.#responseStarted || uploading ? 'idle_timeout' : 'response_timeout';
   }
 
