@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { ProcessStartError, temporaryDirectory } from '@headgate/testkit';
 import { startService } from './support/service.ts';
@@ -37,6 +39,10 @@ test('a start that cannot succeed ends with one clear message and exit code 1', 
     assert.equal((await fetch(`${service.adminUrl}/livez`)).status, 200);
     assert.equal((await fetch(`${service.adminUrl}/readyz`)).status, 200);
     assert.deepEqual(await service.process.stop(), { code: 0, signal: null });
+
+    await writeFile(join(directory.path, 'pglite/global/pg_control'), '');
+    const damaged = await failingStart(env);
+    assert.match(damaged, /the files in .*pglite cannot be used; restore it from a copy/);
   } finally {
     port.close();
     await directory.remove();

@@ -63,7 +63,7 @@ async function openPGlite(directory: string): Promise<OpenDatabase> {
   await mkdir(directory, { recursive: true });
   const lock = await lockDirectory(directory);
   try {
-    const pglite = await PGlite.create(join(directory, 'pglite'));
+    const pglite = await createPGlite(join(directory, 'pglite'));
     const db = new Kysely<Tables>({ dialect: new PGliteDialect({ pglite }) });
     const close = async () => {
       await db.destroy();
@@ -74,6 +74,16 @@ async function openPGlite(directory: string): Promise<OpenDatabase> {
   } catch (error) {
     await lock.release();
     throw error;
+  }
+}
+
+/** What PGlite says of damaged files ("Aborted()") helps nobody. */
+async function createPGlite(directory: string): Promise<PGlite> {
+  try {
+    return await PGlite.create(directory);
+  } catch (error) {
+    const advice = 'restore it from a copy, or move it away to start empty';
+    throw new Error(`the files in ${directory} cannot be used; ${advice}`, { cause: error });
   }
 }
 
