@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -123,6 +123,15 @@ test('a tenant that two files of a folder define is refused with both places', a
 test('"-" reads standard input', async () => {
   const source = await readBundleSource('-', Readable.from([Buffer.from('plans: {}')]));
   assert.deepEqual(source.value, { plans: {} });
+});
+
+test('a file, or an input, that is larger than any bundle is refused while it is read', async (t) => {
+  const folder = await createFolder(t, { 'large.yaml': '' });
+  const file = join(folder, 'large.yaml');
+  await truncate(file, 64 * 1024 * 1024 + 1);
+  await assert.rejects(readBundleSource(file, Readable.from([])), {
+    message: `${file} is larger than 67108864 bytes`,
+  });
 });
 
 test('a file that is not there, and a folder without bundles, are named', async (t) => {

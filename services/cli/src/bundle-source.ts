@@ -1,4 +1,5 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
@@ -35,16 +36,16 @@ const BUNDLE_FILE = /\.(ya?ml|json)$/;
  * @throws CliError if it cannot be read, is no YAML, or two files define the same plan or tenant.
  */
 export async function readBundleSource(path: string, stdin: Readable): Promise<BundleSource> {
-  if (path === '-') return parseSource('standard input', await readAll(stdin));
+  if (path === '-') return parseSource('standard input', await readAll(stdin, 'standard input'));
   try {
-    if (!(await stat(path)).isDirectory()) return parseSource(path, await readFile(path, 'utf8'));
+    if (!(await stat(path)).isDirectory()) return parseSource(path, await readBounded(path));
     const names = (await readdir(path)).filter((name) => BUNDLE_FILE.test(name)).sort();
     if (names.length === 0) {
       throw new CliError(EXIT.failure, `${path} holds no .yaml, .yml or .json file`);
     }
     const files = names.map((name) => join(path, name));
     const sources = await Promise.all(
-      files.map(async (file) => parseSource(file, await readFile(file, 'utf8'))),
+      files.map(async (file) => parseSource(file, await readBounded(file))),
     );
     return mergeSources(path, sources);
   } catch (error) {
@@ -174,14 +175,18 @@ export function formatPosition(position: SourcePosition): string {
   return `${position.file}:${position.line}:${position.column}`;
 }
 
-async function readAll(stream: Readable): Promise<string> {
+function readBounded(file: string): Promise<string> {
+  return readAll(createReadStream(file), file);
+}
+
+async function readAll(stream: Readable, name: string): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of stream) {
     const buffer = Buffer.from(chunk as Buffer | string); // what a byte stream yields
     bytes += buffer.length;
     if (bytes > FILE_BYTES_MAX) {
-      throw new CliError(EXIT.failure, `standard input is larger than ${FILE_BYTES_MAX} bytes`);
+      throw new CliError(EXIT.failure, `${name} is larger than ${FILE_BYTES_MAX} bytes`);
     }
     chunks.push(buffer);
   }

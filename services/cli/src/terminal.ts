@@ -50,6 +50,10 @@ export function createTerminal(io: CliIo, options: { readonly color: boolean }):
       try {
         const answer = await lines.question(`${question} [y/N] `);
         return /^y(es)?$/i.test(answer.trim());
+      } catch (error) {
+        if (!(error instanceof Error && error.name === 'AbortError')) throw error;
+        io.stderr.write('\n'); // Ctrl-C or Ctrl-D at the prompt: the next message starts a line of its own
+        return false;
       } finally {
         lines.close();
       }
