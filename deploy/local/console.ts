@@ -23,7 +23,9 @@ export function createConsole(
   environment: Readonly<Record<string, string | undefined>>,
 ): ClusterConsole {
   const noColor = environment['NO_COLOR'] !== undefined && environment['NO_COLOR'] !== '';
-  const format = createLogFormatter(stream.isTTY && !noColor);
+  // Without a terminal `isTTY` is undefined, whatever its type says, and an undefined choice lets the library choose.
+  const isTerminal: boolean | undefined = stream.isTTY;
+  const format = createLogFormatter(isTerminal === true && !noColor);
   const closed = Promise.withResolvers<void>();
   stream.on('error', () => closed.resolve());
   let logsShown = false;
