@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { after, before, beforeEach, suite, test } from 'node:test';
 import {
   createRecordingOrigin,
@@ -13,19 +12,10 @@ import {
   tenantDocument,
   type TestEdge,
 } from './support/edge-process.ts';
+import { ACCEPT, HANDSHAKE, KEY, SWITCHING } from './support/handshake.ts';
 import { connectRaw, type RawClient } from './support/raw-client.ts';
 import { valuesOf } from './support/recorded-head.ts';
 
-const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
-const ACCEPT = createHash('sha1')
-  .update(`${KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
-  .digest('base64');
-const SWITCHING =
-  'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
-  `Sec-WebSocket-Accept: ${ACCEPT}\r\n\r\n`;
-const HANDSHAKE =
-  'GET /ws HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n' +
-  `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${KEY}\r\n\r\n`;
 const IDLE_MS = 700;
 
 let origin: RecordingOrigin;

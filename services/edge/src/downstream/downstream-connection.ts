@@ -267,6 +267,13 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
     this.bytes.destroy();
   }
 
+  /** The drain is over: a WebSocket gets its close frame and a moment to answer it, anything else is cut. */
+  goAway(): void {
+    this.guard(() => {
+      if (this.#state !== 'lingering' && !this.exchange.goAway()) this.destroy();
+    });
+  }
+
   /** Idle for at least `idleMs`, so that closing it will hardly cross a request on its way. */
   idleSince(nowMs: number, idleMs: number): boolean {
     return nowMs - this.#idleFromMs >= idleMs;

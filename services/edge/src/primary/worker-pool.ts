@@ -96,7 +96,7 @@ export class WorkerPool {
   }
 
   /** Drains all workers; those that have not ended `graceMs` after the deadline are killed. */
-  async stop(drainMs: number, graceMs = 500): Promise<void> {
+  async stop(drainMs: number, graceMs = 1000): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#checkTimer);
     this.broadcast({ type: 'drain', deadlineMs: drainMs });

@@ -22,6 +22,7 @@ import { writeForwardedHead } from './forwarded-head.ts';
 import { localReply, type LocalReply } from './local-reply.ts';
 import type { RequestContext } from './request-context.ts';
 import { framingFor, writeInterimHead, writeReturnedHead } from './returned-head.ts';
+import { Tunnel } from './tunnel.ts';
 import { acceptsWebSocket } from './web-socket.ts';
 
 /**
@@ -50,7 +51,8 @@ export class Exchange implements UpstreamUser {
   #responseStarted = false;
   #responseFraming: Framing = FRAMING_NONE;
   #keepAlive = false;
-  #tunnelling = false;
+  /** After a 101; null before. */
+  #tunnel: Tunnel | null = null;
   #totalDeadlineMs = Infinity;
   #done = true;
 
@@ -76,7 +78,7 @@ export class Exchange implements UpstreamUser {
     this.#responseStarted = false;
     this.#responseFraming = FRAMING_NONE;
     this.#keepAlive = false;
-    this.#tunnelling = false;
+    this.#tunnel = null;
     this.#totalDeadlineMs = Infinity;
     this.#done = false;
   }
@@ -187,17 +189,14 @@ export class Exchange implements UpstreamUser {
   }
 
   onTunnelData(chunk: Buffer, start: number, end: number): void {
-    const connection = this.#connection;
-    if (connection === null) return;
-    const { bytes } = this.#client;
-    this.context.bytesOut += end - start;
-    bytes.writeSlice(chunk, start, end, connection.bytes);
-    if (this.context.route !== null) this.#setDeadline(this.context.route.idleTimeoutMs);
-    if (bytes.congested) connection.bytes.pause();
+    const goesOn = this.#tunnel?.fromEndpoint(chunk, start, end);
+    if (goesOn === false) this.#connection?.bytes.pause();
+    this.#onTunnelUsed();
   }
 
   onTunnelEnd(): void {
-    this.#client.bytes.end();
+    this.#tunnel?.endFromEndpoint();
+    this.#onTunnelUsed();
   }
 
   onUpstreamDrain(): void {
@@ -209,8 +208,8 @@ export class Exchange implements UpstreamUser {
     const failed = this.#attempts.endpoint;
     this.#connection = null;
     this.#pool = null;
-    this.#attempts.end(this.context, this.#tunnelling ? null : failure, reusedStale);
-    if (this.#tunnelling) {
+    this.#attempts.end(this.context, this.#tunnel === null ? failure : null, reusedStale);
+    if (this.#tunnel !== null) {
       this.#finish(false);
     } else if (this.#responseStarted) {
       this.#abort(FAILURE_CODES[failure]);
@@ -272,17 +271,23 @@ export class Exchange implements UpstreamUser {
 
   /** Bytes of the client in a tunnel; false when the endpoint reads too slowly. */
   onClientTunnelData(chunk: Buffer, start: number, end: number): boolean {
-    const connection = this.#connection;
-    if (connection === null) return true;
-    this.context.bytesIn += end - start;
-    connection.bytes.writeSlice(chunk, start, end, this.#client.bytes);
-    if (this.context.route !== null) this.#setDeadline(this.context.route.idleTimeoutMs);
-    return !connection.bytes.congested;
+    const goesOn = this.#tunnel?.fromClient(chunk, start, end) ?? true;
+    this.#onTunnelUsed();
+    return goesOn;
   }
 
   /** The client sends no more into the tunnel. */
   onClientTunnelEnd(): void {
-    this.#connection?.bytes.end();
+    this.#tunnel?.endFromClient();
+    this.#onTunnelUsed();
+  }
+
+  /** Ends a tunnel in an orderly way; false if there is none. The caller closes what has not ended in time. */
+  goAway(): boolean {
+    if (this.#tunnel === null || this.#done) return false;
+    this.#tunnel.goAway();
+    this.#onTunnelUsed();
+    return true;
   }
 
   /** The client has taken all that was written. */
@@ -308,7 +313,7 @@ export class Exchange implements UpstreamUser {
     const clientStalls = this.#responseStarted
       ? client.bytes.congested
       : uploading && this.#connection?.bytes.congested === false;
-    if (this.#tunnelling) {
+    if (this.#tunnel !== null) {
       this.onClientGone();
     } else if (clientStalls) {
       this.#cancelAttempt();
@@ -363,14 +368,15 @@ export class Exchange implements UpstreamUser {
   #startTunnel(head: ResponseHead): void {
     const { context } = this;
     const { route } = context;
-    if (route === null || !acceptsWebSocket(context.head, head)) {
+    const connection = this.#connection;
+    if (route === null || connection === null || !acceptsWebSocket(context.head, head)) {
       // Not what the client asked for, or nobody asked: whatever follows must not reach the client.
-      this.#connection?.cancel();
+      connection?.cancel();
       this.onUpstreamFailure('malformed', false);
       return;
     }
     this.#responseStarted = true;
-    this.#tunnelling = true;
+    this.#tunnel = new Tunnel(context, this.#client.bytes, connection.bytes);
     context.status = 101;
     this.#attempts.answered(context, 101);
     const lines = `Connection: upgrade\r\nUpgrade: ${head.upgrade}\r\nX-Request-Id: ${context.requestId}\r\n`;
@@ -378,6 +384,16 @@ export class Exchange implements UpstreamUser {
     this.#totalDeadlineMs = Infinity; // bounds requests; a tunnel lives as long as it is used
     this.#setDeadline(route.idleTimeoutMs);
     this.#client.startTunnel();
+  }
+
+  #onTunnelUsed(): void {
+    const { route } = this.context;
+    if (this.#tunnel?.finished === true) {
+      this.flush(); // the last close frame may just have been queued
+      this.onClientGone();
+    } else if (route !== null) {
+      this.#setDeadline(route.idleTimeoutMs);
+    }
   }
 
   #cancelAttempt(): void {

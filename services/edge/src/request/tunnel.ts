@@ -1,0 +1,115 @@
+import { randomBytes } from 'node:crypto';
+import type { ByteSocket } from '../io/byte-socket.ts';
+import type { RequestContext } from './request-context.ts';
+import { closeFrame, FrameTracker } from './web-socket-frames.ts';
+
+/** Status code of a WebSocket whose server goes down (RFC 6455 section 7.4.1). */
+const GOING_AWAY = 1001;
+
+/**
+ * A WebSocket between a client and an endpoint, from the 101 on. Bytes pass unread; only the ends of frames are known,
+ * so that at the end of a drain both sides can be told.
+ *
+ * Owns neither socket: the exchange closes them.
+ */
+export class Tunnel {
+  readonly #context: RequestContext;
+  readonly #toEndpoint: TunnelDirection;
+  readonly #toClient: TunnelDirection;
+
+  constructor(context: RequestContext, client: ByteSocket, endpoint: ByteSocket) {
+    this.#context = context;
+    this.#toEndpoint = new TunnelDirection(client, endpoint);
+    this.#toClient = new TunnelDirection(endpoint, client);
+  }
+
+  /** Going away, and both sides have said goodbye: the sockets can be closed. */
+  get finished(): boolean {
+    return this.#toEndpoint.goingAway && this.#toEndpoint.over && this.#toClient.over;
+  }
+
+  /** Bytes [start, end) of the client; false when the endpoint reads too slowly. */
+  fromClient(chunk: Buffer, start: number, end: number): boolean {
+    this.#context.bytesIn += end - start;
+    return this.#toEndpoint.pass(chunk, start, end);
+  }
+
+  /** Bytes [start, end) of the endpoint; false when the client reads too slowly. */
+  fromEndpoint(chunk: Buffer, start: number, end: number): boolean {
+    this.#context.bytesOut += end - start;
+    return this.#toClient.pass(chunk, start, end);
+  }
+
+  /** The client sends no more. */
+  endFromClient(): void {
+    this.#toEndpoint.end();
+  }
+
+  /** The endpoint sends no more. */
+  endFromEndpoint(): void {
+    this.#toClient.end();
+  }
+
+  /**
+   * Tells both sides that the WebSocket ends, each as soon as a frame ends there; from then on nothing more passes,
+   * and only the close frames that answer are waited for. The caller bounds the wait.
+   */
+  goAway(): void {
+    this.#toEndpoint.goAway(closeFrame(GOING_AWAY, randomBytes(4)));
+    this.#toClient.goAway(closeFrame(GOING_AWAY, null));
+  }
+}
+
+/** One direction of a tunnel. */
+class TunnelDirection {
+  readonly #source: ByteSocket;
+  readonly #target: ByteSocket;
+  readonly #frames = new FrameTracker();
+  /** The close frame that waits for the end of a frame; '' for none. */
+  #goodbye = '';
+  #ended = false;
+  goingAway = false;
+
+  constructor(source: ByteSocket, target: ByteSocket) {
+    this.#source = source;
+    this.#target = target;
+  }
+
+  /** The source has sent its close frame or FIN. */
+  get over(): boolean {
+    return this.#ended || this.#frames.closed;
+  }
+
+  /** False when the target reads too slowly. */
+  pass(chunk: Buffer, start: number, end: number): boolean {
+    let at = start;
+    if (!this.goingAway) {
+      this.#target.writeSlice(chunk, start, end, this.#source);
+    } else if (this.#goodbye !== '') {
+      at = this.#frames.next(chunk, start, end);
+      this.#target.writeSlice(chunk, start, at, this.#source);
+      if (this.#frames.atBoundary) this.#sayGoodbye();
+    }
+    this.#frames.skip(chunk, at, end);
+    return !this.#target.congested;
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#target.end();
+  }
+
+  goAway(goodbye: string): void {
+    if (this.goingAway) return;
+    this.goingAway = true;
+    if (this.over) return; // nothing may follow a close frame
+    this.#goodbye = goodbye;
+    if (this.#frames.atBoundary) this.#sayGoodbye();
+  }
+
+  /** After a close frame that came in the meantime ours would be one too many. */
+  #sayGoodbye(): void {
+    if (!this.#frames.closed) this.#target.writeText(this.#goodbye);
+    this.#goodbye = '';
+  }
+}
