@@ -1,0 +1,46 @@
+/** A way in which another parser reads requests differently, and may. */
+export interface JustifiedDifference {
+  readonly parser: 'llhttp' | 'HAProxy' | 'nginx' | 'codec';
+  /** What it does. */
+  readonly difference: string;
+  /** Why Headgate stays as it is. */
+  readonly reason: string;
+}
+
+/** Every difference that the comparisons let pass; each is recognised by its own rule and counted. */
+export const JUSTIFIED = {
+  'llhttp-method': {
+    parser: 'llhttp',
+    difference: 'refuses a method outside its fixed list, and sees nothing behind it',
+    reason: 'RFC 9110 section 9.1: methods are an open set; the token is forwarded as it is',
+  },
+  'llhttp-proxy-connection': {
+    parser: 'llhttp',
+    difference:
+      'takes Proxy-Connection for Connection, so the connection ends earlier or later to it',
+    reason: 'no standard knows the field; it is never forwarded',
+  },
+  'llhttp-upgrade': {
+    parser: 'llhttp',
+    difference: 'sees no HTTP behind a request that offers an upgrade',
+    reason:
+      'RFC 9110 section 7.8: an offer may be ignored; only WebSocket is passed on, and tunnels begin at 101',
+  },
+  'llhttp-trailer': {
+    parser: 'llhttp',
+    difference: 'refuses framing fields among trailers',
+    reason: 'RFC 9110 section 6.5.1: trailers are discarded, none is ever forwarded',
+  },
+  'codec-no-host': {
+    parser: 'codec',
+    difference:
+      'refuses the empty Host of an HTTP/1.0 request that named none, once it is forwarded as HTTP/1.1',
+    reason:
+      'RFC 9110 section 7.2 asks for an empty Host; only a tenant known by path gets such a request',
+  },
+} as const satisfies Readonly<Record<string, JustifiedDifference>>;
+
+export type JustifiedId = keyof typeof JUSTIFIED;
+
+/** Counts of justified differences met. */
+export type JustifiedCounts = Partial<Record<JustifiedId, number>>;
