@@ -35,6 +35,9 @@ export const FIELD_VALUE = tableOf((byte) => byte === HTAB || (byte >= SP && byt
  */
 export const TARGET = tableOf((b) => b > SP && b < 0x7f && !inText(b, '#\\'));
 
+/** Characters that mean the same escaped or not (RFC 3986 section 2.3). */
+export const UNRESERVED = tableOf((byte) => inText(byte, `-._~${ALPHANUMERIC}`));
+
 /** Bytes of a host name. Sub-delims and escapes, legal in a URI, name no real host: refused. */
 export const HOST_NAME = tableOf((byte) => inText(byte, `-._${ALPHANUMERIC}`));
 
@@ -47,6 +50,9 @@ export const QUOTED_TEXT = tableOf(
 export const LOWER = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte,
 );
+
+/** The same, and `_` to `-`: CGI, WSGI and PHP make one variable of both. */
+export const FOLDED = LOWER.map((byte) => (byte === UNDERSCORE ? 0x2d : byte));
 
 /** Value of a hexadecimal digit, -1 for any other byte. */
 export const HEX_VALUE = Int8Array.from({ length: 256 }, (_, byte) =>

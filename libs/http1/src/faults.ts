@@ -34,6 +34,8 @@ const rows = [
   [400, 'HG_HTTP_CODING_INVALID', 'The Transfer-Encoding is not exactly one "chunked".'],
   [501, 'HG_HTTP_CODING_UNSUPPORTED', 'Only the transfer coding "chunked" is understood.'],
   [400, 'HG_HTTP_CODING_VERSION', 'HTTP/1.0 has no Transfer-Encoding.'],
+  [417, 'HG_HTTP_EXPECTATION', 'The only expectation that is met is "100-continue".'],
+  [400, 'HG_HTTP_INTERIM_BODY', 'An interim response announces a body.'],
   [400, 'HG_HTTP_CHUNK_SIZE', 'A chunk size is not a plain hexadecimal number below 2^53.'],
   [400, 'HG_HTTP_CHUNK_EXTENSION', 'A chunk extension is malformed.'],
   [400, 'HG_HTTP_CHUNK_LINE_TOO_LONG', 'A chunk size line, or all extensions, are too long.'],
@@ -47,7 +49,7 @@ export type Http1FaultCode = (typeof rows)[number][1];
 /** Why a message was refused. Instances are the frozen rows of {@link HTTP1_FAULTS}. */
 export interface Http1Fault {
   /** What a client is answered; as a response's fault it always means 502. */
-  readonly status: 400 | 405 | 414 | 431 | 501 | 505;
+  readonly status: 400 | 405 | 414 | 417 | 431 | 501 | 505;
   readonly code: Http1FaultCode;
   /** One English sentence without any byte of the message. */
   readonly message: string;

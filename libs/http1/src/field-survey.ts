@@ -39,6 +39,8 @@ export class FieldSurvey {
   upgradeCount = 0;
   upgrade = -1;
   expectContinue = false;
+  /** There is an Expect header that says anything but `100-continue`. */
+  expectOther = false;
   optionCount = 0;
   optionClose = false;
   optionKeepAlive = false;
@@ -72,6 +74,7 @@ export class FieldSurvey {
         const start = block.slot(i, SLOT_VALUE_START);
         const end = block.slot(i, SLOT_VALUE_END);
         if (equalsLower(block.text, start, end, '100-continue')) this.expectContinue = true;
+        else this.expectOther = true;
       }
     }
   }
@@ -91,6 +94,7 @@ export class FieldSurvey {
     this.upgradeCount = 0;
     this.upgrade = -1;
     this.expectContinue = false;
+    this.expectOther = false;
     this.optionCount = 0;
     this.optionClose = false;
     this.optionKeepAlive = false;
@@ -135,7 +139,7 @@ function nominate(block: HeaderBlock, start: number, end: number): void {
   const text = block.text;
   const key = nameKey(end - start, text.charCodeAt(start));
   for (let i = 0; i < block.headerCount; i++) {
-    if (block.slot(i, SLOT_KEY) !== key || block.slot(i, SLOT_KIND) > KIND_EXPECT) continue;
+    if (block.slot(i, SLOT_KEY) !== key || block.slot(i, SLOT_KIND) !== KIND_OTHER) continue;
     const nameStart = block.slot(i, SLOT_NAME_START);
     const length = block.slot(i, SLOT_NAME_END) - nameStart;
     if (length !== end - start) continue;

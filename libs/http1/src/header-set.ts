@@ -2,6 +2,7 @@ import { NameTable, nameKeyOf } from './name-table.ts';
 
 /**
  * Header names compiled once, at configuration time, for dropping headers while a head is written.
+ * `_` counts as `-` in it: what is dropped so that nobody can forge it is dropped under its alias too.
  * Immutable; share one over all requests.
  */
 export class HeaderSet {
@@ -9,7 +10,7 @@ export class HeaderSet {
 
   /** At most 255 names in lower-case ASCII, each once; throws otherwise. */
   constructor(lowerNames: readonly string[]) {
-    this.#table = new NameTable(lowerNames);
+    this.#table = new NameTable(lowerNames.map((name) => name.replaceAll('_', '-')));
   }
 
   /** Whether the set holds `name`, in any case. */

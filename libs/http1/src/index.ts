@@ -9,6 +9,7 @@ export { parseHost } from './host.ts';
 export type { HostAndPort } from './host.ts';
 export { DEFAULT_HTTP1_LIMITS } from './limits.ts';
 export type { Http1Limits } from './limits.ts';
+export { PATH_ESCAPED, PATH_PARAMETERS, PATH_PLAIN, canonicalPath, pathReadings } from './path.ts';
 export { RequestHead } from './request-head.ts';
 export { RequestParser } from './request-parser.ts';
 export { ResponseHead } from './response-head.ts';

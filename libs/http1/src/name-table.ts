@@ -1,4 +1,4 @@
-import { LOWER } from './bytes.ts';
+import { FOLDED, LOWER } from './bytes.ts';
 
 /** Keys are below this: six bits of the length, five of the first character. */
 const KEYS = 2048;
@@ -61,7 +61,7 @@ export class NameTable {
   }
 
   /**
-   * The same for `text[start, start + length)`, which holds latin1 only.
+   * The same for `text[start, start + length)`, which holds latin1 only, with `_` taken for `-`.
    * @hot
    */
   findInText(text: string, start: number, length: number, key: number): number {
@@ -70,7 +70,7 @@ export class NameTable {
       const name = this.#names[index - 1];
       if (name !== undefined && name.length === length) {
         let i = 0;
-        while (i < length && LOWER[text.charCodeAt(start + i)] === name[i]) i++;
+        while (i < length && FOLDED[text.charCodeAt(start + i)] === name[i]) i++;
         if (i === length) return index;
       }
       index = this.#next[index] ?? 0;

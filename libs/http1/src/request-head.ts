@@ -1,6 +1,7 @@
 import type { Framing } from './framing.ts';
 import { FRAMING_NONE } from './framing.ts';
 import { HeaderBlock } from './header-block.ts';
+import { PATH_PLAIN } from './path.ts';
 
 /**
  * A parsed request head. One object per connection, reused: its fields are valid from the moment
@@ -9,11 +10,13 @@ import { HeaderBlock } from './header-block.ts';
 export class RequestHead extends HeaderBlock {
   /** As sent; methods are case-sensitive. One shared string per standard method. */
   method = '';
-  /** What to forward: origin-form (absolute-form is resolved), or `*`. Never decoded. */
+  /** What to forward: `path` and `query`. Origin-form (absolute-form is resolved), or `*`. */
   target = '';
-  /** `target` up to the first `?`, or `*`. */
+  /** The path in normal form (see `normalPath`), or `*`. */
   path = '';
-  /** `target` from the first `?`, or ''. */
+  /** `PATH_` flags of what the path was sent with; unless plain, see `pathReadings`. */
+  pathFlags = PATH_PLAIN;
+  /** From the first `?` on, as sent; or ''. */
   query = '';
   /**
    * Canonical host: lower case, no port, one trailing dot removed, IPv6 as RFC 5952 says and in

@@ -11,6 +11,7 @@ import { HostReader } from './host-reader.ts';
 import { DEFAULT_HTTP1_LIMITS, METHOD_BYTES_MAX } from './limits.ts';
 import type { Http1Limits } from './limits.ts';
 import { isRefusedMethod, standardMethod } from './methods.ts';
+import { PATH_ESCAPED, normalPath } from './path.ts';
 import { RequestHead } from './request-head.ts';
 import { TargetParts, checkTarget } from './target.ts';
 import {
@@ -231,13 +232,12 @@ export class RequestParser {
     const survey = this.#survey;
     head.text = latin1Text(bytes, base, end);
     survey.read(head);
-    const fault = this.#readFraming() ?? this.#readHost();
+    const fault = this.#readFraming() ?? this.#readHost() ?? this.#readExpect();
     if (fault !== null) return this.#fail(fault);
     this.#readTarget();
     if (head.method === '') head.method = head.text.substring(0, this.#methodEnd);
     const modern = head.minorVersion === 1;
     head.persistent = !survey.optionClose && (modern || survey.optionKeepAlive);
-    head.expectContinue = modern && survey.expectContinue;
     const upgrades = modern && survey.optionUpgrade && survey.upgradeCount === 1;
     head.upgrade = upgrades ? head.value(survey.upgrade) : '';
     this.#state = AT_END;
@@ -293,15 +293,28 @@ export class RequestParser {
     return null;
   }
 
+  /** HTTP/1.0 knows no expectations: one in it is ignored (RFC 9110 section 10.1.1). */
+  #readExpect(): Http1Fault | null {
+    const { head } = this;
+    const survey = this.#survey;
+    head.expectContinue = head.minorVersion === 1 && survey.expectContinue;
+    if (!survey.expectOther || head.minorVersion === 0) return null;
+    return HTTP1_FAULTS.HG_HTTP_EXPECTATION;
+  }
+
   /** @hot */
   #readTarget(): void {
     const head = this.head;
-    const { pathStart, pathEnd } = this.#parts;
+    const { pathStart, pathEnd, pathFlags } = this.#parts;
     const text = head.text;
     const end = this.#targetEnd;
     head.query = pathEnd === end ? '' : text.substring(pathEnd, end);
+    head.pathFlags = pathFlags;
     if (pathStart === pathEnd) this.#readEmptyPath();
-    else {
+    else if ((pathFlags & PATH_ESCAPED) !== 0) {
+      head.path = normalPath(text.substring(pathStart, pathEnd));
+      head.target = head.path + head.query;
+    } else {
       head.path = text.substring(pathStart, pathEnd);
       head.target = pathEnd === end ? head.path : text.substring(pathStart, end);
     }

@@ -31,7 +31,7 @@ const framings: readonly (readonly [string, string, string, Framing, number, boo
   ['HTTP/1.1 204 No Content', chunked, 'GET', FRAMING_NONE, -1, false],
   ['HTTP/1.1 205 Reset Content', 'Content-Length: 0\r\n', 'GET', FRAMING_LENGTH, 0, true],
   ['HTTP/1.1 100 Continue', '', 'POST', FRAMING_NONE, -1, true],
-  ['HTTP/1.1 103 Early Hints', length, 'GET', FRAMING_NONE, -1, false],
+  ['HTTP/1.1 103 Early Hints', 'Content-Length: 0\r\n', 'GET', FRAMING_NONE, -1, true],
   ['HTTP/1.0 200 OK', length, 'GET', FRAMING_LENGTH, 7, false],
   ['HTTP/1.0 200 OK', `${length}Connection: keep-alive\r\n`, 'GET', FRAMING_LENGTH, 7, true],
   ['HTTP/1.1 200 OK', `${length}Connection: close\r\n`, 'GET', FRAMING_LENGTH, 7, false],

@@ -202,8 +202,13 @@ export class ResponseParser {
       head.contentLength = parseContentLength(head.text, start, end);
       if (head.contentLength === -1) return HTTP1_FAULTS.HG_HTTP_LENGTH_INVALID;
     }
-    if (head.status < 200 || head.status === 204) {
-      // These must not announce a body. One that does may send it too: never reuse its connection.
+    if (head.status < 200) {
+      // What follows would be taken for the next head: RFC 9112 section 6.3 says that it is one, but
+      // a server that announces a body may well send it.
+      if (chunked || head.contentLength > 0) return HTTP1_FAULTS.HG_HTTP_INTERIM_BODY;
+      head.contentLength = -1;
+    } else if (head.status === 204) {
+      // Must not announce a body. One that does may send it too: never reuse its connection.
       if (chunked || head.contentLength > 0) head.persistent = false;
       head.contentLength = -1;
     } else if (requestMethod !== 'HEAD' && head.status !== 304) {

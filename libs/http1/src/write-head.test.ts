@@ -61,7 +61,34 @@ test('every copy of a dropped name is dropped, in any case', () => {
   const drop = new HeaderSet(['x-tenant-id', 'expect']);
   const lines = 'x-tenant-id: t2\r\nA: b\r\nX-TENANT-ID:  t3 \r\nExpect: 100-continue\r\n';
   assert.equal(rewrite(lines, drop), 'A: b\r\n');
-  assert.equal(rewrite('Expect: 100-continue\r\n'), 'Expect: 100-continue\r\n');
+});
+
+test('an alias of a dropped name is dropped', () => {
+  const drop = new HeaderSet(['x-customer-id', 'x_other_id']);
+  const lines =
+    'X_Customer_Id: 1\r\nx-customer_id: 2\r\nX-Other-Id: 3\r\nx_other-id: 4\r\nX-C: 5\r\n';
+  assert.equal(rewrite(lines, drop), 'X-C: 5\r\n');
+});
+
+test('Expect is kept for a body only, and cannot be nominated away', () => {
+  const expect = 'Expect: 100-continue\r\n';
+  const length = 'Content-Length: 1\r\n';
+  assert.equal(rewrite(`${expect}${length}`), `${expect}${length}`);
+  assert.equal(rewrite(`Connection: expect\r\n${expect}${length}`), `${expect}${length}`);
+  assert.equal(rewrite(expect), '');
+  assert.equal(rewrite(`${expect}Content-Length: 0\r\n`), 'Content-Length: 0\r\n');
+  const chunked = 'Transfer-Encoding: chunked\r\n';
+  assert.equal(rewrite(`${expect}${chunked}`), `${expect}${chunked}`);
+});
+
+test('an expectation of an HTTP/1.0 client does not reach an HTTP/1.1 server', () => {
+  const parser = new RequestParser();
+  const bytes = Buffer.from(
+    'POST / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n',
+  );
+  assert.ok(parser.parse(bytes, 0, bytes.length) > 0);
+  const written = writeRequestHead(parser.head, '/', 'a', nothing, '');
+  assert.equal(written, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n');
 });
 
 test('the framing is written anew', () => {

@@ -1,10 +1,10 @@
 import { SP } from './bytes.ts';
-import { FRAMING_CHUNKED, FRAMING_CLOSE } from './framing.ts';
+import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH, FRAMING_NONE } from './framing.ts';
 import type { Framing } from './framing.ts';
 import { SLOT_KEY, SLOT_KIND, SLOT_NAME_END, SLOT_NAME_START } from './header-block.ts';
 import type { HeaderBlock } from './header-block.ts';
 import type { HeaderSet } from './header-set.ts';
-import { KIND_EXPECT } from './header-names.ts';
+import { KIND_EXPECT, KIND_OTHER } from './header-names.ts';
 import type { RequestHead } from './request-head.ts';
 import type { ResponseHead } from './response-head.ts';
 
@@ -22,7 +22,8 @@ export const LAST_CHUNK = '0\r\n\r\n';
  *
  * Never kept: hop-by-hop fields, by name or by nomination in Connection (RFC 9110 section 7.6.1),
  * Host, Content-Length, and what `drop` holds. As `append` is added after that, no client can make
- * the edge's own headers vanish by nominating them. Expect is kept unless dropped.
+ * the edge's own headers vanish by nominating them. Expect is kept where it means something: for a
+ * body of a client that understands 100 (RFC 9110 section 10.1.1).
  *
  * `target`, `host` and `append` (whole lines, each with its CRLF, or '') are written as they are:
  * the caller answers for them.
@@ -35,6 +36,9 @@ export function writeRequestHead(
   drop: HeaderSet,
   append: string,
 ): string {
+  const bodyless =
+    head.framing === FRAMING_NONE || (head.framing === FRAMING_LENGTH && head.contentLength === 0);
+  const keptKindMax = head.expectContinue && !bodyless ? KIND_EXPECT : KIND_OTHER;
   return (
     head.method +
     ' ' +
@@ -42,7 +46,7 @@ export function writeRequestHead(
     ' HTTP/1.1\r\nHost: ' +
     host +
     '\r\n' +
-    keptLines(head, drop, head.fieldsStart) +
+    keptLines(head, drop, head.fieldsStart, keptKindMax) +
     framingLine(head.framing, head.contentLength) +
     append +
     '\r\n'
@@ -67,10 +71,10 @@ export function writeResponseHead(
   const tail = framingLine(framing, contentLength) + append + '\r\n';
   // The usual status line is copied together with the first kept lines.
   if (head.minorVersion === 1 && head.text.charCodeAt(STATUS_END) === SP) {
-    return keptLines(head, drop, 0) + tail;
+    return keptLines(head, drop, 0, KIND_EXPECT) + tail;
   }
   const statusLine = 'HTTP/1.1 ' + head.status + ' ' + head.reason + '\r\n';
-  return statusLine + keptLines(head, drop, head.fieldsStart) + tail;
+  return statusLine + keptLines(head, drop, head.fieldsStart, KIND_EXPECT) + tail;
 }
 
 /**
@@ -86,14 +90,14 @@ export function chunkHeader(bytes: number): string {
  * are kept are one substring: a head without drops is one copy.
  * @hot
  */
-function keptLines(head: HeaderBlock, drop: HeaderSet, from: number): string {
+function keptLines(head: HeaderBlock, drop: HeaderSet, from: number, keptKindMax: number): string {
   const text = head.text;
   const count = head.headerCount;
   let kept = '';
   let rangeStart = from;
   for (let i = 0; i < count; i++) {
     const lineStart = head.slot(i, SLOT_NAME_START);
-    if (head.slot(i, SLOT_KIND) <= KIND_EXPECT) {
+    if (head.slot(i, SLOT_KIND) <= keptKindMax) {
       const length = head.slot(i, SLOT_NAME_END) - lineStart;
       if (!drop.hasRange(text, lineStart, length, head.slot(i, SLOT_KEY))) continue;
     }

@@ -118,6 +118,10 @@ const requests: Readonly<Partial<Record<Http1FaultCode, readonly string[]>>> = {
   ].map((value) => `${get}Transfer-Encoding: ${value}\r\n\r\n`),
   HG_HTTP_CODING_UNSUPPORTED: [`${get}Transfer-Encoding: gzip , \t Chunked\r\n\r\n`],
   HG_HTTP_CODING_VERSION: ['GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n'],
+  HG_HTTP_EXPECTATION: [
+    ...['', '100', 'continue', '100-continue, x', '100-continue;q=1', '200-ok'],
+    '100-continue\r\nExpect: 200-ok',
+  ].map((value) => `${get}Content-Length: 1\r\nExpect: ${value}\r\n\r\n`),
   HG_HTTP_CHUNK_SIZE: ['+1', '-1', ' 1', '0x1', '1g', '\r\n', ';a', '1 ', '20000000000000'].map(
     (size) => `${chunked}${size}\r\n`,
   ),
@@ -148,6 +152,12 @@ const responses: typeof requests = {
   HG_HTTP_NAME_ALIAS: ['HTTP/1.1 200 OK\r\nContent_Length: 1\r\n'],
   HG_HTTP_LENGTH_AND_CODING: [
     'HTTP/1.1 304 x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n',
+  ],
+  HG_HTTP_INTERIM_BODY: [
+    'HTTP/1.1 100 x\r\nContent-Length: 1\r\n\r\n',
+    'HTTP/1.1 103 x\r\nTransfer-Encoding: chunked\r\n\r\n',
+    'HTTP/1.1 101 x\r\nTransfer-Encoding: chunked\r\n\r\n',
+    'HTTP/1.1 199 x\r\nContent-Length: 40\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n',
   ],
   HG_HTTP_CODING_VERSION: ['HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'],
 };

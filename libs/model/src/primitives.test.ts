@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Endpoint, TenantSpec, type TenantIdentity } from './index.ts';
+import { Endpoint, RouteMatch, TenantSpec, type TenantIdentity } from './index.ts';
 
 function takesHost(host: string): boolean {
   const identity: Partial<TenantIdentity> = { hosts: [host] };
@@ -58,6 +58,18 @@ test('an endpoint is an address or a name that no resolver takes for an address'
   ];
   for (const host of [...bad, '[::1]', 'fe80::1%eth0', 'A', 'a b', 'a/b', 'a:80']) {
     assert.ok(!takesEndpoint(host), host);
+  }
+});
+
+test('a path is taken in the one form that requests are matched with', () => {
+  const takes = (path: string): boolean => RouteMatch.safeParse({ path: { exact: path } }).success;
+  for (const path of ['/', '/a', '/a/', '/a.b/..c', '/users/@me', '/v1:batch', '/caf%C3%A9']) {
+    assert.ok(takes(path), path);
+  }
+  const bad = ['', 'a', '/a b', '/é', '/a?b', '/a#b', '/a\\b', '//', '/a//b', '/.', '/a/../b'];
+  const badEscapes = ['/%', '/%4', '/%zz', '/%61', '/%2e', '/%2F', '/%40', '/%25', '/caf%c3%a9'];
+  for (const path of [...bad, ...badEscapes, '/a;b', '/..;/a', '/;']) {
+    assert.ok(!takes(path), path);
   }
 });
 

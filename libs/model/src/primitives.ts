@@ -1,3 +1,4 @@
+import { canonicalPath } from '@headgate/http1';
 import { z } from 'zod';
 
 /** Rule for every identifier that an operator chooses. Ids are safe in paths, KV keys, subjects and metrics. */
@@ -65,15 +66,24 @@ export const HostPattern = z
   })
   .describe('Host name, lower case, no port; "*.example.com" matches every name below it.');
 
-/** A path as it is matched: starts with "/", visible ASCII, no query, no dot segments, no "//". */
+/**
+ * A path as it is matched: one that a request can have, in the normal form of its path (ADR 9). Parameters and escapes of
+ * ASCII characters are left out: a request may spell them in two ways, and both must lead to the same route.
+ */
 export const PathPattern = z
   .string()
   .max(1024)
   .regex(/^\/[!-~]*$/, 'must start with "/" and hold visible ASCII characters only')
-  .refine((text) => !/[?#\\%]|\/\/|\/\.{1,2}(?:\/|$)/.test(text), {
-    error: 'must not contain "?", "#", "%", "\\", "//", "/./" or "/../"',
+  .refine((text) => !/[?#;\\]|\/\/|\/\.{1,2}(?:\/|$)/.test(text), {
+    error: 'must not contain "?", "#", ";", "\\", "//", "/./" or "/../"',
+    abort: true,
   })
-  .describe('Path that starts with "/", compared byte for byte.');
+  .refine((text) => canonicalPath(text) === text && !/%[0-7]/.test(text), {
+    error: 'must use "%" only for other scripts, in upper case: "/caf%C3%A9"',
+  })
+  .describe(
+    'Path that starts with "/", compared byte for byte with the normal form of a request\'s.',
+  );
 
 /** Header field value that an operator sets: visible ASCII and spaces. */
 export const HeaderValue = z

@@ -80,6 +80,27 @@ suite('forwarded head', () => {
     assert.ok(!lines.includes('X-API-Key: k'));
   });
 
+  test('Max-Forwards of an OPTIONS is counted down, and dropped when it is no number', () => {
+    const sent = (method: string, lines: string): string[] =>
+      forward(`${method} / HTTP/1.1\r\nHost: a.test\r\n${lines}\r\n`).filter((line) =>
+        line.toLowerCase().startsWith('max-forwards'),
+      );
+    assert.deepEqual(sent('OPTIONS', 'max-forwards: 10\r\n'), ['Max-Forwards: 9']);
+    assert.deepEqual(sent('OPTIONS', 'Max-Forwards: 1\r\n'), ['Max-Forwards: 0']);
+    for (const value of ['-1', '1x', '', '0x5', '99999999999']) {
+      assert.deepEqual(sent('OPTIONS', `Max-Forwards: ${value}\r\n`), [], value);
+    }
+    assert.deepEqual(sent('OPTIONS', 'Max-Forwards: 5\r\nMax-Forwards: 5\r\n'), []);
+    assert.deepEqual(sent('GET', 'Max-Forwards: 5\r\n'), ['Max-Forwards: 5']);
+  });
+
+  test('no alias of a field that the edge sets gets through', () => {
+    const lines = forward(
+      'GET / HTTP/1.1\r\nHost: a.test\r\nX_Customer: b\r\nTrace_Parent: c\r\nx_api_key: d\r\n\r\n',
+    );
+    assert.deepEqual(lines.slice(2, -OWN.length), ['Trace_Parent: c']);
+  });
+
   const upgrades: readonly [string, string, boolean][] = [
     ['a WebSocket', 'GET / HTTP/1.1\r\nSec-WebSocket-Key: k\r\nUpgrade: WebSocket', true],
     ['one without a key', 'GET / HTTP/1.1\r\nUpgrade: websocket', false],

@@ -1,15 +1,19 @@
 import { HeaderSet, writeRequestHead, type RequestHead } from '@headgate/http1';
 import type { CompiledRoute } from '../snapshot/compile-tenant.ts';
+import { maxForwards } from './max-forwards.ts';
 import type { RequestContext } from './request-context.ts';
 import { joinedValues, viaLine } from './via.ts';
 import { asksForWebSocket } from './web-socket.ts';
 
 /** Header fields that the edge handles itself. */
 export interface ForwardingRules {
-  /** Never passed on: see `spoofableHeaders`. */
+  /** Never passed on: what a client could spoof. */
   readonly dropped: HeaderSet;
   /** The same and `Authorization`, for requests whose bearer token was a Headgate key. */
   readonly droppedWithAuthorization: HeaderSet;
+  /** The two for OPTIONS, whose `Max-Forwards` is counted down. */
+  readonly droppedFromOptions: HeaderSet;
+  readonly droppedFromOptionsWithAuthorization: HeaderSet;
 }
 
 /** Compiles the rules for the tenant header in use. */
@@ -34,6 +38,12 @@ export function compileForwardingRules(tenantHeader: string): ForwardingRules {
   return {
     dropped: new HeaderSet(dropped),
     droppedWithAuthorization: new HeaderSet([...dropped, 'authorization']),
+    droppedFromOptions: new HeaderSet([...dropped, 'max-forwards']),
+    droppedFromOptionsWithAuthorization: new HeaderSet([
+      ...dropped,
+      'authorization',
+      'max-forwards',
+    ]),
   };
 }
 
@@ -65,15 +75,37 @@ export function writeForwardedHead(
     context.requestId +
     '\r\n' +
     viaLine(head, head.minorVersion);
+  const countsForwards = head.method === 'OPTIONS';
+  if (countsForwards) append += maxForwardsLine(head);
   if (traceparent !== '') append += 'traceparent: ' + traceparent + '\r\n';
   if (asksForWebSocket(head)) append += 'Connection: upgrade\r\nUpgrade: websocket\r\n';
   return writeRequestHead(
     head,
     forwardedTarget(head, route),
     host,
-    usedAuthorization ? rules.droppedWithAuthorization : rules.dropped,
+    droppedFrom(rules, usedAuthorization, countsForwards),
     append,
   );
+}
+
+/** @hot */
+function droppedFrom(
+  rules: ForwardingRules,
+  usedAuthorization: boolean,
+  countsForwards: boolean,
+): HeaderSet {
+  if (usedAuthorization) {
+    return countsForwards
+      ? rules.droppedFromOptionsWithAuthorization
+      : rules.droppedWithAuthorization;
+  }
+  return countsForwards ? rules.droppedFromOptions : rules.dropped;
+}
+
+/** One less than was received; the route stage has answered a request that was at 0. */
+function maxForwardsLine(head: RequestHead): string {
+  const before = maxForwards(head);
+  return before === null ? '' : `Max-Forwards: ${before - 1}\r\n`;
 }
 
 function forwardedTarget(head: RequestHead, route: CompiledRoute): string {

@@ -1,3 +1,4 @@
+import { refuseAmbiguousPath } from '../request/ambiguous-path.ts';
 import { localReply, type LocalReply } from '../request/local-reply.ts';
 import type { RequestContext } from '../request/request-context.ts';
 import type { CompiledTenant } from '../snapshot/compile-tenant.ts';
@@ -33,7 +34,12 @@ export function identifyTenant(
   deps: IdentifyTenantDeps,
 ): LocalReply | null {
   const { head } = context;
-  let handle = deps.tenants.findByHost(head.host) ?? deps.tenants.findByPath(head.path);
+  let handle = deps.tenants.findByHost(head.host);
+  if (handle === null) {
+    handle = deps.tenants.findByPath(head.path);
+    const refusal = refuseAmbiguousPath(head, (path) => deps.tenants.findByPath(path), handle);
+    if (refusal !== null) return refusal;
+  }
   if (context.trustedSource) {
     const named = head.get(deps.tenantHeader);
     if (named !== null) {

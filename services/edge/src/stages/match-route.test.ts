@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RequestParser } from '@headgate/http1';
+import { compileRoutes, type RoutePattern } from '@headgate/routing';
+import { RequestContext } from '../request/request-context.ts';
+import type { CompiledRoute, CompiledTenant } from '../snapshot/compile-tenant.ts';
+import { identifyTenant, type TenantDirectory, type TenantHandle } from './identify-tenant.ts';
+import { matchRoute } from './match-route.ts';
+
+const route = (id: string, path: RoutePattern['path'], methods: string[] = []) => ({
+  pattern: { hosts: [], path, methods },
+  // The stage reads nothing else of a route.
+  route: { id, requestBodyBytesMax: 10 } as CompiledRoute,
+});
+
+const ROUTES = compileRoutes([
+  route('admin', { prefix: '/admin' }),
+  route('me', { exact: '/users/@me' }),
+  route('users', { prefix: '/users' }),
+  route('read', { prefix: '/read' }, ['GET', 'HEAD']),
+  route('rest', { prefix: '/' }),
+]);
+
+function contextOf(start: string, lines = ''): RequestContext {
+  const parser = new RequestParser();
+  const bytes = Buffer.from(`${start} HTTP/1.1\r\nHost: a.test\r\n${lines}\r\n`, 'latin1');
+  assert.ok(parser.parse(bytes, 0, bytes.length) > 0, parser.fault?.code ?? '');
+  const context = new RequestContext(parser.head);
+  context.tenant = { routes: ROUTES } as CompiledTenant;
+  return context;
+}
+
+/** Id of the route, or status of the refusal. */
+function outcome(context: RequestContext): string | number {
+  const refusal = matchRoute(context);
+  return refusal === null ? (context.route?.id ?? 'none') : refusal.status;
+}
+
+test('the route is that of the path in normal form; a path with two meanings has none', () => {
+  const cases: readonly (readonly [string, string | number])[] = [
+    ['/admin', 'admin'],
+    ['/%61dmin', 'admin'],
+    ['/%61%64%6D%69%6e/x', 'admin'],
+    ['/administrator', 'rest'],
+    ['/admin%252fx', 'rest'],
+    ['/ADMIN', 'rest'],
+    ['/admin;x=y', 400],
+    ['/;x/admin', 400],
+    ['/admin%3Bx', 400],
+    ['/admin/;x', 'admin'],
+    ['/a;b/c%20d', 'rest'],
+    ['/users/@me', 'me'],
+    ['/users/%40me', 400],
+    ['/users/a%40b.test', 'users'],
+    ['/caf%c3%a9', 'rest'],
+  ];
+  for (const [path, expected] of cases) {
+    assert.equal(outcome(contextOf(`GET ${path}`)), expected, path);
+  }
+});
+
+test('a request that is refused for its path ends the connection', () => {
+  const context = contextOf('GET /admin;x');
+  assert.equal(outcome(context), 400);
+  assert.equal(context.head.persistent, false);
+});
+
+test('an OPTIONS at Max-Forwards 0 goes no further', () => {
+  assert.equal(outcome(contextOf('OPTIONS /a', 'Max-Forwards: 1\r\n')), 'rest');
+  const refusal = matchRoute(contextOf('OPTIONS /a', 'Max-Forwards: 0\r\n'));
+  assert.equal(refusal?.status, 405);
+  assert.match(refusal.headers, /^Allow: .*OPTIONS.*\r\n$/);
+  assert.equal(outcome(contextOf('GET /a', 'Max-Forwards: 0\r\n')), 'rest', 'OPTIONS only');
+});
+
+test('a tenant is found by path in normal form, unless the path may be that of another one', () => {
+  const handles = new Map<string, TenantHandle>(
+    ['/@a', '/b'].map((prefix) => [prefix, { snapshot: () => contextOf('GET /').tenant }]),
+  );
+  const tenants: TenantDirectory = {
+    findByHost: () => null,
+    findByPath: (path) => handles.get(path) ?? null,
+    findByHeaderValue: () => null,
+  };
+  const statuses = ['/b', '/%62', '/@a', '/%40a', '/b;x', '/c'].map((path) => {
+    const context = contextOf(`GET ${path}`);
+    return identifyTenant(context, { tenants, tenantHeader: 'x-tenant-id' })?.status ?? 'found';
+  });
+  assert.deepEqual(statuses, ['found', 'found', 'found', 400, 400, 404]);
+});
