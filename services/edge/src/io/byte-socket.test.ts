@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import { createSeededRandom, waitFor } from '@headgate/testkit';
 import { ByteSocket, type ByteReceiver } from './byte-socket.ts';
+import { openStreamHandle } from './stream-handle.ts';
 import { ReadBuffers } from './read-buffers.ts';
 
 /** Copies what one socket reads to another, in slices of random size, with backpressure. */
@@ -78,6 +80,7 @@ async function listen(onSocket: (socket: Socket) => void, pauseOnConnect: boolea
 async function relayAll(
   take: (socket: Socket, buffers: ReadBuffers, relay: Relay) => ByteSocket,
   connections: number,
+  openHandle = openStreamHandle,
 ): Promise<void> {
   const random = createSeededRandom(5);
   const buffers = new ReadBuffers();
@@ -106,6 +109,7 @@ async function relayAll(
       () => {
         relay.source = take(socket, buffers, relay);
       },
+      openHandle,
     );
   }, true);
   const sent: { bytes: number; checksum: number }[] = [];
@@ -136,6 +140,25 @@ async function relayAll(
 suite('byte socket', () => {
   test('what is written keeps its buffer until the kernel has it: 16 relays under backpressure', () =>
     relayAll((socket, buffers, relay) => ByteSocket.adopt(socket, buffers, relay), 16));
+
+  test('without stream handles the same goes through the methods of net.Socket', () => {
+    const none = (): null => null;
+    return relayAll(
+      (socket, buffers, relay) => ByteSocket.adopt(socket, buffers, relay, none),
+      8,
+      none,
+    );
+  });
+
+  test('this Node has stream handles: sockets are read and written below net.Socket', async () => {
+    const { server, port } = await listen((socket) => socket.resume(), false);
+    const socket = connect({ host: '127.0.0.1', port });
+    await once(socket, 'connect');
+    const events = { onHandleRead: () => assert.fail(), onHandleWritten: () => assert.fail() };
+    assert.notEqual(openStreamHandle(socket, events), null);
+    socket.destroy();
+    server.close();
+  });
 
   test("the fallback on 'data' events relays the same", () =>
     relayAll((socket, buffers, relay) => ByteSocket.listen(socket, buffers, relay), 8));

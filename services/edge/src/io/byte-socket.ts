@@ -1,5 +1,12 @@
 import net from 'node:net';
+import { getSystemErrorName } from 'node:util';
 import type { ReadBuffers } from './read-buffers.ts';
+import {
+  openStreamHandle,
+  WRITE_PENDING,
+  type HandleEvents,
+  type StreamHandle,
+} from './stream-handle.ts';
 
 /** Who handles what a socket reads. None of these may throw: they are called by the event loop. */
 export interface ByteReceiver {
@@ -28,8 +35,13 @@ export const JOINED_WRITE_BYTES_MAX = 16_384;
  * the kernel does not take all of it at once, the pending write keeps that buffer and this socket goes on reading
  * into another one.
  */
-export class ByteSocket {
+export class ByteSocket implements HandleEvents {
   readonly socket: net.Socket;
+  /** Carries the bytes once the socket is connected; null before, and where it is not available. */
+  #handle: StreamHandle | null = null;
+  /** Writes of `#handle` that the kernel has not taken yet. */
+  #pendingWrites = 0;
+  #ended = false;
   readonly #buffers: ReadBuffers;
   readonly #receiver: ByteReceiver;
   #current: Buffer;
@@ -48,10 +60,15 @@ export class ByteSocket {
     buffers: ReadBuffers,
     receiver: ByteReceiver,
     onConnect: () => void,
+    openHandle = openStreamHandle,
   ): ByteSocket {
-    return new ByteSocket(buffers, receiver, (onread) =>
-      net.connect({ ...target, noDelay: true, allowHalfOpen: true, onread }, onConnect),
+    const byteSocket: ByteSocket = new ByteSocket(buffers, receiver, (onread) =>
+      net.connect({ ...target, noDelay: true, allowHalfOpen: true, onread }, () => {
+        byteSocket.#handle = openHandle(byteSocket.socket, byteSocket);
+        onConnect();
+      }),
     );
+    return byteSocket;
   }
 
   /**
@@ -59,17 +76,24 @@ export class ByteSocket {
    * accepted sockets, so the handle moves to a new socket made with it. Where a Node version does not expose the
    * handle, the socket's `'data'` events serve instead.
    */
-  static adopt(accepted: net.Socket, buffers: ReadBuffers, receiver: ByteReceiver): ByteSocket {
+  static adopt(
+    accepted: net.Socket,
+    buffers: ReadBuffers,
+    receiver: ByteReceiver,
+    openHandle = openStreamHandle,
+  ): ByteSocket {
     if (!canAdopt(accepted)) return ByteSocket.listen(accepted, buffers, receiver);
     const holder = accepted as unknown as HandleHolder; // canAdopt() has proven the field
     const handle = holder._handle;
     holder._handle = null;
-    return new ByteSocket(buffers, receiver, (onread) => {
+    const byteSocket = new ByteSocket(buffers, receiver, (onread) => {
       const options = { handle, onread, allowHalfOpen: true };
       const socket = new net.Socket(options as unknown as net.SocketConstructorOpts); // see above
       socket.resume();
       return socket;
     });
+    byteSocket.#handle = openHandle(byteSocket.socket, byteSocket);
+    return byteSocket;
   }
 
   /** Serves a socket through its `'data'` events; each chunk is a fresh buffer. */
@@ -94,7 +118,10 @@ export class ByteSocket {
       buffer: this.#nextBuffer as () => Uint8Array,
       callback: this.#onRead,
     });
-    this.socket.on('end', () => this.#receiver.onEnd());
+    this.socket.on('end', () => {
+      this.#ended = true;
+      this.#receiver.onEnd();
+    });
     this.socket.on('drain', () => {
       this.#releaseWritten();
       this.#receiver.onDrain();
@@ -125,15 +152,15 @@ export class ByteSocket {
       return;
     }
     this.flush();
-    if (this.socket.writableEnded || this.socket.destroyed) return;
-    if (this.socket.writableLength === 0) this.#releaseWritten();
+    if (this.#closedForWrites) return;
+    if (this.unsentBytes === 0) this.#releaseWritten();
     if (chunk === this.#buffers.shared) {
       source.usePrivateBuffer(); // so much at once: more will follow
-      this.socket.write(Buffer.from(chunk.subarray(start, end)));
+      this.#writeBytes(Buffer.from(chunk.subarray(start, end)));
       return;
     }
-    this.socket.write(chunk.subarray(start, end));
-    if (this.socket.writableLength > 0 && source.#keep(chunk)) this.#unwritten.push(chunk);
+    this.#writeBytes(chunk.subarray(start, end));
+    if (this.unsentBytes > 0 && source.#keep(chunk)) this.#unwritten.push(chunk);
   }
 
   /** Hands the queued text to the kernel. Every entry from the event loop ends with it. @hot */
@@ -141,12 +168,20 @@ export class ByteSocket {
     if (this.#text === '') return;
     const text = this.#text;
     this.#text = '';
-    if (!this.socket.writableEnded && !this.socket.destroyed) this.socket.write(text, 'latin1');
+    if (this.#closedForWrites) return;
+    if (this.#handle === null) this.socket.write(text, 'latin1');
+    else this.#note(this.#handle.writeText(text));
   }
 
   /** Whether the peer reads slower than we write: stop reading the source until `onDrain`. */
   get congested(): boolean {
-    return this.socket.writableNeedDrain;
+    return this.#handle === null ? this.socket.writableNeedDrain : this.#pendingWrites > 0;
+  }
+
+  /** Bytes that the kernel has not taken yet. */
+  get unsentBytes(): number {
+    if (this.#handle === null) return this.socket.writableLength;
+    return this.#pendingWrites === 0 ? 0 : this.#handle.queuedBytes;
   }
 
   /** From the next read on, reads land in a buffer of this socket's own: for large bodies. */
@@ -203,6 +238,52 @@ export class ByteSocket {
     if (this.#unwritten.length === 0) return;
     for (const buffer of this.#unwritten) this.#buffers.giveBack(buffer);
     this.#unwritten = [];
+  }
+
+  get #closedForWrites(): boolean {
+    return this.socket.writableEnded || this.socket.destroyed || this.#error !== null;
+  }
+
+  #writeBytes(bytes: Uint8Array): void {
+    if (this.#handle === null) this.socket.write(bytes);
+    else this.#note(this.#handle.writeBytes(bytes));
+  }
+
+  /** Takes note of what became of a write. @hot */
+  #note(outcome: number): void {
+    if (outcome === WRITE_PENDING) this.#pendingWrites += 1;
+    else if (outcome < 0) this.#onWriteError(outcome);
+  }
+
+  /**
+   * Nothing more can be sent. What the peer has sent before may still lie in the kernel, such as the answer of a server
+   * that took no more of the request, so reading goes on until it ends too.
+   */
+  #onWriteError(code: number): void {
+    const name = getSystemErrorName(code);
+    const error = Object.assign(new Error(`write ${name}`), { code: name, errno: code });
+    if (this.#ended) this.socket.destroy(error);
+    else {
+      this.#error ??= error;
+      this.socket.resume();
+    }
+  }
+
+  /** @hot */
+  onHandleRead(length: number): void {
+    this.#receiver.onBytes(this.#current, length);
+    if (this.#next === null) return;
+    const next = this.#nextBuffer();
+    if (next !== null) this.#handle?.useBuffer(next);
+  }
+
+  onHandleWritten(status: number): void {
+    this.#pendingWrites -= 1;
+    if (this.socket.destroyed) return;
+    if (status < 0) this.#onWriteError(status);
+    if (this.#error !== null || this.#pendingWrites > 0) return;
+    this.#releaseWritten();
+    this.#receiver.onDrain();
   }
 
   readonly #nextBuffer = (): Buffer | null => {
