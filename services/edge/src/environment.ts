@@ -8,6 +8,7 @@ import {
   type ServiceSettings,
 } from '@headgate/runtime';
 import { z } from 'zod';
+import type { ClientLimits } from './ipc/messages.ts';
 import { compileTrustedSources } from './worker/trusted-sources.ts';
 
 const list = z.string().transform((text) =>
@@ -40,6 +41,43 @@ const trustedProxies = list.superRefine((ranges, context) => {
     context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : '' });
   }
 });
+
+/** A whole number within a range, written in digits. */
+const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+
+/** Bounds of what clients may do. */
+const clientEnvironment = {
+  HEADGATE_EDGE_CONNECTIONS_MAX: whole(1, 1_000_000)
+    .default(50_000)
+    .describe(
+      'Open connections of clients per worker; more are closed at once. The limit of open files may allow fewer.',
+    ),
+  HEADGATE_EDGE_CONNECTIONS_PER_ADDRESS_MAX: whole(1, 1_000_000)
+    .default(20_000)
+    .describe('Open connections of one client address per worker; an IPv6 /64 is one address.'),
+  HEADGATE_EDGE_REQUESTS_PER_CONNECTION_MAX: whole(0, 1_000_000_000)
+    .default(0)
+    .describe(
+      'Requests after which a connection is closed; 0: no bound, as opening one costs more than ten requests.',
+    ),
+  HEADGATE_EDGE_HEADER_TIMEOUT_MS: whole(100, 3_600_000)
+    .default(10_000)
+    .describe('Longest time in ms from the first byte of a request head to its last.'),
+  HEADGATE_EDGE_KEEP_ALIVE_MS: whole(100, 3_600_000)
+    .default(75_000)
+    .describe('Longest time in ms that a connection may stay idle between requests.'),
+  HEADGATE_EDGE_CLIENT_RATE_MIN: whole(0, 1_000_000_000)
+    .default(500)
+    .describe(
+      'Bytes per second at which a client has to send a body and to take an answer; 0: none.',
+    ),
+  HEADGATE_EDGE_BODY_STALL_MS: whole(100, 3_600_000)
+    .default(20_000)
+    .describe('How far in ms a client may be behind that rate with a body, then 408.'),
+  HEADGATE_EDGE_WRITE_STALL_MS: whole(100, 3_600_000)
+    .default(60_000)
+    .describe('How far in ms a client may be behind that rate with an answer, then it is cut.'),
+} as const;
 
 /** The variables that an edge reads; `docs/reference/environment.md` is generated from this schema. */
 export const EdgeEnvironment = z.object({
@@ -91,6 +129,7 @@ export const EdgeEnvironment = z.object({
     .describe(
       'Time in ms between "not ready" and the end of accepting, for load balancers to notice.',
     ),
+  ...clientEnvironment,
   HEADGATE_ZONE: z.string().max(63).optional().describe('Zone of this edge, for status.'),
 });
 
@@ -103,6 +142,7 @@ export interface Settings extends ServiceSettings {
   readonly proxyProtocol: boolean;
   readonly trustedProxies: readonly string[];
   readonly tenantHeader: string;
+  readonly clients: ClientLimits;
   readonly drainMs: number;
   readonly drainDelayMs: number;
   /** Empty: none. */
@@ -125,6 +165,16 @@ export function readSettings(
       proxyProtocol: settings.HEADGATE_EDGE_PROXY_PROTOCOL === 'v2',
       trustedProxies: settings.HEADGATE_EDGE_TRUSTED_PROXIES,
       tenantHeader: settings.HEADGATE_EDGE_TENANT_HEADER,
+      clients: Object.freeze({
+        headerTimeoutMs: settings.HEADGATE_EDGE_HEADER_TIMEOUT_MS,
+        keepAliveTimeoutMs: settings.HEADGATE_EDGE_KEEP_ALIVE_MS,
+        bytesPerSecondMin: settings.HEADGATE_EDGE_CLIENT_RATE_MIN,
+        bodyStallMs: settings.HEADGATE_EDGE_BODY_STALL_MS,
+        writeStallMs: settings.HEADGATE_EDGE_WRITE_STALL_MS,
+        connectionsMax: settings.HEADGATE_EDGE_CONNECTIONS_MAX,
+        connectionsPerAddressMax: settings.HEADGATE_EDGE_CONNECTIONS_PER_ADDRESS_MAX,
+        requestsPerConnectionMax: settings.HEADGATE_EDGE_REQUESTS_PER_CONNECTION_MAX,
+      }),
       drainMs: settings.HEADGATE_EDGE_DRAIN_MS,
       drainDelayMs: settings.HEADGATE_EDGE_DRAIN_DELAY_MS,
       zone: settings.HEADGATE_ZONE ?? '',

@@ -21,12 +21,12 @@ import {
   type LocalReply,
 } from '../request/local-reply.ts';
 import { RequestContext } from '../request/request-context.ts';
+import { addressKey } from './address-counts.ts';
+import { ClientPace } from './client-pace.ts';
 import type { DownstreamDeps } from './downstream-deps.ts';
 import { faultReply } from './fault-reply.ts';
 import { Lingering } from './lingering.ts';
 import { parseProxyHeader } from './proxy-protocol.ts';
-
-export type { DownstreamDeps, DownstreamSettings } from './downstream-deps.ts';
 
 /**
  *     proxy ─► head          only behind a load balancer that sends the PROXY protocol
@@ -57,6 +57,11 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
   /** What came ahead of its time. */
   readonly #held = new HeldBytes();
   readonly #lingering: Lingering;
+  readonly #bodyPace: ClientPace;
+  readonly #writePace: ClientPace;
+  /** What the connection counts as in `deps.addresses`; '' while it does not. */
+  #addressKey: string;
+  #requests = 0;
   /** Since when there is nothing to do, monotonic; Infinity while there is. */
   #idleFromMs: number;
   /** The chunk that is being processed, and how far; only within `#process`. */
@@ -71,15 +76,20 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
   /** The next request waits until the client has taken the answers to the previous ones. */
   #awaitsDrain = false;
 
-  constructor(deps: DownstreamDeps, socket: Socket) {
+  /** @param addressKey what the connection was counted as in `deps.addresses`; '' if it was not yet. */
+  constructor(deps: DownstreamDeps, socket: Socket, addressKey: string) {
     this.deps = deps;
+    this.#addressKey = addressKey;
     this.#parser = new RequestParser(deps.settings.http1);
     this.#context = new RequestContext(this.#parser.head);
     this.#setClient(socket.remoteAddress ?? '');
     if (deps.settings.proxyProtocol) this.#state = 'proxy';
     this.exchange = new Exchange(this.#context, this);
-    const { headerTimeoutMs, lingerMs, keepAliveTimeoutMs } = deps.settings;
-    this.#lingering = new Lingering(lingerMs, keepAliveTimeoutMs);
+    const { headerTimeoutMs, lingerMs, clientBytesPerSecondMin } = deps.settings;
+    const { bodyStallMs, writeStallMs } = deps.settings;
+    this.#lingering = new Lingering(lingerMs, writeStallMs);
+    this.#bodyPace = new ClientPace(clientBytesPerSecondMin, bodyStallMs);
+    this.#writePace = new ClientPace(clientBytesPerSecondMin, writeStallMs);
     this.#idleFromMs = deps.clock.monotonicMs();
     this.deadlineMs = this.#idleFromMs + headerTimeoutMs;
     this.bytes = ByteSocket.adopt(socket, deps.buffers, this);
@@ -116,6 +126,7 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
   }
 
   onDrain(): void {
+    this.#writePace.reset();
     this.guard(() => {
       this.exchange.onClientDrain();
       if (this.#state === 'lingering') {
@@ -130,6 +141,7 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
   onClose(): void {
     this.#state = 'closed';
     this.deps.sweeper.remove(this);
+    if (this.#addressKey !== '') this.deps.addresses.release(this.#addressKey);
     this.deps.onClosed(this);
     this.guard(() => this.exchange.onClientGone());
   }
@@ -137,7 +149,7 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
   onExpire(): void {
     switch (this.#state) {
       case 'head':
-        if (this.#parser.started) this.guard(() => this.#refuse(localReply('HG_HTTP_TIMEOUT')));
+        if (this.#parser.started) this.#cutHead();
         else this.destroy();
         break;
       case 'request':
@@ -155,6 +167,16 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
         this.destroy();
         break;
     }
+  }
+
+  /** Called about once a second: cuts a client that sends its body, or takes its answer, too slowly. */
+  checkPace(nowMs: number): void {
+    const { unsentBytes } = this.bytes;
+    if (unsentBytes === 0) this.#writePace.reset();
+    else if (this.#writePace.look(nowMs, -unsentBytes)) this.#cutWrite();
+    if (this.#state !== 'body') return;
+    if (this.bytes.socket.isPaused()) this.#bodyPace.rest();
+    else if (this.#bodyPace.look(nowMs, this.#context.bytesIn)) this.#cutBody();
   }
 
   // What the exchange asks for
@@ -198,6 +220,7 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
   streamBody(): void {
     const { head } = this.#context;
     this.#state = 'body';
+    this.#bodyPace.reset();
     if (head.framing === FRAMING_CHUNKED || head.contentLength > LARGE_BODY_BYTES) {
       this.bytes.usePrivateBuffer();
     }
@@ -220,7 +243,15 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
     if (this.#refused || this.deps.draining()) return false;
     // After FIN the requests that came before it are served still.
     if (this.#ended && this.#held.length === 0 && this.#position === this.#limit) return false;
-    return this.#context.head.persistent;
+    if (!this.#context.head.persistent) return false;
+    const { settings, stats } = this.deps;
+    if (this.#requests >= settings.requestsPerConnectionMax) {
+      stats.endedRequests += 1;
+      return false;
+    }
+    if (!this.deps.letsGo()) return true;
+    stats.endedOverload += 1;
+    return false;
   }
 
   /** Queues a reply of the edge; returns whether the connection goes on after it. */
@@ -354,8 +385,25 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
       return false;
     }
     this.#position += header.bytes;
-    if (header.address !== null) this.#setClient(header.address);
+    if (header.address !== null) {
+      this.#setClient(header.address);
+      if (!this.#countAddress(header.address)) {
+        this.destroy();
+        return false;
+      }
+    }
     this.#state = 'head';
+    return true;
+  }
+
+  /** Counts the connection for its client's address; false if that has too many. */
+  #countAddress(address: string): boolean {
+    const key = addressKey(address);
+    if (!this.deps.addresses.take(key)) {
+      this.deps.stats.refusedAddress += 1;
+      return false;
+    }
+    this.#addressKey = key;
     return true;
   }
 
@@ -372,6 +420,7 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
     const { head } = context;
     context.reset();
     this.#stamp();
+    this.#requests += 1;
     this.#state = 'request';
     this.#idleFromMs = Infinity;
     this.deadlineMs = Infinity;
@@ -492,6 +541,24 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
     this.exchange.answer(reply);
   }
 
+  #cutHead(): void {
+    this.deps.stats.cutHead += 1;
+    this.guard(() => this.#refuse(localReply('HG_HTTP_TIMEOUT')));
+  }
+
+  #cutBody(): void {
+    this.deps.stats.cutBody += 1;
+    this.#refused = true;
+    this.guard(() => this.exchange.onRequestFault(localReply('HG_HTTP_TIMEOUT')));
+  }
+
+  /** Whatever it is that waits to be sent, the client will not get it whole: an RST says so. */
+  #cutWrite(): void {
+    this.deps.stats.cutWrite += 1;
+    this.guard(() => this.exchange.onRequestFault(localReply('HG_HTTP_TIMEOUT')));
+    this.abort();
+  }
+
   #onBodyFault(): void {
     this.#refused = true;
     this.#position = this.#limit;
@@ -512,15 +579,14 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
     this.#state = 'lingering';
     this.#idleFromMs = Infinity;
     this.#held.clear();
-    const { socket } = this.bytes;
-    this.deadlineMs = this.#lingering.begin(this.deps.clock.monotonicMs(), socket.writableLength);
+    const { unsentBytes } = this.bytes;
+    this.deadlineMs = this.#lingering.begin(this.deps.clock.monotonicMs(), unsentBytes);
     this.bytes.resume();
   }
 
   #onLingerExpired(): void {
-    const { socket } = this.bytes;
     const nowMs = this.deps.clock.monotonicMs();
-    const againMs = this.#lingering.lookAgainMs(nowMs, socket.writableLength);
+    const againMs = this.#lingering.lookAgainMs(nowMs, this.bytes.unsentBytes);
     if (againMs === null) this.destroy();
     else this.deadlineMs = againMs;
   }

@@ -4,6 +4,7 @@ import type { ReadBuffers } from '../io/read-buffers.ts';
 import type { Exchange } from '../request/exchange.ts';
 import type { ForwardingRules } from '../request/forwarded-head.ts';
 import type { Recorder } from '../stages/record.ts';
+import type { AddressCounts } from './address-counts.ts';
 import type { DownstreamConnection } from './downstream-connection.ts';
 
 /** Bounds and times of client connections. */
@@ -21,6 +22,53 @@ export interface DownstreamSettings {
   readonly proxyProtocol: boolean;
   /** A refused request's body is read and dropped up to this size; beyond, the connection closes. */
   readonly discardBytesMax: number;
+  /** Least rate at which a client sends a body and takes an answer; 0 for none. */
+  readonly clientBytesPerSecondMin: number;
+  /** How far a client may be behind that rate with a body, counted while the edge could read. */
+  readonly bodyStallMs: number;
+  /** How far a client may be behind that rate with taking what waits for it. */
+  readonly writeStallMs: number;
+  /** Requests that a connection may carry; Infinity for no bound. */
+  readonly requestsPerConnectionMax: number;
+}
+
+/** Plain counters for metrics; the connections of a worker and its listener write them. */
+export interface DownstreamStats {
+  accepted: number;
+  /** Refused at once: too many connections in all. */
+  refusedTotal: number;
+  /** Refused at once: too many connections of the address. */
+  refusedAddress: number;
+  /** Times that accepting was paused: the process nears its limit of open files. */
+  pausedFds: number;
+  /** Times that accepting was paused: overload. */
+  pausedOverload: number;
+  /** Cut: the head of a request was not complete in time. */
+  cutHead: number;
+  /** Cut: a request body came too slowly. */
+  cutBody: number;
+  /** Cut: the client took its answer too slowly. */
+  cutWrite: number;
+  /** Ended after an answer: it was the connection's last one. */
+  endedRequests: number;
+  /** Ended after an answer, to make room in an overload. */
+  endedOverload: number;
+}
+
+/** All counters at 0. */
+export function createDownstreamStats(): DownstreamStats {
+  return {
+    accepted: 0,
+    refusedTotal: 0,
+    refusedAddress: 0,
+    pausedFds: 0,
+    pausedOverload: 0,
+    cutHead: 0,
+    cutBody: 0,
+    cutWrite: 0,
+    endedRequests: 0,
+    endedOverload: 0,
+  };
 }
 
 /** What all connections of a worker share. */
@@ -37,9 +85,14 @@ export interface DownstreamDeps {
   readonly isTrusted: (address: string) => boolean;
   /** No further request is taken: answers say `Connection: close`. */
   readonly draining: () => boolean;
+  /** Asked before each answer: whether this connection should end with it, to make room in an overload. */
+  readonly letsGo: () => boolean;
   readonly nextRequestId: () => string;
   /** Runs the request path. */
   readonly handle: (exchange: Exchange) => void;
+  readonly stats: DownstreamStats;
+  /** Open connections by client address, behind a load balancer by the address that it names. */
+  readonly addresses: AddressCounts;
   readonly onClosed: (connection: DownstreamConnection) => void;
   /** An exception in the request path: a bug. The request gets a 500, the process goes on. */
   readonly onBug: (error: unknown) => void;

@@ -1,7 +1,8 @@
 import net from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { AddressCounts, addressKey } from './address-counts.ts';
 import { DownstreamConnection } from './downstream-connection.ts';
-import type { DownstreamDeps } from './downstream-deps.ts';
+import { createDownstreamStats, type DownstreamDeps } from './downstream-deps.ts';
 
 /** Bounds of a listener. */
 export interface ListenerSettings {
@@ -9,15 +10,14 @@ export interface ListenerSettings {
   readonly port: number;
   /** Open connections; further ones are closed at once. */
   readonly connectionsMax: number;
-  /** Open connections of one client address. */
+  /** Open connections of one client address (IPv6: one /64). */
   readonly connectionsPerAddressMax: number;
+  /** Open connections at which accepting pauses, so that the process keeps file descriptors for other things. */
+  readonly connectionsWithinFds: number;
 }
 
-/** Plain counters for metrics. */
-export interface ListenerStats {
-  accepted: number;
-  refused: number;
-}
+/** Why accepting is paused. */
+export type PauseCause = 'fds' | 'overload';
 
 /**
  * Idle time after which a drain closes a connection. Any close can cross a request on its way (RFC 9112 section 9.5); the
@@ -25,90 +25,157 @@ export interface ListenerStats {
  */
 const DRAIN_IDLE_MS = 2000;
 
-/** How long WebSockets have at the end of a drain to answer their close frame. */
-const GOING_AWAY_MS = 500;
+/** Distance of looks at the pace of clients and at whether a pause can end. */
+const LOOK_MS = 1000;
 
-/** Accepts clients on a port that it may share with other workers and edges (`SO_REUSEPORT`). */
+/** Part of the connections that has to be left when a pause for file descriptors ends. */
+const RESUME_SHARE = 0.9;
+
+/**
+ * Accepts clients on a port that it may share with other workers and edges (`SO_REUSEPORT`).
+ *
+ * A pause closes the listening socket, as there is no other way to leave connections alone at no cost: new ones go to the
+ * other workers and edges on the port, or are refused by the kernel. What is open goes on.
+ */
 export class Listener {
-  readonly stats: ListenerStats = { accepted: 0, refused: 0 };
+  readonly stats = createDownstreamStats();
   readonly #settings: ListenerSettings;
   readonly #deps: DownstreamDeps;
-  readonly #server: net.Server;
   readonly #connections = new Set<DownstreamConnection>();
-  readonly #perAddress = new Map<string, number>();
+  readonly #addresses: AddressCounts;
+  readonly #pauses = new Set<PauseCause>();
+  /** Null while paused, before the start and after the end. */
+  #server: net.Server | null = null;
+  #port = 0;
+  #lookTimer: NodeJS.Timeout | null = null;
+  #stopped = false;
 
-  constructor(settings: ListenerSettings, deps: Omit<DownstreamDeps, 'onClosed'>) {
+  constructor(
+    settings: ListenerSettings,
+    deps: Omit<DownstreamDeps, 'onClosed' | 'stats' | 'addresses'>,
+  ) {
     this.#settings = settings;
-    this.#deps = { ...deps, onClosed: (connection) => this.#connections.delete(connection) };
-    this.#server = net.createServer(
-      { pauseOnConnect: true, allowHalfOpen: true, noDelay: true },
-      (socket) => this.#accept(socket),
-    );
+    this.#addresses = new AddressCounts(settings.connectionsPerAddressMax);
+    this.#deps = {
+      ...deps,
+      stats: this.stats,
+      addresses: this.#addresses,
+      onClosed: (connection) => this.#connections.delete(connection),
+    };
   }
 
   get openConnections(): number {
     return this.#connections.size;
   }
 
+  /** Connections are accepted at the moment. */
+  get accepting(): boolean {
+    return this.#server !== null;
+  }
+
   /** Starts to accept; resolves with the port. @rejects with the system's error, such as EADDRINUSE. */
   async listen(): Promise<number> {
-    const { host, port } = this.#settings;
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ host, port, backlog: 1024, reusePort: true }, () => {
-        this.#server.off('error', reject);
-        resolve();
-      });
+    this.#port = this.#settings.port;
+    this.#port = await this.#open();
+    const { bodyStallMs, writeStallMs } = this.#deps.settings;
+    const lookMs = Math.min(LOOK_MS, bodyStallMs / 4, writeStallMs / 4);
+    this.#lookTimer = setInterval(() => this.#look(), lookMs).unref();
+    return this.#port;
+  }
+
+  /** Accepts no further connection until {@link resume} was called for every cause. */
+  pause(cause: PauseCause): void {
+    if (this.#stopped || this.#pauses.has(cause)) return;
+    this.#pauses.add(cause);
+    this.stats[cause === 'fds' ? 'pausedFds' : 'pausedOverload'] += 1;
+    this.#close();
+  }
+
+  /** The cause of a pause is over. */
+  resume(cause: PauseCause): void {
+    if (!this.#pauses.delete(cause) || this.#pauses.size > 0 || this.#stopped) return;
+    this.#open().catch((error: unknown) => {
+      this.#deps.onBug(error); // another process took the port; tried again at the next look
+      this.#pauses.add('fds');
     });
-    this.#server.on('error', (error) => this.#deps.onBug(error));
-    return (this.#server.address() as AddressInfo).port; // a TCP server that listens has one
   }
 
   /** Stops accepting. Connections go on; their next answer ends them, as `deps.draining` is true by now. */
   stopAccepting(): void {
-    this.#server.close();
+    this.#stopped = true;
+    this.#close();
   }
 
-  /**
-   * Resolves when no connection is left. At `deadlineMs` (monotonic) WebSockets are told to end and everything else is
-   * cut; {@link GOING_AWAY_MS} later the rest is.
-   */
+  /** Resolves when no connection is left; at `deadlineMs` (monotonic) the rest is cut. */
   async drain(deadlineMs: number): Promise<void> {
     const { clock } = this.#deps;
     while (this.#connections.size > 0) {
       const nowMs = clock.monotonicMs();
       for (const connection of this.#connections) {
-        if (nowMs >= deadlineMs + GOING_AWAY_MS) connection.destroy();
-        else if (nowMs >= deadlineMs) connection.goAway();
-        else if (connection.idleSince(nowMs, DRAIN_IDLE_MS)) connection.destroy();
+        if (nowMs >= deadlineMs || connection.idleSince(nowMs, DRAIN_IDLE_MS)) connection.destroy();
       }
       await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    if (this.#lookTimer !== null) clearInterval(this.#lookTimer);
+  }
+
+  async #open(): Promise<number> {
+    const server = net.createServer(
+      { pauseOnConnect: true, allowHalfOpen: true, noDelay: true },
+      (socket) => this.#accept(socket),
+    );
+    this.#server = server;
+    const { host } = this.#settings;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error) => {
+        if (this.#server === server) this.#server = null;
+        reject(error);
+      });
+      server.listen({ host, port: this.#port, backlog: 1024, reusePort: true }, resolve);
+    });
+    server.removeAllListeners('error');
+    server.on('error', (error: NodeJS.ErrnoException) => this.#onAcceptError(error));
+    const { port } = server.address() as AddressInfo; // a TCP server that listens has one
+    if (this.#server !== server) server.close(); // paused or stopped in the meantime
+    return port;
+  }
+
+  #close(): void {
+    this.#server?.close();
+    this.#server = null;
+  }
+
+  #onAcceptError(error: NodeJS.ErrnoException): void {
+    if (error.code === 'EMFILE' || error.code === 'ENFILE') this.pause('fds');
+    else this.#deps.onBug(error);
+  }
+
+  /** Once a second: who is too slow, and is there room again? */
+  #look(): void {
+    const nowMs = this.#deps.clock.monotonicMs();
+    for (const connection of this.#connections) connection.checkPace(nowMs);
+    if (this.#connections.size <= this.#settings.connectionsWithinFds * RESUME_SHARE) {
+      this.resume('fds');
     }
   }
 
   #accept(socket: net.Socket): void {
     const address = socket.remoteAddress;
-    const held = address === undefined ? Infinity : (this.#perAddress.get(address) ?? 0);
-    const { connectionsMax, connectionsPerAddressMax } = this.#settings;
-    if (
-      address === undefined || // gone already
-      this.#connections.size >= connectionsMax ||
-      held >= connectionsPerAddressMax
-    ) {
-      this.stats.refused += 1;
+    const { connectionsMax, connectionsWithinFds } = this.#settings;
+    if (address === undefined || this.#connections.size >= connectionsMax) {
+      if (address !== undefined) this.stats.refusedTotal += 1; // else it is gone already
+      socket.destroy();
+      return;
+    }
+    // Behind a load balancer all connections come from a few addresses; the client's is in the header.
+    const key = this.#deps.settings.proxyProtocol ? '' : addressKey(address);
+    if (key !== '' && !this.#addresses.take(key)) {
+      this.stats.refusedAddress += 1;
       socket.destroy();
       return;
     }
     this.stats.accepted += 1;
-    this.#perAddress.set(address, held + 1);
-    const connection = new DownstreamConnection(this.#deps, socket);
-    this.#connections.add(connection);
-    connection.bytes.socket.once('close', () => this.#release(address));
-  }
-
-  #release(address: string): void {
-    const left = (this.#perAddress.get(address) ?? 1) - 1;
-    if (left === 0) this.#perAddress.delete(address);
-    else this.#perAddress.set(address, left);
+    this.#connections.add(new DownstreamConnection(this.#deps, socket, key));
+    if (this.#connections.size >= connectionsWithinFds) this.pause('fds');
   }
 }

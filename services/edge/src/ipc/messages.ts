@@ -3,6 +3,19 @@ import type { LogLevel, WorkerSnapshot } from '@headgate/telemetry';
 
 // Messages between the primary and its workers. Both run the same build, so they are typed and not parsed.
 
+/** Bounds of client connections, all per worker; `environment.ts` says what they mean. */
+export interface ClientLimits {
+  readonly headerTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+  readonly bytesPerSecondMin: number;
+  readonly bodyStallMs: number;
+  readonly writeStallMs: number;
+  readonly connectionsMax: number;
+  readonly connectionsPerAddressMax: number;
+  /** 0 for no bound. */
+  readonly requestsPerConnectionMax: number;
+}
+
 /** What a worker needs to know of its environment; plain data. */
 export interface WorkerSettings {
   readonly nodeId: string;
@@ -12,6 +25,7 @@ export interface WorkerSettings {
   readonly proxyProtocol: boolean;
   readonly trustedProxies: readonly string[];
   readonly tenantHeader: string;
+  readonly clients: ClientLimits;
   readonly redis: {
     readonly host: string;
     readonly port: number;

@@ -283,6 +283,7 @@ export class Edge {
       proxyProtocol: settings.proxyProtocol,
       trustedProxies: settings.trustedProxies,
       tenantHeader: settings.tenantHeader,
+      clients: settings.clients,
       redis: settings.redis,
       logLevel: settings.logLevel,
       tracing,

@@ -14,30 +14,32 @@ import {
   type WorkerMetrics,
   type WorkerSnapshot,
 } from '@headgate/telemetry';
-import type { DownstreamDeps } from '../downstream/downstream-connection.ts';
+import type { DownstreamDeps } from '../downstream/downstream-deps.ts';
+import { connectionsWithinFdLimit } from '../downstream/fd-limit.ts';
 import { Listener } from '../downstream/listener.ts';
 import { handleRequest } from '../handle-request.ts';
 import { ReadBuffers } from '../io/read-buffers.ts';
 import type { DocumentOutcome, WorkerSettings } from '../ipc/messages.ts';
 import { compileForwardingRules } from '../request/forwarded-head.ts';
+import { localReply } from '../request/local-reply.ts';
 import { TenantStore } from '../snapshot/tenant-store.ts';
 import { Recorder } from '../stages/record.ts';
 import { UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import { createDateLine } from './date-line.ts';
+import { watchOverload, type OverloadWatch } from './overload-watch.ts';
 import { createRequestIds } from './request-ids.ts';
 import { compileTrustedSources } from './trusted-sources.ts';
 import { exportWorkerMetrics } from './worker-gauges.ts';
 
-/** Bounds of a worker's client side. */
+/** Bounds of a worker's client side that nobody has to set. */
 const DOWNSTREAM = {
-  headerTimeoutMs: 10_000,
-  keepAliveTimeoutMs: 75_000,
   lingerMs: 2000,
   stashBytesMax: 65_536,
   discardBytesMax: 65_536,
-  connectionsMax: 50_000,
-  connectionsPerAddressMax: 20_000,
 } as const;
+
+/** Shed requests may come again after a second; by then the shed share has followed the load. */
+const SHED_REPLY = localReply('HG_EDGE_OVERLOADED', 'Retry-After: 1\r\n');
 
 /** Everything that serves requests in one worker. */
 export interface DataPlane {
@@ -79,17 +81,24 @@ export async function createDataPlane(
   });
   const recorder = new Recorder({ ...outputs, clock: systemClock, nodeId: settings.nodeId });
   const requestPath = { tenants, tenantHeader: settings.tenantHeader, limiter };
+  const overload = openOverloadWatch(log, () => listener);
+  shutdown.push('overload watch', () => overload.close());
+  const { ladder } = overload;
   const listener = openListener(settings, {
     buffers,
     sweeper,
     recorder,
     draining: () => draining,
-    handle: (exchange) => handleRequest(exchange, requestPath),
+    letsGo: () => ladder.letsGo(),
+    handle: (exchange) => {
+      if (ladder.sheds()) exchange.answer(SHED_REPLY);
+      else handleRequest(exchange, requestPath);
+    },
     onBug: (error) => log.logger.error({ err: error }, 'the request path failed'),
   });
   const loopDelay = monitorEventLoopDelay({ resolution: 20 });
   loopDelay.enable();
-  exportWorkerMetrics({ ...outputs, limiter, listener, recorder, upstreams, loopDelay });
+  exportWorkerMetrics({ ...outputs, limiter, listener, recorder, upstreams, loopDelay, ladder });
   return {
     tenants,
     upstreams,
@@ -134,20 +143,32 @@ async function openOutputs(settings: WorkerSettings, shutdown: ShutdownStack): P
 
 function openListener(
   settings: WorkerSettings,
-  parts: Pick<DownstreamDeps, 'buffers' | 'sweeper' | 'recorder' | 'draining' | 'handle' | 'onBug'>,
+  parts: Pick<
+    DownstreamDeps,
+    'buffers' | 'sweeper' | 'recorder' | 'draining' | 'letsGo' | 'handle' | 'onBug'
+  >,
 ): Listener {
-  const { proxyProtocol } = settings;
-  const { connectionsMax, connectionsPerAddressMax, ...bounds } = DOWNSTREAM;
+  const { proxyProtocol, clients } = settings;
   return new Listener(
     {
       ...settings.listen,
-      connectionsMax,
-      // Behind a load balancer all connections come from a few addresses.
-      connectionsPerAddressMax: proxyProtocol ? Infinity : connectionsPerAddressMax,
+      connectionsMax: clients.connectionsMax,
+      connectionsPerAddressMax: clients.connectionsPerAddressMax,
+      connectionsWithinFds: connectionsWithinFdLimit(),
     },
     {
       ...parts,
-      settings: { ...bounds, http1: DEFAULT_HTTP1_LIMITS, proxyProtocol },
+      settings: {
+        ...DOWNSTREAM,
+        http1: DEFAULT_HTTP1_LIMITS,
+        proxyProtocol,
+        headerTimeoutMs: clients.headerTimeoutMs,
+        keepAliveTimeoutMs: clients.keepAliveTimeoutMs,
+        clientBytesPerSecondMin: clients.bytesPerSecondMin,
+        bodyStallMs: clients.bodyStallMs,
+        writeStallMs: clients.writeStallMs,
+        requestsPerConnectionMax: clients.requestsPerConnectionMax || Infinity,
+      },
       clock: systemClock,
       forwarding: compileForwardingRules(settings.tenantHeader),
       dateLine: createDateLine(systemClock),
@@ -155,6 +176,16 @@ function openListener(
       nextRequestId: createRequestIds(),
     },
   );
+}
+
+/** Climbs down the ladder step by step as overload grows; each step is logged. */
+function openOverloadWatch(log: ServiceLogger, listener: () => Listener): OverloadWatch {
+  return watchOverload(systemClock, (change) => {
+    const { level, previous } = change;
+    log.logger[level > previous ? 'warn' : 'info'](change, 'overload level');
+    if (level === 3) listener().pause('overload');
+    else listener().resume('overload');
+  });
 }
 
 function openLimiter(

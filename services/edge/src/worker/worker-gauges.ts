@@ -8,9 +8,11 @@ import type {
   Tracing,
   WorkerMetrics,
 } from '@headgate/telemetry';
+import type { DownstreamStats } from '../downstream/downstream-deps.ts';
 import type { Listener } from '../downstream/listener.ts';
 import type { Recorder } from '../stages/record.ts';
 import type { UpstreamRegistry } from '../upstream/upstream-registry.ts';
+import type { OverloadLadder } from './overload-ladder.ts';
 
 /** What is read when metrics are taken. */
 export interface WorkerSources {
@@ -23,6 +25,7 @@ export interface WorkerSources {
   readonly log: ServiceLogger;
   readonly tracing: Tracing;
   readonly loopDelay: ELDHistogram;
+  readonly ladder: OverloadLadder;
 }
 
 /** Limiter counts as decisions by outcome and source. */
@@ -36,6 +39,27 @@ const DECISIONS: readonly (readonly [keyof LimiterStats, string, string])[] = [
   ['admittedByOpen', 'admitted', 'open'],
   ['unavailableByClosed', 'unavailable', 'closed'],
   ['unavailableByOverflow', 'unavailable', 'store'],
+];
+
+/** Connections that were cut or ended by the edge, by cause. */
+const CUTS: readonly (readonly [keyof DownstreamStats, string])[] = [
+  ['cutHead', 'head_timeout'],
+  ['cutBody', 'body_rate'],
+  ['cutWrite', 'write_rate'],
+  ['endedRequests', 'requests_max'],
+  ['endedOverload', 'overload'],
+];
+
+/** Connections that were not accepted, by cause. */
+const REFUSALS: readonly (readonly [keyof DownstreamStats, string])[] = [
+  ['refusedTotal', 'connections_max'],
+  ['refusedAddress', 'address_max'],
+];
+
+/** Pauses of accepting, by cause. */
+const PAUSES: readonly (readonly [keyof DownstreamStats, string])[] = [
+  ['pausedFds', 'open_files'],
+  ['pausedOverload', 'overload'],
 ];
 
 /** Exports what others count already: read at each scrape, not on the request path. */
@@ -62,8 +86,20 @@ export function exportWorkerMetrics(sources: WorkerSources): void {
     ],
     [
       metrics.counter('headgate_downstream_connections_total', { outcome: 'refused' }),
-      () => listener.stats.refused,
+      () => listener.stats.refusedTotal + listener.stats.refusedAddress,
     ],
+    ...REFUSALS.map(([field, cause]) => {
+      const cell = metrics.counter('headgate_downstream_refused_total', { cause });
+      return [cell, () => listener.stats[field]] as const;
+    }),
+    ...CUTS.map(([field, cause]) => {
+      const cell = metrics.counter('headgate_downstream_cut_total', { cause });
+      return [cell, () => listener.stats[field]] as const;
+    }),
+    ...PAUSES.map(([field, cause]) => {
+      const cell = metrics.counter('headgate_accept_pauses_total', { cause });
+      return [cell, () => listener.stats[field]] as const;
+    }),
     [
       metrics.counter('headgate_access_records_dropped_total', {}),
       () => accessLog.droppedRecords(),
@@ -83,7 +119,7 @@ export function exportWorkerMetrics(sources: WorkerSources): void {
 }
 
 function exportGauges(sources: WorkerSources): void {
-  const { metrics, limiter, listener, recorder, upstreams, loopDelay } = sources;
+  const { metrics, limiter, listener, recorder, upstreams, loopDelay, ladder } = sources;
   const active = metrics.gauge('headgate_active_requests', {});
   const downstream = metrics.gauge('headgate_downstream_connections', {});
   const degraded = metrics.gauge('headgate_limit_degraded', {});
@@ -91,6 +127,9 @@ function exportGauges(sources: WorkerSources): void {
   const busy = metrics.gauge('headgate_upstream_connections', { state: 'active' });
   const delay = metrics.gauge('headgate_event_loop_delay_seconds', {});
   const memory = metrics.gauge('headgate_worker_memory_bytes', {});
+  const level = metrics.gauge('headgate_overload_level', {});
+  const shedShare = metrics.gauge('headgate_overload_shed_share', {});
+  const accepting = metrics.gauge('headgate_accepting', {});
   const workers = metrics.gauge('headgate_workers', {});
   metrics.onSnapshot(() => {
     const connections = upstreams.countConnections();
@@ -102,6 +141,9 @@ function exportGauges(sources: WorkerSources): void {
     delay.value = loopDelay.max / 1e9;
     loopDelay.reset();
     memory.value = process.memoryUsage.rss();
+    level.value = ladder.level;
+    shedShare.value = ladder.shedShare;
+    accepting.value = listener.accepting ? 1 : 0;
     workers.value = 1;
   });
 }

@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs';
+
+/** Kept free of client connections: standard streams, IPC, Redis, exporters, epoll, and what files need for a moment. */
+const RESERVED_FDS = 64;
+
+/**
+ * Client connections that the process may hold under its limit of open files. Each may need a connection to an endpoint,
+ * so half of what is left after the reserve is theirs: a request that was accepted can be served.
+ *
+ * @param limits text of `/proc/self/limits`.
+ * @returns at least 1; Infinity when there is no limit.
+ */
+export function connectionsWithin(limits: string): number {
+  const soft = /^Max open files +(\d+|unlimited)/m.exec(limits)?.[1];
+  if (soft === undefined || soft === 'unlimited') return Infinity;
+  return Math.max(1, Math.floor((Number(soft) - RESERVED_FDS) / 2));
+}
+
+/** {@link connectionsWithin} of this process; Infinity on systems without `/proc`. */
+export function connectionsWithinFdLimit(): number {
+  try {
+    return connectionsWithin(readFileSync('/proc/self/limits', 'utf8'));
+  } catch {
+    return Infinity; // not Linux: EMFILE alone makes the listener pause
+  }
+}

@@ -1,0 +1,127 @@
+import { Rung } from './rung.ts';
+
+/**
+ * How overloaded a worker is:
+ *
+ *     0  not
+ *     1  lets connections go: some answers say `Connection: close`, so that their clients move to other edges
+ *     2  sheds: a share of the new requests gets a 503 at once; what is being served is finished
+ *     3  stops accepting connections as well
+ */
+export type OverloadLevel = 0 | 1 | 2 | 3;
+
+/** What the ladder looks at. */
+export interface OverloadSigns {
+  /** How late a timer of the event loop was, in ms: about how long requests wait before anybody looks at them. */
+  readonly lagMs: number;
+  /** Used part of the heap that V8 allows, 0 to 1. */
+  readonly heapShare: number;
+}
+
+/**
+ * Lag at which each level begins. A loop that is busy but keeps up is none of it: 1,000 connections that all have a
+ * request of 100 µs make turns of 100 ms. Above that clients begin to give up, and work for them is wasted.
+ */
+const LAG_MS = [200, 300, 600] as const;
+
+/** Used heap at which each level begins. V8 aborts the process at 1. */
+const HEAP_SHARE = [0.85, 0.92, 0.95] as const;
+
+/** Every sample of this time, and at least three, has to agree: a collection of garbage is one late timer. */
+const RISE_MS = 500;
+const FALL_MS = 2000;
+
+/** The lag that shedding aims at; below half of it no request has to wait long enough to matter. */
+const TARGET_LAG_MS = 200;
+
+/** Change of the shed share per second of a lag of twice the target. */
+const SHARE_PER_SECOND = 0.5;
+/** Some requests are always served: nobody knows that an overload is over but by serving. */
+const SHARE_MAX = 0.95;
+
+/**
+ * A shed reply costs about 10 µs, so this is a tenth of the worker's time. More would take more from the requests that are
+ * served than shedding gives them; what is beyond it waits in the kernel, and level 3 bounds that.
+ */
+const SHEDS_PER_SECOND = 10_000;
+/** A new connection costs about 100 µs, so this is a twentieth of the worker's time if all of them come back. */
+const LET_GO_PER_SECOND = 500;
+
+/**
+ * Decides what an overloaded worker does without. Pure: it is told the time and the signs, and says what to do.
+ *
+ * On and off would swing between too much and too little. So the share of shed requests follows the lag, as the
+ * dropping of CoDel follows the sojourn time: it grows as long as the lag is above the target and shrinks below.
+ */
+export class OverloadLadder {
+  level: OverloadLevel = 0;
+  /** Part of the new requests that is shed, 0 to 1. */
+  shedShare = 0;
+  readonly #lagRungs = LAG_MS.map((enter) => new Rung(enter, enter / 2, RISE_MS, FALL_MS));
+  readonly #heapRungs = HEAP_SHARE.map((enter) => new Rung(enter, enter - 0.05, RISE_MS, FALL_MS));
+  #observedMs: number;
+  #due = 0;
+  #shedsLeft = 0;
+  #letGoLeft = 0;
+
+  constructor(nowMs: number) {
+    this.#observedMs = nowMs;
+  }
+
+  /** Takes note of the signs, about every 50 ms; returns whether the level has changed. */
+  observe(nowMs: number, { lagMs, heapShare }: OverloadSigns): boolean {
+    const passedMs = nowMs - this.#observedMs;
+    this.#observedMs = nowMs;
+    const byLag = climb(this.#lagRungs, nowMs, lagMs);
+    const byHeap = climb(this.#heapRungs, nowMs, heapShare);
+    const before = this.level;
+    this.level = byLag > byHeap ? byLag : byHeap;
+    this.#letGoLeft = refill(this.#letGoLeft, this.level >= 1, passedMs, LET_GO_PER_SECOND);
+    this.#shedsLeft = refill(this.#shedsLeft, this.level >= 2, passedMs, SHEDS_PER_SECOND);
+    if (byHeap >= 2) {
+      // Memory is short, not time: every request that is not begun helps, and none may be too many.
+      this.shedShare = 1;
+      this.#shedsLeft = Infinity;
+    } else if (byLag >= 2) {
+      const error = Math.min(1, (lagMs - TARGET_LAG_MS) / TARGET_LAG_MS);
+      const next = this.shedShare + (error * SHARE_PER_SECOND * passedMs) / 1000;
+      this.shedShare = Math.max(0, Math.min(SHARE_MAX, next));
+    } else {
+      this.shedShare = 0;
+    }
+    return this.level !== before;
+  }
+
+  /** Whether the request that has just come is to be shed. @hot */
+  sheds(): boolean {
+    if (this.shedShare === 0 || this.#shedsLeft < 1) return false;
+    this.#due += this.shedShare;
+    if (this.#due < 1) return false;
+    this.#due -= 1;
+    this.#shedsLeft -= 1;
+    return true;
+  }
+
+  /** Whether the connection that has just got an answer is to end with it. @hot */
+  letsGo(): boolean {
+    if (this.#letGoLeft < 1) return false;
+    this.#letGoLeft -= 1;
+    return true;
+  }
+}
+
+/** The highest level whose rung holds. Each rung is asked each time: they remember. */
+function climb(rungs: readonly Rung[], nowMs: number, value: number): OverloadLevel {
+  let level: OverloadLevel = 0;
+  rungs.forEach((rung, index) => {
+    if (rung.observe(nowMs, value)) level = (index + 1) as OverloadLevel; // three rungs
+  });
+  return level;
+}
+
+/** What is left of an allowance per second, at most a second's worth; nothing while it does not apply. */
+function refill(left: number, applies: boolean, passedMs: number, perSecond: number): number {
+  if (!applies) return 0;
+  const base = Number.isFinite(left) ? left : 0;
+  return Math.min(perSecond, base + (perSecond * passedMs) / 1000);
+}
