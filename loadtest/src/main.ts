@@ -1,25 +1,34 @@
 import { open, writeFile } from 'node:fs/promises';
-import { parseBenchArguments } from './bench/arguments.ts';
+import { fileURLToPath } from 'node:url';
+import { parseBenchArguments, type BenchRequest } from './bench/arguments.ts';
 import { BenchmarkError } from './bench/benchmark.ts';
 import { BENCHMARKS } from './bench/benchmarks.ts';
+import { publish } from './bench/publish/publish.ts';
 
-// `npm run bench -- NAME [--quick] [--json FILE]`: runs a benchmark and prints its table.
+// `npm run bench -- NAME …`: runs a benchmark and prints its tables, or publishes its figures.
 // Exit codes: 0 done; 1 it could not run, or its figures must not be used; 2 usage; 130 interrupted.
 
-const USAGE = `Usage: npm run bench -- NAME [--quick] [--json FILE]
+const DOCS = fileURLToPath(new URL('../../docs', import.meta.url));
 
-  --quick      short and coarse: ends within 60 s
-  --json FILE  also write the report as JSON
+const USAGE = `Usage: npm run bench -- NAME [options]
+       npm run bench -- publish FILE
+
+  --quick           short and coarse: ends within 60 s
+  --json FILE       also write the report as JSON
+  --profile NAMES   only these parts (separated by commas)
+  --candidate NAMES only these candidates
+  publish FILE      write the figures of a JSON report of "proxy" into docs/benchmarks.md, with a chart
 
 Benchmarks:
-${BENCHMARKS.map(({ name, summary }) => `  ${name.padEnd(11)}${summary}`).join('\n')}
+${BENCHMARKS.map(describe).join('\n')}
 `;
+
+type RunRequest = Extract<BenchRequest, { readonly kind: 'run' }>;
 
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
-  const names = BENCHMARKS.map(({ name }) => name);
-  const request = parseBenchArguments(args, names);
+  const request = parseBenchArguments(args, BENCHMARKS);
   if (request.kind === 'list') {
     process.stdout.write(USAGE);
     return 0;
@@ -28,26 +37,31 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`${request.message}\n\n${USAGE}`);
     return 2;
   }
-  const { quick, jsonPath } = request;
   const interruption = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => interruption.abort());
   }
   try {
-    if (jsonPath !== null) await checkWritable(jsonPath);
-    const benchmark = BENCHMARKS.find(({ name }) => name === request.name);
-    if (benchmark === undefined) throw new Error(`${request.name} is in no list`);
-    const { signal } = interruption;
-    const { report, lines } = await benchmark.run({ quick, signal, say });
-    say(['', ...lines].join('\n'));
-    if (jsonPath !== null) await writeFile(jsonPath, `${JSON.stringify(report, null, 2)}\n`);
-    return report.faults.length === 0 ? 0 : 1;
+    if (request.kind === 'run') return await runBenchmark(request, interruption.signal);
+    for (const file of await publish(request.jsonPath, DOCS)) say(`wrote ${file}`);
+    return 0;
   } catch (error) {
     if (interruption.signal.aborted) return 130;
     if (!(error instanceof BenchmarkError)) throw error;
     process.stderr.write(`${error.message}\n`);
     return 1;
   }
+}
+
+async function runBenchmark(request: RunRequest, signal: AbortSignal): Promise<number> {
+  const { name, jsonPath } = request;
+  if (jsonPath !== null) await checkWritable(jsonPath);
+  const benchmark = BENCHMARKS.find((candidate) => candidate.name === name);
+  if (benchmark === undefined) throw new Error(`${name} is in no list`);
+  const { report, lines } = await benchmark.run({ ...request, signal, say });
+  say(['', ...lines].join('\n'));
+  if (jsonPath !== null) await writeFile(jsonPath, `${JSON.stringify(report, null, 2)}\n`);
+  return report.faults.length === 0 ? 0 : 1;
 }
 
 /** Better now than after the last round. */
@@ -58,6 +72,14 @@ async function checkWritable(path: string): Promise<void> {
     const reason = error instanceof Error ? error.message : String(error);
     throw new BenchmarkError(`--json ${path}: ${reason}`);
   }
+}
+
+function describe({ name, summary, profiles, candidates }: (typeof BENCHMARKS)[number]): string {
+  const lines = [`  ${name.padEnd(11)}${summary}`];
+  const indent = ' '.repeat(13);
+  if (profiles.length > 0) lines.push(`${indent}parts: ${profiles.join(', ')}`);
+  if (candidates.length > 0) lines.push(`${indent}candidates: ${candidates.join(', ')}`);
+  return lines.join('\n');
 }
 
 function say(line: string): void {

@@ -2,23 +2,27 @@
 export interface BenchOptions {
   /** Short and coarse: ends within 60 s. */
   readonly quick: boolean;
+  /** Names out of {@link Benchmark.profiles}; null: all. */
+  readonly profiles: readonly string[] | null;
+  /** Names out of {@link Benchmark.candidates}; null: all. */
+  readonly candidates: readonly string[] | null;
   /** Takes lines of progress. */
   readonly say: (line: string) => void;
   /** Aborted when the user interrupts: the benchmark stops what it started and rejects. */
   readonly signal: AbortSignal;
 }
 
-/** One measured variant. Benchmarks may add fields. */
+/** One measured variant. Benchmarks add fields; what a part does not measure is absent. */
 export interface BenchRow {
   readonly name: string;
-  /** What it does per request, in words. */
+  /** Part of the benchmark that it belongs to, such as `small`. */
   readonly profile: string;
   /** CPU time of its processes per request in µs, median over rounds. */
-  readonly cpuUsPerRequest: number;
+  readonly cpuUsPerRequest?: number;
   /** Requests per second, median over rounds. */
-  readonly rps: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
+  readonly rps?: number;
+  readonly p50Ms?: number;
+  readonly p99Ms?: number;
   /** Over all rounds: socket errors, timeouts, statuses of 400 and more. */
   readonly failedRequests: number;
 }
@@ -66,6 +70,10 @@ export interface Benchmark {
   readonly name: string;
   /** One line for the list. */
   readonly summary: string;
+  /** Parts that `--profile` may select. */
+  readonly profiles: readonly string[];
+  /** Variants that `--candidate` may select. */
+  readonly candidates: readonly string[];
   /** @throws BenchmarkError if the machine lacks something; its message says what to do. */
   run(options: BenchOptions): Promise<BenchResult>;
 }

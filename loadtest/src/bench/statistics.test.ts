@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { spreadOf } from './statistics.ts';
+import { percentileOf, spreadOf } from './statistics.ts';
 
 test('the median is the middle value, or the mean of the two in the middle', () => {
   assert.deepEqual(spreadOf([7]), { median: 7, min: 7, max: 7 });
@@ -18,4 +18,14 @@ test('nothing to summarise is a bug of the caller', () => {
   assert.throws(() => spreadOf([]), RangeError);
   assert.throws(() => spreadOf([1, Number.NaN]), RangeError);
   assert.throws(() => spreadOf([1, Infinity]), RangeError);
+});
+
+test('a percentile is a value that was measured, by nearest rank', () => {
+  const hundred = Array.from({ length: 100 }, (_, index) => index + 1);
+  assert.equal(percentileOf(hundred, 50), 50);
+  assert.equal(percentileOf(hundred, 99), 99);
+  assert.equal(percentileOf(hundred, 99.1), 100);
+  assert.equal(percentileOf(hundred, 100), 100);
+  assert.equal(percentileOf([7], 1), 7);
+  assert.throws(() => percentileOf([], 50), RangeError);
 });

@@ -23,3 +23,17 @@ export function spreadOf(values: readonly number[]): Spread {
   if (!values.every(Number.isFinite)) throw new RangeError(`not finite: ${values.join(', ')}`);
   return { median: (lower + upper) / 2, min, max };
 }
+
+/**
+ * Percentile by nearest rank: the least value that at least `percent` % of all do not exceed.
+ *
+ * @param sorted ascending
+ * @param percent above 0 up to 100
+ * @throws RangeError without values: that is a bug of the caller.
+ */
+export function percentileOf(sorted: readonly number[], percent: number): number {
+  const value = sorted[Math.ceil((sorted.length * percent) / 100) - 1];
+  if (value === undefined)
+    throw new RangeError(`no percentile ${percent} of ${sorted.length} values`);
+  return value;
+}

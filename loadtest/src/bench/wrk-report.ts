@@ -1,9 +1,8 @@
 import { z } from 'zod';
+import { readReportLine } from './report-line.ts';
 
 // What `rotate-hosts.lua` prints when wrk is done: one line of JSON behind a mark. wrk's own text rounds latencies to
 // three digits and leaves out errors that did not happen.
-
-const MARK = 'headgate-bench ';
 
 const WrkLine = z.strictObject({
   requests: z.int().min(0),
@@ -34,12 +33,7 @@ export interface WrkReport {
  * @throws Error if it does not hold exactly one report.
  */
 export function parseWrkOutput(lines: readonly string[]): WrkReport {
-  const marked = lines.filter((line) => line.startsWith(MARK));
-  const [line] = marked;
-  if (line === undefined || marked.length > 1) {
-    throw new Error(`wrk printed ${marked.length} reports:\n${lines.join('\n')}`);
-  }
-  const report = WrkLine.parse(JSON.parse(line.slice(MARK.length)));
+  const report = WrkLine.parse(readReportLine(lines));
   return {
     requests: report.requests,
     rps: (report.requests * 1e6) / report.durationUs,

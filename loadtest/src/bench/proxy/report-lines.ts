@@ -1,30 +1,23 @@
 import type { BenchReport, LeftOut } from '../benchmark.ts';
-import { formatTable, type Column } from '../text-table.ts';
-import type { ProxyRow } from './measurement.ts';
+import { formatTable } from '../text-table.ts';
+import type { ProxyRow } from './row.ts';
+import { tableOf } from './row-table.ts';
 
-const COLUMNS: readonly Column[] = [
-  { title: 'proxy' },
-  { title: 'CPU µs/request', align: 'right' },
-  { title: 'min–max', align: 'right' },
-  { title: '× headgate', align: 'right' },
-  { title: 'requests/s', align: 'right' },
-  { title: 'p50 ms', align: 'right' },
-  { title: 'p99 ms', align: 'right' },
-  { title: 'failed', align: 'right' },
-];
-
-/** The report of the benchmark `proxy` for a terminal. */
+/** The report of the benchmark `proxy` for a terminal: a table for each part. */
 export function reportLines(
   report: Pick<BenchReport, 'machine' | 'quick' | 'leftOut' | 'faults'>,
   rows: readonly ProxyRow[],
 ): readonly string[] {
   const { machine } = report;
+  const descriptions = new Map(rows.map(({ name, description }) => [name, description]));
   return [
     `${machine.cpu}, ${machine.cores} cores, ${machine.kernel}, Node ${machine.node}, load ${machine.loadAverage}`,
+    ...[...Map.groupBy(rows, ({ profile }) => profile)].flatMap(([profile, members]) => {
+      const { columns, cells } = tableOf(members);
+      return ['', profile, ...formatTable(columns, cells)];
+    }),
     '',
-    ...formatTable(COLUMNS, rows.map(cells)),
-    '',
-    ...rows.map((row) => `${row.name}: ${row.profile}`),
+    ...[...descriptions].map(([name, description]) => `${name}: ${description}`),
     ...report.leftOut.map(leftOutLine),
     ...(report.quick ? ['', 'A quick run: too short for figures to publish.'] : []),
     ...report.faults.map((fault) => `FAULT ${fault}`),
@@ -34,17 +27,4 @@ export function reportLines(
 /** How a candidate that is not measured is told. */
 export function leftOutLine({ name, reason }: LeftOut): string {
   return `left out: ${name} (${reason})`;
-}
-
-function cells(row: ProxyRow): readonly string[] {
-  return [
-    row.name,
-    row.cpuUsPerRequest.toFixed(1),
-    `${row.cpuUsPerRequestMin.toFixed(1)}–${row.cpuUsPerRequestMax.toFixed(1)}`,
-    row.ratioToHeadgate === null ? '–' : row.ratioToHeadgate.toFixed(2),
-    Math.round(row.rps).toLocaleString('en-US'),
-    row.p50Ms.toFixed(2),
-    row.p99Ms.toFixed(2),
-    String(row.failedRequests),
-  ];
 }

@@ -1,31 +1,69 @@
-/** Keep-alive connections of wrk. */
+/** Keep-alive connections of wrk for small answers. */
 export const PROXY_CONNECTIONS = 64;
+
+/** Keep-alive connections of wrk for bodies of 1 MiB. */
+export const BODY_CONNECTIONS = 16;
 
 /** Tenants of the standard profile. */
 export const TENANTS = 10_000;
 
 /**
- * Tenants that requests go to, in turn; spread evenly over all. An edge never shares connections to endpoints between
- * tenants, so this many tenants with 3 endpoints each keep up to 3 times as many connections open.
+ * Tenants that requests go to, in turn; spread evenly over all: one per connection on average. An edge never shares
+ * connections to endpoints between tenants, so its cost rises with this number.
  */
-export const ACTIVE_TENANTS = 1000;
+export const ACTIVE_TENANTS = 64;
+
+/** Active tenants of `headgate-1000-active`; with 3 endpoints each, up to 3,000 connections are open. */
+export const MANY_ACTIVE_TENANTS = 1000;
 
 /** Ports that the backend listens on: the endpoints of every tenant. */
 export const BACKEND_PORTS = 3;
 
-/** Path of every request. */
+/** Path that is answered with a small body, and with one of 1 MiB. */
 export const REQUEST_PATH = '/v1/items/42';
+export const BODY_PATH = '/v1/files/1m';
 
-/** Length of a run. */
+/**
+ * Requests that each process answers before it is measured: enough for the JIT compilers of Node, and every active
+ * tenant gets at least {@link WARM_UP_PER_TENANT} of them, so that it is compiled and its connections are open.
+ */
+export const WARM_UP_REQUESTS = 20_000;
+export const WARM_UP_PER_TENANT = 10;
+
+/** Fixed rate of the part `rate-5000`, and connections that its generator may use at the same time. */
+export const RATE_PER_SECOND = 5000;
+export const RATE_CONNECTIONS = 512;
+
+/** Idle connections of the part `idle-10000`. */
+export const IDLE_CONNECTIONS = 10_000;
+
+/** Length of a part. */
 export interface Schedule {
   readonly rounds: number;
-  /** Load before each measurement, which is thrown away: opens connections and warms caches. */
+  /** Load before each measurement, which is thrown away: opens connections and warms caches. 0: none. */
   readonly settleSeconds: number;
   readonly measureSeconds: number;
 }
 
-/** About 5 minutes with eight candidates. */
-export const FULL_SCHEDULE: Schedule = { rounds: 5, settleSeconds: 1, measureSeconds: 5 };
+/** Lengths of all parts. */
+export type PartSchedules = Readonly<
+  Record<'small' | 'rate' | 'body' | 'tenants', Schedule> & { readonly idleRounds: number }
+>;
 
-/** About 45 seconds with eight candidates. */
-export const QUICK_SCHEDULE: Schedule = { rounds: 2, settleSeconds: 1, measureSeconds: 1 };
+/** About 12 minutes with all candidates. */
+export const FULL_SCHEDULES: PartSchedules = {
+  small: { rounds: 5, settleSeconds: 1, measureSeconds: 5 },
+  rate: { rounds: 3, settleSeconds: 1, measureSeconds: 5 },
+  body: { rounds: 3, settleSeconds: 1, measureSeconds: 3 },
+  tenants: { rounds: 5, settleSeconds: 1, measureSeconds: 3 },
+  idleRounds: 3,
+};
+
+/** Under a minute with all candidates in `small`, and a few in the other parts. */
+export const QUICK_SCHEDULES: PartSchedules = {
+  small: { rounds: 1, settleSeconds: 0, measureSeconds: 1 },
+  rate: { rounds: 1, settleSeconds: 0.5, measureSeconds: 1.5 },
+  body: { rounds: 1, settleSeconds: 0, measureSeconds: 1 },
+  tenants: { rounds: 1, settleSeconds: 0, measureSeconds: 1 },
+  idleRounds: 1,
+};

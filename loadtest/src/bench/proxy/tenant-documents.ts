@@ -9,6 +9,14 @@ export interface EdgeDocument {
 }
 
 const PLAN_ID = 'standard';
+const TEMPLATE_ID = 'id-of-the-tenant';
+const TEMPLATE_HOST = 'host-of-the-tenant.example';
+
+/** Hosts of `active` tenants out of `tenants`, spread evenly over all. */
+export function activeHosts(tenants: number, active: number): readonly string[] {
+  const stride = tenants / active;
+  return Array.from({ length: active }, (_, index) => tenantHost(Math.floor(index * stride)));
+}
 
 /** Host of the tenant with this number, from 0. */
 export function tenantHost(index: number): string {
@@ -27,17 +35,30 @@ export function benchDocuments(
   const documents: EdgeDocument[] = [
     { header: header('plan', PLAN_ID), body: JSON.stringify(plan) },
   ];
+  // Filled in as text: the schema takes 50 µs for a tenant, which is 5 s for 100,000.
+  const template = tenantTemplate(endpointPorts);
   for (let index = 0; index < tenants; index += 1) {
-    documents.push(tenantDocument(index, endpointPorts));
+    const id = `tenant-${index}`;
+    const host = tenantHost(index);
+    documents.push({
+      header: {
+        ...header('tenant', id),
+        identity: { hosts: [host], pathPrefixes: [], headerValues: [] },
+      },
+      body: template.replace(TEMPLATE_HOST, host).replace(TEMPLATE_ID, id),
+    });
   }
   return documents;
 }
 
-function tenantDocument(index: number, endpointPorts: readonly number[]): EdgeDocument {
-  const id = `tenant-${index}`;
-  const identity = { hosts: [tenantHost(index)], pathPrefixes: [], headerValues: [] };
+/** JSON of a tenant with names to be replaced, each of which occurs once. */
+function tenantTemplate(endpointPorts: readonly number[]): string {
   const body = TenantDocument.parse({
-    tenant: { id, planId: PLAN_ID, identity },
+    tenant: {
+      id: TEMPLATE_ID,
+      planId: PLAN_ID,
+      identity: { hosts: [TEMPLATE_HOST], pathPrefixes: [], headerValues: [] },
+    },
     upstreams: [
       {
         id: 'main',
@@ -55,7 +76,7 @@ function tenantDocument(index: number, endpointPorts: readonly number[]): EdgeDo
     ],
     apiKeys: [],
   });
-  return { header: { ...header('tenant', id), identity }, body: JSON.stringify(body) };
+  return JSON.stringify(body);
 }
 
 function header(kind: 'plan' | 'tenant', id: string): DocumentHeaderInput {

@@ -2,16 +2,17 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '@headgate/testkit';
 import { findProgram } from '../../find-program.ts';
-import { PROXY_CONNECTIONS } from '../settings.ts';
+import { ACTIVE_TENANTS, PROXY_CONNECTIONS, TENANTS } from '../settings.ts';
 import type { Candidate, CandidateContext, RunningCandidate } from './candidate.ts';
 import { startServer } from './start-server.ts';
 
 /** Caddy as a bare proxy. */
 export const caddy: Candidate = {
   name: 'caddy',
-  profile:
+  description:
     'bare proxy, round robin over 3 endpoints, GOMAXPROCS=1; no tenants, metrics, log or trace',
-  hosts: 'all',
+  tenants: TENANTS,
+  activeTenants: ACTIVE_TENANTS,
   missing: async () => ((await findProgram('caddy')) === null ? 'caddy is not installed' : null),
   start,
 };

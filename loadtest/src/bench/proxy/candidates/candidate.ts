@@ -18,7 +18,7 @@ export interface CandidateContext {
 export interface RunningCandidate {
   /** Where it serves on 127.0.0.1. */
   readonly port: number;
-  /** Root of its process tree, whose CPU time is measured. */
+  /** Root of its process tree, whose CPU time and memory are measured. */
   readonly pid: number;
   /** Called after each of its rounds, outside the measurement. */
   readonly afterRound?: () => Promise<void>;
@@ -31,9 +31,11 @@ export interface RunningCandidate {
 export interface Candidate {
   readonly name: string;
   /** What it does per request, in words. */
-  readonly profile: string;
-  /** `all`: requests name the tenants' hosts in turn. `one`: every request names the first host. */
-  readonly hosts: 'all' | 'one';
+  readonly description: string;
+  /** Tenants whose hosts it is configured with. */
+  readonly tenants: number;
+  /** How many of them, spread evenly, requests name in turn. */
+  readonly activeTenants: number;
   /** Why it cannot run here, such as "caddy is not installed"; null if it can. */
   missing(): Promise<string | null>;
   /** Starts it with one worker; resolves when it serves. @throws Error if it does not. */

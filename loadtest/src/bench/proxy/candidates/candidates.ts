@@ -3,7 +3,7 @@ import type { Candidate } from './candidate.ts';
 import { fastify } from './fastify.ts';
 import { haproxy } from './haproxy.ts';
 import { headgateBare } from './headgate-bare.ts';
-import { headgate } from './headgate.ts';
+import { headgate, headgateManyActive } from './headgate.ts';
 import { nginxLua } from './nginx-lua.ts';
 import { nginx } from './nginx.ts';
 import { nodeHttpUndici } from './node-http-undici.ts';
@@ -11,6 +11,7 @@ import { nodeHttpUndici } from './node-http-undici.ts';
 /** All candidates, in the order of the table. */
 export const CANDIDATES: readonly Candidate[] = [
   headgate,
+  headgateManyActive,
   headgateBare,
   nginx,
   haproxy,

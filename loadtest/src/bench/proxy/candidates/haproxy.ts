@@ -2,14 +2,16 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '@headgate/testkit';
 import { findProgram } from '../../find-program.ts';
+import { ACTIVE_TENANTS, TENANTS } from '../settings.ts';
 import type { Candidate, CandidateContext, RunningCandidate } from './candidate.ts';
 import { startServer } from './start-server.ts';
 
 /** HAProxy as a bare proxy. */
 export const haproxy: Candidate = {
   name: 'haproxy',
-  profile: 'bare proxy, round robin over 3 endpoints; no tenants, metrics, log or trace',
-  hosts: 'all',
+  description: 'bare proxy, round robin over 3 endpoints; no tenants, metrics, log or trace',
+  tenants: TENANTS,
+  activeTenants: ACTIVE_TENANTS,
   missing: async () =>
     (await findProgram('haproxy')) === null ? 'haproxy is not installed' : null,
   start,
@@ -25,7 +27,8 @@ async function start(context: CandidateContext): Promise<RunningCandidate> {
     file,
     `global
   nbthread 1
-  maxconn 4096
+  maxconn 11000
+  no strict-limits
 
 defaults
   mode http

@@ -4,10 +4,11 @@ import { startEdge } from './start-edge.ts';
 /** Headgate with as little to do as it can be told. */
 export const headgateBare: Candidate = {
   name: 'headgate-bare',
-  profile:
+  description:
     '1 tenant, route match, P2C over 3 endpoints, tracing off; metrics and access records ' +
     'cannot be switched off: records go to /dev/null',
-  hosts: 'one',
+  tenants: 1,
+  activeTenants: 1,
   missing: async () => null,
   start: (context) =>
     startEdge({ name: 'headgate-bare', tenants: 1, output: '/dev/null', env: {} }, context),

@@ -14,7 +14,10 @@ export function nginxConfig(directory: string, config: NginxConfig): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((kind) => `  ${kind}_temp_path ${directory}/${kind};`)
     .join('\n');
+  // A worker of root's nginx becomes `nobody` otherwise, who cannot enter a temporary directory.
+  const user = process.getuid?.() === 0 ? 'user root root;' : '';
   return `${config.main ?? ''}
+${user}
 daemon off;
 pid ${directory}/nginx.pid;
 error_log stderr error;

@@ -2,7 +2,7 @@ import { access, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '@headgate/testkit';
 import { findProgram } from '../../find-program.ts';
-import { PROXY_CONNECTIONS } from '../settings.ts';
+import { ACTIVE_TENANTS, PROXY_CONNECTIONS, TENANTS } from '../settings.ts';
 import type { Candidate, CandidateContext, RunningCandidate } from './candidate.ts';
 import { NGINX_FORWARD, nginxConfig, nginxUpstream } from './nginx-config.ts';
 import { startServer } from './start-server.ts';
@@ -13,9 +13,10 @@ const MODULE_FOLDERS = ['/usr/lib/nginx/modules', '/usr/lib64/nginx/modules', '/
 /** nginx with the Lua module, on which Kong and APISIX are built: the tenant of each request is looked up in Lua. */
 export const nginxLua: Candidate = {
   name: 'nginx-lua',
-  profile:
+  description:
     'tenant by host in access_by_lua, round robin over 3 endpoints; no metrics, log or trace',
-  hosts: 'all',
+  tenants: TENANTS,
+  activeTenants: ACTIVE_TENANTS,
   missing: async () => {
     if ((await findProgram('nginx')) === null) return 'nginx is not installed';
     if ((await findModules()) === null) return 'libnginx-mod-http-lua is not installed';

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '@headgate/testkit';
 import { findProgram } from '../../find-program.ts';
-import { PROXY_CONNECTIONS } from '../settings.ts';
+import { ACTIVE_TENANTS, PROXY_CONNECTIONS, TENANTS } from '../settings.ts';
 import type { Candidate, CandidateContext, RunningCandidate } from './candidate.ts';
 import { NGINX_FORWARD, nginxConfig, nginxUpstream } from './nginx-config.ts';
 import { startServer } from './start-server.ts';
@@ -10,8 +10,9 @@ import { startServer } from './start-server.ts';
 /** nginx as a bare proxy. */
 export const nginx: Candidate = {
   name: 'nginx',
-  profile: 'bare proxy, round robin over 3 endpoints; no tenants, metrics, log or trace',
-  hosts: 'all',
+  description: 'bare proxy, round robin over 3 endpoints; no tenants, metrics, log or trace',
+  tenants: TENANTS,
+  activeTenants: ACTIVE_TENANTS,
   missing: async () => ((await findProgram('nginx')) === null ? 'nginx is not installed' : null),
   start,
 };

@@ -53,7 +53,7 @@ export async function startEdge(
       ...profile.env,
     },
     readyWhen: () => serves(port, context.hosts[0] ?? '', context.path),
-    readyTimeoutMs: 30_000,
+    readyTimeoutMs: 120_000,
   });
   return {
     port,

@@ -5,10 +5,11 @@ import { request } from 'undici';
 import { BODY, BODY_BYTES } from '../backend.ts';
 import { CANDIDATES } from '../candidates/candidates.ts';
 import type { Candidate } from '../candidates/candidate.ts';
+import { checkAnswers } from '../check-answers.ts';
 import { startOtlpSink } from '../otlp-sink.ts';
-import { probeCandidate } from '../probe-candidate.ts';
+
 import { REQUEST_PATH, TENANTS } from '../settings.ts';
-import { tenantHost } from '../tenant-documents.ts';
+import { activeHosts, tenantHost } from '../tenant-documents.ts';
 
 // Real processes: a candidate that is installed here must start, answer with the backend's bytes and end.
 
@@ -49,10 +50,10 @@ async function checkCandidate(candidate: Candidate): Promise<void> {
       directory: directory.path,
     });
     try {
-      const one = hosts.slice(0, 1);
-      const probed = candidate.hosts === 'one' ? one : [...one, ...hosts.slice(-1)];
+      const { tenants, activeTenants } = candidate;
+      const active = activeHosts(tenants, Math.min(activeTenants, 2));
       for (let time = 0; time < 100 && seen.size < 3; time += 1) {
-        await probeCandidate(running.port, probed, REQUEST_PATH);
+        await checkAnswers(running.port, active, { path: REQUEST_PATH, body: BODY });
       }
       assert.equal(seen.size, 3);
       assert.deepEqual((await running.findFaults?.()) ?? [], []);

@@ -14,7 +14,13 @@ test('failed requests are reported: statuses of 400 and more, and broken connect
   const program = await findProgram('wrk');
   if (program === null) {
     // Nothing can be measured without wrk: then the benchmark has to say so.
-    const run = proxyBenchmark.run({ quick: true, say: () => undefined, signal });
+    const run = proxyBenchmark.run({
+      quick: true,
+      profiles: null,
+      candidates: null,
+      say: () => undefined,
+      signal,
+    });
     await assert.rejects(
       run,
       (error) => error instanceof BenchmarkError && /wrk/.test(error.message),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseStat, sumTree, treeCpuUs } from './cpu-time.ts';
+import { parseRssBytes, parseStat, treeCpuUs, treeOf, treeRssBytes } from './process-tree.ts';
 
 /** A line of Linux 6.1; the four times are fields 14 to 17. */
 function line(pid: number, name: string, parentPid: number, times: string): string {
@@ -32,9 +32,10 @@ test('a tree is the process and its descendants, nobody else', () => {
     { pid: 11, parentPid: 10, ticks: 2 },
     { pid: 20, parentPid: 1, ticks: 500 },
   ];
-  assert.equal(sumTree(processes, 10), 7);
-  assert.equal(sumTree(processes, 12), 4);
-  assert.throws(() => sumTree(processes, 99), /99 does not run/);
+  const pids = (root: number) => treeOf(processes, root).map(({ pid }) => pid);
+  assert.deepEqual(pids(10), [10, 11, 12]);
+  assert.deepEqual(pids(12), [12]);
+  assert.throws(() => pids(99), /99 does not run/);
 });
 
 test('the CPU time of this process rises by what it works', async () => {
@@ -47,4 +48,23 @@ test('the CPU time of this process rises by what it works', async () => {
   while (process.cpuUsage(usedBefore).user < 100_000) Math.sqrt(2);
   const usedUs = (await treeCpuUs(process.pid)) - before;
   assert.ok(usedUs >= 80_000, `${usedUs} µs`);
+});
+
+test('resident memory is read in bytes, and a process that is ending has none', () => {
+  assert.equal(
+    parseRssBytes('Name:\tnode\nVmHWM:\t  9 kB\nVmRSS:\t  1234 kB\nThreads:\t1\n'),
+    1_263_616,
+  );
+  assert.equal(parseRssBytes('Name:\tnode\nState:\tZ (zombie)\n'), 0);
+});
+
+test('the memory of this process rises by what it fills', async () => {
+  if (process.platform !== 'linux') {
+    await assert.rejects(treeRssBytes(process.pid)); // there is no /proc
+    return;
+  }
+  const before = await treeRssBytes(process.pid);
+  const filled = Buffer.alloc(64 * 1024 * 1024, 1);
+  const grownBytes = (await treeRssBytes(process.pid)) - before;
+  assert.ok(grownBytes >= filled.length * 0.8, `${grownBytes} bytes`);
 });

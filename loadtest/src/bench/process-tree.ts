@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 
-// CPU time of a process and all that descend from it, from Linux's /proc/PID/stat (proc(5)).
+// CPU time and memory of a process and all that descend from it, from Linux's /proc (proc(5)).
 //
 // A process that ends takes its own times along, but its parent, once it has waited for it, has them in cutime and
 // cstime. The sum of all four over the living tree therefore never loses a worker that died.
@@ -22,11 +22,20 @@ export interface ProcessTimes {
  * @throws Error if the process does not run.
  */
 export async function treeCpuUs(rootPid: number): Promise<number> {
-  const names = await readdir('/proc');
-  const pids = names.filter((name) => /^\d+$/.test(name));
-  const texts = await Promise.all(pids.map((pid) => readStat(pid)));
-  const processes = texts.flatMap((text) => (text === null ? [] : [parseStat(text)]));
-  return sumTree(processes, rootPid) * TICK_US;
+  const tree = treeOf(await listProcesses(), rootPid);
+  return tree.reduce((sum, { ticks }) => sum + ticks, 0) * TICK_US;
+}
+
+/**
+ * Resident memory (RSS) of `rootPid` and its descendants, in bytes. Pages that they share count once for each, so the
+ * difference of two readings tells more than either.
+ *
+ * @throws Error if the process does not run.
+ */
+export async function treeRssBytes(rootPid: number): Promise<number> {
+  const tree = treeOf(await listProcesses(), rootPid);
+  const texts = await Promise.all(tree.map(({ pid }) => readProc(pid, 'status')));
+  return texts.reduce((sum, text) => sum + (text === null ? 0 : parseRssBytes(text)), 0);
 }
 
 /** Reads a line of /proc/PID/stat. @throws Error if it is not one. */
@@ -43,23 +52,39 @@ export function parseStat(text: string): ProcessTimes {
   return { pid, parentPid, ticks };
 }
 
-/** Ticks of a process and all that descend from it. @throws Error if the process is not in the list. */
-export function sumTree(processes: readonly ProcessTimes[], rootPid: number): number {
+/** Resident bytes from the text of /proc/PID/status; 0 for a process that is ending and has none left. */
+export function parseRssBytes(text: string): number {
+  const match = /^VmRSS:\s+(\d+) kB$/m.exec(text);
+  return match === null ? 0 : Number(match[1]) * 1024;
+}
+
+/** A process and all that descend from it. @throws Error if the process is not in the list. */
+export function treeOf(
+  processes: readonly ProcessTimes[],
+  rootPid: number,
+): readonly ProcessTimes[] {
   const root = processes.find((process) => process.pid === rootPid);
   if (root === undefined) throw new Error(`process ${rootPid} does not run`);
   const children = Map.groupBy(processes, (process) => process.parentPid);
+  const tree: ProcessTimes[] = [];
   const open = [root];
-  let ticks = 0;
   for (let process = open.pop(); process !== undefined; process = open.pop()) {
-    ticks += process.ticks;
+    tree.push(process);
     open.push(...(children.get(process.pid) ?? []));
   }
-  return ticks;
+  return tree;
 }
 
-async function readStat(pid: string): Promise<string | null> {
+async function listProcesses(): Promise<readonly ProcessTimes[]> {
+  const names = await readdir('/proc');
+  const pids = names.filter((name) => /^\d+$/.test(name));
+  const texts = await Promise.all(pids.map((pid) => readProc(pid, 'stat')));
+  return texts.flatMap((text) => (text === null ? [] : [parseStat(text)]));
+}
+
+async function readProc(pid: string | number, file: string): Promise<string | null> {
   try {
-    return await readFile(`/proc/${pid}/stat`, 'latin1');
+    return await readFile(`/proc/${pid}/${file}`, 'latin1');
   } catch {
     return null; // it ended between the listing and the reading
   }

@@ -1,0 +1,43 @@
+import type { FigureName } from './row.ts';
+
+/** Titles of columns. */
+export const FIGURE_TITLES: Readonly<Record<FigureName, string>> = {
+  cpuUsPerRequest: 'CPU µs/request',
+  cpuUsPerMib: 'CPU µs/MiB',
+  mibPerSecond: 'MiB/s',
+  rps: 'requests/s',
+  p50Ms: 'p50 ms',
+  p99Ms: 'p99 ms',
+  addedP50Ms: 'added p50 ms',
+  addedP99Ms: 'added p99 ms',
+  p99FromScheduleMs: 'p99 ms from schedule',
+  latenessP99Ms: 'lateness p99 ms',
+  kibPerConnection: 'KiB/connection',
+  addedRssMib: 'added RSS MiB',
+  rssMib: 'RSS MiB',
+};
+
+const DIGITS: Readonly<Record<FigureName, number>> = {
+  cpuUsPerRequest: 1,
+  cpuUsPerMib: 0,
+  mibPerSecond: 0,
+  rps: 0,
+  p50Ms: 2,
+  p99Ms: 2,
+  addedP50Ms: 3,
+  addedP99Ms: 3,
+  p99FromScheduleMs: 2,
+  latenessP99Ms: 3,
+  kibPerConnection: 1,
+  addedRssMib: 1,
+  rssMib: 0,
+};
+
+/** A figure for a reader, without its unit. */
+export function figureText(figure: FigureName, value: number): string {
+  const digits = DIGITS[figure];
+  return value.toLocaleString('en-US', {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
+}

@@ -1,0 +1,9 @@
+import { body } from './body.ts';
+import type { Part } from './part.ts';
+import { small } from './small.ts';
+
+/** Parts that use the same running candidates, in the order in which they run. */
+export const SHARING_PARTS: readonly Part[] = [small, body];
+
+/** Parts that start processes of their own, after the others are stopped. */
+export const SEPARATE_PARTS: readonly Part[] = [];

@@ -1,0 +1,38 @@
+import { CANDIDATES } from '../candidates/candidates.ts';
+import { measureWithWrk } from '../measure-with-wrk.ts';
+import { interleave } from '../rounds.ts';
+import { summarise } from '../row.ts';
+import { PROXY_CONNECTIONS, REQUEST_PATH } from '../settings.ts';
+import type { Part, PartContext } from './part.ts';
+
+/** Small answers at saturation: CPU per request, requests/s. */
+export const small: Part = {
+  name: 'small',
+  mainFigure: 'cpuUsPerRequest',
+  candidates: CANDIDATES,
+  quick: CANDIDATES.map(({ name }) => name),
+  run,
+};
+
+async function run({ bench, candidates, shared, schedules, say, signal }: PartContext) {
+  const entrants = await shared.get(candidates);
+  const schedule = schedules.small;
+  const contenders = entrants.map(({ name, description, running, hostsFile }) => ({
+    name,
+    description,
+    measure: () =>
+      measureWithWrk(
+        running,
+        {
+          program: bench.wrk,
+          port: running.port,
+          hostsFile,
+          path: REQUEST_PATH,
+          connections: PROXY_CONNECTIONS,
+          signal,
+        },
+        schedule,
+      ),
+  }));
+  return summarise(small, await interleave(contenders, schedule.rounds, say));
+}

@@ -1,0 +1,120 @@
+import type { BenchRow } from '../benchmark.ts';
+import { spreadOf } from '../statistics.ts';
+
+/** What parts measure, in the order of the columns. */
+export const FIGURES = [
+  'cpuUsPerRequest',
+  'cpuUsPerMib',
+  'mibPerSecond',
+  'rps',
+  'p50Ms',
+  'p99Ms',
+  'addedP50Ms',
+  'addedP99Ms',
+  'p99FromScheduleMs',
+  'latenessP99Ms',
+  'kibPerConnection',
+  'addedRssMib',
+  'rssMib',
+] as const;
+
+/** Name of a figure; its unit stands at the end. */
+export type FigureName = (typeof FIGURES)[number];
+
+/** What was measured of a candidate in one round; a part fills in the same figures each time. */
+export interface Round extends Partial<Readonly<Record<FigureName, number>>> {
+  /** Answers. */
+  readonly requests: number;
+  readonly failedRequests: number;
+}
+
+/** Candidates that others are compared with, in the order of the columns. */
+export const BASELINES = [
+  { ratio: 'ratioToHeadgate', name: 'headgate', title: '× headgate' },
+  { ratio: 'ratioToHaproxy', name: 'haproxy', title: '× haproxy' },
+  { ratio: 'ratioToTenTenants', name: 'headgate-10-tenants', title: '× 10 tenants' },
+] as const;
+
+type Ratios = Readonly<Record<(typeof BASELINES)[number]['ratio'], number | null>>;
+type Medians = Partial<Readonly<Record<FigureName, number>>>;
+type Extremes = Partial<Readonly<Record<`${FigureName}${'Min' | 'Max'}`, number>>>;
+
+/**
+ * A candidate over all rounds of a part. Each figure is there three times: the median, and the extremes with `Min` and
+ * `Max` behind its name. Ratios are of `mainFigure`; null where the baseline was not measured or is not above 0.
+ */
+export interface ProxyRow extends BenchRow, Medians, Extremes, Ratios {
+  /** What it does per request, in words. */
+  readonly description: string;
+  /** The figure that the part is about. */
+  readonly mainFigure: FigureName;
+  /** Answers over all rounds. */
+  readonly requests: number;
+  readonly rounds: readonly Round[];
+}
+
+/** A candidate and what was measured of it. */
+export interface Measured {
+  readonly name: string;
+  readonly description: string;
+  readonly rounds: readonly Round[];
+}
+
+/** Rows of a part, in the order given. @throws RangeError if a candidate has no rounds. */
+export function summarise(
+  part: { readonly name: string; readonly mainFigure: FigureName },
+  measured: readonly Measured[],
+): readonly ProxyRow[] {
+  const { mainFigure } = part;
+  const medianOf = (name: string): number | null => {
+    const rounds = measured.find((candidate) => candidate.name === name)?.rounds ?? [];
+    return rounds.length === 0 ? null : spreadOf(valuesOf(rounds, mainFigure)).median;
+  };
+  return measured.map(({ name, description, rounds }) => {
+    const own = spreadOf(valuesOf(rounds, mainFigure)).median;
+    return {
+      name,
+      profile: part.name,
+      description,
+      mainFigure,
+      ...spreadFields(rounds),
+      ratioToHeadgate: ratioOf(own, medianOf('headgate')),
+      ratioToHaproxy: ratioOf(own, medianOf('haproxy')),
+      ratioToTenTenants: ratioOf(own, medianOf('headgate-10-tenants')),
+      requests: rounds.reduce((sum, round) => sum + round.requests, 0),
+      failedRequests: rounds.reduce((sum, round) => sum + round.failedRequests, 0),
+      rounds,
+    };
+  });
+}
+
+/** Failed requests make figures worthless: a quick error costs less than an answer. */
+export function failureFaults(rows: readonly ProxyRow[]): readonly string[] {
+  return rows
+    .filter((row) => row.failedRequests > 0)
+    .map(
+      (row) =>
+        `${row.name}: ${row.failedRequests} of ${row.requests} requests failed (${row.profile})`,
+    );
+}
+
+function spreadFields(rounds: readonly Round[]): Medians & Extremes {
+  const fields: Record<string, number> = {};
+  for (const figure of FIGURES) {
+    const values = valuesOf(rounds, figure);
+    if (values.length === 0) continue;
+    const { median, min, max } = spreadOf(values);
+    fields[figure] = median;
+    fields[`${figure}Min`] = min;
+    fields[`${figure}Max`] = max;
+  }
+  return fields;
+}
+
+function valuesOf(rounds: readonly Round[], figure: FigureName): readonly number[] {
+  return rounds.flatMap((round) => round[figure] ?? []);
+}
+
+function ratioOf(value: number, baseline: number | null): number | null {
+  return baseline === null || baseline <= 0 ? null : value / baseline;
+}
