@@ -1,7 +1,3 @@
+export { canonicalPrefix } from './prefix-table.ts';
 export { compileRoutes, type RouteMatcher, type RoutePattern } from './route-matcher.ts';
-export {
-  canonicalPrefix,
-  TenantIndex,
-  type IdentityConflict,
-  type IdentityPatterns,
-} from './tenant-index.ts';
+export { TenantIndex, type IdentityConflict, type IdentityPatterns } from './tenant-index.ts';

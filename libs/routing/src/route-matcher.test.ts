@@ -58,7 +58,7 @@ test('prefix look-up agrees with a plain scan of all prefixes', () => {
   const segment = fc.constantFrom('a', 'b', 'ab', '');
   const path = fc.array(segment, { maxLength: 5 }).map((parts) => `/${parts.join('/')}`);
   fc.assert(
-    fc.property(fc.uniqueArray(path, { maxLength: 8 }), path, (prefixes, request) => {
+    fc.property(fc.uniqueArray(path, { maxLength: 20 }), path, (prefixes, request) => {
       const canonical = (text: string) => (text.length > 1 ? text.replace(/\/$/, '') : text);
       const routes = prefixes.map((prefix) => ({
         route: canonical(prefix),
@@ -75,3 +75,62 @@ test('prefix look-up agrees with a plain scan of all prefixes', () => {
     { seed: 42, numRuns: 2000 },
   );
 });
+
+test('hosts, paths and methods agree with a scan of all routes in their order of precedence', () => {
+  const host = fc.constantFrom('a.test', 'b.a.test', 'c.b.a.test', 'test');
+  const hostPattern = fc.constantFrom('a.test', 'b.a.test', '*.a.test', '*.test', '*.b.a.test');
+  const path = fc.constantFrom('/', '/a', '/a/b', '/a/b/c', '/b', '/ab');
+  const method = fc.constantFrom('GET', 'PUT', 'POST');
+  const route = fc.record({
+    hosts: fc.uniqueArray(hostPattern, { maxLength: 2 }),
+    path: fc.oneof(
+      path.map((exact) => ({ exact })),
+      path.map((prefix) => ({ prefix })),
+    ),
+    methods: fc.uniqueArray(method, { maxLength: 2 }),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(route, { maxLength: 12 }),
+      host,
+      path,
+      method,
+      (patterns, ...[hostName, requestPath, verb]) => {
+        const routes = patterns.map((one, i) => ({ pattern: one, route: i }));
+        const candidates = routes
+          .flatMap(({ pattern: one, route: index }) =>
+            (one.hosts.length === 0 ? [''] : one.hosts).map((name) => ({
+              index,
+              rank: rankOf(one, name, hostName, requestPath, verb),
+            })),
+          )
+          .filter(({ rank }) => rank >= 0)
+          .sort((a, b) => b.rank - a.rank || a.index - b.index);
+        const found = compileRoutes(routes).match(hostName, requestPath, verb);
+        assert.equal(found, candidates[0]?.index ?? null);
+      },
+    ),
+    { seed: 42, numRuns: 3000 },
+  );
+});
+
+/** How specific a route is for a request: host, then path, then method; -1 when it does not match. */
+function rankOf(
+  one: RoutePattern,
+  name: string,
+  host: string,
+  path: string,
+  method: string,
+): number {
+  const wildcard = name.startsWith('*');
+  if (name !== '' && name !== host && !(wildcard && host.endsWith(name.slice(1)))) return -1;
+  if (one.methods.length > 0 && !one.methods.includes(method)) return -1;
+  const hostRank = name === host ? 99 : name.length;
+  const methodRank = one.methods.length > 0 ? 1 : 0;
+  if ('exact' in one.path) {
+    return one.path.exact === path ? hostRank * 1000 + 500 + methodRank : -1;
+  }
+  const { prefix } = one.path;
+  if (prefix !== '/' && path !== prefix && !path.startsWith(`${prefix}/`)) return -1;
+  return hostRank * 1000 + prefix.length * 2 + methodRank;
+}

@@ -71,3 +71,25 @@ test('names of Object.prototype are ordinary keys', () => {
     assert.equal(index.findByHeaderValue(name), null);
   }
 });
+
+test('many tenants come and go: path and host look-ups agree with a plain map', () => {
+  const index = new TenantIndex<number>();
+  const patterns = (i: number) =>
+    identity({ hosts: [`h${i}.test`, `*.w${i}.test`], pathPrefixes: [i === 0 ? '/' : `/p${i}`] });
+  const present = new Set<number>();
+  for (let step = 0; step < 200; step += 1) {
+    const i = (step * 7) % 20;
+    if (present.delete(i)) index.remove(i, patterns(i));
+    else {
+      present.add(i);
+      assert.deepEqual(index.add(i, patterns(i)), []);
+    }
+    for (let other = 0; other < 20; other += 1) {
+      const expected = present.has(other) ? other : null;
+      assert.equal(index.findByHost(`h${other}.test`), expected);
+      assert.equal(index.findByHost(`a.b.w${other}.test`), expected);
+      const byPath = expected ?? (present.has(0) ? 0 : null);
+      assert.equal(index.findByPath(`/p${other}/x`), byPath);
+    }
+  }
+});

@@ -1,3 +1,6 @@
+import { HostTable } from './host-table.ts';
+import { PrefixTable, canonicalPrefix } from './prefix-table.ts';
+
 /** Ways to recognise the requests of a tenant; the shape of `TenantIdentity` in @headgate/model. */
 export interface IdentityPatterns {
   /** Exact hosts and `*.suffix` patterns, canonical form. */
@@ -22,18 +25,16 @@ export interface IdentityConflict<Tenant> {
  * both, out of order, must not let one tenant take over the traffic of another).
  */
 export class TenantIndex<Tenant> {
-  readonly #hosts = new Map<string, Tenant>();
-  /** Keyed by the suffix with its leading dot: `.example.com`. */
-  readonly #wildcards = new Map<string, Tenant>();
-  readonly #prefixes = new Map<string, Tenant>();
+  readonly #hosts = new HostTable<Tenant>();
+  readonly #prefixes = new PrefixTable<Tenant>();
   readonly #headerValues = new Map<string, Tenant>();
 
   /** Adds a tenant's patterns and returns those that another tenant holds; they are left with it. */
   add(tenant: Tenant, identity: IdentityPatterns): IdentityConflict<Tenant>[] {
     const conflicts: IdentityConflict<Tenant>[] = [];
     this.#forEach(identity, (table, key, pattern) => {
-      const holder = table.get(key);
-      if (holder === undefined) table.set(key, tenant);
+      const holder = table.get(key) ?? null;
+      if (holder === null) table.set(key, tenant);
       else if (holder !== tenant) conflicts.push({ pattern, holder });
     });
     return conflicts;
@@ -52,24 +53,16 @@ export class TenantIndex<Tenant> {
    * @hot
    */
   findByHost(host: string): Tenant | null {
-    const exact = this.#hosts.get(host);
-    if (exact !== undefined) return exact;
-    if (this.#wildcards.size === 0) return null;
-    for (let dot = host.indexOf('.'); dot !== -1; dot = host.indexOf('.', dot + 1)) {
-      const tenant = this.#wildcards.get(host.slice(dot));
-      if (tenant !== undefined) return tenant;
-    }
-    return null;
+    return this.#hosts.find<Tenant>(host, '', '', tenantItself);
   }
 
   /**
-   * The tenant of a path: the longest prefix in whole segments.
+   * The tenant of a path in normal form: the longest prefix in whole segments.
    *
    * @hot
    */
   findByPath(path: string): Tenant | null {
-    if (this.#prefixes.size === 0) return null;
-    return findByPrefix(this.#prefixes, path) ?? null;
+    return this.#prefixes.find<Tenant>(path, '', tenantItself);
   }
 
   /** The tenant of a value of the tenant header. The caller has checked that the source is trusted. */
@@ -79,12 +72,9 @@ export class TenantIndex<Tenant> {
 
   #forEach(
     identity: IdentityPatterns,
-    visit: (table: Map<string, Tenant>, key: string, pattern: string) => void,
+    visit: (table: PatternTable<Tenant>, key: string, pattern: string) => void,
   ): void {
-    for (const pattern of identity.hosts) {
-      if (pattern.startsWith('*.')) visit(this.#wildcards, pattern.slice(1), pattern);
-      else visit(this.#hosts, pattern, pattern);
-    }
+    for (const pattern of identity.hosts) visit(this.#hosts, pattern, pattern);
     for (const prefix of identity.pathPrefixes) {
       visit(this.#prefixes, canonicalPrefix(prefix), prefix);
     }
@@ -92,26 +82,14 @@ export class TenantIndex<Tenant> {
   }
 }
 
-/** `/a/` and `/a` are the same prefix; the root is `/`. */
-export function canonicalPrefix(prefix: string): string {
-  return prefix.length > 1 && prefix.endsWith('/') ? prefix.slice(0, -1) : prefix;
+/** What the tables of all kinds of patterns have in common. */
+interface PatternTable<Tenant> {
+  get(key: string): Tenant | null | undefined;
+  set(key: string, tenant: Tenant): void;
+  delete(key: string): void;
 }
 
-/**
- * Looks up the longest prefix of `path` in whole segments: for `/a/b/c` tries `/a/b/c`, `/a/b`, `/a`, `/`.
- * One map look-up per segment; keys must be canonical prefixes.
- *
- * @hot
- */
-export function findByPrefix<Value>(
-  table: ReadonlyMap<string, Value>,
-  path: string,
-): Value | undefined {
-  let end = path.length;
-  while (end > 1) {
-    const value = table.get(end === path.length ? path : path.slice(0, end));
-    if (value !== undefined) return value;
-    end = path.lastIndexOf('/', end - 1);
-  }
-  return table.get('/');
+/** @hot */
+function tenantItself<Tenant>(tenant: Tenant): Tenant {
+  return tenant;
 }
