@@ -25,6 +25,9 @@ import { framingFor, writeInterimHead, writeReturnedHead } from './returned-head
 import { Tunnel } from './tunnel.ts';
 import { acceptsWebSocket } from './web-socket.ts';
 
+/** Interim responses (1xx) to one request; an endpoint that sends more is not making progress. */
+const INTERIM_RESPONSES_MAX = 100;
+
 /**
  * One request between its client and an endpoint: pick, forward, relay, record.
  *
@@ -48,6 +51,7 @@ export class Exchange implements UpstreamUser {
   #sent = false;
   /** The whole request body, if it was small enough to be kept for a retry; null while unknown or streamed. */
   #bodyText: string | null = null;
+  #interimResponses = 0;
   #responseStarted = false;
   #responseFraming: Framing = FRAMING_NONE;
   #keepAlive = false;
@@ -75,6 +79,7 @@ export class Exchange implements UpstreamUser {
   begin(): void {
     this.#sent = false;
     this.#bodyText = null;
+    this.#interimResponses = 0;
     this.#responseStarted = false;
     this.#responseFraming = FRAMING_NONE;
     this.#keepAlive = false;
@@ -358,11 +363,19 @@ export class Exchange implements UpstreamUser {
   #onInterimHead(head: ResponseHead): void {
     const { context } = this;
     const { bytes } = this.#client;
+    this.#interimResponses += 1;
     if (head.status === 101) {
       this.#startTunnel(head);
+    } else if (this.#interimResponses > INTERIM_RESPONSES_MAX) {
+      this.#refuseAnswer();
     } else if (context.head.minorVersion === 1 && !bytes.congested) {
       bytes.writeText(writeInterimHead(head, '')); // a client that does not read does not wait for one
     }
+  }
+
+  #refuseAnswer(): void {
+    this.#connection?.cancel();
+    this.onUpstreamFailure('malformed', false);
   }
 
   #startTunnel(head: ResponseHead): void {
@@ -371,8 +384,7 @@ export class Exchange implements UpstreamUser {
     const connection = this.#connection;
     if (route === null || connection === null || !acceptsWebSocket(context.head, head)) {
       // Not what the client asked for, or nobody asked: whatever follows must not reach the client.
-      connection?.cancel();
-      this.onUpstreamFailure('malformed', false);
+      this.#refuseAnswer();
       return;
     }
     this.#responseStarted = true;
