@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { startProcess, type StartedProcess } from '@headgate/testkit';
+import { runProgram } from './run-program.ts';
 import { parseWrkOutput, type WrkReport } from './wrk-report.ts';
 
 const SCRIPT = fileURLToPath(new URL('./rotate-hosts.lua', import.meta.url));
@@ -27,8 +27,7 @@ export interface WrkRun {
  * @throws Error if wrk fails, hangs or is aborted.
  */
 export async function runWrk(run: WrkRun): Promise<WrkReport> {
-  run.signal.throwIfAborted();
-  const wrk = await startProcess({
+  const lines = await runProgram({
     name: 'wrk',
     command: run.program,
     args: [
@@ -42,28 +41,8 @@ export async function runWrk(run: WrkRun): Promise<WrkReport> {
       run.hostsFile,
       run.path,
     ],
+    deadlineMs: run.seconds * 1000 + GRACE_MS,
+    signal: run.signal,
   });
-  const exit = await exitWithin(wrk, run.seconds * 1000 + GRACE_MS, run.signal);
-  run.signal.throwIfAborted();
-  if (exit.code !== 0) {
-    const end = exit.signal ?? `code ${exit.code}`;
-    throw new Error(`wrk ended with ${end}: ${[...wrk.stdout(), ...wrk.stderr()].join('\n')}`);
-  }
-  return parseWrkOutput(wrk.stdout());
-}
-
-async function exitWithin(
-  started: StartedProcess,
-  deadlineMs: number,
-  signal: AbortSignal,
-): ReturnType<StartedProcess['stop']> {
-  const kill = (): void => started.kill('SIGKILL');
-  const timer = setTimeout(kill, deadlineMs);
-  signal.addEventListener('abort', kill, { once: true });
-  try {
-    return await started.exited;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', kill);
-  }
+  return parseWrkOutput(lines);
 }

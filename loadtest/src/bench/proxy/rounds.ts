@@ -1,12 +1,12 @@
 import { FIGURE_TITLES, figureText } from './figure-text.ts';
-import { FIGURES, type Round } from './row.ts';
+import { FIGURES, type Measured, type Round } from './row.ts';
 
 /** Something that is measured in turn with others. */
 export interface Contender {
   readonly name: string;
   readonly description: string;
-  /** One measurement. */
-  measure(): Promise<Round>;
+  /** One measurement; null: it does not work here and takes part no more. */
+  measure(): Promise<Round | null>;
 }
 
 /**
@@ -14,23 +14,30 @@ export interface Contender {
  * round begins with another one.
  *
  * @param say takes a line of progress for each measurement
- * @returns for each contender, in the order given, its measurements in the order of the rounds
+ * @returns for each contender that works, in the order given, its measurements in the order of the rounds
  */
-export async function interleave<T extends Contender>(
-  contenders: readonly T[],
+export async function interleave(
+  contenders: readonly Contender[],
   count: number,
   say: (line: string) => void,
-): Promise<readonly (T & { readonly rounds: readonly Round[] })[]> {
-  const results = contenders.map((contender) => ({ ...contender, rounds: [] as Round[] }));
+): Promise<readonly Measured[]> {
+  const results = contenders.map((contender) => ({ contender, rounds: [] as Round[] }));
+  const inRace = new Set(results);
   for (let round = 0; round < count; round += 1) {
     const first = round % results.length;
-    for (const contender of [...results.slice(first), ...results.slice(0, first)]) {
-      const measured = await contender.measure();
-      contender.rounds.push(measured);
-      say(`round ${round + 1}/${count}  ${progressText(contender.name, measured)}`);
+    for (const result of [...results.slice(first), ...results.slice(0, first)]) {
+      if (!inRace.has(result)) continue;
+      const measured = await result.contender.measure();
+      if (measured === null) inRace.delete(result);
+      else {
+        result.rounds.push(measured);
+        say(`round ${round + 1}/${count}  ${progressText(result.contender.name, measured)}`);
+      }
     }
   }
-  return results;
+  return [...inRace].map(({ contender: { name, description }, rounds }) => {
+    return { name, description, rounds };
+  });
 }
 
 function progressText(name: string, round: Round): string {

@@ -16,6 +16,10 @@ export const ACTIVE_TENANTS = 64;
 /** Active tenants of `headgate-1000-active`; with 3 endpoints each, up to 3,000 connections are open. */
 export const MANY_ACTIVE_TENANTS = 1000;
 
+/** Tenants of the part `tenants`. */
+export const TEN_TENANTS = 10;
+export const MANY_TENANTS = 100_000;
+
 /** Ports that the backend listens on: the endpoints of every tenant. */
 export const BACKEND_PORTS = 3;
 

@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises';
+import { ClientConnection, requestTexts } from '../open-loop/client-connection.ts';
+import { REPORT_MARK } from '../report-line.ts';
+import { ALL_ANSWERED, IdleArguments } from './open-idle-connections.ts';
+
+// Opens many connections, gets one answer on each, says so, and holds them idle until it is stopped.
+
+/** Connections that wait for their answer at the same time. */
+const OPENING_MAX = 64;
+
+const run = IdleArguments.parse(JSON.parse(process.argv[2] ?? ''));
+const hosts = (await readFile(run.hostsFile, 'utf8')).trimEnd().split('\n');
+const requests = requestTexts(hosts, run.path);
+const buffer = Buffer.alloc(65_536);
+const idle = new Set<ClientConnection>();
+let started = 0;
+let failed = 0;
+
+process.once('SIGTERM', () => {
+  const text = `${REPORT_MARK}${JSON.stringify({ idle: idle.size, failed })}\n`;
+  process.stdout.write(text, () => process.exit(0));
+});
+for (let lane = 0; lane < Math.min(OPENING_MAX, run.connections); lane += 1) openNext();
+
+function openNext(): void {
+  if (started === run.connections) return;
+  const request = started;
+  started += 1;
+  new ClientConnection(run.port, requests, buffer, {
+    onOpen: (connection) => connection.send(request),
+    onAnswer: (connection, status) => {
+      if (status >= 400) connection.destroy();
+      else {
+        idle.add(connection);
+        goOn();
+      }
+    },
+    onEnd: (connection) => {
+      failed += 1;
+      // One that was idle had its turn already.
+      if (!idle.delete(connection)) goOn();
+    },
+  });
+}
+
+function goOn(): void {
+  openNext();
+  if (idle.size + failed === run.connections) process.stdout.write(`${ALL_ANSWERED}\n`);
+}

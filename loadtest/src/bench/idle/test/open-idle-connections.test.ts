@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { createHttpOrigin, temporaryDirectory } from '@headgate/testkit';
+import { openIdleConnections } from '../open-idle-connections.ts';
+
+const { signal } = new AbortController();
+
+test('all connections stay open after one answer each; failures are counted', async () => {
+  const ports = new Set<number | undefined>();
+  const origin = await createHttpOrigin((request, response) => {
+    ports.add(request.socket.remotePort);
+    const isBad = request.headers.host === 'bad.example';
+    response.writeHead(isBad ? 503 : 200, { 'content-length': 2 }).end('ok');
+  });
+  const directory = await temporaryDirectory('bench');
+  try {
+    const hostsFile = join(directory.path, 'hosts');
+    await writeFile(hostsFile, 'a.example\nb.example\nbad.example\nc.example\n');
+    const run = { port: origin.port, hostsFile, path: '/', connections: 200 };
+    const connections = await openIdleConnections(run, signal);
+    assert.equal(ports.size, 200);
+    assert.deepEqual(await connections.close(), { idle: 150, failed: 50 });
+  } finally {
+    await origin.close();
+    await directory.remove();
+  }
+});

@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises';
+import { createSeededRandom } from '@headgate/testkit';
+import { REPORT_MARK } from '../report-line.ts';
+import { createArrivals } from './arrivals.ts';
+import { ClientConnection, requestTexts } from './client-connection.ts';
+import { OpenLoop } from './open-loop.ts';
+import { OpenLoopArguments } from './run-open-loop.ts';
+
+// The generator of load at a fixed rate: a process of its own, so that nothing else runs in its event loop. It never
+// sleeps: a timer of Node has steps of 1 ms, five requests at 5,000 per second. So it takes a core of its own.
+
+/** How long answers may take after the last request. */
+const LAST_ANSWERS_MS = 2000;
+
+const run = OpenLoopArguments.parse(JSON.parse(process.argv[2] ?? ''));
+const hosts = (await readFile(run.hostsFile, 'utf8')).trimEnd().split('\n');
+const requests = requestTexts(hosts, run.path);
+const endMs = (run.settleSeconds + run.measureSeconds) * 1000;
+
+let startMs = 0;
+const loop = new OpenLoop(
+  {
+    nowMs: () => performance.now() - startMs,
+    // Equal seeds: all candidates get the same bursts.
+    nextArrivalMs: createArrivals(createSeededRandom(run.seed), run.perSecond),
+  },
+  { settleMs: run.settleSeconds * 1000, endMs },
+);
+await openConnections();
+startMs = performance.now();
+turn();
+
+/** Connections are opened before, one after the other: no proxy's queue of new ones overflows. */
+async function openConnections(): Promise<void> {
+  const buffer = Buffer.alloc(65_536);
+  for (let count = 0; count < run.connections; count += 1) {
+    await new Promise<void>((resolve) => {
+      new ClientConnection(run.port, requests, buffer, {
+        onOpen: (connection) => {
+          loop.add(connection);
+          resolve();
+        },
+        onAnswer: (connection, status) => loop.answered(connection, status),
+        onEnd: (connection) => {
+          loop.lost(connection);
+          resolve();
+        },
+      });
+    });
+  }
+}
+
+function turn(): void {
+  const isMoreDue = loop.sendDue();
+  const isTimeOver = performance.now() - startMs > endMs + LAST_ANSWERS_MS;
+  if (isMoreDue || (loop.inFlight > 0 && !isTimeOver)) setImmediate(turn);
+  else finish();
+}
+
+function finish(): void {
+  const text = `${REPORT_MARK}${JSON.stringify(loop.report())}\n`;
+  process.stdout.write(text, () => process.exit(0)); // open connections would keep it alive
+}

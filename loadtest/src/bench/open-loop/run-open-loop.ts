@@ -1,0 +1,57 @@
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { runProgram } from '../run-program.ts';
+import { readReportLine } from '../report-line.ts';
+import type { OpenLoopReport } from './open-loop.ts';
+
+const MAIN = fileURLToPath(new URL('./open-loop-main.ts', import.meta.url));
+
+/** Time that the generator may take beyond its duration before it is killed. */
+const GRACE_MS = 15_000;
+
+/** What the generator is told, as JSON in its first argument. */
+export const OpenLoopArguments = z.strictObject({
+  port: z.int().min(1).max(65_535),
+  /** File with one host a line; requests name them in turn. */
+  hostsFile: z.string(),
+  path: z.string(),
+  /** Mean rate of arrivals. */
+  perSecond: z.number().positive(),
+  /** Most requests at the same time; one more is dropped. */
+  connections: z.int().min(1),
+  settleSeconds: z.number().min(0),
+  measureSeconds: z.number().positive(),
+  /** Equal seeds give equal arrivals. */
+  seed: z.int(),
+});
+
+/** What the generator is told. */
+export type OpenLoopRun = z.output<typeof OpenLoopArguments>;
+
+const Report: z.ZodType<OpenLoopReport> = z.strictObject({
+  answered: z.int().min(0),
+  measured: z.int().min(1),
+  dropped: z.int().min(0),
+  failed: z.int().min(0),
+  p50Ms: z.number().min(0),
+  p99Ms: z.number().min(0),
+  p99FromScheduleMs: z.number().min(0),
+  latenessP99Ms: z.number().min(0),
+});
+
+/**
+ * Runs the generator of load at a fixed rate.
+ *
+ * @throws Error if it fails, hangs, is aborted, or no request was answered.
+ */
+export async function runOpenLoop(run: OpenLoopRun, signal: AbortSignal): Promise<OpenLoopReport> {
+  const lines = await runProgram({
+    name: 'open loop',
+    command: process.execPath,
+    // Room for young objects: fewer pauses for garbage in what is measured.
+    args: ['--max-semi-space-size=64', MAIN, JSON.stringify(run)],
+    deadlineMs: (run.settleSeconds + run.measureSeconds) * 1000 + GRACE_MS,
+    signal,
+  });
+  return Report.parse(readReportLine(lines));
+}

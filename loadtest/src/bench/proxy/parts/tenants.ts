@@ -1,0 +1,85 @@
+import { treeRssBytes } from '../../process-tree.ts';
+import { standardEdge } from '../candidates/headgate.ts';
+import { measureWithWrk, warmUp } from '../measure-with-wrk.ts';
+import { interleave, type Contender } from '../rounds.ts';
+import { summarise, type Measured, type Round } from '../row.ts';
+import {
+  MANY_ACTIVE_TENANTS,
+  MANY_TENANTS,
+  PROXY_CONNECTIONS,
+  REQUEST_PATH,
+  TEN_TENANTS,
+} from '../settings.ts';
+import { enter, type Entrant } from '../shared-candidates.ts';
+import type { Part, PartContext } from './part.ts';
+
+const few = standardEdge('headgate-10-tenants', TEN_TENANTS, TEN_TENANTS);
+const many = standardEdge('headgate-100000-tenants', MANY_TENANTS, TEN_TENANTS);
+
+/** Name and description of the row of `many` with requests to more tenants, in the same process. */
+const manyActive = standardEdge(
+  'headgate-100000-tenants-1000-active',
+  MANY_TENANTS,
+  MANY_ACTIVE_TENANTS,
+);
+
+const MIB = 1024 * 1024;
+
+/** Cost of configured tenants that are not active: the same requests with 10 and with 100,000 tenants. */
+export const tenants: Part = {
+  name: 'tenants',
+  mainFigure: 'cpuUsPerRequest',
+  candidates: [few, many],
+  quick: [few.name, many.name],
+  run,
+};
+
+async function run(context: PartContext) {
+  const { bench, candidates, schedules, say, signal } = context;
+  const entrants: Entrant[] = [];
+  for (const candidate of candidates) {
+    say(`start and warm up ${candidate.name}`);
+    const entrant = await enter(bench, candidate, signal);
+    if (entrant !== null) entrants.push(entrant);
+  }
+  const measure = (group: readonly Entrant[]): Promise<readonly Measured[]> =>
+    interleave(
+      group.map((entrant) => contender(entrant, context)),
+      schedules.tenants.rounds,
+      say,
+    );
+  const measured = [...(await measure(entrants))];
+  const large = entrants.find(({ name }) => name === many.name);
+  if (large !== undefined) {
+    // Afterwards: its many connections to the backend stay open, and would be part of the other row.
+    measured.push(...(await measure([await activateMore(large, context)])));
+  }
+  for (const { running } of entrants) await bench.fleet.stop(running);
+  return summarise(tenants, measured);
+}
+
+/** The same process with requests to more tenants, warmed up. */
+async function activateMore({ running }: Entrant, context: PartContext): Promise<Entrant> {
+  const { bench, signal } = context;
+  const { name, description, tenants: configured, activeTenants } = manyActive;
+  const hostsFile = await bench.hostsFile(configured, activeTenants);
+  await warmUp(running, { program: bench.wrk, hostsFile, signal }, activeTenants);
+  return { name, description, running, hostsFile };
+}
+
+function contender(entrant: Entrant, { bench, schedules, signal }: PartContext): Contender {
+  const { name, description, running, hostsFile } = entrant;
+  const load = {
+    program: bench.wrk,
+    port: running.port,
+    hostsFile,
+    path: REQUEST_PATH,
+    connections: PROXY_CONNECTIONS,
+    signal,
+  };
+  const measure = async (): Promise<Round> => {
+    const round = await measureWithWrk(running, load, schedules.tenants);
+    return { ...round, rssMib: (await treeRssBytes(running.pid)) / MIB };
+  };
+  return { name, description, measure };
+}

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { interleave } from './rounds.ts';
+import type { Round } from './row.ts';
+
+/** Contenders that note their turns, each with its measurements. */
+function contenders(order: string[], results: Readonly<Record<string, (Round | null)[]>>) {
+  return Object.entries(results).map(([name, rounds]) => ({
+    name,
+    description: `what ${name} does`,
+    measure: async () => {
+      order.push(name);
+      return rounds.shift() ?? null;
+    },
+  }));
+}
+
+const round = (rps: number, failedRequests = 0): Round => ({ requests: 1, failedRequests, rps });
+
+test('every round measures all, and begins with another one', async () => {
+  const order: string[] = [];
+  const lines: string[] = [];
+  const all = contenders(order, {
+    a: [round(1), round(2), round(3)],
+    b: [round(10), round(20), round(30, 4)],
+    c: [round(100), round(200), round(300)],
+  });
+  const measured = await interleave(all, 3, (line) => lines.push(line));
+  assert.equal(order.join(''), 'abcbcacab');
+  const rates = measured.map(({ name, rounds }) => [name, ...rounds.map(({ rps }) => rps)]);
+  assert.deepEqual(rates, [
+    ['a', 1, 2, 3],
+    ['b', 10, 20, 30],
+    ['c', 100, 200, 300],
+  ]);
+  assert.equal(lines.length, 9);
+  assert.match(lines[0] ?? '', /^round 1\/3 {2}a +requests\/s 1$/);
+  assert.match(lines[8] ?? '', /^round 3\/3 {2}b +requests\/s 30 {2}4 FAILED$/);
+});
+
+test('what does not work here is asked once and has no result', async () => {
+  const order: string[] = [];
+  const all = contenders(order, { a: [round(1), round(2)], b: [null] });
+  const measured = await interleave(all, 2, () => undefined);
+  assert.equal(order.join(''), 'aba');
+  assert.deepEqual(
+    measured.map(({ name }) => name),
+    ['a'],
+  );
+});
