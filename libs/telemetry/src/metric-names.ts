@@ -238,8 +238,8 @@ export const METRICS = Object.freeze({
   headgate_worker_restarts_total: row(
     'edge',
     'counter',
-    [],
-    'Workers that ended and were replaced',
+    ['cause'],
+    'Workers that ended and were replaced, by cause (exited, killed, blocked, failed)',
   ),
   headgate_worker_memory_bytes: row('edge', 'gauge', [], 'Resident memory of all workers', {
     unit: 'bytes',

@@ -182,7 +182,7 @@ suite('SIGKILL of a worker', () => {
         const metrics = await (await fetch(`${running.admin}/metrics`)).text();
         return (
           /^headgate_workers 2$/m.test(metrics) &&
-          /^headgate_worker_restarts_total 1$/m.test(metrics)
+          /^headgate_worker_restarts_total\{cause="killed"\} 1$/m.test(metrics)
         );
       },
       { message: 'a worker in its place', deadlineMs: 10_000 },

@@ -46,6 +46,7 @@ const SHARE_INTERVAL_MS = 1000;
 /** After this time with NATS connected, presence alone says how many edges there are. */
 const PRESENCE_TRUST_MS = 10_000;
 const METRICS_TIMEOUT_MS = 2000;
+const NO_RESTARTS = Object.freeze({ exited: 0, killed: 0, blocked: 0, failed: 0 });
 /** Documents named by `/config`. */
 const LISTED_DOCUMENTS_MAX = 10_000;
 
@@ -233,7 +234,7 @@ export class Edge {
       configAgeSeconds: this.#configAgeSeconds(),
       busConnected: this.#bus?.connected ?? false,
       draining: this.#draining,
-      workerRestarts: this.#workers?.restarts ?? 0,
+      workerRestarts: this.#workers?.restarts ?? NO_RESTARTS,
     }));
     const admin = await createAdminServer({
       listen: settings.adminListen,

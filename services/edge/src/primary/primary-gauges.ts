@@ -1,4 +1,5 @@
 import { createWorkerMetrics, type WorkerMetrics } from '@headgate/telemetry';
+import type { WorkerEnd } from './worker-process.ts';
 
 /** What the primary knows of itself when metrics are taken. */
 export interface PrimaryFacts {
@@ -9,8 +10,10 @@ export interface PrimaryFacts {
   readonly configAgeSeconds: number;
   readonly busConnected: boolean;
   readonly draining: boolean;
-  readonly workerRestarts: number;
+  readonly workerRestarts: Readonly<Record<WorkerEnd, number>>;
 }
+
+const WORKER_ENDS: readonly WorkerEnd[] = ['exited', 'killed', 'blocked', 'failed'];
 
 /** The primary's own metrics; it is one more contributor beside the workers. */
 export function createPrimaryMetrics(facts: () => PrimaryFacts): WorkerMetrics {
@@ -22,8 +25,11 @@ export function createPrimaryMetrics(facts: () => PrimaryFacts): WorkerMetrics {
   const age = metrics.gauge('headgate_config_age_seconds', {});
   const connected = metrics.gauge('headgate_bus_connected', {});
   const draining = metrics.gauge('headgate_draining', {});
-  const restarts = metrics.counter('headgate_worker_restarts_total', {});
-  let reportedRestarts = 0;
+  const restarts = WORKER_ENDS.map((cause) => ({
+    cause,
+    cell: metrics.counter('headgate_worker_restarts_total', { cause }),
+    reported: 0,
+  }));
   metrics.onSnapshot(() => {
     const now = facts();
     active.value = now.documents;
@@ -33,8 +39,11 @@ export function createPrimaryMetrics(facts: () => PrimaryFacts): WorkerMetrics {
     age.value = now.configAgeSeconds;
     connected.value = now.busConnected ? 1 : 0;
     draining.value = now.draining ? 1 : 0;
-    restarts.value += now.workerRestarts - reportedRestarts;
-    reportedRestarts = now.workerRestarts;
+    for (const row of restarts) {
+      const total = now.workerRestarts[row.cause];
+      row.cell.value += total - row.reported;
+      row.reported = total;
+    }
   });
   return metrics;
 }

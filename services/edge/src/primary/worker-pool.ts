@@ -1,7 +1,7 @@
 import { fullJitterMs, type Clock, type Random } from '@headgate/runtime';
 import type { WorkerSnapshot } from '@headgate/telemetry';
 import type { DocumentOutcome, PrimaryMessage, WorkerSettings } from '../ipc/messages.ts';
-import { WorkerProcess } from './worker-process.ts';
+import { WorkerProcess, type WorkerEnd } from './worker-process.ts';
 
 /** What the pool works with. */
 export interface WorkerPoolDeps {
@@ -17,11 +17,13 @@ export interface WorkerPoolDeps {
   readonly onListening: (port: number) => void;
   /** The first workers could not start at all, such as when the port is taken. */
   readonly onNeverListened: (reason: string) => void;
+  /** The program of a worker; default: the edge's own. */
+  readonly entry?: string;
 }
 
-/** A worker that does not answer for this long is replaced: its event loop is blocked. */
-const BLOCKED_MS = 5000;
 const CHECK_INTERVAL_MS = 1000;
+/** A check that is later than this says that the primary was blocked, or the machine asleep. */
+const CHECK_LATE_MS = 500;
 
 const RESTART_BASE_MS = 100;
 const RESTART_CAP_MS = 5000;
@@ -30,8 +32,8 @@ const STABLE_MS = 10_000;
 
 /** The worker processes of an edge: keeps `size` of them running. */
 export class WorkerPool {
-  /** Workers that ended and were replaced. */
-  restarts = 0;
+  /** Workers that ended and were replaced, by how they ended. */
+  readonly restarts: Record<WorkerEnd, number> = { exited: 0, killed: 0, blocked: 0, failed: 0 };
   readonly #deps: WorkerPoolDeps;
   readonly #size: number;
   readonly #workers = new Map<number, WorkerProcess>();
@@ -41,13 +43,15 @@ export class WorkerPool {
   #accepting = false;
   #stopping = false;
   #generation = 0;
+  #checkedMs: number;
   #everListened = false;
 
   constructor(deps: WorkerPoolDeps, size: number) {
     this.#deps = deps;
     this.#size = size;
     for (let index = 0; index < size; index += 1) this.#spawn(index);
-    this.#checkTimer = setInterval(() => this.#checkBlocked(), CHECK_INTERVAL_MS);
+    this.#checkedMs = deps.clock.monotonicMs();
+    this.#checkTimer = setInterval(() => this.#checkAlive(), CHECK_INTERVAL_MS);
   }
 
   get size(): number {
@@ -112,21 +116,26 @@ export class WorkerPool {
 
   #spawn(index: number): void {
     this.#generation += 1;
-    const worker = new WorkerProcess(`${index}.${this.#generation}`, this.#deps.settingsOf(index), {
-      onListening: (_worker, port) => {
-        this.#everListened = true;
-        this.#deps.onListening(port);
+    const worker = new WorkerProcess(
+      `${index}.${this.#generation}`,
+      this.#deps.settingsOf(index),
+      {
+        onListening: (_worker, port) => {
+          this.#everListened = true;
+          this.#deps.onListening(port);
+        },
+        onOutcomes: (from, outcomes) => this.#deps.onOutcomes(from.id, outcomes),
+        onExit: (ended, end, reason) => this.#onExit(ended, end, reason),
       },
-      onOutcomes: (from, outcomes) => this.#deps.onOutcomes(from.id, outcomes),
-      onExit: (ended, reason) => this.#onExit(ended, reason),
-    });
+      this.#deps.entry,
+    );
     this.#workers.set(index, worker);
     this.#bornMs.set(index, this.#deps.clock.monotonicMs());
     this.#deps.prime(worker);
     if (this.#accepting) worker.send({ type: 'listen' });
   }
 
-  #onExit(worker: WorkerProcess, reason: string): void {
+  #onExit(worker: WorkerProcess, end: WorkerEnd, reason: string): void {
     if (this.#workers.get(worker.index) === worker) this.#workers.delete(worker.index);
     if (this.#stopping) return;
     if (worker.failure !== '' && !this.#everListened) {
@@ -135,7 +144,7 @@ export class WorkerPool {
       this.#deps.onNeverListened(worker.failure);
       return;
     }
-    this.restarts += 1;
+    this.restarts[end] += 1;
     this.#deps.onLost(worker.id, reason);
     const livedMs = this.#deps.clock.monotonicMs() - (this.#bornMs.get(worker.index) ?? 0);
     const attempt = livedMs >= STABLE_MS ? 0 : (this.#attempts.get(worker.index) ?? 0);
@@ -147,10 +156,10 @@ export class WorkerPool {
     }, waitMs);
   }
 
-  #checkBlocked(): void {
+  #checkAlive(): void {
     const nowMs = this.#deps.clock.monotonicMs();
-    for (const worker of this.#workers.values()) {
-      if (worker.checkAlive(nowMs) > BLOCKED_MS) worker.kill();
-    }
+    const late = nowMs - this.#checkedMs > CHECK_INTERVAL_MS + CHECK_LATE_MS;
+    this.#checkedMs = nowMs;
+    for (const worker of this.#workers.values()) worker.checkAlive(nowMs, late);
   }
 }

@@ -12,8 +12,16 @@ import type {
 export interface WorkerEvents {
   onListening(worker: WorkerProcess, port: number): void;
   onOutcomes(worker: WorkerProcess, outcomes: readonly DocumentOutcome[]): void;
-  onExit(worker: WorkerProcess, reason: string): void;
+  onExit(worker: WorkerProcess, end: WorkerEnd, reason: string): void;
 }
+
+/** How a worker ended: by itself, by somebody's signal, blocked and killed, or by a fault that it told of. */
+export type WorkerEnd = 'exited' | 'killed' | 'blocked' | 'failed';
+
+/** A worker that does not answer for this long is taken for dead: its event loop is blocked, or it is stopped. */
+const BLOCKED_MS = 5000;
+/** The same while it starts: on a busy machine a start takes a while, and a kill would only repeat it. */
+const START_MS_MAX = 30_000;
 
 /** The compiled bundle and the sources differ in the name's ending. */
 const ENTRY = fileURLToPath(new URL(`../worker/worker-main.ts`, import.meta.url));
@@ -32,6 +40,8 @@ export class WorkerProcess {
   #answeredPingId = 0;
   #pingSinceMs = 0;
   #failure = '';
+  #blocked = false;
+  #hasStarted = false;
   #markStarted: () => void = () => undefined;
   #markDrained: () => void = () => undefined;
   /** Resolves once the worker takes messages. */
@@ -52,7 +62,9 @@ export class WorkerProcess {
         this.listening = false;
         this.#markStarted();
         this.#markDrained();
-        events.onExit(this, this.#failure || `ended with ${signal ?? `code ${code}`}`);
+        const end = this.#endOf(signal);
+        const said = end === 'blocked' ? 'gave no sign of life' : this.#failure;
+        events.onExit(this, end, said || `ended with ${signal ?? `code ${code}`}`);
         resolve();
       });
     });
@@ -87,23 +99,38 @@ export class WorkerProcess {
     });
   }
 
-  /** Sends a ping unless one is unanswered; returns for how long the worker has not answered, in ms. */
-  checkAlive(nowMs: number): number {
+  /**
+   * Asks for a sign of life unless one is due; kills the worker if it has been due for too long.
+   *
+   * @param excused the primary itself was late, so the worker's answers may just not have been read.
+   */
+  checkAlive(nowMs: number, excused: boolean): void {
     if (this.#answeredPingId === this.#pingId) {
       this.#pingId += 1;
       this.#pingSinceMs = nowMs;
       this.send({ type: 'ping', id: this.#pingId });
+    } else if (excused) {
+      this.#pingSinceMs = nowMs;
+    } else if (nowMs - this.#pingSinceMs > (this.#hasStarted ? BLOCKED_MS : START_MS_MAX)) {
+      this.#blocked = true;
+      this.kill();
     }
-    return nowMs - this.#pingSinceMs;
   }
 
   kill(): void {
     this.#child.kill('SIGKILL');
   }
 
+  #endOf(signal: string | null): WorkerEnd {
+    if (this.#blocked) return 'blocked';
+    if (this.#failure !== '') return 'failed';
+    return signal === null ? 'exited' : 'killed';
+  }
+
   #receive(message: WorkerMessage, events: WorkerEvents): void {
     switch (message.type) {
       case 'started':
+        this.#hasStarted = true;
         this.#markStarted();
         break;
       case 'listening':

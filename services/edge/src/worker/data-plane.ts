@@ -91,7 +91,7 @@ export async function createDataPlane(
     draining: () => draining,
     letsGo: () => ladder.letsGo(),
     handle: (exchange) => {
-      if (ladder.sheds()) exchange.answer(SHED_REPLY);
+      if (ladder.sheds(exchange.context.startMs)) exchange.answer(SHED_REPLY);
       else handleRequest(exchange, requestPath);
     },
     onBug: (error) => log.logger.error({ err: error }, 'the request path failed'),

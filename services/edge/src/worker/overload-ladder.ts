@@ -34,8 +34,12 @@ const FALL_MS = 2000;
 /** The lag that shedding aims at; below half of it no request has to wait long enough to matter. */
 const TARGET_LAG_MS = 200;
 
-/** Change of the shed share per second of a lag of twice the target. */
-const SHARE_PER_SECOND = 0.5;
+/** Change of the steady part of the shed share per second at a lag of twice the target or more, and of 0. */
+const STEADY_PER_SECOND = 0.2;
+/** Part of the shed share that follows the lag at once, at a lag of twice the target or more. It keeps the lag from swinging. */
+const PROMPT_SHARE = 0.5;
+/** The share follows within a turn of the loop, too, in steps of this: a turn may be seconds long. */
+const ADJUST_MS = 10;
 /** Some requests are always served: nobody knows that an overload is over but by serving. */
 const SHARE_MAX = 0.95;
 
@@ -59,42 +63,51 @@ export class OverloadLadder {
   shedShare = 0;
   readonly #lagRungs = LAG_MS.map((enter) => new Rung(enter, enter / 2, RISE_MS, FALL_MS));
   readonly #heapRungs = HEAP_SHARE.map((enter) => new Rung(enter, enter - 0.05, RISE_MS, FALL_MS));
+  #steadyShare = 0;
+  #lagMs = 0;
   #observedMs: number;
+  #adjustedMs: number;
+  /** Memory is short, not time: every request that is not begun helps. */
+  #shedsAll = false;
   #due = 0;
   #shedsLeft = 0;
   #letGoLeft = 0;
 
   constructor(nowMs: number) {
     this.#observedMs = nowMs;
+    this.#adjustedMs = nowMs;
   }
 
   /** Takes note of the signs, about every 50 ms; returns whether the level has changed. */
   observe(nowMs: number, { lagMs, heapShare }: OverloadSigns): boolean {
-    const passedMs = nowMs - this.#observedMs;
-    this.#observedMs = nowMs;
     const byLag = climb(this.#lagRungs, nowMs, lagMs);
     const byHeap = climb(this.#heapRungs, nowMs, heapShare);
     const before = this.level;
     this.level = byLag > byHeap ? byLag : byHeap;
-    this.#letGoLeft = refill(this.#letGoLeft, this.level >= 1, passedMs, LET_GO_PER_SECOND);
-    this.#shedsLeft = refill(this.#shedsLeft, this.level >= 2, passedMs, SHEDS_PER_SECOND);
-    if (byHeap >= 2) {
-      // Memory is short, not time: every request that is not begun helps, and none may be too many.
-      this.shedShare = 1;
-      this.#shedsLeft = Infinity;
-    } else if (byLag >= 2) {
-      const error = Math.min(1, (lagMs - TARGET_LAG_MS) / TARGET_LAG_MS);
-      const next = this.shedShare + (error * SHARE_PER_SECOND * passedMs) / 1000;
-      this.shedShare = Math.max(0, Math.min(SHARE_MAX, next));
-    } else {
-      this.shedShare = 0;
-    }
+    this.#shedsAll = byHeap >= 2;
+    if (byLag < 2) this.#steadyShare = 0;
+    if (this.level < 2) this.shedShare = 0;
+    if (this.level === 0) this.#letGoLeft = 0;
+    else this.#letGoLeft = refill(this.#letGoLeft, LET_GO_PER_SECOND, nowMs - this.#observedMs);
+    this.#lagMs = lagMs;
+    this.#observedMs = nowMs;
+    this.#adjust(nowMs, lagMs);
     return this.level !== before;
   }
 
-  /** Whether the request that has just come is to be shed. @hot */
-  sheds(): boolean {
-    if (this.shedShare === 0 || this.#shedsLeft < 1) return false;
+  /**
+   * Whether the request that has just come is to be shed.
+   *
+   * @param nowMs the time of the request, monotonic.
+   * @hot
+   */
+  sheds(nowMs: number): boolean {
+    if (this.level < 2) return false;
+    if (this.#shedsAll) return true;
+    // A turn that has lasted longer than the latest lag is the better sign of the two.
+    const turnMs = nowMs - this.#observedMs;
+    if (nowMs - this.#adjustedMs >= ADJUST_MS) this.#adjust(nowMs, Math.max(turnMs, this.#lagMs));
+    if (this.#shedsLeft < 1) return false;
     this.#due += this.shedShare;
     if (this.#due < 1) return false;
     this.#due -= 1;
@@ -108,6 +121,20 @@ export class OverloadLadder {
     this.#letGoLeft -= 1;
     return true;
   }
+
+  #adjust(nowMs: number, lagMs: number): void {
+    const passedMs = nowMs - this.#adjustedMs;
+    this.#adjustedMs = nowMs;
+    if (this.level < 2) {
+      this.#shedsLeft = 0;
+      return;
+    }
+    this.#shedsLeft = refill(this.#shedsLeft, SHEDS_PER_SECOND, passedMs);
+    const error = Math.min(1, (lagMs - TARGET_LAG_MS) / TARGET_LAG_MS);
+    const steady = this.#steadyShare + (error * STEADY_PER_SECOND * passedMs) / 1000;
+    this.#steadyShare = clampShare(steady);
+    this.shedShare = this.#shedsAll ? 1 : clampShare(this.#steadyShare + error * PROMPT_SHARE);
+  }
 }
 
 /** The highest level whose rung holds. Each rung is asked each time: they remember. */
@@ -119,9 +146,9 @@ function climb(rungs: readonly Rung[], nowMs: number, value: number): OverloadLe
   return level;
 }
 
-/** What is left of an allowance per second, at most a second's worth; nothing while it does not apply. */
-function refill(left: number, applies: boolean, passedMs: number, perSecond: number): number {
-  if (!applies) return 0;
-  const base = Number.isFinite(left) ? left : 0;
-  return Math.min(perSecond, base + (perSecond * passedMs) / 1000);
+/** What is left of an allowance per second after some time; a second's worth at most. */
+function refill(left: number, perSecond: number, passedMs: number): number {
+  return Math.min(perSecond, left + (perSecond * passedMs) / 1000);
 }
+
+const clampShare = (share: number): number => Math.max(0, Math.min(SHARE_MAX, share));

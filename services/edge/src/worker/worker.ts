@@ -2,6 +2,9 @@ import process from 'node:process';
 import type { PrimaryMessage, WorkerMessage, WorkerSettings } from '../ipc/messages.ts';
 import { createDataPlane, type DataPlane } from './data-plane.ts';
 
+/** Time for the last words of a worker that found a bug. */
+const EXIT_MS_MAX = 500;
+
 /**
  * Runs a worker: waits for `start`, then serves what the primary sends until it says `drain` or goes away.
  * A worker never outlives its primary: when the IPC channel closes, it ends.
@@ -29,6 +32,12 @@ export function startWorker(): void {
     }
     // Messages act in order: each waits for the start only, and `then` keeps their order.
     void dataPlane?.then((plane) => handle(plane, message, send)).catch(fail);
+  });
+  // A bug outside of any request: nobody knows what state it left behind. The primary logs it and starts another worker.
+  process.once('uncaughtException', (error) => {
+    const reason = error.stack ?? error.message;
+    setTimeout(() => process.exit(1), EXIT_MS_MAX);
+    process.send?.({ type: 'failed', reason } satisfies WorkerMessage, () => process.exit(1));
   });
   process.on('disconnect', () => process.exit(1));
   // The primary decides when workers end; a Ctrl-C in a terminal reaches the whole process group.

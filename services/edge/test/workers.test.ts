@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { afterEach, suite, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { systemClock, systemRandom } from '@headgate/runtime';
+import { freePort, waitFor } from '@headgate/testkit';
+import type { WorkerSettings } from '../src/ipc/messages.ts';
+import { WorkerPool } from '../src/primary/worker-pool.ts';
+import type { WorkerProcess } from '../src/primary/worker-process.ts';
+import { connectRaw, type RawClient } from './support/raw-client.ts';
+
+const ENTRY = fileURLToPath(new URL('./support/faulty-worker.ts', import.meta.url));
+const GET = 'GET / HTTP/1.1\r\nHost: nobody.test\r\n\r\n';
+
+const settingsOf =
+  (port: number, nodeId: string) =>
+  (workerIndex: number): WorkerSettings => ({
+    nodeId,
+    workerIndex,
+    version: '0',
+    listen: { host: '127.0.0.1', port },
+    proxyProtocol: false,
+    trustedProxies: [],
+    tenantHeader: 'x-tenant-id',
+    clients: {
+      headerTimeoutMs: 10_000,
+      keepAliveTimeoutMs: 60_000,
+      bytesPerSecondMin: 500,
+      bodyStallMs: 20_000,
+      writeStallMs: 60_000,
+      connectionsMax: 1000,
+      connectionsPerAddressMax: 1000,
+      requestsPerConnectionMax: 0,
+    },
+    redis: { host: '127.0.0.1', port: 1, tls: false },
+    logLevel: 'silent',
+    tracing: {},
+  });
+
+/** A pool of two faulty workers, seen by what it reports. */
+interface Scene {
+  readonly port: number;
+  readonly pool: WorkerPool;
+  /** All that were ever started, in order. */
+  readonly started: WorkerProcess[];
+  readonly lost: { workerId: string; reason: string; atMs: number }[];
+}
+
+let scene: Scene | null = null;
+
+afterEach(async () => {
+  await scene?.pool.stop(0);
+  scene = null;
+});
+
+async function startPool(nodeId = 'test'): Promise<Scene> {
+  const port = await freePort();
+  const started: WorkerProcess[] = [];
+  const lost: Scene['lost'] = [];
+  const pool = new WorkerPool(
+    {
+      clock: systemClock,
+      random: systemRandom,
+      settingsOf: settingsOf(port, nodeId),
+      prime: (worker) => started.push(worker),
+      onOutcomes: () => undefined,
+      onLost: (workerId, reason) => lost.push({ workerId, reason, atMs: performance.now() }),
+      onListening: () => undefined,
+      onNeverListened: (reason) => assert.fail(reason),
+      entry: ENTRY,
+    },
+    2,
+  );
+  pool.startAccepting();
+  scene = { port, pool, started, lost };
+  return scene;
+}
+
+async function twoListening(pool: WorkerPool, deadlineMs = 10_000): Promise<void> {
+  await waitFor(() => pool.listening === 2, { message: 'two workers that listen', deadlineMs });
+}
+
+/** Connections that were used once, spread over the workers by the kernel. */
+async function usedConnections(port: number, count: number): Promise<RawClient[]> {
+  const clients: RawClient[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const client = await connectRaw(port);
+    client.send(GET);
+    await client.response();
+    clients.push(client);
+  }
+  return clients;
+}
+
+/** Ends the first worker with a signal while connections are open; the others' must go on. */
+async function loseOne(signal: NodeJS.Signals, withinMs: number): Promise<Scene> {
+  const running = await startPool();
+  await twoListening(running.pool);
+  const clients = await usedConnections(running.port, 24);
+  process.kill(running.started[0]?.pid ?? 0, signal);
+  const startMs = performance.now();
+  await waitFor(() => running.lost.length === 1, { message: 'the loss', deadlineMs: withinMs });
+  await waitFor(() => clients.some((client) => client.state() !== 'open'), {
+    message: 'its connections to end',
+  });
+  const survivors = clients.filter((client) => client.state() === 'open');
+  assert.ok(survivors.length > 0 && survivors.length < clients.length);
+  for (const client of survivors) {
+    client.send(GET);
+    assert.equal((await client.response(1)).status, 404);
+  }
+  await twoListening(running.pool);
+  const tookMs = performance.now() - startMs;
+  assert.ok(tookMs <= 10_000, `replaced after ${tookMs} ms`);
+  for (const client of [...clients, ...(await usedConnections(running.port, 8))]) client.close();
+  return running;
+}
+
+suite('a worker of two is replaced and takes only its own connections along', () => {
+  test('when it is killed', async () => {
+    const { pool, lost } = await loseOne('SIGKILL', 1000);
+    assert.deepEqual(pool.restarts, { exited: 0, killed: 1, blocked: 0, failed: 0 });
+    assert.match(lost[0]?.reason ?? '', /SIGKILL/);
+  });
+
+  test('when an exception reaches its event loop; the reason names the place', async () => {
+    const { pool, lost } = await loseOne('SIGALRM', 2000);
+    assert.deepEqual(pool.restarts, { exited: 0, killed: 0, blocked: 0, failed: 1 });
+    assert.match(lost[0]?.reason ?? '', /a bug outside of any request[^]*faulty-worker\.ts/);
+  });
+
+  test('when its event loop is blocked, within ten seconds and not before five', async () => {
+    const startMs = performance.now();
+    const { pool, lost } = await loseOne('SIGHUP', 9000);
+    assert.deepEqual(pool.restarts, { exited: 0, killed: 0, blocked: 1, failed: 0 });
+    assert.ok((lost[0]?.atMs ?? 0) - startMs >= 5000);
+  });
+});
+
+test('workers that end as soon as they start are tried again more and more rarely', async () => {
+  const { started, lost } = await startPool('crash-at-start');
+  await waitFor(() => lost.length >= 6, { message: 'six losses', deadlineMs: 10_000 });
+  const perWorker = lost.filter(({ workerId }) => workerId.startsWith('0.'));
+  assert.ok(perWorker.length >= 2);
+  const startMs = performance.now();
+  const before = started.length;
+  await waitFor(() => performance.now() - startMs >= 2000, { message: 'two seconds' });
+  assert.ok(started.length - before <= 20, `${started.length - before} starts in two seconds`);
+});
