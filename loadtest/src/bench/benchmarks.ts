@@ -1,5 +1,6 @@
 import type { Benchmark } from './benchmark.ts';
+import { microBenchmark } from './micro/micro-benchmark.ts';
 import { proxyBenchmark } from './proxy/proxy-benchmark.ts';
 
 /** All benchmarks, in the order of the list. */
-export const BENCHMARKS: readonly Benchmark[] = [proxyBenchmark];
+export const BENCHMARKS: readonly Benchmark[] = [proxyBenchmark, microBenchmark];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openFilesMax, parseOpenFilesMax } from './open-files-max.ts';
+import { parseOpenFilesMax, raiseOpenFiles } from './open-files-max.ts';
 
 const text = (soft: string, hard: string) =>
   `Limit                     Soft Limit           Hard Limit           Units     
@@ -15,10 +15,14 @@ test('the hard limit counts', () => {
   assert.throws(() => parseOpenFilesMax('Max processes 1 1 processes'), /Max open files/);
 });
 
-test('this process has a limit', async () => {
+test('a limit that is high enough stays; one that cannot be raised is told as it is', async () => {
   if (process.platform !== 'linux') {
-    await assert.rejects(openFilesMax()); // there is no /proc
+    await assert.rejects(raiseOpenFiles(1)); // there is no /proc
     return;
   }
-  assert.ok((await openFilesMax()) >= 256);
+  const before = await raiseOpenFiles(1);
+  assert.ok(before >= 256);
+  assert.equal(await raiseOpenFiles(before), before);
+  // Beyond /proc/sys/fs/nr_open, where the kernel refuses root too.
+  assert.equal(await raiseOpenFiles(2 ** 40), before);
 });

@@ -13,7 +13,7 @@ export const FIGURE_TITLES: Readonly<Record<FigureName, string>> = {
   p99FromScheduleMs: 'p99 ms from schedule',
   latenessP99Ms: 'lateness p99 ms',
   kibPerConnection: 'KiB/connection',
-  addedRssMib: 'added RSS MiB',
+  mibPer10000Connections: 'MiB/10,000 connections',
   rssMib: 'RSS MiB',
 };
 
@@ -29,7 +29,7 @@ const DIGITS: Readonly<Record<FigureName, number>> = {
   p99FromScheduleMs: 2,
   latenessP99Ms: 3,
   kibPerConnection: 1,
-  addedRssMib: 1,
+  mibPer10000Connections: 1,
   rssMib: 0,
 };
 

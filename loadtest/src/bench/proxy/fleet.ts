@@ -31,7 +31,7 @@ export class Fleet {
     this.#options = options;
   }
 
-  /** Candidates that were not measured so far, with the reasons. */
+  /** What was not measured so far, with the reasons. */
   get leftOut(): readonly LeftOut[] {
     return [...this.#leftOut.values()];
   }
@@ -47,18 +47,21 @@ export class Fleet {
    * @throws BenchmarkError if that happens to Headgate: there is nothing to compare then.
    */
   async start(candidate: Candidate): Promise<RunningCandidate | null> {
-    const { signal, say } = this.#options;
-    signal.throwIfAborted();
+    this.#options.signal.throwIfAborted();
     if (this.#leftOut.has(candidate.name)) return null;
     const outcome = await this.#tryToStart(candidate);
     if (typeof outcome !== 'string') return outcome;
     if (candidate.name.startsWith('headgate')) {
       throw new BenchmarkError(`${candidate.name}: ${outcome}`);
     }
-    const left = { name: candidate.name, reason: outcome };
-    this.#leftOut.set(candidate.name, left);
-    say(leftOutLine(left));
+    this.leaveOut({ name: candidate.name, reason: outcome });
     return null;
+  }
+
+  /** Notes something that is not measured, and says so. */
+  leaveOut(left: LeftOut): void {
+    this.#leftOut.set(left.name, left);
+    this.#options.say(leftOutLine(left));
   }
 
   /** Stops a candidate; keeps what it tells about lost work. */

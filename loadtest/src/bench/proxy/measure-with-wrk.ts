@@ -2,13 +2,7 @@ import { treeCpuUs } from '../process-tree.ts';
 import { runWrk, type WrkRun } from '../run-wrk.ts';
 import type { RunningCandidate } from './candidates/candidate.ts';
 import type { Round } from './row.ts';
-import {
-  PROXY_CONNECTIONS,
-  REQUEST_PATH,
-  WARM_UP_PER_TENANT,
-  WARM_UP_REQUESTS,
-  type Schedule,
-} from './settings.ts';
+import { PROXY_CONNECTIONS, REQUEST_PATH, WARM_UP_PER_TENANT, type Schedule } from './settings.ts';
 
 /** Runs of wrk after which a candidate counts as too slow to be warmed up. */
 const WARM_UP_RUNS_MAX = 60;
@@ -37,16 +31,17 @@ export async function measureWithWrk(
 }
 
 /**
- * Loads a candidate until it has answered enough requests: see {@link WARM_UP_REQUESTS}.
+ * Loads a candidate until it has answered enough requests, counted: a fixed time would be too short for a slow one.
  *
  * @throws Error if it does not get there.
  */
 export async function warmUp(
   running: RunningCandidate,
   load: Pick<Load, 'program' | 'hostsFile' | 'signal'>,
+  requests: number,
   activeTenants: number,
 ): Promise<void> {
-  const wanted = Math.max(WARM_UP_REQUESTS, activeTenants * WARM_UP_PER_TENANT);
+  const wanted = Math.max(requests, activeTenants * WARM_UP_PER_TENANT);
   const connections = PROXY_CONNECTIONS;
   const run = { ...load, port: running.port, path: REQUEST_PATH, connections, seconds: 1 };
   let answered = 0;

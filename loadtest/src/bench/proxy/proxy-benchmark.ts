@@ -2,7 +2,7 @@ import { ShutdownStack } from '@headgate/runtime';
 import type { Benchmark, BenchOptions, BenchReport, BenchResult, LeftOut } from '../benchmark.ts';
 import { describeMachine } from '../machine.ts';
 import { BODY_BYTES } from './backend.ts';
-import type { Part } from './parts/part.ts';
+import type { Part, PartContext } from './parts/part.ts';
 import { SEPARATE_PARTS, SHARING_PARTS } from './parts/parts.ts';
 import { reportLines } from './report-lines.ts';
 import { failureFaults, type ProxyRow } from './row.ts';
@@ -36,16 +36,18 @@ async function run(options: BenchOptions): Promise<BenchResult> {
   const startedAt = new Date().toISOString();
   const shutdown = new ShutdownStack();
   try {
-    const bench = await openWorkbench(programs, options, shutdown);
+    const { quick, say, signal } = options;
+    const schedules = quick ? constants.QUICK_SCHEDULES : constants.FULL_SCHEDULES;
+    const { warmUpRequests } = schedules;
+    const bench = await openWorkbench(programs, { say, signal, warmUpRequests }, shutdown);
     const chosen = chooseParts(PARTS, options);
-    const rows = await runParts(chosen, bench, options);
-    const { quick } = options;
+    const rows = await runParts(chosen.parts, { bench, schedules, say, signal });
     const report: BenchReport = {
       bench: 'proxy',
       startedAt,
       quick,
       machine,
-      settings: describeSettings(quick),
+      settings: describeSettings(schedules),
       rows,
       leftOut: [...bench.fleet.leftOut, ...chosen.leftOut, ...NOT_MEASURED],
       faults: findFaults(rows, bench),
@@ -59,33 +61,30 @@ async function run(options: BenchOptions): Promise<BenchResult> {
 }
 
 async function runParts(
-  { parts }: { readonly parts: readonly ChosenPart[] },
-  bench: Workbench,
-  options: BenchOptions,
+  parts: readonly ChosenPart[],
+  context: Omit<PartContext, 'candidates' | 'shared'>,
 ): Promise<readonly ProxyRow[]> {
-  const { say, signal } = options;
-  const shared = shareCandidates(bench, { say, signal });
-  const schedules = options.quick ? constants.QUICK_SCHEDULES : constants.FULL_SCHEDULES;
+  const { bench, say } = context;
+  const shared = shareCandidates(bench, context);
   const rows: ProxyRow[] = [];
   for (const { part, candidates } of parts) {
     // Processes that nobody measures any more only disturb the others.
     if (SEPARATE_PARTS.includes(part)) await shared.stop();
     say(`part ${part.name}`);
-    rows.push(...(await part.run({ bench, candidates, shared, schedules, say, signal })));
+    rows.push(...(await part.run({ ...context, candidates, shared })));
   }
   await shared.stop();
   return rows;
 }
 
-function describeSettings(quick: boolean): BenchReport['settings'] {
-  const { small } = quick ? constants.QUICK_SCHEDULES : constants.FULL_SCHEDULES;
+function describeSettings(schedules: constants.PartSchedules): BenchReport['settings'] {
   return {
-    ...small,
+    ...schedules.small,
     connections: constants.PROXY_CONNECTIONS,
     bodyBytes: BODY_BYTES,
     tenants: constants.TENANTS,
     activeTenants: constants.ACTIVE_TENANTS,
-    warmUpRequests: constants.WARM_UP_REQUESTS,
+    warmUpRequests: schedules.warmUpRequests,
     ratePerSecond: constants.RATE_PER_SECOND,
     bodyConnections: constants.BODY_CONNECTIONS,
     idleConnections: constants.IDLE_CONNECTIONS,

@@ -14,7 +14,7 @@ export const FIGURES = [
   'p99FromScheduleMs',
   'latenessP99Ms',
   'kibPerConnection',
-  'addedRssMib',
+  'mibPer10000Connections',
   'rssMib',
 ] as const;
 

@@ -52,6 +52,7 @@ export async function enter(
   if (running === null) return null;
   const { name, description, tenants, activeTenants } = candidate;
   const hostsFile = await bench.hostsFile(tenants, activeTenants);
-  await warmUp(running, { program: bench.wrk, hostsFile, signal }, activeTenants);
+  const load = { program: bench.wrk, hostsFile, signal };
+  await warmUp(running, load, bench.warmUpRequests, activeTenants);
   return { name, description, running, hostsFile };
 }

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ShutdownStack } from '@headgate/runtime';
 import { temporaryDirectory } from '@headgate/testkit';
-import { BenchmarkError } from '../benchmark.ts';
+import { BenchmarkError, type BenchOptions } from '../benchmark.ts';
 import { findProgram } from '../find-program.ts';
 import { startBackend, type Backend } from './backend.ts';
 import { Fleet } from './fleet.ts';
@@ -16,6 +16,8 @@ export interface Workbench {
   readonly backend: Backend;
   readonly sink: OtlpSink;
   readonly fleet: Fleet;
+  /** Requests that a candidate answers before it is measured. */
+  readonly warmUpRequests: number;
   /** A file with one host a line: `active` tenants out of `tenants`. */
   hostsFile(tenants: number, active: number): Promise<string>;
 }
@@ -44,7 +46,7 @@ export async function findPrograms(): Promise<Programs> {
 /** Starts everything but the candidates; `shutdown` ends it, candidates included. */
 export async function openWorkbench(
   programs: Programs,
-  options: { readonly say: (line: string) => void; readonly signal: AbortSignal },
+  options: Pick<BenchOptions, 'say' | 'signal'> & Pick<Workbench, 'warmUpRequests'>,
   shutdown: ShutdownStack,
 ): Promise<Workbench> {
   const temporary = await temporaryDirectory('bench');
@@ -60,7 +62,8 @@ export async function openWorkbench(
   const fleet = new Fleet({
     context: { backendPorts: backend.ports, hosts, path: REQUEST_PATH, otlpUrl: sink.url },
     directory,
-    ...options,
+    say: options.say,
+    signal: options.signal,
   });
   shutdown.push('candidates', () => fleet.close());
   return {
@@ -68,6 +71,7 @@ export async function openWorkbench(
     backend,
     sink,
     fleet,
+    warmUpRequests: options.warmUpRequests,
     async hostsFile(tenants, active) {
       const file = join(directory, `hosts-${active}-of-${tenants}`);
       await writeFile(file, `${activeHosts(tenants, active).join('\n')}\n`);

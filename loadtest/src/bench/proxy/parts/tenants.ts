@@ -63,7 +63,8 @@ async function activateMore({ running }: Entrant, context: PartContext): Promise
   const { bench, signal } = context;
   const { name, description, tenants: configured, activeTenants } = manyActive;
   const hostsFile = await bench.hostsFile(configured, activeTenants);
-  await warmUp(running, { program: bench.wrk, hostsFile, signal }, activeTenants);
+  const load = { program: bench.wrk, hostsFile, signal };
+  await warmUp(running, load, bench.warmUpRequests, activeTenants);
   return { name, description, running, hostsFile };
 }
 
