@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { createRecordingOrigin, waitFor, type RecordingOrigin } from '@headgate/testkit';
-import {
-  planDocument,
-  startTestEdge,
-  tenantDocument,
-  type TestEdge,
-} from './support/edge-process.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { waitFor, type OriginConnection } from '@headgate/testkit';
+import { deviationsOf, readExpectedRequests } from './support/expected-request.ts';
+import { runMany } from './support/http-client.ts';
 import { connectRaw, type RawClient } from './support/raw-client.ts';
+import type { RawResponse } from './support/raw-responses.ts';
+import { targetOf } from './support/recorded-head.ts';
+import { startWireBench, type WireBench } from './support/wire-bench.ts';
 import { expandBytes, readWireCases, SPLITS, type WireCase } from './support/wire-cases.ts';
 
-/** Cases that do not apply, each with its reason. Anything else in the file runs. */
+/** Cases that do not apply, each with its reason. Anything else in the files runs. */
 const NOT_APPLICABLE: Readonly<Record<string, string>> = {
   'h2-02': 'HTTP/2 is not served on this listener',
   'h2-03': 'HTTP/2 is not served on this listener',
@@ -26,149 +26,158 @@ const STRICTER: Readonly<Record<string, { readonly status: string; readonly why:
   },
 };
 
+const PARALLEL = 24;
 const PROBE = 'GET /g?probe HTTP/1.1\r\nHost: t1.test\r\n\r\n';
-const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 const EARLY_413 = 'HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig';
-/** Answered before the request is complete. */
+/** Client cases that the backend answers before the request is complete. */
 const EARLY_ANSWERS: Readonly<Record<string, string>> = { 'conn-13': EARLY_413 };
+/** The same of a backend case. */
+const ANSWERED_EARLY = new Set(['resp-42']);
 /** Dripped slower than the route waits for a whole head. */
 const DRIPPED = new Set(['resp-37']);
 const DRIP_MS = 100;
-/** Cases that end at a timeout: all their splits run at once. */
-const TIMED = new Set(['chunk-31', 'conn-12']);
 
-let origin: RecordingOrigin;
-let edge: TestEdge;
-let proxyEdge: TestEdge;
+const given = readWireCases('given');
+const cases = [...given, ...readWireCases('derived')];
+const applicable = cases.filter(({ id }) => NOT_APPLICABLE[id] === undefined);
+
+let bench: WireBench;
+/** Request ids of answers, with what the client had sent: who reached the backend must be among them. */
+const authorised = new Map<string, string>();
+let runs = 0;
 
 before(async () => {
-  origin = await createRecordingOrigin();
-  const upstreams = { backend: { endpoints: [{ host: '127.0.0.1', port: origin.port }] } };
-  const route = (prefix: string, settings: object) => ({
-    match: { path: { prefix } },
-    upstreamId: 'backend',
-    requestBodyBytesMax: 1_048_576,
-    ...settings,
-  });
-  const routes = {
-    p: route('/p', { idleTimeoutMs: 900 }),
-    g: route('/g', { perTryTimeoutMs: 600 }),
-    ws: route('/ws', {}),
-    rest: route('/', {}),
-  };
-  const documents = [
-    planDocument(),
-    tenantDocument({ id: 't1', hosts: ['t1.test'], upstreams, routes }),
-    tenantDocument({ id: 't2', hosts: ['t2.test'], upstreams, routes }),
-  ];
-  [edge, proxyEdge] = await Promise.all([
-    startTestEdge({ documents }),
-    startTestEdge({ documents, env: { HEADGATE_EDGE_PROXY_PROTOCOL: 'v2' } }),
-  ]);
+  const backendCases = cases.filter(({ side }) => side === 'backend');
+  bench = await startWireBench(backendCases.map(({ id }) => id.toLowerCase()));
 });
 
-after(async () => {
-  await origin.close();
-  await Promise.all([edge.stop(), proxyEdge.stop()]);
-});
-
-const cases = readWireCases();
+after(() => bench.stop());
 
 test('wire cases: each case either runs or has a reason not to', () => {
   const ids = new Set(cases.map(({ id }) => id));
+  assert.equal(ids.size, cases.length);
+  assert.equal(given.length, 128);
   const listed = [...Object.keys(NOT_APPLICABLE), ...Object.keys(STRICTER)];
   assert.deepEqual(
     listed.filter((id) => !ids.has(id)),
     [],
   );
-  const foreign = cases.filter(({ front }) => front !== undefined).map(({ id }) => id);
+  const foreign = given.filter(({ front }) => front !== undefined).map(({ id }) => id);
   assert.deepEqual(foreign, Object.keys(NOT_APPLICABLE));
 });
 
-for (const side of ['client', 'backend'] as const) {
-  suite(`wire cases: ${side} side`, () => {
-    for (const wireCase of cases.filter((one) => one.side === side)) {
-      if (NOT_APPLICABLE[wireCase.id] !== undefined) continue;
-      if (TIMED.has(wireCase.id)) {
-        test(`${wireCase.id} ${wireCase.title}, in every split`, async () => {
-          await Promise.all(Object.values(SPLITS).map((cut) => runClientCase(wireCase, cut)));
-        });
-        continue;
-      }
-      for (const [split, cut] of Object.entries(SPLITS)) {
-        test(`${wireCase.id} ${wireCase.title}, ${split}`, async () => {
-          const run = side === 'client' ? runClientCase : runBackendCase;
-          await run(wireCase, cut);
-        });
-      }
-    }
+for (const [split, cut] of Object.entries(SPLITS)) {
+  suite(`wire cases, ${split}`, () => {
+    test(`${applicable.length} cases: no deviation`, async () => {
+      const deviations: string[] = [];
+      await runMany(applicable.length, PARALLEL, async (index) => {
+        const wireCase = applicable[index];
+        if (wireCase === undefined) return;
+        const mark = `${split.replaceAll(' ', '-')}-${wireCase.id}`;
+        const run = wireCase.side === 'client' ? runClientCase : runBackendCase;
+        try {
+          await run(wireCase, mark, cut);
+          runs += 1;
+        } catch (error) {
+          const reason = error instanceof Error ? error.message : String(error);
+          deviations.push(`${wireCase.id} ${wireCase.title}: ${reason}`);
+        }
+      });
+      assert.deepEqual(deviations, []);
+    });
   });
 }
 
-async function runClientCase(wireCase: WireCase, cut: (bytes: Buffer) => Buffer[]): Promise<void> {
+test('the backend has seen exactly the requests that were authorised', (context) => {
+  const { origin } = bench;
+  const seen = bench.requestIds();
+  assert.equal(seen.size, origin.requests.length, 'an id of its own each');
+  const strangers = [...seen].filter(([id]) => !authorised.has(id));
+  assert.deepEqual(
+    strangers.map(([, request]) => request.raw.toString('latin1')),
+    [],
+  );
+  context.diagnostic(
+    `${applicable.length} cases × ${Object.keys(SPLITS).length} splits = ${runs} runs, ` +
+      `${seen.size} requests at the backend, 0 deviations; ` +
+      `${Object.keys(NOT_APPLICABLE).length} cases not applicable, ${Object.keys(STRICTER).length} stricter`,
+  );
+  assert.equal(runs, applicable.length * Object.keys(SPLITS).length);
+});
+
+async function runClientCase(
+  wireCase: WireCase,
+  mark: string,
+  cut: (bytes: Buffer) => Buffer[],
+): Promise<void> {
   const early = EARLY_ANSWERS[wireCase.id];
-  origin.respondWith(() => OK);
-  const seenBefore = origin.requests.length;
+  const plain = expandBytes(wireCase.bytes);
+  const bytes = early === undefined ? plain : marked(plain, mark);
+  const { edge, proxyEdge } = bench;
   const client = await connectRaw(wireCase.listener === 'pp' ? proxyEdge.port : edge.port);
-  await client.sendPieces(cut(expandBytes(wireCase.bytes)));
-  if (early !== undefined) await answerEarly(early);
-  await assertOutcome(wireCase, client, seenBefore);
-  client.close();
+  try {
+    await client.sendPieces(cut(bytes));
+    if (early !== undefined) (await connectionOf(mark)).write(early);
+    await assertOutcome(wireCase, client, bytes);
+  } finally {
+    client.close();
+  }
 }
 
-async function runBackendCase(wireCase: WireCase, cut: (bytes: Buffer) => Buffer[]): Promise<void> {
-  const dripped = DRIPPED.has(wireCase.id);
+async function runBackendCase(
+  wireCase: WireCase,
+  mark: string,
+  cut: (bytes: Buffer) => Buffer[],
+): Promise<void> {
   const pieces = cut(expandBytes(wireCase.bytes));
-  let connections = 0;
-  const answer = async (connection: RecordingOrigin['connections'][number]): Promise<void> => {
-    connections += 1;
-    if (dripped) {
+  const answers = { onNew: 0, onReused: 0 };
+  const answer = async (connection: OriginConnection): Promise<void> => {
+    const reused = !connection.received().toString('latin1').split('\r\n')[0]?.includes(mark);
+    answers[reused ? 'onReused' : 'onNew'] += 1;
+    if (DRIPPED.has(wireCase.id)) {
       await connection.writeSlowly(wireCase.bytes, { pieceBytes: 1, pauseMs: DRIP_MS });
       return;
     }
     for (const piece of pieces) {
       connection.write(piece);
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
     }
     connection.end();
   };
-  origin.respondWith(async (_request, connection) => {
-    await answer(connection);
-    return undefined;
-  });
-  const seenBefore = origin.requests.length;
-  const request = expandBytes(wireCase.request ?? '');
-  const client = await connectRaw(edge.port);
-  client.send(request);
-  if (wireCase.id === 'resp-42') await answer(await newestHead('POST /p'));
-  await assertOutcome(wireCase, client, seenBefore);
-  assert.equal(connections, 1, 'not retried');
-  client.close();
-  origin.respondWith(() => OK);
+  bench.script(mark, answer);
+  const tenantId = wireCase.id.toLowerCase();
+  const request = marked(
+    expandBytes((wireCase.request ?? '').replace('t1.test', `${tenantId}.test`)),
+    mark,
+  );
+  const client = await connectRaw(bench.edge.port);
+  try {
+    client.send(request);
+    if (ANSWERED_EARLY.has(wireCase.id)) await answer(await connectionOf(mark));
+    await assertOutcome(wireCase, client, request);
+    assertMarked(mark, request, tenantId);
+    // A kept-alive connection that its peer is just closing is replaced once.
+    assert.ok(answers.onNew <= 1 && answers.onReused <= 1, 'not retried');
+  } finally {
+    client.close();
+  }
 }
 
-/** The newest connection of the origin on which a request head, but no whole request, has arrived. */
-function newestHead(start: string): Promise<RecordingOrigin['connections'][number]> {
+/** The bytes with a mark in the target of their first request. */
+function marked(bytes: Buffer, mark: string): Buffer {
+  const text = bytes.toString('latin1');
+  return Buffer.from(text.replace(/^(\S+ \S+)/, `$1?mark=${mark}`), 'latin1');
+}
+
+/** The connection of the origin on which the head of the marked request has arrived, its body perhaps not. */
+function connectionOf(mark: string): Promise<OriginConnection> {
   return waitFor(
-    () =>
-      origin.connections.find((connection) => {
-        const received = connection.received().toString('latin1');
-        const at = received.lastIndexOf(start);
-        return !connection.ended && at !== -1 && received.includes('\r\n\r\n', at);
-      }),
-    { message: `a head that starts with ${start}` },
+    () => bench.origin.connections.find((one) => one.received().includes(`?mark=${mark} HTTP/1.1`)),
+    { message: `a head with ${mark}` },
   );
 }
 
-async function answerEarly(bytes: string): Promise<void> {
-  (await newestHead('POST /p')).write(bytes);
-}
-
-async function assertOutcome(
-  wireCase: WireCase,
-  client: RawClient,
-  seenBefore: number,
-): Promise<void> {
+async function assertOutcome(wireCase: WireCase, client: RawClient, sent: Buffer): Promise<void> {
   const { expect } = wireCase;
   const wanted = STRICTER[wireCase.id]?.status ?? expect.status;
   const allowed: readonly (number | string)[] = Array.isArray(wanted) ? wanted : [wanted];
@@ -180,11 +189,57 @@ async function assertOutcome(
   const requests = typeof expect.backend === 'number' ? expect.backend : 1;
   if (verdict === 200 && requests > 1) await client.response(requests - 1);
   if (expect.conn === 'close' || verdict === 400) await client.closed();
-  assertBackend(wireCase, verdict, origin.requests.length - seenBefore);
-  if (expect.conn !== 'keep') return;
-  const answered = client.responses().filter(({ status }) => status >= 200).length;
-  client.send(PROBE);
-  assert.equal((await client.response(answered)).status, 200, 'the connection goes on');
+  const answers = finals(client);
+  if (expect.conn === 'keep') {
+    client.send(PROBE);
+    assert.equal((await client.response(answers.length)).status, 200, 'the connection goes on');
+  }
+  const forwarded = assertForwarded(wireCase, answers, sent);
+  const probe = finals(client)[answers.length];
+  if (probe !== undefined) authorised.set(probe.get('x-request-id'), PROBE);
+  if (expect.backend === undefined) return;
+  const expected = typeof expect.backend === 'number' ? expect.backend : verdict === 200 ? 1 : 0;
+  assert.equal(forwarded, expected, 'requests at the backend');
+}
+
+const finals = (client: RawClient): RawResponse[] =>
+  client.responses(['']).filter(({ status }) => status >= 200);
+
+/**
+ * Compares what the backend got with what the client had sent: the n-th answer belongs to the n-th request. Returns how
+ * many requests the backend got.
+ */
+function assertForwarded(
+  wireCase: WireCase,
+  answers: readonly RawResponse[],
+  sent: Buffer,
+): number {
+  const seen = bench.requestIds();
+  const expected = readExpectedRequests(sent);
+  let forwarded = 0;
+  answers.forEach((answer, index) => {
+    const id = answer.get('x-request-id');
+    authorised.set(id, wireCase.id);
+    const recorded = seen.get(id);
+    if (recorded === undefined) return;
+    forwarded += 1;
+    const request = expected[index];
+    assert.ok(request !== undefined, `the client sent no request ${index}`);
+    const tenantId = /^[\w-]+/.exec(request.host)?.[0] ?? '';
+    assert.deepEqual(deviationsOf(recorded, request, tenantId), []);
+  });
+  return forwarded;
+}
+
+/** The same for a marked request, which the client may have got no answer to. */
+function assertMarked(mark: string, sent: Buffer, tenantId: string): void {
+  const [expected] = readExpectedRequests(sent);
+  for (const [id, recorded] of bench.requestIds()) {
+    if (!targetOf(recorded).endsWith(`?mark=${mark}`)) continue;
+    authorised.set(id, mark);
+    assert.ok(expected !== undefined);
+    assert.deepEqual(deviationsOf(recorded, expected, tenantId), []);
+  }
 }
 
 /** Status of the first final response; 'close' for none at all, 'abort' for a part of one. */
@@ -195,7 +250,7 @@ async function verdictOf(
 ): Promise<number | string> {
   return waitFor(
     () => {
-      const [first] = client.responses(['']).filter(({ status }) => status >= 200);
+      const [first] = finals(client);
       if (first !== undefined) return first.status;
       if (client.state() === 'open') return null;
       return client.received() === '' ? 'close' : 'abort';
@@ -205,12 +260,4 @@ async function verdictOf(
       describe: () => client.received(),
     },
   );
-}
-
-function assertBackend(wireCase: WireCase, verdict: number | string, seen: number): void {
-  const { backend } = wireCase.expect;
-  if (backend === undefined) return;
-  const forwarded = verdict === 200;
-  const expected = typeof backend === 'number' ? backend : forwarded ? 1 : 0;
-  assert.equal(seen, expected, 'requests at the backend');
 }

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { createSeededRandom } from '@headgate/testkit';
 
 /** What a case expects; see the fields of `libs/http1/test-data/cases.json`. */
 export interface WireExpectation {
@@ -23,11 +24,16 @@ export interface WireCase {
   readonly front?: string;
 }
 
-const FILE = new URL('../../../../libs/http1/test-data/cases.json', import.meta.url);
+/** The cases that came with the requirements, and those derived from the RFCs. */
+const FILES = {
+  given: new URL('../../../../libs/http1/test-data/cases.json', import.meta.url),
+  derived: new URL('../data/derived-cases.json', import.meta.url),
+};
 
-/** All cases of the file. */
-export function readWireCases(): readonly WireCase[] {
-  return JSON.parse(readFileSync(FILE, 'utf8')) as WireCase[]; // a file of this repository
+/** All cases of a file. */
+export function readWireCases(file: keyof typeof FILES): readonly WireCase[] {
+  if (!existsSync(FILES[file])) return [];
+  return JSON.parse(readFileSync(FILES[file], 'utf8')) as WireCase[]; // a file of this repository
 }
 
 /** Writes out `{{X*N}}`, innermost first. */
@@ -42,12 +48,15 @@ export function expandBytes(text: string): Buffer {
   }
 }
 
+/** Most writes that a case is cut into. */
+const PIECES_MAX = 2000;
+
 /** Ways to cut bytes into writes; the verdict must not depend on it. */
 export const SPLITS: Readonly<Record<string, (bytes: Buffer) => Buffer[]>> = {
   'one write': (bytes) => [bytes],
   'byte by byte': (bytes) => {
-    // Long ones in about 2,000 pieces: their length is what matters.
-    const pieceBytes = Math.max(1, Math.ceil(bytes.length / 2000));
+    // Long ones in larger pieces: their length is what matters.
+    const pieceBytes = Math.max(1, Math.ceil(bytes.length / PIECES_MAX));
     const pieces: Buffer[] = [];
     for (let at = 0; at < bytes.length; at += pieceBytes) {
       pieces.push(bytes.subarray(at, at + pieceBytes));
@@ -64,5 +73,16 @@ export const SPLITS: Readonly<Record<string, (bytes: Buffer) => Buffer[]>> = {
     }
     if (from < bytes.length) pieces.push(bytes.subarray(from));
     return pieces;
+  },
+  'at random points': (bytes) => {
+    const random = createSeededRandom(bytes.length);
+    const pieces: Buffer[] = [];
+    for (let at = 0; at < bytes.length;) {
+      // Mostly a few bytes, at times the rest: squared twice, small draws are common.
+      const end = at + 1 + Math.floor(random.next() ** 4 * (bytes.length - at));
+      pieces.push(bytes.subarray(at, end));
+      at = end;
+    }
+    return pieces.length <= PIECES_MAX ? pieces : [bytes];
   },
 };

@@ -1,0 +1,87 @@
+import {
+  createRecordingOrigin,
+  type OriginConnection,
+  type RecordedRequest,
+  type RecordingOrigin,
+} from '@headgate/testkit';
+import type { WorkerDocument } from '../../src/ipc/messages.ts';
+import { planDocument, startTestEdge, tenantDocument, type TestEdge } from './edge-process.ts';
+import { targetOf, valuesOf } from './recorded-head.ts';
+
+/** How long the routes wait within a request body. */
+const IDLE_TIMEOUT_MS = 900;
+/** How long they wait for an answer: longer than the longest case takes byte by byte on a busy machine. */
+const TRY_TIMEOUT_MS = 2500;
+
+const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+
+/**
+ * Two edges, with and without the PROXY protocol, that serve t1.test, t2.test and further tenants from one recording
+ * origin. As pools belong to a tenant, what a bad answer leaves on a connection meets that tenant's requests only.
+ */
+export interface WireBench {
+  readonly origin: RecordingOrigin;
+  readonly edge: TestEdge;
+  readonly proxyEdge: TestEdge;
+  /** Answers the request with this mark in its target otherwise than with 200. */
+  script(mark: string, answer: (connection: OriginConnection) => Promise<void>): void;
+  /** Complete requests that the origin got, by their `X-Request-Id`. */
+  requestIds(): ReadonlyMap<string, RecordedRequest>;
+  stop(): Promise<void>;
+}
+
+/** Starts a bench. @param tenantIds of the further tenants; their hosts are `<id>.test`. */
+export async function startWireBench(tenantIds: readonly string[]): Promise<WireBench> {
+  const origin = await createRecordingOrigin();
+  const ids = new Map<string, RecordedRequest>();
+  let indexed = 0;
+  const scripts = new Map<string, (connection: OriginConnection) => Promise<void>>();
+  origin.respondWith(async (request, connection) => {
+    const mark = /\?mark=([^&]*)/.exec(targetOf(request))?.[1] ?? '';
+    const answer = scripts.get(mark);
+    if (answer === undefined) return OK;
+    await answer(connection);
+    return undefined;
+  });
+  const documents = benchDocuments(origin.port, ['t1', 't2', ...tenantIds]);
+  const [edge, proxyEdge] = await Promise.all([
+    startTestEdge({ documents }),
+    startTestEdge({ documents, env: { HEADGATE_EDGE_PROXY_PROTOCOL: 'v2' } }),
+  ]);
+  return {
+    origin,
+    edge,
+    proxyEdge,
+    script: (mark, answer) => void scripts.set(mark, answer),
+    requestIds() {
+      for (const request of origin.requests.slice(indexed)) {
+        ids.set(valuesOf(request, 'x-request-id')[0] ?? '', request);
+      }
+      indexed = origin.requests.length;
+      return ids;
+    },
+    async stop() {
+      await origin.close();
+      await Promise.all([edge.stop(), proxyEdge.stop()]);
+    },
+  };
+}
+
+function benchDocuments(port: number, tenantIds: readonly string[]): WorkerDocument[] {
+  const upstreams = { backend: { endpoints: [{ host: '127.0.0.1', port }] } };
+  const route = (prefix: string, settings: object) => ({
+    match: { path: { prefix } },
+    upstreamId: 'backend',
+    requestBodyBytesMax: 1_048_576,
+    ...settings,
+  });
+  const routes = {
+    p: route('/p', { idleTimeoutMs: IDLE_TIMEOUT_MS }),
+    g: route('/g', { perTryTimeoutMs: TRY_TIMEOUT_MS, retries: 0 }),
+    rest: route('/', {}),
+  };
+  const tenants = tenantIds.map((id) =>
+    tenantDocument({ id, hosts: [`${id}.test`], upstreams, routes }),
+  );
+  return [planDocument(), ...tenants];
+}
