@@ -4,9 +4,9 @@ import { TARGETS, type Target } from './finding.ts';
 /** Inputs of a full run by target: in proportion to how quick each is. */
 export const DEFAULT_INPUTS: Readonly<Record<Target, number>> = {
   codec: 700_000,
-  edge: 230_000,
+  edge: 240_000,
   responses: 50_000,
-  cuts: 20_000,
+  cuts: 10_000,
 };
 
 const DEFAULT_TOTAL = Object.values(DEFAULT_INPUTS).reduce((sum, inputs) => sum + inputs, 0);

@@ -1,3 +1,5 @@
+import { valuesOf, type ReadRequest } from '../read/read-request.ts';
+
 /** A way in which another parser reads requests differently, and may. */
 export interface JustifiedDifference {
   readonly parser: 'llhttp' | 'HAProxy' | 'nginx' | 'codec';
@@ -38,9 +40,46 @@ export const JUSTIFIED = {
     reason:
       'RFC 9110 section 7.2 asks for an empty Host; only a tenant known by path gets such a request',
   },
+  'nginx-method': {
+    parser: 'nginx',
+    difference: 'refuses a method with characters other than A-Z, `_` and `-` (400)',
+    reason: 'RFC 9110 section 9.1: a method is any token',
+  },
+  'nginx-asterisk': {
+    parser: 'nginx',
+    difference: 'refuses `OPTIONS *` (400)',
+    reason: 'RFC 9112 section 3.2.4: it is a form of the target',
+  },
+  'nginx-repeated': {
+    parser: 'nginx',
+    difference: 'refuses a repeated field that should come once, such as Authorization (400)',
+    reason:
+      'no framing and no identity of ours depends on it; what it means is for the endpoint to say',
+  },
 } as const satisfies Readonly<Record<string, JustifiedDifference>>;
 
 export type JustifiedId = keyof typeof JUSTIFIED;
 
 /** Counts of justified differences met. */
 export type JustifiedCounts = Partial<Record<JustifiedId, number>>;
+
+/** Fields that nginx takes once, in `ngx_http_headers_in` with `ngx_http_process_unique_header_line`. */
+const NGINX_ONCE = [
+  'authorization', 'expect', 'if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since', 'range', 'upgrade',
+]; // prettier-ignore
+
+/** Why a proxy may refuse a request that the edge has forwarded, by what the two are known for; null if nothing tells. */
+export function explainProxyRefusal(
+  proxy: 'HAProxy' | 'nginx',
+  request: ReadRequest,
+  status: number,
+): JustifiedId | null {
+  if (proxy === 'nginx' && status === 400) {
+    if (!/^[A-Z_-]+$/.test(request.method)) return 'nginx-method';
+    if (request.target === '*') return 'nginx-asterisk';
+    if (NGINX_ONCE.some((name) => valuesOf(request.headers, name).length > 1)) {
+      return 'nginx-repeated';
+    }
+  }
+  return null;
+}

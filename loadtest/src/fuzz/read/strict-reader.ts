@@ -94,6 +94,9 @@ export function readResponse(
   const line = STATUS_LINE.exec(start);
   if (line === null) return { fault: 'status line' };
   const status = Number(line[2]);
+  if (line[1] === '0' && valuesOf(headers, 'transfer-encoding').length > 0) {
+    return { fault: 'framing: HTTP/1.0 has no codings' };
+  }
   const bodyless = method === 'HEAD' || status < 200 || status === 204 || status === 304;
   const framed = readBody(text, head.end, headers, 'until close');
   if (framed !== 'incomplete' && 'fault' in framed && framed.fault.startsWith('framing'))
