@@ -25,6 +25,9 @@ export type PauseCause = 'fds' | 'overload';
  */
 const DRAIN_IDLE_MS = 2000;
 
+/** How long WebSockets have at the end of a drain to answer their close frame. */
+const GOING_AWAY_MS = 500;
+
 /** Distance of looks at the pace of clients and at whether a pause can end. */
 const LOOK_MS = 1000;
 
@@ -106,13 +109,18 @@ export class Listener {
     this.#close();
   }
 
-  /** Resolves when no connection is left; at `deadlineMs` (monotonic) the rest is cut. */
+  /**
+   * Resolves when no connection is left. At `deadlineMs` (monotonic) WebSockets are told to end and everything else is
+   * cut; {@link GOING_AWAY_MS} later the rest is.
+   */
   async drain(deadlineMs: number): Promise<void> {
     const { clock } = this.#deps;
     while (this.#connections.size > 0) {
       const nowMs = clock.monotonicMs();
       for (const connection of this.#connections) {
-        if (nowMs >= deadlineMs || connection.idleSince(nowMs, DRAIN_IDLE_MS)) connection.destroy();
+        if (nowMs >= deadlineMs + GOING_AWAY_MS) connection.destroy();
+        else if (nowMs >= deadlineMs) connection.goAway();
+        else if (connection.idleSince(nowMs, DRAIN_IDLE_MS)) connection.destroy();
       }
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
