@@ -1,16 +1,17 @@
 #!/usr/bin/env node
 // What `npm start`, `npm test` and `npm run bench` run. It needs nothing but Node 20 and npm: it
-// installs what is missing (npm packages, redis-server, nats-server; for tests also HAProxy) and
-// then runs the real program with the workspace's own Node, which runs TypeScript directly.
+// installs what is missing (npm packages, redis-server, nats-server; for tests also HAProxy, for
+// benchmarks the proxies that they compare) and then runs the real program with the workspace's own Node, which runs TypeScript directly.
 // Plain JavaScript because the Node that runs this file cannot run TypeScript yet.
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { benchPrograms } from './bootstrap/bench-programs.mjs';
 import { Failure } from './bootstrap/failure.mjs';
 import { installPackages } from './bootstrap/packages.mjs';
 import { checkPlatform, findWorkspaceNode, searchPath } from './bootstrap/platform.mjs';
 import { runInForeground } from './bootstrap/run.mjs';
-import { installServers } from './bootstrap/servers.mjs';
+import { installOptionalServers, installServers } from './bootstrap/servers.mjs';
 import { testArguments } from './bootstrap/test-arguments.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -30,23 +31,25 @@ const USAGE = `Usage: node deploy/local/bootstrap.mjs <start|test|bench> [argume
 const TESTS_DEADLINE_MS = 30 * 60_000;
 
 /**
- * @typedef {{servers: readonly string[], program: (extra: string[]) => string[],
- *   deadlineMs?: number}} Mode
+ * @typedef {{servers: (extra: string[]) => readonly string[],
+ *   optionalServers?: (extra: string[]) => readonly string[],
+ *   program: (extra: string[]) => string[], deadlineMs?: number}} Mode
  * @type {Record<string, Mode>}
  */
 const MODES = {
   start: {
-    servers: ['redis-server', 'nats-server'],
+    servers: () => ['redis-server', 'nats-server'],
     program: (extra) => [join(root, 'deploy', 'local', 'start.ts'), ...extra],
   },
   test: {
     // curl and ps are missing on the smallest systems only.
-    servers: ['redis-server', 'nats-server', 'haproxy', 'curl', 'ps'],
+    servers: () => ['redis-server', 'nats-server', 'haproxy', 'curl', 'ps'],
     program: (extra) => testArguments(root, extra),
     deadlineMs: TESTS_DEADLINE_MS,
   },
   bench: {
-    servers: ['redis-server', 'nats-server', 'haproxy'],
+    servers: (extra) => benchPrograms(extra).needed,
+    optionalServers: (extra) => benchPrograms(extra).optional,
     program: (extra) => [join(root, 'loadtest', 'src', 'main.ts'), ...extra],
   },
 };
@@ -66,7 +69,10 @@ async function main(name, extra) {
   process.env.PATH = searchPath(root);
   await installPackages(root);
   // A help text needs no servers, and a reader may not want them yet.
-  if (!extra.includes('--help')) await installServers(mode.servers);
+  if (!extra.includes('--help')) {
+    await installServers(mode.servers(extra));
+    await installOptionalServers(mode.optionalServers?.(extra) ?? []);
+  }
   const args = mode.program(extra);
   const file = args.find((argument) => !argument.startsWith('-'));
   if (name !== 'test' && file !== undefined && !existsSync(file)) {

@@ -207,6 +207,46 @@ test('without a known package manager the missing programs are named', async (t)
   );
 });
 
+test('an optional program that cannot be installed is named, and the command goes on', async (t) => {
+  const sandbox = await createSandbox(t);
+  const script = `
+    import { installOptionalServers } from './deploy/local/bootstrap/servers.mjs';
+    await installOptionalServers(['headgate-no-server'], '/nowhere');
+    console.log('went on');`;
+  const { code, stdout, stderr } = await sandbox.run(['--input-type=module', '--eval', script]);
+  assert.equal(code, 0);
+  assert.equal(stdout, 'went on');
+  assert.match(
+    stderr,
+    /headgate-no-server not found on PATH\.[^]*Going on without headgate-no-server\.$/,
+  );
+});
+
+test('a benchmark installs what it starts; the list and publish install nothing', async (t) => {
+  const sandbox = await createSandbox(t);
+  const cases = [
+    ['proxy', '--quick'],
+    ['--json', 'x', 'micro'],
+    [],
+    ['publish', 'x'],
+    ['proxy', '-h'],
+  ];
+  const script = `
+    import { benchPrograms } from './deploy/local/bootstrap/bench-programs.mjs';
+    for (const args of ${JSON.stringify(cases)}) {
+      const { needed, optional } = benchPrograms(args);
+      console.log([...needed, '|', ...optional].join(' '));
+    }`;
+  const { stdout } = await sandbox.run(['--input-type=module', '--eval', script]);
+  assert.deepEqual(stdout.split('\n'), [
+    'wrk nginx | haproxy caddy',
+    'redis-server |',
+    '|',
+    '|',
+    '|',
+  ]);
+});
+
 test('the program ends when the bootstrap is killed with SIGKILL', async (t) => {
   const sandbox = await createSandbox(t);
   await writeFile(

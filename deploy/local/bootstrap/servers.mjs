@@ -5,7 +5,11 @@ import { findOnPath } from './platform.mjs';
 import { runWithProgress } from './run.mjs';
 
 /** Packages that are not named like the program they bring. */
-const APT_PACKAGES = /** @type {Record<string, string>} */ ({ ps: 'procps' });
+const APT_PACKAGES = /** @type {Record<string, string>} */ ({
+  ps: 'procps',
+  // The module comes along: it is of use in the benchmarks only, as nginx itself.
+  nginx: 'nginx libnginx-mod-http-lua',
+});
 const BREW_PACKAGES = /** @type {Record<string, string>} */ ({ 'redis-server': 'redis' });
 
 /**
@@ -42,11 +46,27 @@ export async function installServers(programs, policyFile = POLICY_FILE) {
 }
 
 /**
+ * The same for programs without which the command does less: if they cannot be installed, it says so and goes on.
+ *
+ * @param {readonly string[]} programs
+ * @param {string} policyFile as above
+ */
+export async function installOptionalServers(programs, policyFile = POLICY_FILE) {
+  try {
+    await installServers(programs, policyFile);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    const without = programs.filter((program) => findOnPath(program) === null).join(', ');
+    process.stderr.write(`${error.message}\nGoing on without ${without}.\n`);
+  }
+}
+
+/**
  * @param {readonly string[]} missing
  * @param {string} policyFile
  */
 async function installWithApt(missing, policyFile) {
-  const packages = missing.map((program) => APT_PACKAGES[program] ?? program);
+  const packages = missing.flatMap((program) => (APT_PACKAGES[program] ?? program).split(' '));
   const byHand = `apt-get update && apt-get install -y --no-install-recommends ${packages.join(' ')}`;
   if (process.getuid?.() !== 0) {
     throw new Failure(
