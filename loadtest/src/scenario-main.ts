@@ -3,6 +3,7 @@ import { edgeRestarts } from './scenarios/edge-restarts.ts';
 import { exactLimits } from './scenarios/exact-limits.ts';
 import { manyTenants } from './scenarios/many-tenants.ts';
 import { outages } from './scenarios/outages.ts';
+import { webSockets } from './scenarios/web-sockets.ts';
 import type { Say, ScenarioResult } from './scenarios/scenario.ts';
 
 // `npm run scenario -- [NAME…]`: runs scenarios at full size and prints each promise with its figure.
@@ -13,6 +14,7 @@ const SCENARIOS: Readonly<Record<string, (say: Say) => Promise<ScenarioResult>>>
   'edge-restarts': (say) => edgeRestarts({ rollingRestarts: 10, perSecond: 500 }, say),
   'big-bodies': (say) =>
     bigBodies({ bytes: 1024 ** 3, slowBytesPerSecond: 100 * 1024 * 1024 }, say),
+  'web-sockets': (say) => webSockets({ tunnels: 1000, drainMs: 5000 }, say),
   'many-tenants': (say) => manyTenants({ tenants: 10_000 }, say),
 };
 

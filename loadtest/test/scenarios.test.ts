@@ -5,6 +5,7 @@ import { edgeRestarts } from '../src/scenarios/edge-restarts.ts';
 import { exactLimits } from '../src/scenarios/exact-limits.ts';
 import { manyTenants } from '../src/scenarios/many-tenants.ts';
 import { outages } from '../src/scenarios/outages.ts';
+import { webSockets } from '../src/scenarios/web-sockets.ts';
 import type { Say, ScenarioResult } from '../src/scenarios/scenario.ts';
 
 // The scenarios of `npm run scenario`, at a size that suits every test run.
@@ -35,4 +36,8 @@ test('large bodies do not pile up behind a slow peer', async () => {
 
 test('a thousand tenants come in one bundle and are served', async () => {
   assertPassed(await manyTenants({ tenants: 1000 }, quiet));
+});
+
+test('WebSockets outlive configuration changes and end with 1001 at the deadline of a drain', async () => {
+  assertPassed(await webSockets({ tunnels: 50, drainMs: 1500 }, quiet));
 });
