@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BenchmarkError } from '../../benchmark.ts';
+import { findProgram } from '../../find-program.ts';
+import { proxyBenchmark } from '../proxy-benchmark.ts';
+
+// The benchmark itself, as short as it gets. What it measures on a machine that runs tests is of no use, so the figures
+// are only looked at for being there.
+
+test('chosen parts measure the chosen candidates, and say what is left out', async () => {
+  const programs = await Promise.all([findProgram('wrk'), findProgram('nginx')]);
+  const said: string[] = [];
+  const running = proxyBenchmark.run({
+    quick: true,
+    profiles: ['rate-5000', 'body-1m'],
+    candidates: ['nginx'],
+    say: (line) => said.push(line),
+    signal: new AbortController().signal,
+  });
+  if (programs.includes(null)) {
+    await assert.rejects(running, BenchmarkError);
+    return;
+  }
+  const { report, lines } = await running;
+  assert.deepEqual(
+    report.rows.map(({ name, profile }) => [profile, name]),
+    [
+      ['rate-5000', 'direct'],
+      ['rate-5000', 'nginx'],
+      ['body-1m', 'nginx'],
+    ],
+  );
+  for (const row of report.rows) {
+    assert.ok((row.rps ?? 0) > 0 && (row.p99Ms ?? 0) >= (row.p50Ms ?? 1), row.name);
+  }
+  assert.ok(report.leftOut.some(({ name }) => name === 'tls'));
+  assert.ok(lines.includes('body-1m'));
+  assert.ok(said.includes('part rate-5000'));
+});
