@@ -21,7 +21,7 @@ test('no fuzzed request stream crashes or hangs the codec, or means something el
       onFinding: () => undefined,
       onProgress: () => undefined,
     },
-    2,
+    { count: 2 },
   );
   assert.deepEqual(
     findings.map((finding) => describeFinding(finding, SEED)),
@@ -69,6 +69,25 @@ test('the checks catch a codec that throws', async () => {
     return reading;
   });
   assert.equal(finding?.kind, 'crash');
+});
+
+test('an input that never ends is found, and the run goes on behind it', async () => {
+  const { inputs, findings } = await runCodecTarget(
+    {
+      seed: SEED,
+      from: 0,
+      inputs: 6,
+      untilMs: Infinity,
+      onFinding: () => undefined,
+      onProgress: () => undefined,
+    },
+    { count: 2, hangMs: 300, program: new URL('./support/hanging-worker.ts', import.meta.url) },
+  );
+  assert.deepEqual(
+    findings.map(({ kind, index }) => ({ kind, index })),
+    [{ kind: 'hang', index: 3 }],
+  );
+  assert.equal(inputs, 5, 'all but the one');
 });
 
 async function firstFinding(read: ReadWithCodec): Promise<Finding | null> {

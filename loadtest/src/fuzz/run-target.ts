@@ -24,7 +24,7 @@ export function createTargetRunner(cores: number): TargetRunner {
     async run(target, options) {
       switch (target) {
         case 'codec':
-          return runCodecTarget(options, Math.min(cores, THREADS_MAX));
+          return runCodecTarget(options, { count: Math.min(cores, THREADS_MAX) });
         case 'edge':
           return runEdgeTarget(options, await edge());
         case 'responses':

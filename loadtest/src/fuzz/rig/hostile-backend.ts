@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ResponseInput } from '../generate/response-input.ts';
 import { readRequest } from '../read/strict-reader.ts';
-import { listenOnFreePort } from './latin1-server.ts';
+import { listenOnFreePort } from './tcp-server.ts';
 
 /** A backend that answers `/r/N` with input N, and `/probe/N` as a backend should. */
 export interface HostileBackend {

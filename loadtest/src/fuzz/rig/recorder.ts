@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { valuesOf, type ReadRequest } from '../read/read-request.ts';
 import { readRequest } from '../read/strict-reader.ts';
-import { listenOnFreePort } from './latin1-server.ts';
+import { listenOnFreePort } from './tcp-server.ts';
 
 /** A request as a recorder got it. */
 export interface RecordedRequest extends ReadRequest {

@@ -43,8 +43,10 @@ const deps = {
 let verdicts: CodecVerdict[] = [];
 for (let index = from; index < to; index += step) {
   Atomics.store(position, 0, index);
-  verdicts.push(await checkCodecInput(seed, index, deps));
-  if (verdicts.length === BATCH) report();
+  const verdict = await checkCodecInput(seed, index, deps);
+  verdicts.push(verdict);
+  // A finding is told at once: the next input may be one that hangs.
+  if (verdict.finding !== null || verdicts.length === BATCH) report();
 }
 report();
 
