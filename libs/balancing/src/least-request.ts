@@ -30,19 +30,28 @@ export class LeastRequestPicker<E extends PickableEndpoint> implements Picker<E>
     this.#panic = new PanicGauge(endpoints, options.panicThreshold);
   }
 
-  /** @hot */
+  /**
+   * Asks for panic only when a candidate is not available: as long as those drawn are, it makes no difference whether
+   * the others are. With thousands of active tenants every object that is not looked at saves a cache miss.
+   *
+   * @hot
+   */
   pick(exclude: E | null): E | null {
     if (this.#endpoints.length === 0) return null;
-    const ignoreHealth = this.#panic.isActive();
+    this.#panic.countPick();
+    let ignoreHealth = false;
     let first: E | null = null;
     for (let draw = 0; draw < DRAWS_MAX; draw += 1) {
       const candidate = this.#endpoints[this.#draw.draw()];
       if (candidate === undefined || candidate === exclude || candidate === first) continue;
-      if (!ignoreHealth && !candidate.isAvailable()) continue;
+      if (!ignoreHealth && !candidate.isAvailable()) {
+        ignoreHealth = this.#panic.isActive();
+        if (!ignoreHealth) continue;
+      }
       if (first !== null) return lessLoaded(first, candidate);
       first = candidate;
     }
-    return first ?? this.#scan(exclude, ignoreHealth);
+    return first ?? this.#scan(exclude, ignoreHealth || this.#panic.isActive());
   }
 
   /** Looks at every endpoint: the answer when few are eligible, and the proof when there is none. */

@@ -8,14 +8,14 @@ const THRESHOLD_DEFAULT = 0.5;
  * likelier that the judgement is wrong or that the few left would drown than that all the others are dead. The
  * picker then ignores availability and spreads over all endpoints.
  *
- * Counting is O(endpoints), so the gauge recounts every `endpoints / 16` picks: exact for up to 15 endpoints, at most 16
- * calls of `isAvailable` per pick on average for more, and then up to that many picks late.
+ * Counting is O(endpoints), so the gauge counts at most every `endpoints / 16` picks: exact for up to 15 endpoints, at
+ * most 16 calls of `isAvailable` per pick on average for more, and then up to that many picks late.
  */
 export class PanicGauge {
   readonly #endpoints: readonly PickableEndpoint[];
   readonly #availableMin: number;
   readonly #picksBetweenCounts: number;
-  #picksUntilCount = 0;
+  #picksSinceCount = Infinity;
   #active = false;
 
   /** @param threshold 0 (never panic) to 1 (panic as soon as one is unavailable); default 0.5. */
@@ -28,18 +28,19 @@ export class PanicGauge {
     this.#picksBetweenCounts = endpoints.length >> 4;
   }
 
+  /** A pick begins. @hot */
+  countPick(): void {
+    this.#picksSinceCount += 1;
+  }
+
   /** Whether to ignore availability for this pick. @hot */
   isActive(): boolean {
-    if (this.#picksUntilCount > 0) {
-      this.#picksUntilCount -= 1;
-      return this.#active;
-    }
-    return this.recount();
+    return this.#picksSinceCount > this.#picksBetweenCounts ? this.recount() : this.#active;
   }
 
   /** The same, from a fresh count: for a picker that found no endpoint and must be sure. */
   recount(): boolean {
-    this.#picksUntilCount = this.#picksBetweenCounts;
+    this.#picksSinceCount = 0;
     this.#active = this.#countAvailable() < this.#availableMin;
     return this.#active;
   }

@@ -25,6 +25,7 @@ export class RoundRobinPicker<E extends PickableEndpoint> implements Picker<E> {
 
   /** @hot */
   pick(exclude: E | null): E | null {
+    this.#panic.countPick();
     const ignoreHealth = this.#panic.isActive();
     const picked = this.#pickRichest(exclude, ignoreHealth);
     if (picked !== null || ignoreHealth || !this.#panic.recount()) return picked;

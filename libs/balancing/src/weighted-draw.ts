@@ -10,6 +10,8 @@ import type { Random } from '@headgate/runtime';
 export class WeightedDraw {
   readonly #random: Random;
   readonly #columns: number;
+  /** All weights are equal: the column is the answer. */
+  readonly #uniform: boolean;
   /** Part of the column that belongs to its own index. */
   readonly #ownShare: Float64Array;
   /** Whom the rest of the column belongs to. */
@@ -19,6 +21,7 @@ export class WeightedDraw {
   constructor(weights: readonly number[], random: Random) {
     this.#random = random;
     this.#columns = weights.length;
+    this.#uniform = weights.every((weight) => weight === weights[0]);
     this.#ownShare = new Float64Array(weights.length).fill(1);
     this.#alias = Uint32Array.from(weights.keys());
     this.#fill(weights);
@@ -28,6 +31,7 @@ export class WeightedDraw {
   draw(): number {
     const position = this.#random.next() * this.#columns;
     const column = Math.floor(position);
+    if (this.#uniform) return column;
     return position - column < (this.#ownShare[column] ?? 0) ? column : (this.#alias[column] ?? 0);
   }
 

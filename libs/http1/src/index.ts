@@ -5,6 +5,7 @@ export { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH, FRAMING_NONE } from './
 export type { Framing } from './framing.ts';
 export { HeaderBlock } from './header-block.ts';
 export { HeaderSet } from './header-set.ts';
+export { HostCache } from './host-reader.ts';
 export { parseHost } from './host.ts';
 export type { HostAndPort } from './host.ts';
 export { DEFAULT_HTTP1_LIMITS } from './limits.ts';

@@ -7,7 +7,7 @@ import { FieldSurvey } from './field-survey.ts';
 import { FRAMING_CHUNKED, FRAMING_LENGTH, FRAMING_NONE } from './framing.ts';
 import { SLOT_VALUE_END, SLOT_VALUE_START } from './header-block.ts';
 import { HeadBuffer } from './head-buffer.ts';
-import { HostReader } from './host-reader.ts';
+import { HostCache, HostReader } from './host-reader.ts';
 import { DEFAULT_HTTP1_LIMITS, METHOD_BYTES_MAX } from './limits.ts';
 import type { Http1Limits } from './limits.ts';
 import { isRefusedMethod, standardMethod } from './methods.ts';
@@ -48,7 +48,7 @@ export class RequestParser {
   readonly #fields: FieldScanner;
   readonly #survey = new FieldSurvey();
   readonly #parts = new TargetParts();
-  readonly #host = new HostReader();
+  readonly #host: HostReader;
   readonly #held = new HeadBuffer();
   #state = AT_LEAD;
   /** Bytes of the head looked at so far, and offsets into the head. */
@@ -57,7 +57,9 @@ export class RequestParser {
   #targetStart = 0;
   #targetEnd = 0;
 
-  constructor(limits: Http1Limits = DEFAULT_HTTP1_LIMITS) {
+  /** @param hosts shared by the parsers of a worker; default: one of its own. */
+  constructor(limits: Http1Limits = DEFAULT_HTTP1_LIMITS, hosts: HostCache = new HostCache()) {
+    this.#host = new HostReader(hosts);
     this.#limits = limits;
     this.#fields = new FieldScanner(this.head, limits, false);
   }

@@ -1,7 +1,9 @@
 import process from 'node:process';
-import { DeadlineSweeper } from '@headgate/runtime';
+import { DeadlineSweeper, systemClock } from '@headgate/runtime';
 import { createWorkerMetrics } from '@headgate/telemetry';
+import { HeldClock } from '../src/io/held-clock.ts';
 import { ReadBuffers } from '../src/io/read-buffers.ts';
+import { ResponseReaders } from '../src/upstream/response-readers.ts';
 import { TenantStore } from '../src/snapshot/tenant-store.ts';
 import { UpstreamRegistry } from '../src/upstream/upstream-registry.ts';
 import { planDocument, tenantDocument } from '../test/support/edge-process.ts';
@@ -21,9 +23,9 @@ const BUSY = 10;
 const nameOf = (index: number) => `tenant-${String(index).padStart(5, '0')}`;
 
 function createStore(tenants: number): TenantStore {
-  const monotonicMs = () => performance.now();
-  const sweeper = new DeadlineSweeper({ now: monotonicMs, onError: () => undefined });
-  const deps = { buffers: new ReadBuffers(), sweeper, monotonicMs };
+  const clock = new HeldClock(systemClock);
+  const sweeper = new DeadlineSweeper({ now: () => clock.monotonicMs(), onError: () => undefined });
+  const deps = { buffers: new ReadBuffers(), sweeper, clock, readers: new ResponseReaders() };
   const store = new TenantStore({
     upstreams: new UpstreamRegistry({ ...deps, random: { next: () => 0.5 } }),
     metrics: createWorkerMetrics(),

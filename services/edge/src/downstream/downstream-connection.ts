@@ -80,7 +80,7 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
   constructor(deps: DownstreamDeps, socket: Socket, addressKey: string) {
     this.deps = deps;
     this.#addressKey = addressKey;
-    this.#parser = new RequestParser(deps.settings.http1);
+    this.#parser = new RequestParser(deps.settings.http1, deps.hosts);
     this.#context = new RequestContext(this.#parser.head);
     this.#setClient(socket.remoteAddress ?? '');
     if (deps.settings.proxyProtocol) this.#state = 'proxy';
@@ -100,6 +100,8 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
 
   /** @hot */
   onBytes(chunk: Buffer, length: number): void {
+    const { clock } = this.deps;
+    clock.hold();
     try {
       if (this.#state === 'request') this.#keep(chunk, 0, length);
       else if (this.#state === 'lingering') this.#lingering.heard();
@@ -112,6 +114,7 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
       this.onBug(error);
     }
     this.exchange.flush();
+    clock.release();
   }
 
   onEnd(): void {
@@ -175,7 +178,7 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
     if (unsentBytes === 0) this.#writePace.reset();
     else if (this.#writePace.look(nowMs, -unsentBytes)) this.#cutWrite();
     if (this.#state !== 'body') return;
-    if (this.bytes.socket.isPaused()) this.#bodyPace.rest();
+    if (this.bytes.isPaused) this.#bodyPace.rest();
     else if (this.#bodyPace.look(nowMs, this.#context.bytesIn)) this.#cutBody();
   }
 
@@ -509,7 +512,7 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
     this.deadlineMs = nowMs + this.deps.settings.keepAliveTimeoutMs;
     if (this.#processing) return;
     if (this.#held.length > 0 || this.#ended) this.#resume();
-    else if (this.bytes.socket.isPaused()) this.bytes.resume();
+    else if (this.bytes.isPaused) this.bytes.resume();
   }
 
   // Endings

@@ -1,5 +1,6 @@
-import type { Http1Limits } from '@headgate/http1';
-import type { Clock, DeadlineSweeper } from '@headgate/runtime';
+import type { HostCache, Http1Limits } from '@headgate/http1';
+import type { DeadlineSweeper } from '@headgate/runtime';
+import type { HeldClock } from '../io/held-clock.ts';
 import type { ReadBuffers } from '../io/read-buffers.ts';
 import type { Exchange } from '../request/exchange.ts';
 import type { ForwardingRules } from '../request/forwarded-head.ts';
@@ -75,8 +76,9 @@ export function createDownstreamStats(): DownstreamStats {
 export interface DownstreamDeps {
   readonly settings: DownstreamSettings;
   readonly buffers: ReadBuffers;
+  readonly hosts: HostCache;
   readonly sweeper: DeadlineSweeper;
-  readonly clock: Clock;
+  readonly clock: HeldClock;
   readonly recorder: Recorder;
   readonly forwarding: ForwardingRules;
   /** `Date` line with CRLF, renewed every second. */

@@ -41,7 +41,11 @@ export class ByteSocket implements HandleEvents {
   #handle: StreamHandle | null = null;
   /** Writes of `#handle` that the kernel has not taken yet. */
   #pendingWrites = 0;
+  /** The peer has sent FIN. */
   #ended = false;
+  /** Neither FIN was sent nor has a write failed, nor is the socket gone. */
+  #writable = true;
+  #paused = false;
   readonly #buffers: ReadBuffers;
   readonly #receiver: ByteReceiver;
   #current: Buffer;
@@ -127,7 +131,10 @@ export class ByteSocket implements HandleEvents {
       this.#receiver.onDrain();
     });
     this.socket.on('error', (error) => (this.#error = error));
-    this.socket.on('close', () => this.#receiver.onClose(this.#error));
+    this.socket.on('close', () => {
+      this.#writable = false;
+      this.#receiver.onClose(this.#error);
+    });
   }
 
   /**
@@ -152,7 +159,7 @@ export class ByteSocket implements HandleEvents {
       return;
     }
     this.flush();
-    if (this.#closedForWrites) return;
+    if (!this.#writable) return;
     if (this.unsentBytes === 0) this.#releaseWritten();
     if (chunk === this.#buffers.shared) {
       source.usePrivateBuffer(); // so much at once: more will follow
@@ -168,7 +175,7 @@ export class ByteSocket implements HandleEvents {
     if (this.#text === '') return;
     const text = this.#text;
     this.#text = '';
-    if (this.#closedForWrites) return;
+    if (!this.#writable) return;
     if (this.#handle === null) this.socket.write(text, 'latin1');
     else this.#note(this.#handle.writeText(text));
   }
@@ -201,26 +208,36 @@ export class ByteSocket implements HandleEvents {
   }
 
   pause(): void {
+    this.#paused = true;
     this.socket.pause();
   }
 
   resume(): void {
+    this.#paused = false;
     this.socket.resume();
+  }
+
+  /** Whether {@link pause} stopped the reading. */
+  get isPaused(): boolean {
+    return this.#paused;
   }
 
   /** Sends what is queued, then FIN. */
   end(): void {
     this.flush();
+    this.#writable = false;
     this.socket.end();
   }
 
   /** Closes at once; queued data is dropped. */
   destroy(): void {
+    this.#writable = false;
     this.socket.destroy();
   }
 
   /** Closes at once with an RST, so that the peer cannot take a cut message for a whole one. */
   reset(): void {
+    this.#writable = false;
     this.socket.resetAndDestroy();
   }
 
@@ -238,10 +255,6 @@ export class ByteSocket implements HandleEvents {
     if (this.#unwritten.length === 0) return;
     for (const buffer of this.#unwritten) this.#buffers.giveBack(buffer);
     this.#unwritten = [];
-  }
-
-  get #closedForWrites(): boolean {
-    return this.socket.writableEnded || this.socket.destroyed || this.#error !== null;
   }
 
   #writeBytes(bytes: Uint8Array): void {
@@ -262,11 +275,10 @@ export class ByteSocket implements HandleEvents {
   #onWriteError(code: number): void {
     const name = getSystemErrorName(code);
     const error = Object.assign(new Error(`write ${name}`), { code: name, errno: code });
+    this.#writable = false;
+    this.#error ??= error;
     if (this.#ended) this.socket.destroy(error);
-    else {
-      this.#error ??= error;
-      this.socket.resume();
-    }
+    else this.resume();
   }
 
   /** @hot */

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { DeadlineSweeper, systemRandom } from '@headgate/runtime';
+import { createFakeClock } from '@headgate/testkit';
 import { createWorkerMetrics } from '@headgate/telemetry';
 import { planDocument, tenantDocument, type TestTenant } from '../../test/support/edge-process.ts';
+import { HeldClock } from '../io/held-clock.ts';
 import { ReadBuffers } from '../io/read-buffers.ts';
+import { ResponseReaders } from '../upstream/response-readers.ts';
 import type { DocumentOutcome, WorkerDocument } from '../ipc/messages.ts';
 import { UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import { TenantStore } from './tenant-store.ts';
@@ -17,12 +20,13 @@ interface Scene {
 function createScene(): Scene {
   const outcomes: DocumentOutcome[] = [];
   const conflicts: string[] = [];
-  const monotonicMs = (): number => 0;
+  const clock = new HeldClock(createFakeClock());
   const store = new TenantStore({
     upstreams: new UpstreamRegistry({
       buffers: new ReadBuffers(),
-      sweeper: new DeadlineSweeper({ now: monotonicMs, onError: assert.ifError }),
-      monotonicMs,
+      sweeper: new DeadlineSweeper({ now: () => clock.monotonicMs(), onError: assert.ifError }),
+      clock,
+      readers: new ResponseReaders(),
       random: systemRandom,
     }),
     metrics: createWorkerMetrics(),

@@ -38,13 +38,15 @@ export class Recorder {
   readonly #deps: RecorderDeps;
   readonly #noTenant: TenantSlot;
   readonly #localReplies = new Map<string, CounterCell>();
-  readonly #attempts = new Map<string, CounterCell>();
+  readonly #attempts = new Map<UpstreamFailure, CounterCell>();
+  readonly #succeeded: CounterCell;
   readonly #attemptDurations: DurationCell;
   readonly #limitDurations: DurationCell;
 
   constructor(deps: RecorderDeps) {
     this.#deps = deps;
     this.#noTenant = deps.metrics.tenantSlot(NO_TENANT);
+    this.#succeeded = deps.metrics.counter('headgate_upstream_attempts_total', { outcome: 'ok' });
     this.#attemptDurations = deps.metrics.histogram(
       'headgate_upstream_attempt_duration_seconds',
       {},
@@ -88,7 +90,8 @@ export class Recorder {
     durationMs: number,
     failure: UpstreamFailure | null,
   ): void {
-    this.#attemptCell(failure ?? 'ok').value += 1;
+    const cell = failure === null ? this.#succeeded : this.#attemptCell(failure);
+    cell.value += 1;
     this.#attemptDurations.record(durationMs);
     const attempt = context.attemptLog.at(-1);
     if (attempt === undefined) return;
@@ -119,7 +122,7 @@ export class Recorder {
     return cell;
   }
 
-  #attemptCell(outcome: string): CounterCell {
+  #attemptCell(outcome: UpstreamFailure): CounterCell {
     let cell = this.#attempts.get(outcome);
     if (cell === undefined) {
       cell = this.#deps.metrics.counter('headgate_upstream_attempts_total', { outcome });

@@ -1,5 +1,7 @@
 import type { DeadlineSweeper } from '@headgate/runtime';
+import type { HeldClock } from '../io/held-clock.ts';
 import type { ReadBuffers } from '../io/read-buffers.ts';
+import type { ResponseReaders } from './response-readers.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 import type { UpstreamEndpoint } from './endpoint.ts';
 import type { UpstreamUser } from './upstream-user.ts';
@@ -16,7 +18,8 @@ export interface PoolSettings {
 export interface PoolDeps {
   readonly buffers: ReadBuffers;
   readonly sweeper: DeadlineSweeper;
-  readonly monotonicMs: () => number;
+  readonly clock: HeldClock;
+  readonly readers: ResponseReaders;
 }
 
 /**
@@ -95,7 +98,7 @@ export class ConnectionPool {
       connection.destroy();
       return;
     }
-    connection.deadlineMs = this.#deps.monotonicMs() + this.settings.idleTimeoutMs;
+    connection.deadlineMs = this.#deps.clock.monotonicMs() + this.settings.idleTimeoutMs;
     this.#idle.push(connection);
   }
 
@@ -118,8 +121,8 @@ export class ConnectionPool {
 
   #connect(user: UpstreamUser): void {
     this.#open += 1;
-    const connection = new UpstreamConnection(this, this.#deps.buffers);
-    connection.deadlineMs = this.#deps.monotonicMs() + this.settings.connectTimeoutMs;
+    const connection = new UpstreamConnection(this, this.#deps);
+    connection.deadlineMs = this.#deps.clock.monotonicMs() + this.settings.connectTimeoutMs;
     this.#deps.sweeper.add(connection);
     connection.assign(user);
     user.onConnecting(connection);

@@ -36,6 +36,8 @@ export class UpstreamEndpoint implements PickableEndpoint {
 
   /** @hot */
   isAvailable(): boolean {
-    return !this.pool.full && mergeHealth(this.active, this.passive, this.#deps.monotonicMs());
+    return (
+      !this.pool.full && mergeHealth(this.active, this.passive, this.#deps.clock.monotonicMs())
+    );
   }
 }

@@ -1,16 +1,10 @@
-import {
-  BODY_DATA,
-  BODY_END,
-  BODY_FAULT,
-  BodyDecoder,
-  FRAMING_CLOSE,
-  ResponseParser,
-} from '@headgate/http1';
+import { BODY_DATA, BODY_END, BODY_FAULT, FRAMING_CLOSE } from '@headgate/http1';
 import type { Expirable } from '@headgate/runtime';
 import { ByteSocket, type ByteReceiver } from '../io/byte-socket.ts';
-import type { ReadBuffers } from '../io/read-buffers.ts';
-import type { ConnectionPool } from './connection-pool.ts';
+import type { HeldClock } from '../io/held-clock.ts';
+import type { ConnectionPool, PoolDeps } from './connection-pool.ts';
 import type { UpstreamFailure } from './failure.ts';
+import type { ResponseReader, ResponseReaders } from './response-readers.ts';
 import type { UpstreamUser } from './upstream-user.ts';
 
 /**
@@ -29,8 +23,10 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
   readonly pool: ConnectionPool;
   readonly bytes: ByteSocket;
   deadlineMs = Infinity;
-  readonly #parser = new ResponseParser();
-  readonly #decoder = new BodyDecoder();
+  readonly #readers: ResponseReaders;
+  readonly #clock: HeldClock;
+  /** Of the present response; null while none is due. */
+  #reader: ResponseReader | null = null;
   #state: State = 'connecting';
   #user: UpstreamUser | null = null;
   /** It was idle before the present exchange, so that its peer may be closing it right now. */
@@ -40,11 +36,13 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
   /** The user has sent the whole request, so a complete response leaves the connection clean. */
   #requestComplete = false;
 
-  constructor(pool: ConnectionPool, buffers: ReadBuffers) {
+  constructor(pool: ConnectionPool, deps: PoolDeps) {
     this.pool = pool;
+    this.#readers = deps.readers;
+    this.#clock = deps.clock;
     this.bytes = ByteSocket.connect(
       { host: pool.endpoint.host, port: pool.endpoint.port },
-      buffers,
+      deps.buffers,
       this,
       () => this.#onConnect(),
     );
@@ -57,6 +55,7 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
     this.#requestComplete = false;
     if (this.#state === 'idle') {
       this.#reused = true;
+      this.#reader = this.#readers.take();
       this.#state = 'head';
       this.deadlineMs = Infinity;
     }
@@ -80,6 +79,7 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
   destroy(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
+    this.#dropReader();
     this.bytes.destroy();
     this.pool.forget(this);
   }
@@ -92,12 +92,14 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
       return;
     }
     this.#answered = true;
+    this.#clock.hold();
     try {
       this.#consume(chunk, length, user);
       user.flush();
     } catch (error) {
       this.#onBug(error, user);
     }
+    this.#clock.release();
   }
 
   onEnd(): void {
@@ -106,7 +108,7 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
         this.destroy();
       } else if (this.#state === 'tunnel') {
         user.onTunnelEnd();
-      } else if (this.#state === 'body' && this.#decoder.finish()) {
+      } else if (this.#state === 'body' && this.#reader?.decoder.finish() === true) {
         this.#complete(user, false);
       } else {
         this.#fail(this.#state === 'body' ? 'truncated' : 'reset');
@@ -157,6 +159,7 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
         this.#state = 'idle';
         this.pool.release(this);
       } else {
+        this.#reader = this.#readers.take();
         this.#state = 'head';
         user.onConnection(this);
       }
@@ -166,19 +169,20 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
   #consume(chunk: Buffer, length: number, user: UpstreamUser): void {
     let position = 0;
     while (position < length) {
-      if (this.#state === 'head') {
-        const headBytes = this.#parser.parse(chunk, position, length, user.requestMethod);
+      const reader = this.#reader;
+      if (this.#state === 'head' && reader !== null) {
+        const headBytes = reader.parser.parse(chunk, position, length, user.requestMethod);
         if (headBytes === 0) return;
         if (headBytes < 0) {
           this.#fail('malformed');
           return;
         }
         position += headBytes;
-        this.#onHead(user);
+        this.#onHead(reader, user);
         // A head without a body is complete now; one with a body of length 0 too.
-        if (position === length) this.#decode(chunk, position, length, user);
-      } else if (this.#state === 'body') {
-        position = this.#decode(chunk, position, length, user);
+        if (position === length) this.#decode(reader, chunk, position, length, user);
+      } else if (this.#state === 'body' && reader !== null) {
+        position = this.#decode(reader, chunk, position, length, user);
       } else if (this.#state === 'tunnel') {
         user.onTunnelData(chunk, position, length);
         return;
@@ -188,8 +192,8 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
     }
   }
 
-  #onHead(user: UpstreamUser): void {
-    const head = this.#parser.head;
+  #onHead(reader: ResponseReader, user: UpstreamUser): void {
+    const { head } = reader.parser;
     if (head.status === 101) {
       this.#state = 'tunnel';
       user.onResponseHead(head);
@@ -197,10 +201,10 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
     }
     if (head.status < 200) {
       user.onResponseHead(head);
-      this.#parser.reset();
+      if (this.#reader === reader) reader.parser.reset();
       return;
     }
-    this.#decoder.reset(head.framing, head.contentLength);
+    reader.decoder.reset(head.framing, head.contentLength);
     this.#state = 'body';
     if (head.contentLength > LARGE_BODY_BYTES || head.framing === FRAMING_CLOSE) {
       this.bytes.usePrivateBuffer();
@@ -208,16 +212,23 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
     user.onResponseHead(head);
   }
 
-  /** Passes body data on; returns the position after it. */
-  #decode(chunk: Buffer, start: number, length: number, user: UpstreamUser): number {
+  /** Passes body data on; returns the position after it. @hot */
+  #decode(
+    reader: ResponseReader,
+    chunk: Buffer,
+    start: number,
+    length: number,
+    user: UpstreamUser,
+  ): number {
+    const { decoder } = reader;
     let position = start;
     while (this.#state === 'body') {
-      const event = this.#decoder.next(chunk, position, length);
-      position = this.#decoder.position;
+      const event = decoder.next(chunk, position, length);
+      position = decoder.position;
       if (event === BODY_DATA) {
-        user.onResponseData(chunk, this.#decoder.dataStart, this.#decoder.dataEnd);
+        user.onResponseData(chunk, decoder.dataStart, decoder.dataEnd);
       } else if (event === BODY_END) {
-        this.#complete(user, position === length && this.#parser.head.persistent);
+        this.#complete(user, position === length && reader.parser.head.persistent);
       } else if (event === BODY_FAULT) {
         this.#fail('malformed');
       } else {
@@ -229,9 +240,9 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
 
   #complete(user: UpstreamUser, clean: boolean): void {
     this.#user = null;
-    this.#parser.reset();
+    this.#dropReader();
     this.bytes.useSharedBuffer();
-    if (this.bytes.socket.isPaused()) this.bytes.resume(); // the client was slow; the next one may not be
+    if (this.bytes.isPaused) this.bytes.resume(); // the client was slow; the next one may not be
     // Released first, so that the client's next request finds it.
     if (clean && this.#requestComplete) {
       this.#state = 'idle';
@@ -240,6 +251,12 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
       this.destroy();
     }
     user.onResponseEnd();
+  }
+
+  #dropReader(): void {
+    if (this.#reader === null) return;
+    this.#readers.giveBack(this.#reader);
+    this.#reader = null;
   }
 
   #fail(failure: UpstreamFailure): void {

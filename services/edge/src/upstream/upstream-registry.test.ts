@@ -1,19 +1,22 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Upstream, type HealthState } from '@headgate/model';
-import { DeadlineSweeper, systemRandom } from '@headgate/runtime';
+import { DeadlineSweeper, systemClock, systemRandom } from '@headgate/runtime';
 import { createRecordingOrigin, waitFor, type RecordingOrigin } from '@headgate/testkit';
+import { HeldClock } from '../io/held-clock.ts';
 import { ReadBuffers } from '../io/read-buffers.ts';
+import { ResponseReaders } from '../upstream/response-readers.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 import { UpstreamRegistry } from './upstream-registry.ts';
 import type { UpstreamUser } from './upstream-user.ts';
 
 function createRegistry(): UpstreamRegistry {
-  const monotonicMs = (): number => performance.now();
+  const clock = new HeldClock(systemClock);
   return new UpstreamRegistry({
     buffers: new ReadBuffers(),
-    sweeper: new DeadlineSweeper({ now: monotonicMs, onError: assert.ifError }),
-    monotonicMs,
+    sweeper: new DeadlineSweeper({ now: () => clock.monotonicMs(), onError: assert.ifError }),
+    clock,
+    readers: new ResponseReaders(),
     random: systemRandom,
   });
 }

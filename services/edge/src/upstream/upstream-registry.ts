@@ -109,7 +109,7 @@ export class UpstreamRegistry {
   #apply(state: HealthState): void {
     const upstream = this.#tenants.get(state.tenantId)?.get(state.upstreamId);
     if (upstream === undefined) return;
-    const nowMs = this.#deps.monotonicMs();
+    const nowMs = this.#deps.clock.monotonicMs();
     const verdicts = new Map(state.endpoints.map((endpoint) => [endpoint.id, endpoint.state]));
     for (const endpoint of upstream.endpoints) {
       const verdict = verdicts.get(endpoint.id) ?? 'unknown';

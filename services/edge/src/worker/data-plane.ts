@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { DEFAULT_HTTP1_LIMITS } from '@headgate/http1';
+import { DEFAULT_HTTP1_LIMITS, HostCache } from '@headgate/http1';
 import { createLimiter, type EdgeShare, type Limiter } from '@headgate/limiting';
 import { createRedisLimitStore } from '@headgate/limiting-redis';
 import { DeadlineSweeper, ShutdownStack, systemClock, systemRandom } from '@headgate/runtime';
@@ -18,12 +18,14 @@ import type { DownstreamDeps } from '../downstream/downstream-deps.ts';
 import { connectionsWithinFdLimit } from '../downstream/fd-limit.ts';
 import { Listener } from '../downstream/listener.ts';
 import { handleRequest } from '../handle-request.ts';
+import { HeldClock } from '../io/held-clock.ts';
 import { ReadBuffers } from '../io/read-buffers.ts';
 import type { DocumentOutcome, WorkerSettings } from '../ipc/messages.ts';
 import { compileForwardingRules } from '../request/forwarded-head.ts';
 import { localReply } from '../request/local-reply.ts';
 import { TenantStore } from '../snapshot/tenant-store.ts';
 import { Recorder } from '../stages/record.ts';
+import { ResponseReaders } from '../upstream/response-readers.ts';
 import { UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import { createDateLine } from './date-line.ts';
 import { watchOverload, type OverloadWatch } from './overload-watch.ts';
@@ -70,7 +72,14 @@ export async function createDataPlane(
   });
   sweeper.start();
   const buffers = new ReadBuffers();
-  const upstreams = new UpstreamRegistry({ buffers, sweeper, monotonicMs, random: systemRandom });
+  const clock = new HeldClock(systemClock);
+  const upstreams = new UpstreamRegistry({
+    buffers,
+    readers: new ResponseReaders(),
+    sweeper,
+    clock,
+    random: systemRandom,
+  });
   const tenants = new TenantStore({
     upstreams,
     metrics,
@@ -79,14 +88,16 @@ export async function createDataPlane(
     onConflict: (tenantId, pattern, holderId) =>
       log.logger.warn({ tenantId, pattern, holderId }, 'the pattern belongs to another tenant'),
   });
-  const recorder = new Recorder({ ...outputs, clock: systemClock, nodeId: settings.nodeId });
+  const recorder = new Recorder({ ...outputs, clock, nodeId: settings.nodeId });
   const requestPath = { tenants, tenantHeader: settings.tenantHeader, limiter };
   const overload = openOverloadWatch(log, () => listener);
   shutdown.push('overload watch', () => overload.close());
   const { ladder } = overload;
   const listener = openListener(settings, {
     buffers,
+    hosts: new HostCache(),
     sweeper,
+    clock,
     recorder,
     draining: () => draining,
     letsGo: () => ladder.letsGo(),
@@ -145,7 +156,15 @@ function openListener(
   settings: WorkerSettings,
   parts: Pick<
     DownstreamDeps,
-    'buffers' | 'sweeper' | 'recorder' | 'draining' | 'letsGo' | 'handle' | 'onBug'
+    | 'buffers'
+    | 'hosts'
+    | 'clock'
+    | 'sweeper'
+    | 'recorder'
+    | 'draining'
+    | 'letsGo'
+    | 'handle'
+    | 'onBug'
   >,
 ): Listener {
   const { proxyProtocol, clients } = settings;
@@ -169,9 +188,8 @@ function openListener(
         writeStallMs: clients.writeStallMs,
         requestsPerConnectionMax: clients.requestsPerConnectionMax || Infinity,
       },
-      clock: systemClock,
       forwarding: compileForwardingRules(settings.tenantHeader),
-      dateLine: createDateLine(systemClock),
+      dateLine: createDateLine(parts.clock),
       isTrusted: compileTrustedSources(settings.trustedProxies),
       nextRequestId: createRequestIds(),
     },

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { DEFAULT_HTTP1_LIMITS } from '@headgate/http1';
+import { DEFAULT_HTTP1_LIMITS, HostCache } from '@headgate/http1';
 import { DeadlineSweeper, systemClock } from '@headgate/runtime';
 import { createWorkerMetrics, startTracing } from '@headgate/telemetry';
 import { waitFor } from '@headgate/testkit';
 import type { DownstreamSettings } from '../../src/downstream/downstream-deps.ts';
 import { Listener, type ListenerSettings } from '../../src/downstream/listener.ts';
+import { HeldClock } from '../../src/io/held-clock.ts';
 import { ReadBuffers } from '../../src/io/read-buffers.ts';
 import type { Exchange } from '../../src/request/exchange.ts';
 import { compileForwardingRules } from '../../src/request/forwarded-head.ts';
@@ -92,7 +93,8 @@ export async function withListener(
       },
       buffers: new ReadBuffers(),
       sweeper,
-      clock,
+      hosts: new HostCache(),
+      clock: new HeldClock(clock),
       recorder,
       forwarding: compileForwardingRules('x-tenant-id'),
       dateLine: () => 'Date: Sat, 01 Jan 2000 00:00:00 GMT\r\n',
