@@ -108,6 +108,10 @@ export const EdgeEnvironment = z.object({
   HEADGATE_EDGE_TRUSTED_PROXIES: trustedProxies
     .default([])
     .describe('Addresses and CIDR ranges that may set X-Forwarded-* and the tenant header.'),
+  HEADGATE_EDGE_ACCESS_RECORDS: z
+    .enum(['on', 'off'])
+    .default('on')
+    .describe('"off": no access record is written; metrics and traces stay.'),
   HEADGATE_EDGE_TENANT_HEADER: z
     .string()
     .regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be a lower-case header name')
@@ -141,6 +145,7 @@ export interface Settings extends ServiceSettings {
   readonly dataDirectory: string;
   readonly proxyProtocol: boolean;
   readonly trustedProxies: readonly string[];
+  readonly accessRecords: boolean;
   readonly tenantHeader: string;
   readonly clients: ClientLimits;
   readonly drainMs: number;
@@ -164,6 +169,7 @@ export function readSettings(
       dataDirectory: settings.HEADGATE_DATA_DIR,
       proxyProtocol: settings.HEADGATE_EDGE_PROXY_PROTOCOL === 'v2',
       trustedProxies: settings.HEADGATE_EDGE_TRUSTED_PROXIES,
+      accessRecords: settings.HEADGATE_EDGE_ACCESS_RECORDS === 'on',
       tenantHeader: settings.HEADGATE_EDGE_TENANT_HEADER,
       clients: Object.freeze({
         headerTimeoutMs: settings.HEADGATE_EDGE_HEADER_TIMEOUT_MS,

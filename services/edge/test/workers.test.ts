@@ -20,6 +20,7 @@ const settingsOf =
     listen: { host: '127.0.0.1', port },
     proxyProtocol: false,
     trustedProxies: [],
+    accessRecords: true,
     tenantHeader: 'x-tenant-id',
     clients: {
       headerTimeoutMs: 10_000,

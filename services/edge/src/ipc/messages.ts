@@ -24,6 +24,7 @@ export interface WorkerSettings {
   readonly listen: { readonly host: string; readonly port: number };
   readonly proxyProtocol: boolean;
   readonly trustedProxies: readonly string[];
+  readonly accessRecords: boolean;
   readonly tenantHeader: string;
   readonly clients: ClientLimits;
   readonly redis: {

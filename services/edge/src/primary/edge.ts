@@ -283,6 +283,7 @@ export class Edge {
       listen: settings.listen,
       proxyProtocol: settings.proxyProtocol,
       trustedProxies: settings.trustedProxies,
+      accessRecords: settings.accessRecords,
       tenantHeader: settings.tenantHeader,
       clients: settings.clients,
       redis: settings.redis,

@@ -21,7 +21,8 @@ const NO_TENANT = 'none';
 /** What the recorder writes to. */
 export interface RecorderDeps {
   readonly clock: Clock;
-  readonly accessLog: AccessLog;
+  /** Null: no access records are written. */
+  readonly accessLog: AccessLog | null;
   /** Of the edge; each access record names it. */
   readonly nodeId: string;
   readonly metrics: WorkerMetrics;
@@ -109,7 +110,7 @@ export class Recorder {
     slot.record(statusClass, context.durationMs, context.bytesIn, context.bytesOut);
     if (context.code !== null) this.#localReplyCell(context.code as ErrorCode).value += 1; // set from ErrorCode only
     if (context.limiterMs !== null) this.#limitDurations.record(context.limiterMs);
-    accessLog.write(accessRecordLine(nodeId, context));
+    if (accessLog !== null) accessLog.write(accessRecordLine(nodeId, context));
     if (context.trace.sampled) tracing.recordRequestSpans(traceOf(context));
   }
 

@@ -88,7 +88,12 @@ export async function createDataPlane(
     onConflict: (tenantId, pattern, holderId) =>
       log.logger.warn({ tenantId, pattern, holderId }, 'the pattern belongs to another tenant'),
   });
-  const recorder = new Recorder({ ...outputs, clock, nodeId: settings.nodeId });
+  const recorder = new Recorder({
+    ...outputs,
+    accessLog: settings.accessRecords ? outputs.accessLog : null,
+    clock,
+    nodeId: settings.nodeId,
+  });
   const requestPath = { tenants, tenantHeader: settings.tenantHeader, limiter };
   const overload = openOverloadWatch(log, () => listener);
   shutdown.push('overload watch', () => overload.close());
