@@ -46,24 +46,32 @@ export function compareStreams(
   return different(`${who} sees ${theirs.requests.length} requests${why}, not ${ours.length}`);
 }
 
-/** What llhttp is known to stop at. */
+/** What llhttp is known to stop at in requests that an edge has sent on: no trailers, no field that is not standard. */
 export const explainLlhttp: ExplainStop = (request, previous, fault) => {
   if (fault === 'HPE_INVALID_METHOD' && !isLlhttpMethod(request.method)) return 'llhttp-method';
-  if (previous !== undefined && valuesOf(previous.headers, 'proxy-connection').length > 0) {
-    return 'llhttp-proxy-connection';
-  }
-  if (
-    previous !== undefined &&
-    fault === null &&
-    valuesOf(previous.headers, 'upgrade').length > 0
-  ) {
-    return 'llhttp-upgrade';
-  }
-  const framingFault =
-    fault === 'HPE_INVALID_CONTENT_LENGTH' || fault === 'HPE_INVALID_TRANSFER_ENCODING';
-  const chunked = valuesOf(request.headers, 'transfer-encoding').length > 0;
-  return framingFault && chunked ? 'llhttp-trailer' : null;
+  return fault === null && has(previous, 'upgrade') ? 'llhttp-upgrade' : null;
 };
+
+/** What it is known to stop at, beyond that, in requests as clients send them. */
+export const explainLlhttpAtClient: ExplainStop = (request, previous, fault) => {
+  if (has(previous, 'proxy-connection')) return 'llhttp-proxy-connection';
+  if (fault !== null && TRAILER_FAULTS.has(fault) && has(request, 'transfer-encoding')) {
+    return 'llhttp-trailer';
+  }
+  // `Connection: close` among the trailers of the request before; a fault in those of an upgrade, which it keeps to itself.
+  if (fault === 'HPE_CLOSED_CONNECTION' && has(previous, 'transfer-encoding'))
+    return 'llhttp-trailer';
+  if (fault === null && has(request, 'upgrade') && has(request, 'transfer-encoding')) {
+    return 'llhttp-trailer';
+  }
+  return explainLlhttp(request, previous, fault);
+};
+
+const TRAILER_FAULTS = new Set(['HPE_INVALID_CONTENT_LENGTH', 'HPE_INVALID_TRANSFER_ENCODING']);
+
+function has(request: ReadRequest | undefined, lowerName: string): boolean {
+  return request !== undefined && valuesOf(request.headers, lowerName).length > 0;
+}
 
 function different(difference: string): Comparison {
   return { difference, justified: null };

@@ -30,7 +30,7 @@ export const JUSTIFIED = {
   },
   'llhttp-trailer': {
     parser: 'llhttp',
-    difference: 'refuses framing fields among trailers',
+    difference: 'applies or refuses Connection and framing fields among trailers',
     reason: 'RFC 9110 section 6.5.1: trailers are discarded, none is ever forwarded',
   },
   'codec-no-host': {

@@ -3,7 +3,11 @@ import { escapeBytes, type Finding } from '../finding.ts';
 import { requestInput } from '../generate/request-input.ts';
 import { splitAtRandom, splitEvenly } from '../generate/splits.ts';
 import type { CodecReading, ReadWithCodec } from '../read/codec-reader.ts';
-import { compareStreams, explainLlhttp } from '../oracles/compare-streams.ts';
+import {
+  compareStreams,
+  explainLlhttp,
+  explainLlhttpAtClient,
+} from '../oracles/compare-streams.ts';
 import type { JustifiedId } from '../oracles/justified.ts';
 import type { LlhttpReader } from '../read/llhttp-reader.ts';
 import { readRequestsStrictly } from '../read/strict-reader.ts';
@@ -93,13 +97,16 @@ async function checkMeaning(
   if (sent.length < requests.length) onJustified('codec-no-host');
   const forwarded = Buffer.from(sent.map((request) => request.forwarded).join(''), 'latin1');
   const again = read([forwarded]);
-  const explain = explainLlhttp;
   const comparisons = [
     compareStreams(requests, readRequestsStrictly(bytes.toString('latin1'), true), {
       who: 'strict reader',
       exact: false,
     }),
-    compareStreams(requests, await llhttp.read(bytes), { who: 'llhttp', exact: false, explain }),
+    compareStreams(requests, await llhttp.read(bytes), {
+      who: 'llhttp',
+      exact: false,
+      explain: explainLlhttpAtClient,
+    }),
     compareStreams(
       sent,
       { requests: again.requests, fault: again.fault?.code ?? null },
@@ -112,7 +119,7 @@ async function checkMeaning(
     compareStreams(sent, await llhttp.read(forwarded), {
       who: 'llhttp, forwarded',
       exact: true,
-      explain,
+      explain: explainLlhttp,
     }),
   ];
   for (const { justified } of comparisons) if (justified !== null) onJustified(justified);
