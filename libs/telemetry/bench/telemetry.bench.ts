@@ -34,6 +34,7 @@ const record: AccessRecord = {
   path: '/v1/orders/8812?',
   status: 200,
   code: null,
+  proxyStatus: null,
   durationMs: 3.4567,
   limiterMs: 0.41,
   limitOutcome: 'allowed',

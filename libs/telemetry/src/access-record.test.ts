@@ -15,6 +15,7 @@ const record: AccessRecord = {
   path: '/v1/orders',
   status: 200,
   code: null,
+  proxyStatus: null,
   durationMs: 3.45678,
   limiterMs: null,
   limitOutcome: null,
@@ -34,8 +35,8 @@ test('a record is one JSON line with fixed keys and rounded times', () => {
     accessRecordLine('edge-1', record),
     '{"type":"access","nodeId":"edge-1","timeMs":1790000000000,"requestId":"r1","tenantId":"acme",' +
       '"routeId":"orders","principalId":null,"clientIp":"203.0.113.7","method":"GET",' +
-      '"host":"api.acme.example","path":"/v1/orders","status":200,"code":null,"durationMs":3.457,' +
-      '"limiterMs":null,"limitOutcome":null,"bytesIn":0,"bytesOut":280,"upstreamId":"orders",' +
+      '"host":"api.acme.example","path":"/v1/orders","status":200,"code":null,' +
+      '"proxyStatus":null,"durationMs":3.457,"limiterMs":null,"limitOutcome":null,"bytesIn":0,"bytesOut":280,"upstreamId":"orders",' +
       '"endpoint":"10.0.0.12:8080","attempts":1,"upstreamMs":2.9,"userAgent":"curl/8",' +
       '"traceId":null,"revision":42}\n',
   );

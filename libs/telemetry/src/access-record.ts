@@ -19,6 +19,8 @@ export interface AccessRecord {
   readonly status: number;
   /** Code of the local reply, or null when the backend answered. */
   readonly code: string | null;
+  /** This proxy's member of `Proxy-Status` (RFC 9209) where `code` is set; null otherwise. */
+  readonly proxyStatus: string | null;
   /** From the first byte of the request to the last byte of the reply, in ms. */
   readonly durationMs: number;
   /** Time the limiter took, in ms; null without limits. */
@@ -73,6 +75,7 @@ export function accessRecordLine(nodeId: string, record: AccessRecord): string {
     path: cut(record.path, PATH_LENGTH_MAX),
     status: record.status,
     code: record.code,
+    proxyStatus: record.proxyStatus,
     durationMs: rounded(record.durationMs),
     limiterMs: rounded(record.limiterMs),
     limitOutcome: record.limitOutcome,

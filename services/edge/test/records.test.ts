@@ -74,6 +74,7 @@ suite('access records', () => {
         path: '/x',
         status: 200,
         code: null,
+        proxyStatus: null,
         tenantId: 'a',
         routeId: 'rest',
         upstreamId: 'main',
@@ -85,7 +86,12 @@ suite('access records', () => {
     [
       'an unknown tenant',
       head('GET / HTTP/1.1').replace('a.test', 'n.test'),
-      { status: 404, code: 'HG_TENANT_UNKNOWN', tenantId: null },
+      {
+        status: 404,
+        code: 'HG_TENANT_UNKNOWN',
+        proxyStatus: 'headgate; error=destination_not_found',
+        tenantId: null,
+      },
     ],
     ['no key', head('GET /keyed HTTP/1.1'), { status: 401, code: 'HG_AUTH_REQUIRED', attempts: 0 }],
     [
@@ -106,7 +112,12 @@ suite('access records', () => {
     [
       'a dead upstream',
       head('GET /dead HTTP/1.1'),
-      { status: 503, code: 'HG_UPSTREAM_NONE_AVAILABLE', endpoint: '127.0.0.1:1' },
+      {
+        status: 503,
+        code: 'HG_UPSTREAM_NONE_AVAILABLE',
+        proxyStatus: 'headgate; error=connection_refused',
+        endpoint: '127.0.0.1:1',
+      },
     ],
   ];
   for (const [title, request, fields] of once) {
@@ -140,6 +151,24 @@ suite('access records', () => {
       client.socket.resetAndDestroy();
     });
     assert.deepEqual([reading?.['status'], reading?.['bytesOut']], [200, 4]);
+    origin.respondWith(() => OK);
+  });
+
+  test('an answer that is cut: its status, and in Proxy-Status what was received and why it ended', async () => {
+    origin.respondWith((_request, connection) => {
+      connection.write('HTTP/1.1 201 Made\r\nContent-Length: 100\r\n\r\nsome');
+      connection.end();
+      return undefined;
+    });
+    const [cut] = await recordsOf(1, async () => {
+      const client = await connectRaw(edge.port);
+      client.send(head('GET / HTTP/1.1'));
+      assert.equal(await client.closed(), 'reset');
+    });
+    assert.deepEqual(
+      [cut?.['status'], cut?.['code'], cut?.['proxyStatus']],
+      [201, 'HG_UPSTREAM_RESET', 'headgate; error=http_response_incomplete; received-status=201'],
+    );
     origin.respondWith(() => OK);
   });
 

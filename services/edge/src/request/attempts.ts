@@ -58,6 +58,7 @@ export class Attempts {
 
   /** A final response head came. @hot */
   answered(context: RequestContext, status: number): void {
+    context.receivedStatus = status;
     if (this.endpoint !== null) this.endpoint.passive.recordSuccess(this.#clock.monotonicMs());
     this.#recorder.attemptAnswered(context, status);
   }
@@ -70,6 +71,7 @@ export class Attempts {
     this.endpoint = null;
     endpoint.activeRequests -= 1;
     context.upstreamMs = nowMs - this.#startMs;
+    context.failure = failure;
     const kind = failure === null || reusedStale ? undefined : PASSIVE_KINDS[failure];
     if (kind !== undefined) endpoint.passive.recordFailure(nowMs, kind);
     this.#recorder.attemptEnded(context, nowMs, context.upstreamMs, failure);

@@ -1,9 +1,11 @@
+import type { ErrorCode } from '@headgate/errors';
 import type { RequestHead } from '@headgate/http1';
 import type { LimitVerdict } from '@headgate/limiting';
 import { NO_TRACE, type AccessRecord, type TraceContext } from '@headgate/telemetry';
 import type { CompiledRoute, CompiledTenant, Principal } from '../snapshot/compile-tenant.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoint.ts';
 import type { UpstreamFailure } from '../upstream/failure.ts';
+import { proxyStatus } from './proxy-status.ts';
 
 /** One attempt of a sampled request, kept for its span. Times are monotonic. */
 export interface LoggedAttempt {
@@ -58,10 +60,14 @@ export class RequestContext implements AccessRecord {
   attemptLog: LoggedAttempt[] = [];
   endpoint: string | null = null;
   upstreamMs: number | null = null;
+  /** Of the last attempt; null while it goes well. */
+  failure: UpstreamFailure | null = null;
+  /** Status of the endpoint's answer; 0 for none. */
+  receivedStatus = 0;
 
   // record
   status = 0;
-  code: string | null = null;
+  code: ErrorCode | null = null;
   durationMs = 0;
   bytesIn = 0;
   bytesOut = 0;
@@ -86,11 +92,17 @@ export class RequestContext implements AccessRecord {
     if (this.attemptLog.length > 0) this.attemptLog = [];
     this.endpoint = null;
     this.upstreamMs = null;
+    this.failure = null;
+    this.receivedStatus = 0;
     this.status = 0;
     this.code = null;
     this.durationMs = 0;
     this.bytesIn = 0;
     this.bytesOut = 0;
+  }
+
+  get proxyStatus(): string | null {
+    return this.code === null ? null : proxyStatus(this.code, this.failure, this.receivedStatus);
   }
 
   get traceId(): string | null {
