@@ -2,7 +2,13 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { DEFAULT_HTTP1_LIMITS, HostCache } from '@headgate/http1';
 import { createLimiter, type EdgeShare, type Limiter } from '@headgate/limiting';
 import { createRedisLimitStore } from '@headgate/limiting-redis';
-import { DeadlineSweeper, ShutdownStack, systemClock, systemRandom } from '@headgate/runtime';
+import {
+  DeadlineSweeper,
+  ShutdownStack,
+  systemClock,
+  systemRandom,
+  type Clock,
+} from '@headgate/runtime';
 import {
   createAccessLog,
   createLogger,
@@ -88,12 +94,7 @@ export async function createDataPlane(
     onConflict: (tenantId, pattern, holderId) =>
       log.logger.warn({ tenantId, pattern, holderId }, 'the pattern belongs to another tenant'),
   });
-  const recorder = new Recorder({
-    ...outputs,
-    accessLog: settings.accessRecords ? outputs.accessLog : null,
-    clock,
-    nodeId: settings.nodeId,
-  });
+  const recorder = openRecorder(settings, outputs, clock);
   const requestPath = { tenants, tenantHeader: settings.tenantHeader, limiter };
   const overload = openOverloadWatch(log, () => listener);
   shutdown.push('overload watch', () => overload.close());
@@ -155,6 +156,11 @@ async function openOutputs(settings: WorkerSettings, shutdown: ShutdownStack): P
   const accessLog = createAccessLog();
   shutdown.push('access log', async () => void (await accessLog.flush()));
   return { log, accessLog, metrics: createWorkerMetrics(), tracing };
+}
+
+function openRecorder(settings: WorkerSettings, outputs: Outputs, clock: Clock): Recorder {
+  const accessLog = settings.accessRecords ? outputs.accessLog : null;
+  return new Recorder({ ...outputs, accessLog, clock, nodeId: settings.nodeId });
 }
 
 function openListener(
