@@ -31,6 +31,12 @@ const GOING_AWAY_MS = 500;
 /** Distance of looks at the pace of clients and at whether a pause can end. */
 const LOOK_MS = 1000;
 
+/**
+ * Listening sockets on the port. libuv accepts one connection per socket and turn of the loop; with a single one, a busy
+ * worker whose turns take 100 ms would let in ten clients a second.
+ */
+const SOCKETS = 8;
+
 /** Part of the connections that has to be left when a pause for file descriptors ends. */
 const RESUME_SHARE = 0.9;
 
@@ -47,8 +53,8 @@ export class Listener {
   readonly #connections = new Set<DownstreamConnection>();
   readonly #addresses: AddressCounts;
   readonly #pauses = new Set<PauseCause>();
-  /** Null while paused, before the start and after the end. */
-  #server: net.Server | null = null;
+  /** Empty while paused, before the start and after the end. */
+  #servers: readonly net.Server[] = [];
   #port = 0;
   #lookTimer: NodeJS.Timeout | null = null;
   #stopped = false;
@@ -73,7 +79,7 @@ export class Listener {
 
   /** Connections are accepted at the moment. */
   get accepting(): boolean {
-    return this.#server !== null;
+    return this.#servers.length > 0;
   }
 
   /** Starts to accept; resolves with the port. @rejects with the system's error, such as EADDRINUSE. */
@@ -127,30 +133,32 @@ export class Listener {
     if (this.#lookTimer !== null) clearInterval(this.#lookTimer);
   }
 
+  /** Opens all sockets or none; resolves with the port. */
   async #open(): Promise<number> {
-    const server = net.createServer(
-      { pauseOnConnect: true, allowHalfOpen: true, noDelay: true },
-      (socket) => this.#accept(socket),
+    const servers = Array.from({ length: SOCKETS }, () =>
+      net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) =>
+        this.#accept(socket),
+      ),
     );
-    this.#server = server;
-    const { host } = this.#settings;
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (error) => {
-        if (this.#server === server) this.#server = null;
-        reject(error);
-      });
-      server.listen({ host, port: this.#port, backlog: 1024, reusePort: true }, resolve);
-    });
-    server.removeAllListeners('error');
-    server.on('error', (error: NodeJS.ErrnoException) => this.#onAcceptError(error));
-    const { port } = server.address() as AddressInfo; // a TCP server that listens has one
-    if (this.#server !== server) server.close(); // paused or stopped in the meantime
+    this.#servers = servers;
+    let port = this.#port;
+    try {
+      for (const server of servers) port = await listenOn(server, this.#settings.host, port);
+    } catch (error) {
+      for (const server of servers) server.close();
+      if (this.#servers === servers) this.#servers = [];
+      throw error;
+    }
+    for (const server of servers) {
+      server.on('error', (error: NodeJS.ErrnoException) => this.#onAcceptError(error));
+      if (this.#servers !== servers) server.close(); // paused or stopped in the meantime
+    }
     return port;
   }
 
   #close(): void {
-    this.#server?.close();
-    this.#server = null;
+    for (const server of this.#servers) server.close();
+    this.#servers = [];
   }
 
   #onAcceptError(error: NodeJS.ErrnoException): void {
@@ -186,4 +194,16 @@ export class Listener {
     this.#connections.add(new DownstreamConnection(this.#deps, socket, key));
     if (this.#connections.size >= connectionsWithinFds) this.pause('fds');
   }
+}
+
+/** Listens on a port that may be shared; resolves with the port, which is another one for 0. */
+async function listenOn(server: net.Server, host: string, port: number): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port, backlog: 1024, reusePort: true }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  return (server.address() as AddressInfo).port; // a TCP server that listens has one
 }

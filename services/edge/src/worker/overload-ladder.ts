@@ -48,8 +48,13 @@ const SHARE_MAX = 0.95;
  * served than shedding gives them; what is beyond it waits in the kernel, and level 3 bounds that.
  */
 const SHEDS_PER_SECOND = 10_000;
-/** A new connection costs about 100 µs, so this is a twentieth of the worker's time if all of them come back. */
-const LET_GO_PER_SECOND = 500;
+/**
+ * When time is short, few connections go: a new one costs as much as several requests, and a busy loop accepts few. With
+ * 500 a second, a worker at twice its load lost three quarters of its goodput to clients that came back.
+ */
+const LET_GO_PER_SECOND = 20;
+/** When memory is short, each connection that goes helps. */
+const LET_GO_PER_SECOND_HEAP = 500;
 
 /**
  * Decides what an overloaded worker does without. Pure: it is told the time and the signs, and says what to do.
@@ -87,8 +92,9 @@ export class OverloadLadder {
     this.#shedsAll = byHeap >= 2;
     if (byLag < 2) this.#steadyShare = 0;
     if (this.level < 2) this.shedShare = 0;
+    const letGo = byHeap > 0 ? LET_GO_PER_SECOND_HEAP : LET_GO_PER_SECOND;
     if (this.level === 0) this.#letGoLeft = 0;
-    else this.#letGoLeft = refill(this.#letGoLeft, LET_GO_PER_SECOND, nowMs - this.#observedMs);
+    else this.#letGoLeft = refill(this.#letGoLeft, letGo, nowMs - this.#observedMs);
     this.#lagMs = lagMs;
     this.#observedMs = nowMs;
     this.#adjust(nowMs, lagMs);
