@@ -105,7 +105,10 @@ async function firstFinding(read: ReadWithCodec): Promise<Finding | null> {
 }
 
 test('equal seeds make equal inputs, and a finding names the command for its own', async () => {
-  const twice = await Promise.all([0, 1].map(() => firstFinding(() => { throw new Error('x'); }))); // prettier-ignore
+  const broken: ReadWithCodec = () => {
+    throw new Error('broken on purpose');
+  };
+  const twice = await Promise.all([firstFinding(broken), firstFinding(broken)]);
   assert.equal(twice[0]?.input, twice[1]?.input);
   const text = describeFinding(
     { target: 'codec', kind: 'hang', index: 7, detail: '', input: '' },
@@ -123,7 +126,14 @@ test('arguments of npm run fuzz', () => {
     Object.values(all.inputs).reduce((sum, inputs) => sum + inputs, 0),
     1_000_000,
   );
-  const refused = [['--seed', '-1'], ['--inputs', '0'], ['--target', 'x'], ['--only', '1'], ['--what'], ['extra']]; // prettier-ignore
+  const refused = [
+    ['--seed', '-1'],
+    ['--inputs', '0'],
+    ['--target', 'x'],
+    ['--only', '1'],
+    ['--what'],
+    ['extra'],
+  ];
   for (const args of refused) assert.equal(parseFuzzArguments(args).kind, 'fault', args.join(' '));
   assert.equal(parseFuzzArguments(['--help']).kind, 'help');
 });

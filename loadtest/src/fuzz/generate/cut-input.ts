@@ -22,6 +22,8 @@ interface Exchange {
   readonly rest: string;
   readonly response: string;
   readonly tunnel: boolean;
+  /** Its response needs the end of the connection. */
+  readonly untilClose: boolean;
 }
 
 const NO_BODY = 'Host: t1.test\r\n\r\n';
@@ -37,6 +39,8 @@ const LENGTH_OK = 'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world';
 const CHUNKS_OK =
   'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x\r\n world\r\n0\r\nX-T: 1\r\n\r\n';
 const CLOSE_OK = 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello world';
+const OLD_OK = 'HTTP/1.0 200 OK\r\n\r\nhello world';
+const HINTS_OK = `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${LENGTH_OK}`;
 const TUNNEL =
   'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
   'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\ntunnel answer';
@@ -47,17 +51,25 @@ const exchange = (
   rest: string,
   response: string,
   clientMinor: 0 | 1 = 1,
-): Exchange => ({ name, method, clientMinor, rest, response, tunnel: response === TUNNEL });
+): Exchange => ({
+  name,
+  method,
+  clientMinor,
+  rest,
+  response,
+  tunnel: response === TUNNEL,
+  untilClose: response === CLOSE_OK || response === OLD_OK,
+});
 
 const EXCHANGES: readonly Exchange[] = [
   exchange('GET, length', 'GET', NO_BODY, LENGTH_OK),
   exchange('GET, chunks', 'GET', NO_BODY, CHUNKS_OK),
   exchange('GET, until close', 'GET', NO_BODY, CLOSE_OK),
-  exchange('GET, HTTP/1.0 answer', 'GET', NO_BODY, 'HTTP/1.0 200 OK\r\n\r\nhello world'),
+  exchange('GET, HTTP/1.0 answer', 'GET', NO_BODY, OLD_OK),
   exchange('GET, empty', 'GET', NO_BODY, 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'),
   exchange('GET, 204', 'GET', NO_BODY, 'HTTP/1.1 204 No Content\r\nX-A: b\r\n\r\n'),
   exchange('GET, 304', 'GET', NO_BODY, 'HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n'),
-  exchange('GET, hints first', 'GET', NO_BODY, `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${LENGTH_OK}`), // prettier-ignore
+  exchange('GET, hints first', 'GET', NO_BODY, HINTS_OK),
   exchange('GET with a body', 'GET', WITH_LENGTH, LENGTH_OK),
   exchange('HEAD', 'HEAD', NO_BODY, 'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n'),
   exchange(
@@ -124,8 +136,7 @@ export function cutInput(index: number): CutInput {
       clientMinor: one.clientMinor,
       bytes,
       pieces: inPieces ? splitEvenly(bytes) : [bytes],
-      // A body that lasts until the connection ends needs that end.
-      ending: ending === 'open' && (one.response === CLOSE_OK || one.name.includes('1.0 answer')) ? 'fin' : ending, // prettier-ignore
+      ending: ending === 'open' && one.untilClose ? 'fin' : ending,
       meaning: meaningOf(text, one.method, ending !== 'reset'),
       tunnel: one.tunnel,
     },

@@ -2,21 +2,43 @@ import type { FuzzRandom, NonEmpty } from '../fuzz-random.ts';
 
 /** Pieces that parsers are known to disagree about. */
 const PIECES: NonEmpty<string> = [
-  ' ', '\t', '\v', '\f', '\x85', '\xa0', '\0', '\r', '\n', '\r\n', '\r\r\n', '\n\r', '\r\n\r\n', ':', ',', ';', '"', '\\', '#', '?', '/', '//', '/../', '/./', '..;', '%', '%00', '%2f', '%2e', '%5c', '\x80', '\xff', '\x7f', '_', '-', '+', '0', '0x', '1e1', 'a', '{', '[', ']', '@', '..', 'HTTP/1.1', 'chunked', ' HTTP/1.1\r\n',
+  ' ', '\t', '\v', '\f', '\x85', '\xa0', '\0', '\r', '\n', '\r\n', '\r\r\n', '\n\r', '\r\n\r\n',
+  ':', ',', ';', '"', '\\', '#', '?', '/', '//', '/../', '/./', '..;', '%', '%00', '%2f', '%2e',
+  '%5c', '\x80', '\xff', '\x7f', '_', '-', '+', '0', '0x', '1e1', 'a', '{', '[', ']', '@', '..',
+  'HTTP/1.1', 'chunked', ' HTTP/1.1\r\n',
 ]; // prettier-ignore
 
 const NUMBERS: NonEmpty<string> = [
-  '0', '00', '5', '05', '+5', '-5', '5 ', ' 5', '0x5', '5.0', '5e0', '1_0', '5,5', '5, 5', '0b1', '5;', "5'", 'NaN', 'Infinity', '9007199254740991', '9007199254740992', '18446744073709551621', '4294967301', '\xd9\xa5', '', '5\t', '5\v', '5\xa0', 'ffffffffffffffff', '1'.repeat(40), '0'.repeat(40) + '5', '7fffffff', '80000000',
+  '0', '00', '5', '05', '+5', '-5', '5 ', ' 5', '0x5', '5.0', '5e0', '1_0', '5,5', '5, 5', '0b1',
+  '5;', "5'", 'NaN', 'Infinity', '9007199254740991', '9007199254740992', '18446744073709551621',
+  '4294967301', '\xd9\xa5', '', '5\t', '5\v', '5\xa0', 'ffffffffffffffff', '1'.repeat(40),
+  '0'.repeat(40) + '5', '7fffffff', '80000000',
 ]; // prettier-ignore
 
 const LINES: NonEmpty<string> = [
-  'Transfer-Encoding: chunked', 'Transfer-Encoding: xchunked', 'Transfer-Encoding: chunked, identity', 'Transfer-Encoding: identity', 'Transfer-Encoding: gzip, chunked', 'Transfer-Encoding: chunked, chunked', 'Transfer-Encoding:\vchunked', 'Transfer-Encoding: \x00chunked', 'Transfer-Encoding: "chunked"', 'Transfer-Encoding: chunked;a=b', 'Transfer-Encoding : chunked', ' Transfer-Encoding: chunked', 'Transfer-Encoding\t: chunked', 'Transfer_Encoding: chunked', 'Transfer-Encoding:', 'Transfer-Encoding: ,chunked', 'Transfer-Encoding\xa0: chunked', 'X: y\nTransfer-Encoding: chunked', 'X: y\rTransfer-Encoding: chunked', 'Content-Length: 5', 'Content-Length: 0', 'Content-Length: 5, 5', 'Content_Length: 5', 'Content-Length : 5', 'Content-Length: 0x5', 'Content-Length\n : 5', 'Host: t2.test', 'Host : t2.test', 'Host:', 'Host: t1.test, t2.test', 'Host: t1.test@t2.test', 'Host: t1.test/x', 'Host: t1.test:0', 'Connection: close', 'Connection: content-length', 'Connection: transfer-encoding', 'X-Tenant_Id: t2', 'X-Forwarded-For: 1.2.3.4', ' folded', '\tfolded: yes', ': empty', 'no-colon', 'Upgrade: h2c', 'Expect: 100-continue', 'Expect: x', 'TE: trailers', 'PRI * HTTP/2.0', '__proto__: x',
+  'Transfer-Encoding: chunked', 'Transfer-Encoding: xchunked',
+  'Transfer-Encoding: chunked, identity', 'Transfer-Encoding: identity',
+  'Transfer-Encoding: gzip, chunked', 'Transfer-Encoding: chunked, chunked',
+  'Transfer-Encoding:\vchunked', 'Transfer-Encoding: \x00chunked',
+  'Transfer-Encoding: "chunked"', 'Transfer-Encoding: chunked;a=b',
+  'Transfer-Encoding : chunked', ' Transfer-Encoding: chunked', 'Transfer-Encoding\t: chunked',
+  'Transfer_Encoding: chunked', 'Transfer-Encoding:', 'Transfer-Encoding: ,chunked',
+  'Transfer-Encoding\xa0: chunked', 'X: y\nTransfer-Encoding: chunked',
+  'X: y\rTransfer-Encoding: chunked', 'Content-Length: 5', 'Content-Length: 0',
+  'Content-Length: 5, 5', 'Content_Length: 5', 'Content-Length : 5', 'Content-Length: 0x5',
+  'Content-Length\n : 5', 'Host: t2.test', 'Host : t2.test', 'Host:', 'Host: t1.test, t2.test',
+  'Host: t1.test@t2.test', 'Host: t1.test/x', 'Host: t1.test:0', 'Connection: close',
+  'Connection: content-length', 'Connection: transfer-encoding', 'X-Tenant_Id: t2',
+  'X-Forwarded-For: 1.2.3.4', ' folded', '\tfolded: yes', ': empty', 'no-colon', 'Upgrade: h2c',
+  'Expect: 100-continue', 'Expect: x', 'TE: trailers', 'PRI * HTTP/2.0', '__proto__: x',
 ]; // prettier-ignore
 
 type Mutation = (text: string, random: FuzzRandom) => string;
 
 const MUTATIONS: NonEmpty<Mutation> = [
-  flipByte, insertPiece, insertPiece, deleteBytes, replaceByte, repeatPart, duplicateLine, deleteLine, swapLines, insertLine, insertLine, changeNumber, changeNumber, changeLineEnd, changeCase, truncate, underscoreName,
+  flipByte, insertPiece, insertPiece, deleteBytes, replaceByte, repeatPart, duplicateLine,
+  deleteLine, swapLines, insertLine, insertLine, changeNumber, changeNumber, changeLineEnd,
+  changeCase, truncate, underscoreName,
 ]; // prettier-ignore
 
 /** Applies one to four small changes to a message or a stream of them. */

@@ -40,7 +40,8 @@ const INTERIM: NonEmpty<string> = [
   'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n',
 ];
 const JUNK: NonEmpty<string> = [
-  'x', '\r\n', '\r\n\r\n', 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison', 'HTTP/1.1 200 OK\r\n', '0\r\n\r\n', '\0',
+  'x', '\r\n', '\r\n\r\n', 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison',
+  'HTTP/1.1 200 OK\r\n', '0\r\n\r\n', '\0',
 ]; // prettier-ignore
 
 /** Makes a response; about half are as a backend should send them. */

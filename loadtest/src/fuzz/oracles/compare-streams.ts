@@ -58,7 +58,8 @@ export const explainLlhttpAtClient: ExplainStop = (request, previous, fault) => 
   if (fault !== null && TRAILER_FAULTS.has(fault) && has(request, 'transfer-encoding')) {
     return 'llhttp-trailer';
   }
-  // `Connection: close` among the trailers of the request before; a fault in those of an upgrade, which it keeps to itself.
+  // `Connection: close` among the trailers of the request before; a fault in those of an upgrade,
+  // which it keeps to itself.
   if (fault === 'HPE_CLOSED_CONNECTION' && has(previous, 'transfer-encoding'))
     return 'llhttp-trailer';
   if (fault === null && has(request, 'upgrade') && has(request, 'transfer-encoding')) {

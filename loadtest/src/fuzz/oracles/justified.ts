@@ -65,10 +65,11 @@ export type JustifiedCounts = Partial<Record<JustifiedId, number>>;
 
 /** Fields that nginx takes once, in `ngx_http_headers_in` with `ngx_http_process_unique_header_line`. */
 const NGINX_ONCE = [
-  'authorization', 'expect', 'if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since', 'range', 'upgrade',
+  'authorization', 'expect', 'if-match', 'if-modified-since', 'if-none-match', 'if-range',
+  'if-unmodified-since', 'range', 'upgrade',
 ]; // prettier-ignore
 
-/** Why a proxy may refuse a request that the edge has forwarded, by what the two are known for; null if nothing tells. */
+/** Why a proxy may refuse a request that the edge has forwarded; null if nothing explains it. */
 export function explainProxyRefusal(
   proxy: 'HAProxy' | 'nginx',
   request: ReadRequest,

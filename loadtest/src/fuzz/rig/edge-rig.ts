@@ -53,7 +53,7 @@ function rigOf(cluster: Cluster): EdgeRig {
     },
     async metric(name) {
       const text = await (await fetch(`${edge.admin}/metrics`)).text();
-      const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `)); // prettier-ignore
+      const lines = text.split('\n').filter((line) => /^[^{ ]*/.exec(line)?.[0] === name);
       if (lines.length === 0) throw new Error(`the edge has no metric ${name}`);
       return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
     },

@@ -22,8 +22,8 @@ const NOT_BEGUN = -1;
 const PROGRAM = new URL('./codec-worker.ts', import.meta.url);
 
 /**
- * Checks the codec, in process, against itself (splits), a reader written from the grammar, and llhttp. Works in threads,
- * so that an endless loop is noticed.
+ * Checks the codec, in process, against itself (splits), a reader written from the grammar, and
+ * llhttp. Works in threads, so that an endless loop is noticed.
  */
 export async function runCodecTarget(
   options: TargetOptions,

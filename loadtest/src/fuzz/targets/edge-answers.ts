@@ -6,10 +6,21 @@ import type { RawAnswer } from '../rig/raw-exchange.ts';
 import { ECHO_HEADER, type RecordedRequest } from '../rig/recorder.ts';
 
 /** Fields that the edge sets, and of which exactly one value may arrive. */
-const SET_ONCE = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-request-id', 'x-tenant-id', 'host']; // prettier-ignore
+const SET_ONCE = [
+  'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-request-id', 'x-tenant-id', 'host',
+]; // prettier-ignore
 
 /** Hop-by-hop fields, which never pass, unless the edge sets them itself for a WebSocket. */
-const HOP_BY_HOP = ['te', 'trailer', 'keep-alive', 'proxy-connection', 'proxy-authorization', 'http2-settings', 'proxy-authenticate']; // prettier-ignore
+const HOP_BY_HOP = [
+  'te', 'trailer', 'keep-alive', 'proxy-connection', 'proxy-authorization', 'http2-settings',
+  'proxy-authenticate',
+]; // prettier-ignore
+
+/** Names that a backend may fold into a framing or identity field. */
+const ALIAS = /^(?:content_length|transfer_encoding|x_tenant_id|x-tenant_id|x_tenant-id)$/i;
+
+/** Requests with these the edge may answer itself. */
+const SPECIAL = ['expect', 'max-forwards', 'upgrade'];
 
 /**
  * Checks what became of one connection: `reading` is what the bytes say, `arrived` what reached the backend, `answer`
@@ -85,7 +96,7 @@ function checkFields({ headers, host }: ReadRequest, address: string): string | 
   if (!isTenantHost(host) || !host.startsWith(tenant ?? ' '))
     return `tenant ${tenant} for host ${host}`;
   if (valuesOf(headers, 'x-forwarded-for')[0] !== address) return 'another X-Forwarded-For';
-  const alias = headers.find(([name]) => /^(content_length|transfer_encoding|x_tenant_id|x-tenant_id|x_tenant-id)$/i.test(name)); // prettier-ignore
+  const alias = headers.find(([name]) => ALIAS.test(name));
   return alias === undefined ? null : `alias ${alias[0]}`;
 }
 
@@ -124,7 +135,7 @@ function checkLocalReply(
     return end === 'in body' && status < 500 ? null : `${status} for no request`;
   }
   if (status >= 500) return `${status} while the backend is well`;
-  const special = ['expect', 'max-forwards', 'upgrade'].some((name) => valuesOf(request.headers, name).length > 0); // prettier-ignore
+  const special = SPECIAL.some((name) => valuesOf(request.headers, name).length > 0);
   if (request.target === '*' || special || !isTenantHost(request.host)) return null;
   return `${status} for a request that should be forwarded`;
 }

@@ -56,7 +56,8 @@ export function watchEdge(run: TargetRun, rig: EdgeRig): () => Promise<void> {
         message: `${gauge} to be 0`,
         deadlineMs: 10_000,
       }).catch(async () => String(await rig.metric(gauge)));
-      if (left !== 'none') run.find({ kind: 'hang', index: -1, detail: `${gauge} stays at ${left}`, input: '' }); // prettier-ignore
+      if (left === 'none') continue;
+      run.find({ kind: 'hang', index: -1, detail: `${gauge} stays at ${left}`, input: '' });
     }
     const grown = memoryOf(rig.pid) - atFirst;
     if (Number.isFinite(grown)) run.count('growth of memory in MiB', Math.round(grown / 1_048_576));

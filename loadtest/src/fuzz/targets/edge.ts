@@ -24,23 +24,24 @@ const WINDOW = 64;
 const WHOLE = 0.6;
 
 /**
- * Sends fuzzed request streams through a real edge to a recording backend. What arrives there must be what the bytes say,
- * no more, and must mean the same to llhttp, HAProxy and nginx.
+ * Sends fuzzed request streams through a real edge to a recording backend. What arrives there must be
+ * what the bytes say, no more, and must mean the same to llhttp, HAProxy and nginx.
  */
 export async function runEdgeTarget(options: TargetOptions, rig: EdgeRig): Promise<TargetSummary> {
   const run = new TargetRun('edge', options);
   const arrivals = new Map<string, RecordedRequest[]>();
   const windows = new Windows(run);
+  const report = (kind: 'violation' | 'difference', detail: string, text: string): void =>
+    run.find({ kind, index: -1, detail, input: escapeBytes(Buffer.from(text, 'latin1')) });
   const recorder = await startRecorder({
     onRequest: (request, connection) => {
       const [address = ''] = valuesOf(request.headers, 'x-forwarded-for');
       const waiting = arrivals.get(address);
-      if (waiting === undefined) run.find({ kind: 'violation', index: -1, detail: `a request of nobody, for ${address}`, input: request.raw }); // prettier-ignore
-      waiting?.push(request);
+      if (waiting !== undefined) waiting.push(request);
+      else report('violation', `a request of nobody, for ${address}`, request.raw);
       windows.add(request, connection);
     },
-    onFault: (fault, text) =>
-      run.find({ kind: 'difference', index: -1, detail: `the backend got no request: ${fault}`, input: escapeBytes(Buffer.from(text, 'latin1')) }), // prettier-ignore
+    onFault: (fault, text) => report('difference', `the backend got no request: ${fault}`, text),
   });
   try {
     await windows.start();
@@ -99,8 +100,10 @@ class Windows {
       onJustified: (id) => this.#run.count(`justified: ${id}`),
       onDifference: (request, detail) => this.#differs(request, detail),
     });
-    const missing = ['HAProxy', 'nginx'].filter((name) => !this.#replays.some((one) => one.name === name)); // prettier-ignore
-    for (const name of missing) this.#run.count(`not installed: ${name}`);
+    for (const name of ['HAProxy', 'nginx']) {
+      const missing = !this.#replays.some((replay) => replay.name === name);
+      if (missing) this.#run.count(`not installed: ${name}`);
+    }
   }
 
   add(request: RecordedRequest, connection: number): void {
