@@ -84,3 +84,20 @@ test('lost work is a fault that names the candidate, also when it does not tell'
     assert.deepEqual(fleet.faults, ['a: 1 lost', 'b: does not tell what it lost: no answer']);
   });
 });
+
+test('a measurement that fails is a fault; an interruption ends the run instead', async () => {
+  await withFleet(BODY, async (fleet, _origin, said) => {
+    fleet.noteFailure('caddy', new Error('wrk ended with code 1'));
+    assert.deepEqual(fleet.faults, ['caddy: wrk ended with code 1']);
+    assert.deepEqual(said, ['FAULT caddy: wrk ended with code 1']);
+  });
+  const interruption = new AbortController();
+  const fleet = new Fleet({
+    context: { backendPorts: [], hosts: [], path: '/', otlpUrl: '' },
+    directory: '',
+    say: () => assert.fail('nothing is said'),
+    signal: interruption.signal,
+  });
+  interruption.abort();
+  assert.throws(() => fleet.noteFailure('caddy', new Error('killed')), /killed/);
+});

@@ -36,7 +36,7 @@ export class Fleet {
     return [...this.#leftOut.values()];
   }
 
-  /** What stopped candidates did not do of their profiles. */
+  /** What stopped candidates did not do of their profiles, and measurements that failed. */
   get faults(): readonly string[] {
     return this.#faults;
   }
@@ -62,6 +62,18 @@ export class Fleet {
   leaveOut(left: LeftOut): void {
     this.#leftOut.set(left.name, left);
     this.#options.say(leftOutLine(left));
+  }
+
+  /**
+   * Notes that the measurement of a candidate failed: the others go on, and the report has a fault.
+   *
+   * @throws the error itself if the run is being interrupted
+   */
+  noteFailure(name: string, error: unknown): void {
+    if (this.#options.signal.aborted) throw error;
+    const fault = `${name}: ${inOneLine(error)}`;
+    this.#faults.push(fault);
+    this.#options.say(`FAULT ${fault}`);
   }
 
   /** Stops a candidate; keeps what it tells about lost work. */

@@ -1,5 +1,12 @@
 import { ShutdownStack } from '@headgate/runtime';
-import type { Benchmark, BenchOptions, BenchReport, BenchResult, LeftOut } from '../benchmark.ts';
+import {
+  BenchmarkError,
+  type Benchmark,
+  type BenchOptions,
+  type BenchReport,
+  type BenchResult,
+  type LeftOut,
+} from '../benchmark.ts';
 import { describeMachine } from '../machine.ts';
 import { BODY_BYTES } from './backend.ts';
 import type { Part, PartContext } from './parts/part.ts';
@@ -31,6 +38,10 @@ export const proxyBenchmark: Benchmark = {
 };
 
 async function run(options: BenchOptions): Promise<BenchResult> {
+  const chosen = chooseParts(PARTS, options);
+  if (chosen.parts.length === 0) {
+    throw new BenchmarkError('none of these candidates takes part in any of these parts');
+  }
   const programs = await findPrograms();
   const machine = describeMachine();
   const startedAt = new Date().toISOString();
@@ -40,8 +51,9 @@ async function run(options: BenchOptions): Promise<BenchResult> {
     const schedules = quick ? constants.QUICK_SCHEDULES : constants.FULL_SCHEDULES;
     const { warmUpRequests } = schedules;
     const bench = await openWorkbench(programs, { say, signal, warmUpRequests }, shutdown);
-    const chosen = chooseParts(PARTS, options);
-    const rows = await runParts(chosen.parts, { bench, schedules, say, signal });
+    const onFailure = bench.fleet.noteFailure.bind(bench.fleet);
+    const context = { bench, schedules, quick, say, signal, onFailure };
+    const rows = await runParts(chosen.parts, context);
     const report: BenchReport = {
       bench: 'proxy',
       startedAt,

@@ -25,7 +25,10 @@ test('every round measures all, and begins with another one', async () => {
     b: [round(10), round(20), round(30, 4)],
     c: [round(100), round(200), round(300)],
   });
-  const measured = await interleave(all, 3, (line) => lines.push(line));
+  const measured = await interleave(all, 3, {
+    say: (line) => lines.push(line),
+    onFailure: (_name, error) => assert.fail(String(error)),
+  });
   assert.equal(order.join(''), 'abcbcacab');
   const rates = measured.map(({ name, rounds }) => [name, ...rounds.map(({ rps }) => rps)]);
   assert.deepEqual(rates, [
@@ -41,10 +44,30 @@ test('every round measures all, and begins with another one', async () => {
 test('what does not work here is asked once and has no result', async () => {
   const order: string[] = [];
   const all = contenders(order, { a: [round(1), round(2)], b: [null] });
-  const measured = await interleave(all, 2, () => undefined);
+  const measured = await interleave(all, 2, {
+    say: () => undefined,
+    onFailure: (_name, error) => assert.fail(String(error)),
+  });
   assert.equal(order.join(''), 'aba');
   assert.deepEqual(
     measured.map(({ name }) => name),
     ['a'],
+  );
+});
+
+test('a failure is told and ends the part of this contender, not of the others', async () => {
+  const order: string[] = [];
+  const [a, b] = contenders(order, { a: [round(1), round(2)], b: [] });
+  assert.ok(a !== undefined && b !== undefined);
+  const failures: string[] = [];
+  const failing = { ...b, measure: () => Promise.reject(new Error('it died')) };
+  const measured = await interleave([failing, a], 2, {
+    say: () => undefined,
+    onFailure: (name, error) => failures.push(`${name}: ${String(error)}`),
+  });
+  assert.deepEqual(failures, ['b: Error: it died']);
+  assert.deepEqual(
+    measured.map(({ name, rounds }) => [name, rounds.length]),
+    [['a', 2]],
   );
 });

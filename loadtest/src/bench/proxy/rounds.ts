@@ -9,17 +9,24 @@ export interface Contender {
   measure(): Promise<Round | null>;
 }
 
+/** Who is told how it goes. */
+export interface RoundsObserver {
+  /** Takes a line of progress for each measurement. */
+  readonly say: (line: string) => void;
+  /** A measurement failed: the contender takes part no more. Throws to end the whole. */
+  readonly onFailure: (name: string, error: unknown) => void;
+}
+
 /**
  * Measures all contenders in turn, several times over, so that a change of the machine's speed meets all of them. Each
  * round begins with another one.
  *
- * @param say takes a line of progress for each measurement
  * @returns for each contender that works, in the order given, its measurements in the order of the rounds
  */
 export async function interleave(
   contenders: readonly Contender[],
   count: number,
-  say: (line: string) => void,
+  { say, onFailure }: RoundsObserver,
 ): Promise<readonly Measured[]> {
   const results = contenders.map((contender) => ({ contender, rounds: [] as Round[] }));
   const inRace = new Set(results);
@@ -27,7 +34,7 @@ export async function interleave(
     const first = round % results.length;
     for (const result of [...results.slice(first), ...results.slice(0, first)]) {
       if (!inRace.has(result)) continue;
-      const measured = await result.contender.measure();
+      const measured = await measureOrReport(result.contender, onFailure);
       if (measured === null) inRace.delete(result);
       else {
         result.rounds.push(measured);
@@ -38,6 +45,18 @@ export async function interleave(
   return [...inRace].map(({ contender: { name, description }, rounds }) => {
     return { name, description, rounds };
   });
+}
+
+async function measureOrReport(
+  contender: Contender,
+  onFailure: RoundsObserver['onFailure'],
+): Promise<Round | null> {
+  try {
+    return await contender.measure();
+  } catch (error) {
+    onFailure(contender.name, error);
+    return null;
+  }
 }
 
 function progressText(name: string, round: Round): string {

@@ -42,7 +42,7 @@ export function shareCandidates(
   };
 }
 
-/** Starts a candidate and warms it up; null if it is left out. */
+/** Starts a candidate and warms it up; null if it is left out or fails, which the fleet notes. */
 export async function enter(
   bench: Workbench,
   candidate: Candidate,
@@ -53,6 +53,12 @@ export async function enter(
   const { name, description, tenants, activeTenants } = candidate;
   const hostsFile = await bench.hostsFile(tenants, activeTenants);
   const load = { program: bench.wrk, hostsFile, signal };
-  await warmUp(running, load, bench.warmUpRequests, activeTenants);
-  return { name, description, running, hostsFile };
+  try {
+    await warmUp(running, load, bench.warmUpRequests, activeTenants);
+    return { name, description, running, hostsFile };
+  } catch (error) {
+    bench.fleet.noteFailure(name, error);
+    await bench.fleet.stop(running);
+    return null;
+  }
 }

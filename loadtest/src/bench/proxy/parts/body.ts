@@ -18,16 +18,15 @@ export const body: Part = {
   run,
 };
 
-async function run({ bench, candidates, shared, schedules, say, signal }: PartContext) {
+async function run(context: PartContext) {
+  const { bench, candidates, shared, schedules, signal } = context;
   const entrants = await shared.get(candidates);
   const schedule = schedules.body;
-  for (const { running } of entrants) {
-    await checkAnswers(running.port, [tenantHost(0)], { path: BODY_PATH, body: LARGE_BODY });
-  }
   const contenders = entrants.map(({ name, description, running, hostsFile }) => ({
     name,
     description,
     measure: async (): Promise<Round> => {
+      await checkAnswers(running.port, [tenantHost(0)], { path: BODY_PATH, body: LARGE_BODY });
       const load = { hostsFile, path: BODY_PATH, connections: BODY_CONNECTIONS, signal };
       const round = await measureWithWrk(
         running,
@@ -39,5 +38,5 @@ async function run({ bench, candidates, shared, schedules, say, signal }: PartCo
       return { ...round, cpuUsPerMib, mibPerSecond };
     },
   }));
-  return summarise(body, await interleave(contenders, schedule.rounds, say));
+  return summarise(body, await interleave(contenders, schedule.rounds, context));
 }

@@ -7,7 +7,7 @@ import { headgateManyActive } from '../candidates/headgate.ts';
 import { interleave } from '../rounds.ts';
 import { summarise, type Round } from '../row.ts';
 import { IDLE_CONNECTIONS, REQUEST_PATH } from '../settings.ts';
-import { enter } from '../shared-candidates.ts';
+import { enter, type Entrant } from '../shared-candidates.ts';
 import type { Part, PartContext } from './part.ts';
 
 /** Open files that a proxy needs: an edge keeps one free for each client's request, and some for itself. */
@@ -40,7 +40,7 @@ async function run(context: PartContext) {
     description: candidate.description,
     measure: () => measureOnce(candidate, connections, context),
   }));
-  return summarise(idle, await interleave(contenders, context.schedules.idleRounds, context.say));
+  return summarise(idle, await interleave(contenders, context.schedules.idleRounds, context));
 }
 
 async function measureOnce(
@@ -50,7 +50,18 @@ async function measureOnce(
 ): Promise<Round | null> {
   const entrant = await enter(bench, candidate, signal);
   if (entrant === null) return null;
-  const { running, hostsFile } = entrant;
+  try {
+    return await measureMemory(entrant, connections, signal);
+  } finally {
+    await bench.fleet.stop(entrant.running);
+  }
+}
+
+async function measureMemory(
+  { running, hostsFile }: Entrant,
+  connections: number,
+  signal: AbortSignal,
+): Promise<Round> {
   const rssBefore = await treeRssBytes(running.pid);
   const { port } = running;
   const open = await openIdleConnections(
@@ -59,7 +70,6 @@ async function measureOnce(
   );
   const rss = await treeRssBytes(running.pid);
   const { idle: stillOpen, failed } = await open.close();
-  await bench.fleet.stop(running);
   const addedBytes = rss - rssBefore;
   return {
     requests: connections,

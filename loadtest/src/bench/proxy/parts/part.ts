@@ -2,11 +2,12 @@ import type { BenchOptions } from '../../benchmark.ts';
 import type { Candidate } from '../candidates/candidate.ts';
 import type { FigureName, ProxyRow } from '../row.ts';
 import type { PartSchedules } from '../settings.ts';
+import type { RoundsObserver } from '../rounds.ts';
 import type { SharedCandidates } from '../shared-candidates.ts';
 import type { Workbench } from '../workbench.ts';
 
 /** What a part runs with. */
-export interface PartContext extends Pick<BenchOptions, 'say' | 'signal'> {
+export interface PartContext extends Pick<BenchOptions, 'quick' | 'signal'>, RoundsObserver {
   readonly bench: Workbench;
   /** Those of the part's candidates that take part this time; never empty. */
   readonly candidates: readonly Candidate[];

@@ -28,7 +28,8 @@ export const rate: Part = {
   run,
 };
 
-async function run({ bench, candidates, shared, schedules, say, signal }: PartContext) {
+async function run(context: PartContext) {
+  const { bench, candidates, shared, schedules, signal } = context;
   const entrants = await shared.get(candidates);
   const schedule = schedules.rate;
   const direct: Target = {
@@ -43,7 +44,7 @@ async function run({ bench, candidates, shared, schedules, say, signal }: PartCo
     const measure = (): Promise<Round> => measureOnce(target, schedule, seed++, signal);
     return { name, description, measure };
   });
-  return summarise(rate, addedLatencies(await interleave(contenders, schedule.rounds, say)));
+  return summarise(rate, addedLatencies(await interleave(contenders, schedule.rounds, context)));
 }
 
 /** Who gets the load: a candidate or the backend. */

@@ -14,7 +14,8 @@ export const small: Part = {
   run,
 };
 
-async function run({ bench, candidates, shared, schedules, say, signal }: PartContext) {
+async function run(context: PartContext) {
+  const { bench, candidates, shared, schedules, signal } = context;
   const entrants = await shared.get(candidates);
   const schedule = schedules.small;
   const contenders = entrants.map(({ name, description, running, hostsFile }) => ({
@@ -34,5 +35,5 @@ async function run({ bench, candidates, shared, schedules, say, signal }: PartCo
         schedule,
       ),
   }));
-  return summarise(small, await interleave(contenders, schedule.rounds, say));
+  return summarise(small, await interleave(contenders, schedule.rounds, context));
 }

@@ -7,6 +7,20 @@ import { proxyBenchmark } from '../proxy-benchmark.ts';
 // The benchmark itself, as short as it gets. What it measures on a machine that runs tests is of no use, so the figures
 // are only looked at for being there.
 
+test('a choice of nothing is refused at once', async () => {
+  const running = proxyBenchmark.run({
+    quick: true,
+    profiles: ['tenants'],
+    candidates: ['nginx'],
+    say: () => undefined,
+    signal: new AbortController().signal,
+  });
+  await assert.rejects(
+    running,
+    (error) => error instanceof BenchmarkError && /none of these/.test(error.message),
+  );
+});
+
 test('chosen parts measure the chosen candidates, and say what is left out', async () => {
   const programs = await Promise.all([findProgram('wrk'), findProgram('nginx')]);
   const said: string[] = [];
