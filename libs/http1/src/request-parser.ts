@@ -18,6 +18,7 @@ import {
   VERSION_BYTES,
   VERSION_MAJOR,
   VERSION_MINOR,
+  isUsualVersion,
   isVersionByte,
   minorVersionOf,
 } from './version.ts';
@@ -192,6 +193,9 @@ export class RequestParser {
   #scanVersion(bytes: Uint8Array, base: number, from: number, limit: number): number {
     const start = base + this.#targetEnd + 1;
     let at = from;
+    if (at === start && limit - at > VERSION_BYTES && isUsualVersion(bytes, at)) {
+      at += VERSION_BYTES;
+    }
     while (at < limit && at - start < VERSION_BYTES) {
       if (!isVersionByte(at - start, bytes[at] ?? 0)) {
         this.#fail(HTTP1_FAULTS.HG_HTTP_VERSION_INVALID);

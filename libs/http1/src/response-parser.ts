@@ -14,6 +14,7 @@ import {
   VERSION_BYTES,
   VERSION_MAJOR,
   VERSION_MINOR,
+  isUsualVersion,
   isVersionByte,
   minorVersionOf,
 } from './version.ts';
@@ -123,6 +124,9 @@ export class ResponseParser {
    */
   #scanStatus(bytes: Uint8Array, base: number, from: number, limit: number): number {
     let at = from;
+    if (at === base && limit - at > VERSION_BYTES && isUsualVersion(bytes, at)) {
+      at += VERSION_BYTES;
+    }
     for (; at < limit && at - base < STATUS_END; at++) {
       const index = at - base;
       const byte = bytes[at] ?? 0;
