@@ -23,7 +23,7 @@ const SOCKET_ON_READ = Symbol('onread of net.Socket');
  *        └──── bytes in and out ─────────────────────────────────► here
  *
  * What is skipped is the stream machinery around each read and write: no Readable and Writable state to touch, no
- * `process.nextTick` after every write. See docs/adr/0009 for what it is worth.
+ * `process.nextTick` after every write. See docs/adr/0010 for what it is worth.
  *
  * There is no public way to do this. {@link openStreamHandle} tests for every part of Node that is used and returns
  * null where one is missing; then the methods and events of `net.Socket` serve.
