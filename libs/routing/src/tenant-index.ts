@@ -53,7 +53,7 @@ export class TenantIndex<Tenant> {
    * @hot
    */
   findByHost(host: string): Tenant | null {
-    return this.#hosts.find<Tenant>(host, '', '', tenantItself);
+    return this.#hosts.exact(host) ?? this.#hosts.findWildcard<Tenant>(host, '', '', tenantItself);
   }
 
   /**
