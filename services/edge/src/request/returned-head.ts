@@ -41,7 +41,7 @@ export function writeReturnedHead(
   return writeResponseHead(head, dropped, framing, head.contentLength, append);
 }
 
-/** Head of an interim response (1xx), passed on as it is. */
+/** Head of an interim response (1xx), passed on as it is; it goes through a proxy like any other (RFC 9110 section 7.6.3). */
 export function writeInterimHead(head: ResponseHead, append: string): string {
-  return writeResponseHead(head, DROPPED, 0, -1, append);
+  return writeResponseHead(head, DROPPED, 0, -1, viaLine(head, head.minorVersion) + append);
 }
