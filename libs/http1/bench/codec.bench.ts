@@ -11,6 +11,8 @@ import {
   HeaderSet,
   RequestParser,
   ResponseParser,
+  canonicalPath,
+  parseHost,
   pathReadings,
   writeRequestHead,
   writeResponseHead,
@@ -94,6 +96,13 @@ measure('request parse, escaped path', () => {
   requests.reset();
   return requests.parse(escapedBytes, 0, escapedBytes.length);
 });
+measure('request parse, in two pieces', () => {
+  requests.reset();
+  requests.parse(requestBytes, 0, 100);
+  return requests.parse(requestBytes, 100, requestBytes.length);
+});
+measure('canonicalPath', () => canonicalPath('/caf%C3%A9/menu')?.length ?? 0);
+measure('parseHost', () => parseHost('Shop.Example.com:8080')?.host.length ?? 0);
 measure('pathReadings of a path with an escape', () => pathReadings('/users/a%40b.test/x').length);
 requests.reset();
 requests.parse(requestBytes, 0, requestBytes.length);
