@@ -78,12 +78,27 @@ test('without a free connection a request is dropped and counted; an answer free
 });
 
 test('what is due while it settles is sent and not measured', () => {
-  const { loop, connections, at } = createLoop([1, 6], 2, 5);
-  at(2);
+  const { loop, connections, at } = createLoop([1, 2, 3, 4, 6], 3, 5);
+  at(4); // one is dropped
+  const [a, b, c] = connections as [LoadConnection, LoadConnection, LoadConnection];
+  loop.answered(c, 500);
+  loop.lost(b);
   at(6);
-  for (const connection of connections) loop.answered(connection, 200);
-  const { answered, measured } = loop.report();
-  assert.deepEqual([answered, measured], [2, 1]);
+  loop.answered(c, 200);
+  loop.answered(a, 200);
+  assert.deepEqual(
+    { ...loop.report(), p50Ms: 0, p99Ms: 0, p99FromScheduleMs: 0, latenessP99Ms: 0 },
+    {
+      answered: 3,
+      measured: 1,
+      dropped: 0,
+      failed: 0,
+      p50Ms: 0,
+      p99Ms: 0,
+      p99FromScheduleMs: 0,
+      latenessP99Ms: 0,
+    },
+  );
 });
 
 test('bad statuses, lost connections and missing answers are failures; idle ones that end are not', () => {

@@ -27,9 +27,9 @@ export interface OpenLoopReport {
   /** Answers to all requests, and to those that were measured. */
   readonly answered: number;
   readonly measured: number;
-  /** Requests that were not sent because no connection was free. */
+  /** Measured requests that were not sent because no connection was free. */
   readonly dropped: number;
-  /** Statuses of 400 and more, broken connections, and requests without an answer at the end. */
+  /** Measured requests with a status of 400 or more, a broken connection, or no answer at the end. */
   readonly failed: number;
   /** From the writing of the request to the end of the answer. */
   readonly p50Ms: number;
@@ -86,10 +86,11 @@ export class OpenLoop {
     const { endMs, settleMs } = this.#options;
     for (let now = nowMs(); this.#dueMs <= now && this.#dueMs < endMs; now = nowMs()) {
       const connection = this.#free.pop();
-      if (connection === undefined) this.#dropped += 1;
+      const isMeasured = this.#dueMs >= settleMs;
+      if (connection === undefined) this.#dropped += isMeasured ? 1 : 0;
       else {
         this.#inFlight.set(connection, { dueMs: this.#dueMs, sentMs: now });
-        if (this.#dueMs >= settleMs) this.#lateness.push(now - this.#dueMs);
+        if (isMeasured) this.#lateness.push(now - this.#dueMs);
         connection.send(this.#count);
         this.#count += 1;
       }
@@ -106,15 +107,17 @@ export class OpenLoop {
     this.#inFlight.delete(connection);
     this.#free.push(connection);
     this.#answered += 1;
-    if (status >= 400) this.#failed += 1;
     if (sent.dueMs < this.#options.settleMs) return;
+    if (status >= 400) this.#failed += 1;
     this.#latencies.push(now - sent.sentMs);
     this.#latenciesFromSchedule.push(now - sent.dueMs);
   }
 
   /** A connection has ended; its request fails, and it gets no more. */
   lost(connection: LoadConnection): void {
-    if (this.#inFlight.delete(connection)) this.#failed += 1;
+    const sent = this.#inFlight.get(connection);
+    this.#inFlight.delete(connection);
+    if (sent !== undefined && sent.dueMs >= this.#options.settleMs) this.#failed += 1;
     const index = this.#free.indexOf(connection);
     if (index !== -1) this.#free.splice(index, 1);
   }

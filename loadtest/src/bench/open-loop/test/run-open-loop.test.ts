@@ -21,16 +21,17 @@ test('the generator keeps its rate, names all hosts in turn, and counts failures
     const hostsFile = join(directory.path, 'hosts');
     await writeFile(hostsFile, 'a.example\nb.example\nbad.example\n');
     const times = { perSecond: 300, settleSeconds: 0.2, measureSeconds: 0.8, seed: 1 };
-    const run = { port: origin.port, hostsFile, path: '/', connections: 32, ...times };
+    const run = { port: origin.port, hostsFile, path: '/', connections: 400, ...times };
     const report = await runOpenLoop(run, signal);
     const { answered, measured, failed, dropped } = report;
     assert.ok(Math.abs(answered - 300) < 60, `${answered} of 300`);
     assert.ok(measured < answered && measured > answered / 2, `${measured} of ${answered}`);
-    assert.equal(failed, seen.get('bad.example'));
+    assert.equal(dropped, 0);
     assert.equal(
-      answered + dropped,
-      [...seen.values()].reduce((sum, count) => sum + count, dropped),
+      answered,
+      [...seen.values()].reduce((sum, count) => sum + count, 0),
     );
+    assert.ok(Math.abs(failed - measured / 3) <= 1, `${failed} of ${measured}: every third`);
     const counts = [...seen.values()];
     assert.equal(counts.length, 3);
     assert.ok(Math.max(...counts) - Math.min(...counts) <= 1);

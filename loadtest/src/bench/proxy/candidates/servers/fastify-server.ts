@@ -1,11 +1,11 @@
 import replyFrom from '@fastify/reply-from';
 import Fastify from 'fastify';
-import { readServerArguments } from './server-arguments.ts';
+import { IDLE_TIMEOUT_MS, readServerArguments } from './server-arguments.ts';
 
 // The candidate `fastify`: forwards everything, without logs.
 
 const { port, connections, backends } = readServerArguments(process.argv.slice(2));
-const app = Fastify({ logger: false });
+const app = Fastify({ logger: false, keepAliveTimeout: IDLE_TIMEOUT_MS });
 await app.register(replyFrom, {
   undici: { connections, pipelining: 1 },
   disableRequestLogging: true,

@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import { Pool, type Dispatcher } from 'undici';
-import { readServerArguments } from './server-arguments.ts';
+import { IDLE_TIMEOUT_MS, readServerArguments } from './server-arguments.ts';
 
 // The candidate `node-http-undici`: forwards everything through undici's dispatch, which is its fastest interface.
 
@@ -21,6 +21,7 @@ const server = createServer((request, response) => {
     forwardTo(response),
   );
 });
+server.keepAliveTimeout = IDLE_TIMEOUT_MS;
 server.listen({ host: '127.0.0.1', port });
 
 function forwardTo(response: ServerResponse): Dispatcher.DispatchHandler {

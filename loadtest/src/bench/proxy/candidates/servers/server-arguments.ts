@@ -1,3 +1,6 @@
+/** Idle connections of clients stay open for an hour, as in the other candidates. */
+export const IDLE_TIMEOUT_MS = 3_600_000;
+
 /** Arguments of the servers of this folder. */
 export interface ServerArguments {
   readonly port: number;
