@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, suite, test } from 'node:test';
 import { createHttpOrigin, waitFor, type HttpOrigin } from '@headgate/testkit';
+import type { Exchange } from '../src/request/exchange.ts';
+import { localReply } from '../src/request/local-reply.ts';
 import {
   planDocument,
   startTestEdge,
@@ -55,6 +57,35 @@ suite('a connection of the listener', () => {
       client.close();
     });
   });
+});
+
+suite('a client that closes its half while it waits', () => {
+  // An endpoint that takes a while; by then the FIN has come.
+  const handle = (exchange: Exchange): void => {
+    setTimeout(() => {
+      if (!exchange.active) return;
+      exchange.answer(localReply('HG_TENANT_UNKNOWN'));
+      exchange.flush();
+    }, 100);
+  };
+  for (const [title, overloaded, status] of [
+    ['gets its answer', false, 404],
+    ['is taken to have given up in an overload', true, 0],
+  ] as const) {
+    test(title, () =>
+      withListener({ handle, overloaded: () => overloaded }, async ({ port, records }) => {
+        const client = await connectRaw(port);
+        client.socket.end(GET);
+        await client.closed();
+        assert.equal(client.responses()[0]?.status ?? 0, status);
+        client.close();
+        assert.deepEqual(
+          records.map((record) => record['status']),
+          [status],
+        );
+      }),
+    );
+  }
 });
 
 suite('caps of the listener', () => {

@@ -124,6 +124,8 @@ export class DownstreamConnection implements ByteReceiver, Expirable {
       else if (this.#state === 'body') this.#onTruncated();
       else if (this.#state !== 'request') this.#linger();
       else if (!this.requestComplete && this.#held.length < this.#missingBytes) this.#onTruncated();
+      // Clients that give up close, too. Serving those in an overload would leave no time for the others.
+      else if (this.deps.overloaded()) this.#onTruncated();
       // Otherwise the client only closed its half: it gets its answers, then the connection ends.
     });
   }

@@ -87,6 +87,8 @@ export interface DownstreamDeps {
   readonly isTrusted: (address: string) => boolean;
   /** No further request is taken: answers say `Connection: close`. */
   readonly draining: () => boolean;
+  /** Work is short of time or memory: a client that closes its half while it waits is taken to have given up. */
+  readonly overloaded: () => boolean;
   /** Asked before each answer: whether this connection should end with it, to make room in an overload. */
   readonly letsGo: () => boolean;
   readonly nextRequestId: () => string;

@@ -106,6 +106,7 @@ export async function createDataPlane(
     clock,
     recorder,
     draining: () => draining,
+    overloaded: () => ladder.level > 0,
     letsGo: () => ladder.letsGo(),
     handle: (exchange) => {
       if (ladder.sheds(exchange.context.startMs)) exchange.answer(SHED_REPLY);

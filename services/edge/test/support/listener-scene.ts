@@ -30,6 +30,7 @@ export interface ListenerScene {
 export interface SceneOptions extends Partial<DownstreamSettings>, Partial<ListenerSettings> {
   readonly handle?: (exchange: Exchange) => void;
   readonly letsGo?: () => boolean;
+  readonly overloaded?: () => boolean;
 }
 
 /** Runs `work` against a listener that answers 404 itself; afterwards nothing may be left over. */
@@ -66,7 +67,7 @@ export async function withListener(
     tracing,
   });
   let ids = 0;
-  const { handle, letsGo, host, port, connectionsMax, ...others } = options;
+  const { handle, letsGo, overloaded, host, port, connectionsMax, ...others } = options;
   const { connectionsPerAddressMax, connectionsWithinFds, ...settings } = others;
   const listener = new Listener(
     {
@@ -100,6 +101,7 @@ export async function withListener(
       dateLine: () => 'Date: Sat, 01 Jan 2000 00:00:00 GMT\r\n',
       isTrusted: (address) => address === '192.0.2.1',
       draining: () => false,
+      overloaded: overloaded ?? (() => false),
       letsGo: letsGo ?? (() => false),
       nextRequestId: () => String((ids += 1)),
       handle: handle ?? ((exchange) => exchange.answer(localReply('HG_TENANT_UNKNOWN'))),
