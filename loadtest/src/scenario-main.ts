@@ -4,7 +4,10 @@ import { exactLimits } from './scenarios/exact-limits.ts';
 import { manyTenants } from './scenarios/many-tenants.ts';
 import { outages } from './scenarios/outages.ts';
 import { webSockets } from './scenarios/web-sockets.ts';
+import { overload } from './scenarios/overload.ts';
 import type { Say, ScenarioResult } from './scenarios/scenario.ts';
+import { slowClients } from './scenarios/slow-clients.ts';
+import { workerLoss } from './scenarios/worker-loss.ts';
 
 // `npm run scenario -- [NAME…]`: runs scenarios at full size and prints each promise with its figure.
 
@@ -16,6 +19,22 @@ const SCENARIOS: Readonly<Record<string, (say: Say) => Promise<ScenarioResult>>>
     bigBodies({ bytes: 1024 ** 3, slowBytesPerSecond: 100 * 1024 * 1024 }, say),
   'web-sockets': (say) => webSockets({ tunnels: 1000, drainMs: 5000 }, say),
   'many-tenants': (say) => manyTenants({ tenants: 10_000 }, say),
+  'slow-clients': (say) =>
+    slowClients(
+      {
+        connections: 4000,
+        perSecond: 200,
+        baselineSeconds: 15,
+        headerTimeoutMs: 10_000,
+        bodyStallMs: 20_000,
+        writeStallMs: 20_000,
+        p99FloorMs: 10,
+      },
+      say,
+    ),
+  overload: (say) =>
+    overload({ seconds: 15, connections: 3000, chunks: 3000, goodputMin: 0.9 }, say),
+  'worker-loss': (say) => workerLoss({ workers: 3, perSecond: 500, connections: 48 }, say),
 };
 
 const asked = process.argv.slice(2);

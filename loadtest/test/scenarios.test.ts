@@ -7,6 +7,8 @@ import { manyTenants } from '../src/scenarios/many-tenants.ts';
 import { outages } from '../src/scenarios/outages.ts';
 import { webSockets } from '../src/scenarios/web-sockets.ts';
 import type { Say, ScenarioResult } from '../src/scenarios/scenario.ts';
+import { slowClients } from '../src/scenarios/slow-clients.ts';
+import { workerLoss } from '../src/scenarios/worker-loss.ts';
 
 // The scenarios of `npm run scenario`, at a size that suits every test run.
 
@@ -40,4 +42,14 @@ test('a thousand tenants come in one bundle and are served', async () => {
 
 test('WebSockets outlive configuration changes and end with 1001 at the deadline of a drain', async () => {
   assertPassed(await webSockets({ tunnels: 50, drainMs: 1500 }, quiet));
+});
+
+test('slow clients are cut in time, and nobody else notices', async () => {
+  const size = { connections: 200, perSecond: 100, baselineSeconds: 2, p99FloorMs: 500 };
+  const times = { headerTimeoutMs: 1500, bodyStallMs: 1500, writeStallMs: 1500 };
+  assertPassed(await slowClients({ ...size, ...times }, quiet));
+});
+
+test('a worker that is killed or stopped takes its own connections along and is replaced', async () => {
+  assertPassed(await workerLoss({ workers: 2, perSecond: 100, connections: 24 }, quiet));
 });

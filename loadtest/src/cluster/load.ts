@@ -2,6 +2,8 @@ import { Client, request as send, type Dispatcher } from 'undici';
 
 /** One answered or failed request. Times are ms of `performance.now()`. */
 export interface Outcome {
+  /** Which connection of the load carried it, counted from 0. */
+  readonly connection: number;
   readonly sentMs: number;
   readonly receivedMs: number;
   /** HTTP status; 0 when there was no answer. */
@@ -23,6 +25,8 @@ export interface LoadOptions {
   readonly until: () => boolean;
   /** Keep-alive connections per origin, each used in turn. Default 8. */
   readonly connections?: number;
+  /** Address to send from; default: the system's choice, 127.0.0.1. */
+  readonly localAddress?: string;
 }
 
 /** A running load. */
@@ -38,7 +42,13 @@ export function runLoad(options: LoadOptions): Load {
   // In turn, so that every connection is busy, as behind any real load; a pool would leave some idle for long, and a
   // request on a connection that its server is closing for idleness is lost with any HTTP/1.1 server.
   const clients = options.urls.flatMap((url) =>
-    Array.from({ length: options.connections ?? 8 }, () => ({ url, client: new Client(url) })),
+    Array.from({ length: options.connections ?? 8 }, () => ({
+      url,
+      client: new Client(
+        url,
+        options.localAddress === undefined ? {} : { localAddress: options.localAddress },
+      ),
+    })),
   );
   const outcomes: Outcome[] = [];
   const pending = new Set<Promise<void>>();
@@ -48,10 +58,11 @@ export function runLoad(options: LoadOptions): Load {
       const dueMs = startMs + (sent * 1000) / options.perSecond;
       const waitMs = dueMs - performance.now();
       if (waitMs > 1) await new Promise((resolve) => setTimeout(resolve, waitMs));
-      const target = clients[sent % clients.length];
+      const connection = sent % clients.length;
+      const target = clients[connection];
       if (target === undefined) throw new Error('a load needs at least one URL');
       const one = get(target.client, target.url, options).then(
-        (outcome) => void outcomes.push(outcome),
+        (outcome) => void outcomes.push({ ...outcome, connection }),
       );
       pending.add(one);
       void one.finally(() => pending.delete(one));
@@ -63,7 +74,11 @@ export function runLoad(options: LoadOptions): Load {
   return { outcomes, done: run() };
 }
 
-async function get(dispatcher: Dispatcher, url: string, options: LoadOptions): Promise<Outcome> {
+async function get(
+  dispatcher: Dispatcher,
+  url: string,
+  options: LoadOptions,
+): Promise<Omit<Outcome, 'connection'>> {
   const sentMs = performance.now();
   try {
     const response = await send(`${url}${options.path ?? '/'}`, {

@@ -1,0 +1,163 @@
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { waitFor } from '@headgate/testkit';
+import {
+  startCluster,
+  startEndpoints,
+  waitForRevision,
+  type ClusterEdge,
+} from '../cluster/cluster.ts';
+import { runLoad, tally, type Load } from '../cluster/load.ts';
+import { readMetric } from './edge-metrics.ts';
+import { oneTenantBundle, timed, type Check, type Say, type ScenarioResult } from './scenario.ts';
+
+/** Options; the full run is three workers under 500 requests/s. */
+export interface WorkerLossOptions {
+  readonly workers: number;
+  readonly perSecond: number;
+  /** Keep-alive connections of the load; each belongs to one worker. */
+  readonly connections: number;
+}
+
+const REPLACED_WITHIN_MS = 10_000;
+
+/** A worker is killed, another one stops answering: only its own connections suffer, and it is replaced. */
+export async function workerLoss(options: WorkerLossOptions, say: Say): Promise<ScenarioResult> {
+  const endpoints = await startEndpoints(1);
+  const cluster = await startCluster({
+    edges: 1,
+    healthService: false,
+    edgeEnv: { HEADGATE_EDGE_WORKERS: String(options.workers) },
+  });
+  try {
+    const ports = endpoints.map((endpoint) => endpoint.port);
+    const bundle = oneTenantBundle({ host: 'acme.test', ports });
+    await waitForRevision(cluster, await cluster.api.apply(bundle));
+    const [edge] = cluster.edges;
+    if (edge === undefined) throw new Error('the cluster has no edge');
+    const checks = [
+      ...(await lose('SIGKILL', 'killed', edge, options, say)),
+      // It would be stopped for ever; the primary takes it for blocked after five seconds.
+      ...(await lose('SIGSTOP', 'blocked', edge, options, say)),
+    ];
+    return { name: 'worker-loss', checks };
+  } finally {
+    await cluster.stop();
+    await Promise.all(endpoints.map((endpoint) => endpoint.close()));
+  }
+}
+
+async function lose(
+  signal: 'SIGKILL' | 'SIGSTOP',
+  cause: string,
+  edge: ClusterEdge,
+  options: WorkerLossOptions,
+  say: Say,
+): Promise<Check[]> {
+  const { workers } = options;
+  await waitFor(async () => (await listeningWorkers(edge)) === workers, {
+    message: 'all workers to accept',
+    deadlineMs: 20_000,
+  });
+  const primary = edge.component.process.pid;
+  const [victim] = await childrenOf(primary);
+  if (victim === undefined) throw new Error('the edge has no worker');
+  say(`${signal} to one of ${workers} workers under ${options.perSecond} requests/s`);
+  let ended = false;
+  const load = startLoad(edge, options, () => ended);
+  await waitFor(() => load.outcomes.length >= options.perSecond, {
+    message: 'a second of load',
+    deadlineMs: 20_000,
+  });
+  const sentBefore = performance.now();
+  const owned = await acceptedConnections(victim, edge.port);
+  process.kill(victim, signal);
+  const [, tookMs] = await timed(() => replaced(edge, primary, victim, workers));
+  const sinceMs = performance.now();
+  await waitFor(() => load.outcomes.some(({ sentMs }) => sentMs > sinceMs + 1000), {
+    message: 'a second of load after the replacement',
+    deadlineMs: 20_000,
+  });
+  ended = true;
+  const outcomes = await load.done;
+  const failed = outcomes.filter(({ status }) => status !== 200);
+  const later = failed.filter(({ sentMs }) => sentMs > sinceMs);
+  const slow = outcomes.filter(
+    ({ status, sentMs, receivedMs }) =>
+      status === 200 && sentMs > sentBefore && receivedMs - sentMs > 1000,
+  );
+  const restarts = await readMetric(edge.admin, 'headgate_worker_restarts_total', `"${cause}"`);
+  const suffered = new Set([...failed, ...slow].map(({ connection }) => connection));
+  return [
+    {
+      rule: `${signal}: replaced within ${REPLACED_WITHIN_MS} ms and counted`,
+      figure: `after ${tookMs.toFixed(0)} ms, ${restarts} ${cause}`,
+      passed: tookMs <= REPLACED_WITHIN_MS && restarts === 1,
+    },
+    {
+      rule: `${signal}: only connections of that worker suffer, and nobody once it is replaced`,
+      figure:
+        `it had ${owned} of ${options.connections} connections, ${suffered.size} suffered: ` +
+        `${failed.length} failed and ${slow.length} late of ${outcomes.length} requests, ` +
+        `${later.length} failed later, ${JSON.stringify(tally(outcomes))}`,
+      passed:
+        suffered.size <= owned && owned > 0 && owned < options.connections && later.length === 0,
+    },
+  ];
+}
+
+function startLoad(edge: ClusterEdge, options: WorkerLossOptions, until: () => boolean): Load {
+  return runLoad({
+    urls: [`http://127.0.0.1:${edge.port}`],
+    host: 'acme.test',
+    perSecond: options.perSecond,
+    connections: options.connections,
+    until,
+  });
+}
+
+/** How many connections to `port` a process has accepted and holds (Linux). */
+async function acceptedConnections(pid: number, port: number): Promise<number> {
+  const links = await Promise.all(
+    (await readdir(`/proc/${pid}/fd`)).map(
+      (fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => ''), // closed in the meantime
+    ),
+  );
+  const inodes = new Set(links.map((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1]));
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const rows = (await readFile('/proc/net/tcp', 'utf8')).split('\n').slice(1);
+  return rows.filter((row) => {
+    const fields = row.trim().split(/\s+/);
+    return fields[1]?.endsWith(local) === true && fields[3] === '01' && inodes.has(fields[9]);
+  }).length;
+}
+
+/** Waits until all workers accept and none of them is the victim. */
+async function replaced(
+  edge: ClusterEdge,
+  primary: number,
+  victim: number,
+  workers: number,
+): Promise<void> {
+  await waitFor(
+    async () => {
+      if ((await childrenOf(primary)).includes(victim)) return false;
+      return (await listeningWorkers(edge)) === workers;
+    },
+    { message: 'a worker in its place', deadlineMs: 3 * REPLACED_WITHIN_MS },
+  );
+}
+
+async function listeningWorkers(edge: ClusterEdge): Promise<number> {
+  const described = await (await fetch(`${edge.admin}/config`)).json();
+  return (described as { workers: { listening: number } }).workers.listening; // of our own edge
+}
+
+/** Child processes of a process (Linux). */
+async function childrenOf(pid: number): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return text
+    .trim()
+    .split(' ')
+    .filter((child) => child !== '')
+    .map(Number);
+}
