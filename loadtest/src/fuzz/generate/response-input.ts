@@ -1,6 +1,7 @@
 import { DEFAULT_HTTP1_LIMITS } from '@headgate/http1';
 import type { FuzzRandom, NonEmpty } from '../fuzz-random.ts';
-import { readResponse } from '../read/strict-reader.ts';
+import { valuesOf } from '../read/read-request.ts';
+import { readResponse, type ReadResponse } from '../read/strict-reader.ts';
 import { mutate } from './mutations.ts';
 import { bodyText, chunks, field } from './request-grammar.ts';
 import { splitAtRandom } from './splits.ts';
@@ -102,8 +103,24 @@ function responseField(random: FuzzRandom): string {
   }
 }
 
-/** Names that some servers fold into the framing names; the edge refuses them in either direction. */
+/** Names that some servers fold into the framing names. */
 const FRAMING_ALIAS = /^(?:content_length|transfer_encoding)$/i;
+
+/** A tab beside a value that delimits a message, which some servers take for a part of it. */
+const FRAMING_TAB = /\r\n(?:content-length|transfer-encoding):(?: *\t|[^\r]*\t *\r\n)/i;
+
+/** What the edge refuses by policy, beyond the grammar: `head` is a head with its end, `read` what it means. */
+function isRefused(head: string, { status, headers }: ReadResponse): boolean {
+  if (status === 101 || FRAMING_TAB.test(head)) return true;
+  const announced = valuesOf(headers, 'content-length').some((length) => Number(length) > 0);
+  const coded = valuesOf(headers, 'transfer-encoding').length > 0;
+  if (status < 200 && (announced || coded)) return true;
+  if (headers.length > DEFAULT_HTTP1_LIMITS.headerCountMax) return true;
+  if (head.length > DEFAULT_HTTP1_LIMITS.headBytesMax) return true;
+  return headers.some(
+    ([name]) => FRAMING_ALIAS.test(name) || name.length > DEFAULT_HTTP1_LIMITS.headerNameBytesMax,
+  );
+}
 
 /** Reads what a backend sends, interim responses passed over. @param ended it sends FIN behind that. */
 export function meaningOf(text: string, method: string, ended: boolean): ResponseMeaning {
@@ -113,11 +130,10 @@ export function meaningOf(text: string, method: string, ended: boolean): Respons
       const state = read === 'incomplete' ? 'incomplete' : 'fault';
       return { state, status: 0, body: '', reusable: false };
     }
-    const { status, headers, body, persistent, closeDelimited } = read.value;
-    const refused = headers.some(
-      ([name]) => FRAMING_ALIAS.test(name) || name.length > DEFAULT_HTTP1_LIMITS.headerNameBytesMax,
-    );
-    if (status === 101 || refused) return { state: 'fault', status, body: '', reusable: false };
+    const { status, body, persistent, closeDelimited } = read.value;
+    if (isRefused(text.slice(at, text.indexOf('\r\n\r\n', at) + 4), read.value)) {
+      return { state: 'fault', status, body: '', reusable: false };
+    }
     if (status >= 200) {
       const reusable = read.end === text.length && persistent && !closeDelimited;
       return { state: 'complete', status, body, reusable };

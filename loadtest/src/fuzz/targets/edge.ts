@@ -78,7 +78,9 @@ async function sendInput(
   run.count('requests at the backend', arrived.length);
   if (detail === null) return;
   const kind = answer.ending === 'hung' ? 'hang' : 'violation';
-  run.find({ kind, index, detail, input: escapeBytes(bytes) });
+  const got = escapeBytes(Buffer.from(answer.text, 'latin1'));
+  const full = `${detail}; the client got '${got}' (${answer.ending})`;
+  run.find({ kind, index, detail: full, input: escapeBytes(bytes) });
 }
 
 /** Collects what the backend got, by its connection, and puts it before the other parsers. */

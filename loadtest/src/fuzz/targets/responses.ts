@@ -58,7 +58,9 @@ async function ask(
   run.count(first === null ? 'aborted' : first.status === 502 ? 'answered 502' : 'passed on');
   if (other === null) return;
   const kind = answer.ending === 'hung' ? 'hang' : 'violation';
-  const detail = `${other} (${input.method}, HTTP/1.${input.clientMinor}, backend ${input.ending})`;
+  const got = escapeBytes(Buffer.from(answer.text, 'latin1'));
+  const how = `${input.method}, HTTP/1.${input.clientMinor}, backend ${input.ending}`;
+  const detail = `${other} (${how}); the client got '${got}' (${answer.ending})`;
   run.find({ kind, index, detail, input: escapeBytes(input.bytes) });
 }
 
