@@ -91,3 +91,18 @@ test('passive health: a late success on an older connection does not end an ejec
   passive.recordSuccess(10);
   assert.equal(passive.isEjected(11), true);
 });
+
+test('each ejection is told once, with the failure that tipped the scales', () => {
+  const told: PassiveFailureKind[] = [];
+  const passive = createPassiveHealth({
+    ejectionBaseMs: 1000,
+    onEjected: (kind) => told.push(kind),
+  });
+  passive.recordFailure(0, 'connect_timeout');
+  passive.recordFailure(0, 'reset');
+  passive.recordFailure(0, 'reset');
+  passive.recordFailure(1, 'connect_refused');
+  passive.recordAttempt(1000);
+  passive.recordFailure(1001, 'response_timeout');
+  assert.deepEqual(told, ['reset', 'response_timeout']);
+});

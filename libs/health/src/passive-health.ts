@@ -17,6 +17,8 @@ export interface PassiveHealthOptions {
   readonly ejectionMsMax?: number;
   /** Longest wait in ms for the outcome of a trial before another may start. Default 5000. */
   readonly trialMsMax?: number;
+  /** Told of each ejection, with the failure that tipped the scales; for counting. Default: nobody. */
+  readonly onEjected?: (kind: PassiveFailureKind) => void;
 }
 
 /**
@@ -80,11 +82,13 @@ class FailureScore implements PassiveHealth {
   readonly #ejectionBaseMs: number;
   readonly #ejectionMsMax: number;
   readonly #trialMsMax: number;
+  readonly #onEjected: ((kind: PassiveFailureKind) => void) | null;
 
   constructor(options: PassiveHealthOptions) {
     this.#ejectionBaseMs = options.ejectionBaseMs ?? 1000;
     this.#ejectionMsMax = options.ejectionMsMax ?? 30_000;
     this.#trialMsMax = options.trialMsMax ?? 5000;
+    this.#onEjected = options.onEjected ?? null;
   }
 
   isEjected(nowMs: number): boolean {
@@ -106,11 +110,11 @@ class FailureScore implements PassiveHealth {
   recordFailure(nowMs: number, kind: PassiveFailureKind): void {
     if (this.#ejectedUntilMs !== 0) {
       // A trial decides alone: on probation any failure is enough.
-      if (nowMs >= this.#ejectedUntilMs) this.#eject(nowMs);
+      if (nowMs >= this.#ejectedUntilMs) this.#eject(nowMs, kind);
       return;
     }
     this.#score += FAILURE_WORTH[kind];
-    if (this.#score >= EJECT_AT) this.#eject(nowMs);
+    if (this.#score >= EJECT_AT) this.#eject(nowMs, kind);
   }
 
   readmit(): void {
@@ -119,7 +123,7 @@ class FailureScore implements PassiveHealth {
     this.#trialUntilMs = 0;
   }
 
-  #eject(nowMs: number): void {
+  #eject(nowMs: number, kind: PassiveFailureKind): void {
     if (nowMs > this.#calmFromMs) this.ejections = 0;
     this.ejections += 1;
     this.ejectedAtMs = nowMs;
@@ -128,5 +132,6 @@ class FailureScore implements PassiveHealth {
     const lengthMs = Math.min(this.#ejectionBaseMs * this.ejections, this.#ejectionMsMax);
     this.#ejectedUntilMs = nowMs + lengthMs;
     this.#calmFromMs = this.#ejectedUntilMs + this.#ejectionMsMax;
+    this.#onEjected?.(kind);
   }
 }

@@ -1,3 +1,4 @@
+import type { PassiveFailureKind } from '@headgate/health';
 import type { DeadlineSweeper } from '@headgate/runtime';
 import type { HeldClock } from '../io/held-clock.ts';
 import type { ReadBuffers } from '../io/read-buffers.ts';
@@ -20,6 +21,8 @@ export interface PoolDeps {
   readonly sweeper: DeadlineSweeper;
   readonly clock: HeldClock;
   readonly readers: ResponseReaders;
+  /** Told when an endpoint is ejected because of what the worker itself saw; for metrics. */
+  readonly onEjected?: (cause: PassiveFailureKind) => void;
 }
 
 /**

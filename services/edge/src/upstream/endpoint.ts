@@ -21,7 +21,7 @@ export class UpstreamEndpoint implements PickableEndpoint {
   weight: number;
   activeRequests = 0;
   readonly active: ActiveHealth = createActiveHealth();
-  readonly passive: PassiveHealth = createPassiveHealth();
+  readonly passive: PassiveHealth;
   readonly pool: ConnectionPool;
   readonly #deps: PoolDeps;
 
@@ -31,6 +31,9 @@ export class UpstreamEndpoint implements PickableEndpoint {
     this.port = endpoint.port;
     this.weight = endpoint.weight;
     this.#deps = deps;
+    this.passive = createPassiveHealth(
+      deps.onEjected === undefined ? {} : { onEjected: deps.onEjected },
+    );
     this.pool = new ConnectionPool(this, settings, deps);
   }
 

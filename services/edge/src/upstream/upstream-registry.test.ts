@@ -108,7 +108,7 @@ suite('upstream registry', () => {
       assert.equal(second.endpoints[0], endpoint);
       assert.equal(second.retryBudget, first.retryBudget);
       assert.equal(endpoint.pool.settings.connectionsMax, 7);
-      assert.deepEqual(registry.countConnections(), { open: 1, idle: 1 });
+      assert.deepEqual(registry.countConnections(), { open: 1, idle: 1, waiting: 0 });
       await use(endpoint.pool);
       assert.equal(origin.connections.length, 1);
       registry.remove('a');

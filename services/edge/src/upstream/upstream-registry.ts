@@ -82,14 +82,15 @@ export class UpstreamRegistry {
     this.#apply(state);
   }
 
-  /** Open and idle connections of all pools, for metrics. */
-  countConnections(): { open: number; idle: number } {
-    const count = { open: 0, idle: 0 };
+  /** Open and idle connections of all pools, and requests that wait for one; for metrics. */
+  countConnections(): { open: number; idle: number; waiting: number } {
+    const count = { open: 0, idle: 0, waiting: 0 };
     for (const upstreams of this.#tenants.values()) {
       for (const upstream of upstreams.values()) {
         for (const endpoint of upstream.endpoints) {
           count.open += endpoint.pool.openCount;
           count.idle += endpoint.pool.idleCount;
+          count.waiting += endpoint.pool.waitingCount;
         }
       }
     }

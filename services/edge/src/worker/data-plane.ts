@@ -34,7 +34,8 @@ import { Recorder } from '../stages/record.ts';
 import { ResponseReaders } from '../upstream/response-readers.ts';
 import { UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import { createDateLine } from './date-line.ts';
-import { watchOverload, type OverloadWatch } from './overload-watch.ts';
+import type { OverloadLadder } from './overload-ladder.ts';
+import { watchOverload } from './overload-watch.ts';
 import { createRequestIds } from './request-ids.ts';
 import { compileTrustedSources } from './trusted-sources.ts';
 import { exportWorkerMetrics } from './worker-gauges.ts';
@@ -85,6 +86,8 @@ export async function createDataPlane(
     sweeper,
     clock,
     random: systemRandom,
+    onEjected: (cause) =>
+      (metrics.counter('headgate_outlier_ejections_total', { cause }).value += 1),
   });
   const tenants = new TenantStore({
     upstreams,
@@ -96,9 +99,7 @@ export async function createDataPlane(
   });
   const recorder = openRecorder(settings, outputs, clock);
   const requestPath = { tenants, tenantHeader: settings.tenantHeader, limiter };
-  const overload = openOverloadWatch(log, () => listener);
-  shutdown.push('overload watch', () => overload.close());
-  const { ladder } = overload;
+  const ladder = openOverloadLadder(log, () => listener, shutdown);
   const listener = openListener(settings, {
     buffers,
     hosts: new HostCache(),
@@ -174,6 +175,7 @@ function openListener(
     | 'sweeper'
     | 'recorder'
     | 'draining'
+    | 'overloaded'
     | 'letsGo'
     | 'handle'
     | 'onBug'
@@ -208,14 +210,20 @@ function openListener(
   );
 }
 
-/** Climbs down the ladder step by step as overload grows; each step is logged. */
-function openOverloadWatch(log: ServiceLogger, listener: () => Listener): OverloadWatch {
-  return watchOverload(systemClock, (change) => {
+/** Each change of the level is logged; the highest one stops accepting. */
+function openOverloadLadder(
+  log: ServiceLogger,
+  listener: () => Listener,
+  shutdown: ShutdownStack,
+): OverloadLadder {
+  const watch = watchOverload(systemClock, (change) => {
     const { level, previous } = change;
     log.logger[level > previous ? 'warn' : 'info'](change, 'overload level');
     if (level === 3) listener().pause('overload');
     else listener().resume('overload');
   });
+  shutdown.push('overload watch', () => watch.close());
+  return watch.ladder;
 }
 
 function openLimiter(

@@ -125,6 +125,7 @@ function exportGauges(sources: WorkerSources): void {
   const degraded = metrics.gauge('headgate_limit_degraded', {});
   const idle = metrics.gauge('headgate_upstream_connections', { state: 'idle' });
   const busy = metrics.gauge('headgate_upstream_connections', { state: 'active' });
+  const pending = metrics.gauge('headgate_upstream_pending', {});
   const delay = metrics.gauge('headgate_event_loop_delay_seconds', {});
   const memory = metrics.gauge('headgate_worker_memory_bytes', {});
   const level = metrics.gauge('headgate_overload_level', {});
@@ -137,6 +138,7 @@ function exportGauges(sources: WorkerSources): void {
     downstream.value = listener.openConnections;
     degraded.value = limiter.degraded ? 1 : 0;
     idle.value = connections.idle;
+    pending.value = connections.waiting;
     busy.value = connections.open - connections.idle;
     delay.value = loopDelay.max / 1e9;
     loopDelay.reset();
