@@ -97,12 +97,12 @@ test('the backend has seen exactly the requests that were authorised', (context)
     strangers.map(([, request]) => request.raw.toString('latin1')),
     [],
   );
+  assert.equal(runs, applicable.length * Object.keys(SPLITS).length);
   context.diagnostic(
     `${applicable.length} cases × ${Object.keys(SPLITS).length} splits = ${runs} runs, ` +
       `${seen.size} requests at the backend, 0 deviations; ` +
       `${Object.keys(NOT_APPLICABLE).length} cases not applicable, ${Object.keys(STRICTER).length} stricter`,
   );
-  assert.equal(runs, applicable.length * Object.keys(SPLITS).length);
 });
 
 async function runClientCase(
