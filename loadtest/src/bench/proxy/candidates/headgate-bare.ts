@@ -5,11 +5,19 @@ import { startEdge } from './start-edge.ts';
 export const headgateBare: Candidate = {
   name: 'headgate-bare',
   description:
-    '1 tenant, route match, P2C over 3 endpoints, tracing off; metrics and access records ' +
-    'cannot be switched off: records go to /dev/null',
+    '1 tenant, route match, P2C over 3 endpoints, metrics per tenant; access records and ' +
+    'tracing are off',
   tenants: 1,
   activeTenants: 1,
   missing: async () => null,
   start: (context) =>
-    startEdge({ name: 'headgate-bare', tenants: 1, output: '/dev/null', env: {} }, context),
+    startEdge(
+      {
+        name: 'headgate-bare',
+        tenants: 1,
+        output: '/dev/null',
+        env: { HEADGATE_EDGE_ACCESS_RECORDS: 'off' },
+      },
+      context,
+    ),
 };
