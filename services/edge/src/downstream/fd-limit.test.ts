@@ -8,10 +8,10 @@ const limits = (soft: string): string =>
   `Max open files            ${soft.padEnd(20)} 1048576              files     \n`;
 
 const cases: readonly [string, number][] = [
-  ['256', 96],
-  ['1024', 480],
-  ['1048576', 524_256],
-  ['66', 1],
+  ['256', 80],
+  ['1024', 464],
+  ['1048576', 524_240],
+  ['98', 1],
   ['10', 1],
   ['unlimited', Infinity],
 ];

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
-/** Kept free of client connections: standard streams, IPC, Redis, exporters, epoll, and what files need for a moment. */
-const RESERVED_FDS = 64;
+/** Kept free of client connections: listening sockets (32), standard streams, IPC, Redis, exporters, epoll, and what files need for a moment. */
+const RESERVED_FDS = 96;
 
 /**
  * Client connections that the process may hold under its limit of open files. Each may need a connection to an endpoint,

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { test } from 'node:test';
+import { createRecordingOrigin, waitFor } from '@headgate/testkit';
+import { planDocument, startTestEdge, tenantDocument } from './support/edge-process.ts';
+import { metricValue } from './support/edge-metrics.ts';
+import { connectRaw, requestOnce, type RawClient } from './support/raw-client.ts';
+import { workerPids } from './support/worker-pids.ts';
+
+const GET = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
+const LIMIT = 256;
+
+test('with 256 open files an edge pauses accepting, serves every connection it has, and recovers', async () => {
+  const origin = await createRecordingOrigin({
+    handler: () => 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
+  });
+  const upstreams = { main: { endpoints: [{ host: '127.0.0.1', port: origin.port }] } };
+  const routes = { all: { upstreamId: 'main' } };
+  const edge = await startTestEdge({
+    documents: [planDocument(), tenantDocument({ id: 'a', hosts: ['a.test'], upstreams, routes })],
+  });
+  const clients: RawClient[] = [];
+  try {
+    // The next worker inherits the limit of its primary.
+    execFileSync('prlimit', [`--pid=${edge.process.pid}`, `--nofile=${LIMIT}:${LIMIT}`]);
+    const [first = 0] = await workerPids(edge.process.pid);
+    process.kill(first, 'SIGKILL');
+    const accepting = async (): Promise<boolean> =>
+      (await metricValue(edge.admin, 'headgate_accepting')) === 1 &&
+      !(await workerPids(edge.process.pid)).includes(first);
+    await waitFor(accepting, { message: 'a worker with the limit', deadlineMs: 10_000 });
+    await waitFor(
+      async () => {
+        try {
+          clients.push(await connectRaw(edge.port));
+          return false;
+        } catch {
+          return true;
+        }
+      },
+      { message: 'accepting to pause', deadlineMs: 10_000 },
+    );
+    const pauses = () =>
+      metricValue(edge.admin, 'headgate_accept_pauses_total{cause="open_files"}');
+    assert.equal(await pauses(), 1);
+    const open = await metricValue(edge.admin, 'headgate_downstream_connections');
+    assert.ok(open > 50 && open < LIMIT / 2, `${open} connections`);
+    for (const client of clients) client.send(GET); // all at once: each needs a connection to the endpoint
+    const served = await Promise.allSettled(clients.map((client) => client.response()));
+    const answered = served.filter((one) => one.status === 'fulfilled').length;
+    assert.equal(answered, open);
+    for (const client of clients) client.close();
+    await waitFor(accepting, { message: 'accepting to resume', deadlineMs: 5000 });
+    assert.equal((await requestOnce(edge.port, GET)).status, 200);
+  } finally {
+    for (const client of clients) client.close();
+    await edge.stop();
+    await origin.close();
+  }
+});
