@@ -49,7 +49,7 @@ suite('what the check of the edge notices', () => {
   const reading = readWithCodec([Buffer.from(sent.join(''))]);
   const good = {
     arrived: [arrivedAs('/a', '1'), arrivedAs('/b', '2')],
-    answer: { text: answerTo('1') + answerTo('2'), ending: 'ended' } as RawAnswer,
+    answer: { text: answerTo('1') + answerTo('2'), ending: 'ended', sendMs: 1 } as RawAnswer,
   };
   const check = (damage: Partial<typeof good>): string | null => {
     const { arrived, answer } = { ...good, ...damage };
@@ -105,7 +105,7 @@ const PROBE = 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nprobe 4';
 
 suite('what the check of responses notices', () => {
   const check = (input: ResponseInput, text: string, ending: RawAnswer['ending']): string | null =>
-    checkAnswers(4, input, 1, { text, ending }).wrong;
+    checkAnswers(4, input, 1, { text, ending, sendMs: 1 }).wrong;
 
   test('nothing, when all is well', () => {
     assert.equal(check(inputOf(OK, 'open'), OK + PROBE, 'ended'), null);

@@ -9,6 +9,8 @@ export interface RawAnswer {
   /** All bytes, latin1. */
   readonly text: string;
   readonly ending: Ending;
+  /** How long sending took, in ms. */
+  readonly sendMs: number;
 }
 
 /** Longest time in ms that a connection may take to end once everything is sent. */
@@ -37,11 +39,13 @@ export async function exchangeRaw(
   });
   socket.on('error', () => (failed = !ended));
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  const startMs = performance.now();
   for (const [i, piece] of pieces.entries()) {
     if (i > 0) await nextTurn();
     if (!socket.writable) break;
     socket.write(piece);
   }
+  const sendMs = performance.now() - startMs;
   if (last === 'reset') {
     await drained(socket);
     socket.resetAndDestroy();
@@ -55,7 +59,7 @@ export async function exchangeRaw(
   }, HANG_MS);
   await closed;
   clearTimeout(timer);
-  return { text, ending: hung ? 'hung' : ended && !failed ? 'ended' : 'reset' };
+  return { text, ending: hung ? 'hung' : ended && !failed ? 'ended' : 'reset', sendMs };
 }
 
 /** Until everything written has left the process, or the connection is gone. */

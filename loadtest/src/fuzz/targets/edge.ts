@@ -20,6 +20,12 @@ const PARALLEL = 48;
 /** Requests of one connection to the backend that are replayed together. */
 const WINDOW = 64;
 
+/**
+ * Time in ms after which the edge may rightly answer 408, in the middle of a head too: a machine that is overloaded may
+ * need so long to send hundreds of pieces.
+ */
+const SEND_MS_MAX = 5000;
+
 /** Inputs that are sent in one write; the rest is split. */
 const WHOLE = 0.6;
 
@@ -77,6 +83,7 @@ async function sendInput(
   const detail = checkConnection(readWithCodec([bytes]), arrived, answer, address);
   run.count('requests at the backend', arrived.length);
   if (detail === null) return;
+  if (answer.sendMs > SEND_MS_MAX) return run.count('sent too slowly to judge');
   const kind = answer.ending === 'hung' ? 'hang' : 'violation';
   const got = escapeBytes(Buffer.from(answer.text, 'latin1'));
   const full = `${detail}; the client got '${got}' (${answer.ending})`;
