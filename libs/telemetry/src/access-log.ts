@@ -35,7 +35,7 @@ export function createAccessLog(options: AccessLogOptions = {}): AccessLog {
     ...(options.batchBytes === undefined ? {} : { batchBytes: options.batchBytes }),
   });
   return {
-    write: (line) => sink.write(line),
+    write: (line) => sink.write(line, line.length),
     droppedRecords: () => sink.droppedLines,
     flush: (deadlineMs) => sink.flush(deadlineMs),
   };

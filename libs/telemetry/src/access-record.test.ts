@@ -37,7 +37,7 @@ test('a record is one JSON line with fixed keys and rounded times', () => {
       '"routeId":"orders","principalId":null,"clientIp":"203.0.113.7","method":"GET",' +
       '"host":"api.acme.example","path":"/v1/orders","status":200,"code":null,' +
       '"proxyStatus":null,"durationMs":3.457,"limiterMs":null,"limitOutcome":null,"bytesIn":0,"bytesOut":280,"upstreamId":"orders",' +
-      '"endpoint":"10.0.0.12:8080","attempts":1,"upstreamMs":2.9,"userAgent":"curl/8",' +
+      '"endpoint":"10.0.0.12:8080","attempts":1,"upstreamMs":2.900,"userAgent":"curl/8",' +
       '"traceId":null,"revision":42}\n',
   );
 });
@@ -45,16 +45,34 @@ test('a record is one JSON line with fixed keys and rounded times', () => {
 test('whatever the client sends, the record stays one line of printable ASCII JSON', () => {
   const text = fc.string({ unit: 'binary', maxLength: 80 });
   fc.assert(
-    fc.property(text, text, text, text, (method, host, path, userAgent) => {
-      const line = accessRecordLine('edge-1', { ...record, method, host, path, userAgent });
+    fc.property(text, text, text, (path, userAgent, proxyStatus) => {
+      const line = accessRecordLine('edge-1', { ...record, path, userAgent, proxyStatus });
       assert.match(line, /^[ -~]*\n$/);
       const parsed = JSON.parse(line) as Record<string, unknown>;
       assert.deepEqual(
-        [parsed['method'], parsed['host'], parsed['path'], parsed['userAgent']],
-        [method, host, path, userAgent],
+        [parsed['path'], parsed['userAgent'], parsed['proxyStatus']],
+        [path, userAgent, proxyStatus],
       );
     }),
     { seed: 3, numRuns: 500 },
+  );
+});
+
+test('times are rounded to three decimals', () => {
+  const times = fc.oneof(
+    fc.double({ min: 0, max: 2e6, noNaN: true }),
+    fc.double({ min: -10, max: 10, noNaN: true }),
+    fc.constantFrom(0, 0.0004, 0.0005, 0.9996, 1, 1.05, 999.9999, 999_999.9996, 1e6, 1e9, -0.0001),
+  );
+  fc.assert(
+    fc.property(times, (durationMs) => {
+      const line = accessRecordLine('edge-1', { ...record, durationMs, upstreamMs: durationMs });
+      const parsed = JSON.parse(line) as Record<string, unknown>;
+      const rounded = Math.round(durationMs * 1000) / 1000;
+      assert.ok(Object.is(parsed['durationMs'], rounded) || rounded === 0);
+      assert.equal(parsed['upstreamMs'], parsed['durationMs']);
+    }),
+    { seed: 5, numRuns: 5000 },
   );
 });
 

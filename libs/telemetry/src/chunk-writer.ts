@@ -73,6 +73,7 @@ function createFileWriter(fileDescriptor: number): ChunkWriter {
   }
   return {
     atomicBytesMax: FILE_ATOMIC_BYTES,
-    write: (text, _bytes, done) => writeFrom(Buffer.from(text, 'utf8'), 0, done),
+    write: (text, bytes, done) =>
+      writeFrom(Buffer.from(text, bytes === text.length ? 'latin1' : 'utf8'), 0, done),
   };
 }
