@@ -32,8 +32,7 @@ const SCENARIOS: Readonly<Record<string, (say: Say) => Promise<ScenarioResult>>>
       },
       say,
     ),
-  overload: (say) =>
-    overload({ seconds: 15, connections: 3000, chunks: 3000, goodputMin: 0.9 }, say),
+  overload: (say) => overload({ seconds: 10, connections: 1000, goodputMin: 0.9 }, say),
   'worker-loss': (say) => workerLoss({ workers: 3, perSecond: 500, connections: 48 }, say),
 };
 

@@ -27,6 +27,15 @@ export async function treeCpuUs(rootPid: number): Promise<number> {
 }
 
 /**
+ * `rootPid` and all that descend from it.
+ *
+ * @throws Error if the process does not run.
+ */
+export async function processTree(rootPid: number): Promise<number[]> {
+  return treeOf(await listProcesses(), rootPid).map(({ pid }) => pid);
+}
+
+/**
  * Resident memory (RSS) of `rootPid` and its descendants, in bytes. Pages that they share count once for each, so the
  * difference of two readings tells more than either.
  *

@@ -1,129 +1,151 @@
-import { fileURLToPath } from 'node:url';
-import { freePort, startProcess, type StartedProcess } from '@headgate/testkit';
-import { treeCpuUs } from '../bench/process-tree.ts';
+import { mkdir } from 'node:fs/promises';
+import { temporaryDirectory } from '@headgate/testkit';
+import { findProgram } from '../bench/find-program.ts';
+import { processTree, treeCpuUs } from '../bench/process-tree.ts';
+import { startBackend } from '../bench/proxy/backend.ts';
 import { startCluster, waitForRevision, type ClusterEdge } from '../cluster/cluster.ts';
-import type { OpenLoopCounts } from '../cluster/open-loop-main.ts';
 import { readMetric } from './edge-metrics.ts';
+import { pinTo, runH2load, type H2loadReport } from './run-h2load.ts';
 import { oneTenantBundle, timed, type Check, type Say, type ScenarioResult } from './scenario.ts';
 
-/** Options; the full run is 10 s at the most that the edge can do and 15 s at twice that. */
+/** Options of {@link overload}. */
 export interface OverloadOptions {
+  /** Length of each phase. */
   readonly seconds: number;
-  /** Most connections of the overload; each carries one request at a time. */
+  /** Connections, each with one request at a time. */
   readonly connections: number;
-  /** Chunks of an answer: they make a request cost the edge far more than endpoint and generator. */
-  readonly chunks: number;
   /** Least goodput in the overload, as a part of the most that the edge can do. */
   readonly goodputMin: number;
 }
 
-const GENERATOR = fileURLToPath(new URL('../cluster/open-loop-main.ts', import.meta.url));
-const ENDPOINT = fileURLToPath(new URL('../cluster/plain-endpoint-main.ts', import.meta.url));
-
-/** Clients give up after this time; an answer after it is worth nothing. */
-const TIMEOUT_MS = 1000;
-const WARM_SECONDS = 4;
-/** Connections that saturate one worker, but do not overload it. */
-const SATURATING = 64;
+const HOST = 'acme.test';
+const WARM_SECONDS = 3;
 const SHED_CPU_US_MAX = 200;
 const ADMIN_WITHIN_MS = 1000;
+/** Aiming at this lag, a worker sheds as soon as it is busy: so a shed reply can be weighed. */
+const SHORT_LAG_MS = 2;
 
 /** What one phase of load did, and what it cost the edge. */
-interface Phase extends OpenLoopCounts {
-  /** CPU time of all processes of the edge, per second of load. */
-  readonly cpuUsPerSecond: number;
+interface Phase extends H2loadReport {
+  /** CPU time of all processes of the edge per answer, served or shed. */
+  readonly cpuUsPerAnswer: number;
   readonly levelMax: number;
   readonly adminMsMax: number;
 }
 
-/** One worker gets twice the load that it can serve: it goes on serving nearly as much, and sheds the rest cheaply. */
+/**
+ * One worker gets twice the load that it can serve with as many connections: it goes on serving nearly as much. Then one
+ * that is told to shed early shows what a shed reply costs.
+ *
+ * The edge has one core for itself; h2load and an nginx as endpoint share another.
+ */
 export async function overload(options: OverloadOptions, say: Say): Promise<ScenarioResult> {
-  const port = await freePort();
-  const endpoint = await startProcess({
-    name: 'endpoint',
-    command: process.execPath,
-    args: [ENDPOINT, String(port), String(options.chunks)],
-    readyWhen: /listening/,
-  });
-  const cluster = await startCluster({ edges: 1, healthService: false });
+  const nginx = await findProgram('nginx');
+  if (nginx === null) throw new Error('the scenario needs nginx: apt-get install nginx');
+  const directory = await temporaryDirectory();
+  await mkdir(`${directory.path}/endpoint`);
+  const endpoint = await startBackend(nginx, `${directory.path}/endpoint`);
   try {
-    const upstream = { connectionsMax: 16_384, pendingMax: 16_384 };
-    const bundle = oneTenantBundle({ host: 'acme.test', ports: [port], upstream });
-    await waitForRevision(cluster, await cluster.api.apply(bundle));
-    const [edge] = cluster.edges;
-    if (edge === undefined) throw new Error('the cluster has no edge');
-    say(`the most that one worker can do: ${SATURATING} connections, closed loop`);
-    const most = await runPhase(edge, options, SATURATING, 0);
-    const perSecond = Math.round((2 * most.ok) / options.seconds);
-    say(`${most.ok / options.seconds} requests/s; now ${perSecond} requests/s, open loop`);
-    const twice = await runPhase(edge, options, options.connections, perSecond);
-    return { name: 'overload', checks: judge(most, twice, options) };
+    await pinTo(1, await processTree(endpoint.process.pid));
+    const usual = await withEdge(endpoint.ports, {}, async (edge) => {
+      say(`the most that one worker can do with ${options.connections} connections`);
+      const most = await runPhase(edge, options, 0);
+      const perSecond = Math.round((2 * most.ok) / options.seconds);
+      say(`${rate(most.ok, options)} served; now ${perSecond}/s, in an open loop`);
+      return { most, twice: await runPhase(edge, options, perSecond), perSecond };
+    });
+    say('the same load on a worker that sheds early');
+    const env = { HEADGATE_EDGE_OVERLOAD_LAG_MS: String(SHORT_LAG_MS) };
+    const early = await withEdge(endpoint.ports, env, async (edge) => ({
+      shedding: await runPhase(edge, options, usual.perSecond),
+      refusing: await runPhase(edge, options, 0, 'unknown.test'),
+    }));
+    return { name: 'overload', checks: judge({ ...usual, ...early }, options) };
   } finally {
-    await cluster.stop();
-    await endpoint.stop();
+    await endpoint.process.stop();
+    await directory.remove();
   }
 }
 
-function judge(most: Phase, twice: Phase, options: OverloadOptions): Check[] {
-  const { seconds, goodputMin } = options;
+async function withEdge<Result>(
+  ports: readonly number[],
+  edgeEnv: Readonly<Record<string, string>>,
+  work: (edge: ClusterEdge) => Promise<Result>,
+): Promise<Result> {
+  const cluster = await startCluster({
+    edges: 1,
+    healthService: false,
+    edgeEnv: { HEADGATE_EDGE_WORKERS: '1', HEADGATE_EDGE_ACCESS_RECORDS: 'off', ...edgeEnv },
+  });
+  try {
+    const upstream = { connectionsMax: 16_384, pendingMax: 16_384 };
+    const bundle = oneTenantBundle({ host: HOST, ports, upstream });
+    await waitForRevision(cluster, await cluster.api.apply(bundle));
+    const [edge] = cluster.edges;
+    if (edge === undefined) throw new Error('the cluster has no edge');
+    await pinTo(0, await processTree(edge.component.process.pid));
+    return await work(edge);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** What the phases brought. */
+interface Phases {
+  readonly most: Phase;
+  readonly twice: Phase;
+  readonly shedding: Phase;
+  /** Nothing but replies of the edge itself. */
+  readonly refusing: Phase;
+}
+
+function judge(phases: Phases, options: OverloadOptions): Check[] {
+  const { most, twice, shedding, refusing } = phases;
   const share = twice.ok / most.ok;
-  const servedUs = (most.cpuUsPerSecond * seconds) / most.ok;
-  const shedUs = Math.max(0, twice.cpuUsPerSecond * seconds - twice.ok * servedUs) / twice.shed;
-  const rate = (count: number): string => `${(count / seconds).toFixed(0)}/s`;
-  const cores = ({ cpuUsPerSecond }: Phase): string => `${(cpuUsPerSecond / 1e6).toFixed(2)} cores`;
+  const us = (value: number): string => `${value.toFixed(1)} µs`;
   return [
     {
-      rule: `a saturated worker sheds nothing`,
-      figure: `${rate(most.ok)} served with ${cores(most)}, ${most.shed} shed, ${most.failed} failed, level ${most.levelMax}`,
+      rule: 'a saturated worker sheds nothing',
+      figure: `${rate(most.ok, options)} served at ${us(most.cpuUsPerAnswer)}, ${most.shed} shed, ${most.failed} failed, level ${most.levelMax}`,
       passed: most.ok > 0 && most.shed === 0 && most.failed === 0 && most.levelMax === 0,
     },
     {
-      rule: `at twice the load goodput is at least ${goodputMin * 100} % of the most`,
-      figure:
-        `${rate(twice.ok)} served within ${TIMEOUT_MS} ms = ${(share * 100).toFixed(1)} %, ` +
-        `with ${cores(twice)}, ${rate(twice.shed)} shed, ${rate(twice.failed)} failed, level up to ${twice.levelMax}`,
-      passed: share >= goodputMin,
+      rule: `at twice the load goodput is at least ${options.goodputMin * 100} % of the most`,
+      figure: `${rate(twice.ok, options)} served = ${(share * 100).toFixed(1)} %, ${twice.shed} shed, ${twice.failed} failed, level up to ${twice.levelMax}`,
+      passed: share >= options.goodputMin && twice.failed === 0,
     },
     {
-      rule: `a shed reply costs at most ${SHED_CPU_US_MAX} µs of CPU`,
-      figure:
-        twice.shed === 0
-          ? 'nothing was shed: all connections together fit into the time that clients wait'
-          : `${shedUs.toFixed(1)} µs; a served request ${servedUs.toFixed(1)} µs`,
-      passed: twice.shed === 0 || shedUs <= SHED_CPU_US_MAX,
+      rule: `a reply of the edge itself, as a shed one is, costs at most ${SHED_CPU_US_MAX} µs of CPU`,
+      figure: `${us(refusing.cpuUsPerAnswer)}, at ${rate(refusing.refused, options)}`,
+      passed: refusing.refused > 0 && refusing.cpuUsPerAnswer <= SHED_CPU_US_MAX,
+    },
+    {
+      rule: `a worker that aims at a lag of ${SHORT_LAG_MS} ms sheds, and serves on`,
+      figure: `${rate(shedding.shed, options)} shed beside ${rate(shedding.ok, options)} served, together ${us(shedding.cpuUsPerAnswer)} each, level up to ${shedding.levelMax}`,
+      passed: shedding.shed > 0 && shedding.ok > shedding.shed,
     },
     {
       rule: `the admin listener answers within ${ADMIN_WITHIN_MS} ms`,
-      figure: `slowest /readyz ${twice.adminMsMax.toFixed(0)} ms`,
-      passed: twice.adminMsMax <= ADMIN_WITHIN_MS,
+      figure: `slowest /readyz ${Math.max(twice.adminMsMax, shedding.adminMsMax).toFixed(0)} ms`,
+      passed: Math.max(twice.adminMsMax, shedding.adminMsMax) <= ADMIN_WITHIN_MS,
     },
   ];
 }
 
+function rate(count: number, { seconds }: OverloadOptions): string {
+  return `${(count / seconds).toFixed(0)}/s`;
+}
+
+/** @param perSecond of all connections together; 0: as much as the edge can do. */
 async function runPhase(
   edge: ClusterEdge,
   options: OverloadOptions,
-  connections: number,
   perSecond: number,
+  host = HOST,
 ): Promise<Phase> {
-  const generator = await startProcess({
-    name: 'generator',
-    command: process.execPath,
-    args: [
-      GENERATOR,
-      JSON.stringify({
-        port: edge.port,
-        host: 'acme.test',
-        connections,
-        perSecond,
-        seconds: options.seconds,
-        warmSeconds: WARM_SECONDS,
-        timeoutMs: TIMEOUT_MS,
-      }),
-    ],
-    readyWhen: /started/,
-    readyTimeoutMs: 30_000,
-  });
+  const { connections, seconds } = options;
+  const load = { port: edge.port, host, connections, perSecond };
+  await runH2load({ ...load, perSecond: 0, seconds: WARM_SECONDS });
   let levelMax = 0;
   let adminMsMax = 0;
   const watch = setInterval(() => {
@@ -135,20 +157,10 @@ async function runPhase(
     );
   }, 500);
   const { pid } = edge.component.process;
-  await new Promise((resolve) => setTimeout(resolve, WARM_SECONDS * 1000));
-  const [cpuBefore, fromMs] = [await treeCpuUs(pid), performance.now()];
-  await ended(generator, options.seconds * 1000 + 30_000);
+  const cpuBefore = await treeCpuUs(pid);
+  const report = await runH2load({ ...load, seconds });
   const cpuUs = (await treeCpuUs(pid)) - cpuBefore;
-  const cpuUsPerSecond = (cpuUs * 1000) / (performance.now() - fromMs);
   clearInterval(watch);
-  const line = generator.stdout().at(-1) ?? '{}';
-  const counts = JSON.parse(line) as OpenLoopCounts; // printed by our generator
-  return { ...counts, cpuUsPerSecond, levelMax, adminMsMax };
-}
-
-async function ended(generator: StartedProcess, deadlineMs: number): Promise<void> {
-  const timer = setTimeout(() => generator.kill('SIGKILL'), deadlineMs);
-  const exit = await generator.exited;
-  clearTimeout(timer);
-  if (exit.code !== 0) throw new Error(`the generator failed: ${generator.stderr().join('\n')}`);
+  const answers = report.ok + report.shed + report.refused;
+  return { ...report, cpuUsPerAnswer: cpuUs / answers, levelMax, adminMsMax };
 }

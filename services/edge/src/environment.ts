@@ -117,6 +117,11 @@ export const EdgeEnvironment = z.object({
     .regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be a lower-case header name')
     .default('x-tenant-id')
     .describe('Header that names the tenant: from trusted sources, and to backends.'),
+  HEADGATE_EDGE_OVERLOAD_LAG_MS: whole(1, 60_000)
+    .default(200)
+    .describe(
+      'Longest time in ms that a request should wait until a worker looks at it; above 1.5 times that it sheds.',
+    ),
   HEADGATE_EDGE_DRAIN_MS: z.coerce
     .number()
     .int()
@@ -148,6 +153,7 @@ export interface Settings extends ServiceSettings {
   readonly accessRecords: boolean;
   readonly tenantHeader: string;
   readonly clients: ClientLimits;
+  readonly overloadLagMs: number;
   readonly drainMs: number;
   readonly drainDelayMs: number;
   /** Empty: none. */
@@ -181,6 +187,7 @@ export function readSettings(
         connectionsPerAddressMax: settings.HEADGATE_EDGE_CONNECTIONS_PER_ADDRESS_MAX,
         requestsPerConnectionMax: settings.HEADGATE_EDGE_REQUESTS_PER_CONNECTION_MAX,
       }),
+      overloadLagMs: settings.HEADGATE_EDGE_OVERLOAD_LAG_MS,
       drainMs: settings.HEADGATE_EDGE_DRAIN_MS,
       drainDelayMs: settings.HEADGATE_EDGE_DRAIN_DELAY_MS,
       zone: settings.HEADGATE_ZONE ?? '',

@@ -21,6 +21,7 @@ const settingsOf =
     proxyProtocol: false,
     trustedProxies: [],
     accessRecords: true,
+    overloadLagMs: 200,
     tenantHeader: 'x-tenant-id',
     clients: {
       headerTimeoutMs: 10_000,

@@ -38,6 +38,9 @@ const LOOK_MS = 1000;
  */
 const SOCKETS = 32;
 
+/** Connections that wait to be accepted, per socket. A longer queue is one of clients that have given up. */
+const BACKLOG = 128;
+
 /** Part of the connections that has to be left when a pause for file descriptors ends. */
 const RESUME_SHARE = 0.9;
 
@@ -201,7 +204,7 @@ export class Listener {
 async function listenOn(server: net.Server, host: string, port: number): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host, port, backlog: 1024, reusePort: true }, () => {
+    server.listen({ host, port, backlog: BACKLOG, reusePort: true }, () => {
       server.off('error', reject);
       resolve();
     });

@@ -27,6 +27,7 @@ export interface WorkerSettings {
   readonly accessRecords: boolean;
   readonly tenantHeader: string;
   readonly clients: ClientLimits;
+  readonly overloadLagMs: number;
   readonly redis: {
     readonly host: string;
     readonly port: number;

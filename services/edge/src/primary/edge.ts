@@ -286,6 +286,7 @@ export class Edge {
       accessRecords: settings.accessRecords,
       tenantHeader: settings.tenantHeader,
       clients: settings.clients,
+      overloadLagMs: settings.overloadLagMs,
       redis: settings.redis,
       logLevel: settings.logLevel,
       tracing,

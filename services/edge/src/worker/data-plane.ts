@@ -1,4 +1,4 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import { DEFAULT_HTTP1_LIMITS, HostCache } from '@headgate/http1';
 import { createLimiter, type EdgeShare, type Limiter } from '@headgate/limiting';
 import { createRedisLimitStore } from '@headgate/limiting-redis';
@@ -34,8 +34,7 @@ import { Recorder } from '../stages/record.ts';
 import { ResponseReaders } from '../upstream/response-readers.ts';
 import { UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import { createDateLine } from './date-line.ts';
-import type { OverloadLadder } from './overload-ladder.ts';
-import { watchOverload } from './overload-watch.ts';
+import { watchOverload, type OverloadWatch } from './overload-watch.ts';
 import { createRequestIds } from './request-ids.ts';
 import { compileTrustedSources } from './trusted-sources.ts';
 import { exportWorkerMetrics } from './worker-gauges.ts';
@@ -99,7 +98,7 @@ export async function createDataPlane(
   });
   const recorder = openRecorder(settings, outputs, clock);
   const requestPath = { tenants, tenantHeader: settings.tenantHeader, limiter };
-  const ladder = openOverloadLadder(log, () => listener, shutdown);
+  const overload = openOverloadWatch(settings, log, () => listener, shutdown);
   const listener = openListener(settings, {
     buffers,
     hosts: new HostCache(),
@@ -107,17 +106,17 @@ export async function createDataPlane(
     clock,
     recorder,
     draining: () => draining,
-    overloaded: () => ladder.level > 0,
-    letsGo: () => ladder.letsGo(),
+    overloaded: () => overload.ladder.level > 0,
+    letsGo: () => overload.ladder.letsGo(),
     handle: (exchange) => {
-      if (ladder.sheds(exchange.context.startMs)) exchange.answer(SHED_REPLY);
+      if (overload.sheds(exchange.context.startMs)) exchange.answer(SHED_REPLY);
       else handleRequest(exchange, requestPath);
     },
     onBug: (error) => log.logger.error({ err: error }, 'the request path failed'),
   });
-  const loopDelay = monitorEventLoopDelay({ resolution: 20 });
-  loopDelay.enable();
-  exportWorkerMetrics({ ...outputs, limiter, listener, recorder, upstreams, loopDelay, ladder });
+  const loopDelay = openLoopDelay();
+  const gauged = { limiter, listener, recorder, upstreams, loopDelay, ladder: overload.ladder };
+  exportWorkerMetrics({ ...outputs, ...gauged });
   return {
     tenants,
     upstreams,
@@ -132,6 +131,12 @@ export async function createDataPlane(
       await shutdown.close();
     },
   };
+}
+
+function openLoopDelay(): IntervalHistogram {
+  const loopDelay = monitorEventLoopDelay({ resolution: 20 });
+  loopDelay.enable();
+  return loopDelay;
 }
 
 const monotonicMs = (): number => systemClock.monotonicMs();
@@ -211,19 +216,20 @@ function openListener(
 }
 
 /** Each change of the level is logged; the highest one stops accepting. */
-function openOverloadLadder(
+function openOverloadWatch(
+  settings: WorkerSettings,
   log: ServiceLogger,
   listener: () => Listener,
   shutdown: ShutdownStack,
-): OverloadLadder {
-  const watch = watchOverload(systemClock, (change) => {
+): OverloadWatch {
+  const watch = watchOverload(systemClock, settings.overloadLagMs, (change) => {
     const { level, previous } = change;
     log.logger[level > previous ? 'warn' : 'info'](change, 'overload level');
     if (level === 3) listener().pause('overload');
     else listener().resume('overload');
   });
   shutdown.push('overload watch', () => watch.close());
-  return watch.ladder;
+  return watch;
 }
 
 function openLimiter(

@@ -19,10 +19,13 @@ export interface OverloadSigns {
 }
 
 /**
- * Lag at which each level begins. A loop that is busy but keeps up is none of it: 1,000 connections that all have a
- * request of 100 µs make turns of 100 ms. Above that clients begin to give up, and work for them is wasted.
+ * The lag that shedding aims at, by default. A loop that is busy but keeps up is no overload: 1,000 connections that all
+ * have a request of 100 µs wait for 100 ms. Far above that clients begin to give up, and work for them is wasted.
  */
-const LAG_MS = [200, 300, 600] as const;
+export const TARGET_LAG_MS = 200;
+
+/** Lag at which each level begins, as a multiple of the target. */
+const LAG_TARGETS = [1, 1.5, 3] as const;
 
 /** Used heap at which each level begins. V8 aborts the process at 1. */
 const HEAP_SHARE = [0.85, 0.92, 0.95] as const;
@@ -30,9 +33,6 @@ const HEAP_SHARE = [0.85, 0.92, 0.95] as const;
 /** Every sample of this time, and at least three, has to agree: a collection of garbage is one late timer. */
 const RISE_MS = 500;
 const FALL_MS = 2000;
-
-/** The lag that shedding aims at; below half of it no request has to wait long enough to matter. */
-const TARGET_LAG_MS = 200;
 
 /** Change of the steady part of the shed share per second at a lag of twice the target or more, and of 0. */
 const STEADY_PER_SECOND = 0.2;
@@ -44,13 +44,14 @@ const ADJUST_MS = 10;
 const SHARE_MAX = 0.95;
 
 /**
- * A shed reply costs about 10 µs, so this is a tenth of the worker's time. More would take more from the requests that are
- * served than shedding gives them; what is beyond it waits in the kernel, and level 3 bounds that.
+ * A shed reply costs some 12 µs (`npm run scenario -- overload`), so this is an eighth of the worker's time. More
+ * would take more from the requests that are served than shedding gives them; what is beyond it waits in the kernel, and
+ * level 3 bounds that.
  */
 const SHEDS_PER_SECOND = 10_000;
 /**
- * When time is short, few connections go: a new one costs as much as several requests, and a busy loop accepts few. With
- * 500 a second, a worker at twice its load lost three quarters of its goodput to clients that came back.
+ * When time is short, few connections go: a new one costs as much as several requests, and a busy loop accepts few (libuv
+ * takes one from each listening socket per turn).
  */
 const LET_GO_PER_SECOND = 20;
 /** When memory is short, each connection that goes helps. */
@@ -66,7 +67,8 @@ export class OverloadLadder {
   level: OverloadLevel = 0;
   /** Part of the new requests that is shed, 0 to 1. */
   shedShare = 0;
-  readonly #lagRungs = LAG_MS.map((enter) => new Rung(enter, enter / 2, RISE_MS, FALL_MS));
+  readonly #targetLagMs: number;
+  readonly #lagRungs: readonly Rung[];
   readonly #heapRungs = HEAP_SHARE.map((enter) => new Rung(enter, enter - 0.05, RISE_MS, FALL_MS));
   #steadyShare = 0;
   #lagMs = 0;
@@ -78,7 +80,13 @@ export class OverloadLadder {
   #shedsLeft = 0;
   #letGoLeft = 0;
 
-  constructor(nowMs: number) {
+  /** @param targetLagMs above 0; the lag to aim at. */
+  constructor(nowMs: number, targetLagMs: number = TARGET_LAG_MS) {
+    this.#targetLagMs = targetLagMs;
+    this.#lagRungs = LAG_TARGETS.map((times) => {
+      const enter = times * targetLagMs;
+      return new Rung(enter, enter / 2, RISE_MS, FALL_MS);
+    });
     this.#observedMs = nowMs;
     this.#adjustedMs = nowMs;
   }
@@ -136,7 +144,7 @@ export class OverloadLadder {
       return;
     }
     this.#shedsLeft = refill(this.#shedsLeft, SHEDS_PER_SECOND, passedMs);
-    const error = Math.min(1, (lagMs - TARGET_LAG_MS) / TARGET_LAG_MS);
+    const error = Math.min(1, (lagMs - this.#targetLagMs) / this.#targetLagMs);
     const steady = this.#steadyShare + (error * STEADY_PER_SECOND * passedMs) / 1000;
     this.#steadyShare = clampShare(steady);
     this.shedShare = this.#shedsAll ? 1 : clampShare(this.#steadyShare + error * PROMPT_SHARE);
