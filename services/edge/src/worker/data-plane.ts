@@ -1,4 +1,4 @@
-import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
+import { monitorEventLoopDelay, type ELDHistogram } from 'node:perf_hooks';
 import { DEFAULT_HTTP1_LIMITS, HostCache } from '@headgate/http1';
 import { createLimiter, type EdgeShare, type Limiter } from '@headgate/limiting';
 import { createRedisLimitStore } from '@headgate/limiting-redis';
@@ -133,7 +133,7 @@ export async function createDataPlane(
   };
 }
 
-function openLoopDelay(): IntervalHistogram {
+function openLoopDelay(): ELDHistogram {
   const loopDelay = monitorEventLoopDelay({ resolution: 20 });
   loopDelay.enable();
   return loopDelay;
