@@ -45,9 +45,14 @@ export class DeadlineSweeper {
     this.#entries.delete(entry);
   }
 
-  /** Starts sweeping; the timer does not keep the process alive. */
+  /**
+   * Starts sweeping; the timer does not keep the process alive. A sweep comes after the sockets of the same turn of the
+   * event loop: what arrived in time is seen first, however late the loop is. Else one long turn would expire all that
+   * was due meanwhile, such as connections that have stood for seconds.
+   */
   start(): void {
-    this.#timer ??= setInterval(() => this.sweep(), this.#tickMs).unref();
+    const sweep = (): void => this.sweep();
+    this.#timer ??= setInterval(() => setImmediate(sweep).unref(), this.#tickMs).unref();
   }
 
   stop(): void {
