@@ -1,32 +1,19 @@
-import {
-  CHUNK_END,
-  chunkHeader,
-  FRAMING_CHUNKED,
-  FRAMING_CLOSE,
-  FRAMING_NONE,
-  LAST_CHUNK,
-  type Framing,
-  type ResponseHead,
-} from '@headgate/http1';
 import type { ErrorCode } from '@headgate/errors';
+import type { ResponseHead } from '@headgate/http1';
 import type { LimitChain, LimitVerdict } from '@headgate/limiting';
-import type { DownstreamConnection } from '../downstream/downstream-connection.ts';
 import { applyVerdict } from '../stages/enforce-limits.ts';
-import type { ConnectionPool } from '../upstream/connection-pool.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoint.ts';
 import { FAILURE_CODES, failureReply, type UpstreamFailure } from '../upstream/failure.ts';
 import type { UpstreamConnection } from '../upstream/upstream-connection.ts';
 import type { UpstreamUser } from '../upstream/upstream-user.ts';
-import { Attempts, isIdempotent } from './attempts.ts';
+import { Attempts } from './attempts.ts';
+import type { ExchangeClient } from './exchange-client.ts';
 import { writeForwardedHead } from './forwarded-head.ts';
 import { localReply, type LocalReply } from './local-reply.ts';
+import { Relay } from './relay.ts';
 import type { RequestContext } from './request-context.ts';
-import { framingFor, writeInterimHead, writeReturnedHead } from './returned-head.ts';
 import { Tunnel } from './tunnel.ts';
 import { acceptsWebSocket } from './web-socket.ts';
-
-/** Interim responses (1xx) to one request; an endpoint that sends more is not making progress. */
-const INTERIM_RESPONSES_MAX = 100;
 
 /**
  * One request between its client and an endpoint: pick, forward, relay, record.
@@ -36,34 +23,27 @@ const INTERIM_RESPONSES_MAX = 100;
  *                    ▲                │ failed, nothing sent to the client, retry allowed
  *                    └────────────────┘
  *
- * One object per downstream connection, used for one request after the other. `done` is reached exactly once per
- * request, whatever happens, and only `#finish` goes there: it records.
+ * One object per downstream connection, used for one request after the other; {@link Attempts} knows where the request
+ * went, {@link Relay} moves the bytes, {@link Tunnel} after a 101. `done` is reached exactly once per request, whatever
+ * happens, and only `#finish` goes there: it records.
  */
 export class Exchange implements UpstreamUser {
   readonly context: RequestContext;
-  readonly #client: DownstreamConnection;
+  readonly #client: ExchangeClient;
   readonly #attempts: Attempts;
-  /** Of the present attempt; being opened as long as nothing is sent. */
-  #connection: UpstreamConnection | null = null;
-  /** Waits in the queue of this pool; null when it does not. */
-  #pool: ConnectionPool | null = null;
-  /** The request went out, or part of it, in the present attempt. */
-  #sent = false;
+  readonly #relay: Relay;
   /** The whole request body, if it was small enough to be kept for a retry; null while unknown or streamed. */
   #bodyText: string | null = null;
-  #interimResponses = 0;
-  #responseStarted = false;
-  #responseFraming: Framing = FRAMING_NONE;
-  #keepAlive = false;
   /** After a 101; null before. */
   #tunnel: Tunnel | null = null;
   #totalDeadlineMs = Infinity;
   #done = true;
 
-  constructor(context: RequestContext, client: DownstreamConnection) {
+  constructor(context: RequestContext, client: ExchangeClient) {
     this.context = context;
     this.#client = client;
-    this.#attempts = new Attempts(client.deps.clock, client.deps.recorder);
+    this.#attempts = new Attempts(context, client.deps.clock, client.deps.recorder);
+    this.#relay = new Relay(context, client);
   }
 
   get requestMethod(): string {
@@ -77,12 +57,8 @@ export class Exchange implements UpstreamUser {
 
   /** Starts a new request. @hot */
   begin(): void {
-    this.#sent = false;
+    this.#relay.begin();
     this.#bodyText = null;
-    this.#interimResponses = 0;
-    this.#responseStarted = false;
-    this.#responseFraming = FRAMING_NONE;
-    this.#keepAlive = false;
     this.#tunnel = null;
     this.#totalDeadlineMs = Infinity;
     this.#done = false;
@@ -126,76 +102,59 @@ export class Exchange implements UpstreamUser {
   // The endpoint's side
 
   onConnecting(connection: UpstreamConnection): void {
-    this.#pool = null;
-    this.#connection = connection;
+    this.#attempts.connecting(connection);
   }
 
   /** @hot */
   onConnection(connection: UpstreamConnection): void {
     const { context } = this;
     const { route } = context;
-    const client = this.#client;
-    this.#pool = null;
-    this.#connection = connection;
-    this.#sent = true;
+    const { deps, requests } = this.#client;
+    this.#attempts.connected(connection);
     if (route === null) return;
-    const traceparent = client.deps.recorder.traceparent(context);
-    const head = writeForwardedHead(context, route, client.deps.forwarding, traceparent);
-    this.#bodyText ??= client.takeSmallBody();
+    const traceparent = deps.recorder.traceparent(context);
+    const head = writeForwardedHead(context, route, deps.forwarding, traceparent);
+    this.#bodyText ??= requests.takeSmallBody();
     if (this.#bodyText !== null) {
+      context.bytesIn = this.#bodyText.length; // latin1
       connection.bytes.writeText(this.#bodyText === '' ? head : head + this.#bodyText);
       connection.completeRequest();
       this.#setDeadline(route.perTryTimeoutMs);
     } else {
       connection.bytes.writeText(head);
       this.#setDeadline(route.idleTimeoutMs);
-      client.streamBody();
+      requests.streamBody();
     }
   }
 
   /** @hot */
   onResponseHead(head: ResponseHead): void {
     const { context } = this;
-    const client = this.#client;
     if (head.status < 200) return this.#onInterimHead(head);
-    this.#responseStarted = true;
     context.status = head.status;
-    this.#attempts.answered(context, head.status);
-    const framing = framingFor(head.framing, context.head.minorVersion);
-    this.#responseFraming = framing;
-    // An answer that overtakes its request ends the connection: the rest of the body would be read as a request.
-    this.#keepAlive = framing !== FRAMING_CLOSE && client.requestComplete && client.mayKeepAlive();
-    client.bytes.writeText(
-      writeReturnedHead(context, head, framing, this.#keepAlive, client.deps.dateLine()),
-    );
+    this.#attempts.answered(head.status);
+    this.#relay.responseHead(head);
     if (context.route !== null) this.#setDeadline(context.route.idleTimeoutMs);
   }
 
   /** @hot */
   onResponseData(chunk: Buffer, start: number, end: number): void {
-    const connection = this.#connection;
+    const { connection } = this.#attempts;
+    const { route } = this.context;
     if (connection === null) return;
-    const { bytes } = this.#client;
-    const chunked = this.#responseFraming === FRAMING_CHUNKED;
-    this.context.bytesOut += end - start;
-    if (chunked) bytes.writeText(chunkHeader(end - start));
-    bytes.writeSlice(chunk, start, end, connection.bytes);
-    if (chunked) bytes.writeText(CHUNK_END);
-    if (this.context.route !== null) this.#setDeadline(this.context.route.idleTimeoutMs);
-    if (bytes.congested) connection.bytes.pause();
+    this.#relay.responseData(connection, chunk, start, end);
+    if (route !== null) this.#setDeadline(route.idleTimeoutMs);
   }
 
   /** @hot */
   onResponseEnd(): void {
-    if (this.#responseFraming === FRAMING_CHUNKED) this.#client.bytes.writeText(LAST_CHUNK);
-    this.#connection = null;
-    this.#attempts.end(this.context, null);
-    this.#finish(this.#keepAlive);
+    const keepAlive = this.#relay.responseEnd();
+    this.#attempts.end(null);
+    this.#finish(keepAlive);
   }
 
   onTunnelData(chunk: Buffer, start: number, end: number): void {
-    const goesOn = this.#tunnel?.fromEndpoint(chunk, start, end);
-    if (goesOn === false) this.#connection?.bytes.pause();
+    this.#tunnel?.fromEndpoint(chunk, start, end);
     this.#onTunnelUsed();
   }
 
@@ -205,18 +164,16 @@ export class Exchange implements UpstreamUser {
   }
 
   onUpstreamDrain(): void {
-    this.#client.resumeReading();
+    this.#client.requests.resumeReading();
   }
 
   onUpstreamFailure(failure: UpstreamFailure, reusedStale: boolean): void {
     if (this.#done) return;
     const failed = this.#attempts.endpoint;
-    this.#connection = null;
-    this.#pool = null;
-    this.#attempts.end(this.context, this.#tunnel === null ? failure : null, reusedStale);
+    this.#attempts.end(this.#tunnel === null ? failure : null, reusedStale);
     if (this.#tunnel !== null) {
       this.#finish(false);
-    } else if (this.#responseStarted) {
+    } else if (this.#relay.responseStarted) {
       this.#abort(FAILURE_CODES[failure]);
     } else if (
       !this.#mayRetry(failure, reusedStale) ||
@@ -231,7 +188,7 @@ export class Exchange implements UpstreamUser {
   }
 
   flush(): void {
-    this.#connection?.bytes.flush();
+    this.#attempts.connection?.bytes.flush();
     this.#client.bytes.flush();
   }
 
@@ -241,7 +198,7 @@ export class Exchange implements UpstreamUser {
   onRequestData(chunk: Buffer, start: number, end: number): boolean {
     const { context } = this;
     const { route } = context;
-    const connection = this.#connection;
+    const { connection } = this.#attempts;
     context.bytesIn += end - start;
     if (connection === null || route === null) return true; // the attempt has ended: discarded
     if (context.bytesIn > route.requestBodyBytesMax) {
@@ -249,22 +206,17 @@ export class Exchange implements UpstreamUser {
       this.#endWith(localReply('HG_HTTP_BODY_TOO_LARGE'));
       return true;
     }
-    const chunked = context.head.framing === FRAMING_CHUNKED;
-    if (chunked) connection.bytes.writeText(chunkHeader(end - start));
-    connection.bytes.writeSlice(chunk, start, end, this.#client.bytes);
-    if (chunked) connection.bytes.writeText(CHUNK_END);
     this.#setDeadline(route.idleTimeoutMs);
-    return !connection.bytes.congested;
+    return this.#relay.requestData(connection, chunk, start, end);
   }
 
   /** The request body is complete. */
   onRequestEnd(): void {
-    const connection = this.#connection;
-    const { route, head } = this.context;
+    const { connection } = this.#attempts;
+    const { route } = this.context;
     if (connection === null || route === null) return;
-    if (head.framing === FRAMING_CHUNKED) connection.bytes.writeText(LAST_CHUNK);
-    connection.completeRequest();
-    if (!this.#responseStarted) this.#setDeadline(route.perTryTimeoutMs);
+    this.#relay.requestEnd(connection);
+    if (!this.#relay.responseStarted) this.#setDeadline(route.perTryTimeoutMs);
   }
 
   /** The request body is malformed: nothing more of it goes to the endpoint. */
@@ -274,11 +226,10 @@ export class Exchange implements UpstreamUser {
     this.#endWith(reply);
   }
 
-  /** Bytes of the client in a tunnel; false when the endpoint reads too slowly. */
-  onClientTunnelData(chunk: Buffer, start: number, end: number): boolean {
-    const goesOn = this.#tunnel?.fromClient(chunk, start, end) ?? true;
+  /** Bytes of the client in a tunnel. */
+  onClientTunnelData(chunk: Buffer, start: number, end: number): void {
+    this.#tunnel?.fromClient(chunk, start, end);
     this.#onTunnelUsed();
-    return goesOn;
   }
 
   /** The client sends no more into the tunnel. */
@@ -297,10 +248,11 @@ export class Exchange implements UpstreamUser {
 
   /** The client has taken all that was written. */
   onClientDrain(): void {
+    const { connection } = this.#attempts;
     const { route } = this.context;
-    if (this.#connection === null || route === null || !this.#responseStarted) return;
+    if (connection === null || route === null || !this.#relay.responseStarted) return;
     this.#setDeadline(route.idleTimeoutMs);
-    this.#connection.bytes.resume();
+    connection.bytes.resume();
   }
 
   /** The client is gone: its request is cancelled. That is no failure of the endpoint. */
@@ -313,89 +265,78 @@ export class Exchange implements UpstreamUser {
   /** The deadline of the present phase has passed: who kept us waiting? */
   onDeadline(): void {
     if (this.#done) return;
-    const client = this.#client;
-    const uploading = this.#sent && !client.requestComplete;
-    const clientStalls = this.#responseStarted
-      ? client.bytes.congested
-      : uploading && this.#connection?.bytes.congested === false;
+    const { bytes, requests } = this.#client;
+    const attempts = this.#attempts;
+    const { responseStarted } = this.#relay;
+    const uploading = attempts.sent && !requests.requestComplete;
+    const clientStalls = responseStarted
+      ? bytes.congested
+      : uploading && attempts.connection?.bytes.congested === false;
     if (this.#tunnel !== null) {
       this.onClientGone();
     } else if (clientStalls) {
       this.#cancelAttempt();
       this.#endWith(localReply('HG_HTTP_TIMEOUT'));
+    } else if (attempts.waiting) {
+      this.#failAttempt('overloaded');
     } else {
-      const failure = this.#timeoutFailure(uploading);
-      this.#pool?.cancelWaiting(this);
-      this.#connection?.cancel();
-      this.onUpstreamFailure(failure, false);
+      this.#failAttempt(responseStarted || uploading ? 'idle_timeout' : 'response_timeout');
     }
   }
 
-  #timeoutFailure(uploading: boolean): UpstreamFailure {
-    if (this.#pool !== null) return 'overloaded';
-    return this.#responseStarted || uploading ? 'idle_timeout' : 'response_timeout';
-  }
+  // Attempts
 
-  /** Starts an attempt; false when there is no endpoint for one. */
+  /** Starts an attempt; false when there is no endpoint for one. @hot */
   #attempt(exclude: UpstreamEndpoint | null, fresh: boolean): boolean {
     const { route } = this.context;
-    this.#sent = false;
-    const endpoint = route === null ? null : this.#attempts.start(this.context, route, exclude);
+    const endpoint = route === null ? null : this.#attempts.start(route, exclude);
     if (route === null || endpoint === null) return false;
     this.#setDeadline(route.perTryTimeoutMs);
-    this.#pool = endpoint.pool;
-    endpoint.pool.acquire(this, fresh);
+    this.#attempts.acquire(endpoint, this, fresh);
     return true;
-  }
-
-  #giveUp(failure: UpstreamFailure): void {
-    this.answer(failureReply(failure, this.context.route?.upstream.endpoints ?? []));
   }
 
   #mayRetry(failure: UpstreamFailure, reusedStale: boolean): boolean {
     const { route } = this.context;
-    if (route === null || failure === 'idle_timeout') return false;
+    if (route === null) return false;
     if (this.#client.deps.clock.monotonicMs() >= this.#totalDeadlineMs) return false;
-    const whole = this.#bodyText !== null && isIdempotent(this.requestMethod);
-    return this.#attempts.mayRetry(route, failure, reusedStale, !this.#sent || whole);
+    return this.#attempts.mayRetry(route, failure, reusedStale, this.#bodyText !== null);
   }
+
+  /** The edge is not content with the endpoint: as if the attempt had failed by itself. */
+  #failAttempt(failure: UpstreamFailure): void {
+    this.#attempts.drop(this);
+    this.onUpstreamFailure(failure, false);
+  }
+
+  #cancelAttempt(): void {
+    this.#attempts.drop(this);
+    this.#attempts.end(null);
+  }
+
+  // Responses out of the ordinary
 
   #onInterimHead(head: ResponseHead): void {
-    const { context } = this;
-    const { bytes } = this.#client;
-    this.#interimResponses += 1;
-    if (head.status === 101) {
-      this.#startTunnel(head);
-    } else if (this.#interimResponses > INTERIM_RESPONSES_MAX) {
-      this.#refuseAnswer();
-    } else if (context.head.minorVersion === 1 && !bytes.congested) {
-      bytes.writeText(writeInterimHead(head, '')); // a client that does not read does not wait for one
-    }
-  }
-
-  #refuseAnswer(): void {
-    this.#connection?.cancel();
-    this.onUpstreamFailure('malformed', false);
+    if (head.status === 101) this.#startTunnel(head);
+    else if (!this.#relay.interimHead(head)) this.#failAttempt('malformed');
   }
 
   #startTunnel(head: ResponseHead): void {
     const { context } = this;
     const { route } = context;
-    const connection = this.#connection;
+    const { connection } = this.#attempts;
     if (route === null || connection === null || !acceptsWebSocket(context.head, head)) {
       // Not what the client asked for, or nobody asked: whatever follows must not reach the client.
-      this.#refuseAnswer();
+      this.#failAttempt('malformed');
       return;
     }
-    this.#responseStarted = true;
     this.#tunnel = new Tunnel(context, this.#client.bytes, connection.bytes);
     context.status = 101;
-    this.#attempts.answered(context, 101);
-    const lines = `Connection: upgrade\r\nUpgrade: ${head.upgrade}\r\nX-Request-Id: ${context.requestId}\r\n`;
-    this.#client.bytes.writeText(writeInterimHead(head, lines));
+    this.#attempts.answered(101);
+    this.#relay.switchingHead(head);
     this.#totalDeadlineMs = Infinity; // bounds requests; a tunnel lives as long as it is used
     this.#setDeadline(route.idleTimeoutMs);
-    this.#client.startTunnel();
+    this.#client.requests.startTunnel();
   }
 
   #onTunnelUsed(): void {
@@ -408,18 +349,15 @@ export class Exchange implements UpstreamUser {
     }
   }
 
-  #cancelAttempt(): void {
-    const connection = this.#connection;
-    this.#pool?.cancelWaiting(this);
-    this.#connection = null;
-    this.#pool = null;
-    connection?.cancel();
-    this.#attempts.end(this.context, null);
+  // Endings
+
+  #giveUp(failure: UpstreamFailure): void {
+    this.answer(failureReply(failure, this.context.route?.upstream.endpoints ?? []));
   }
 
   /** Answers if that is still possible, else cuts the response. */
   #endWith(reply: LocalReply): void {
-    if (this.#responseStarted) this.#abort(reply.code);
+    if (this.#relay.responseStarted) this.#abort(reply.code);
     else this.answer(reply);
   }
 

@@ -10,7 +10,8 @@ const GOING_AWAY = 1001;
  * A WebSocket between a client and an endpoint, from the 101 on. Bytes pass unread; only the ends of frames are known,
  * so that at the end of a drain both sides can be told.
  *
- * Owns neither socket: the exchange closes them.
+ * Reads a side no faster than the other one takes it; whoever sees a side drain resumes the other. Owns neither socket:
+ * the exchange closes them.
  */
 export class Tunnel {
   readonly #context: RequestContext;
@@ -28,16 +29,16 @@ export class Tunnel {
     return this.#toEndpoint.goingAway && this.#toEndpoint.over && this.#toClient.over;
   }
 
-  /** Bytes [start, end) of the client; false when the endpoint reads too slowly. */
-  fromClient(chunk: Buffer, start: number, end: number): boolean {
+  /** Bytes [start, end) of the client. */
+  fromClient(chunk: Buffer, start: number, end: number): void {
     this.#context.bytesIn += end - start;
-    return this.#toEndpoint.pass(chunk, start, end);
+    this.#toEndpoint.pass(chunk, start, end);
   }
 
-  /** Bytes [start, end) of the endpoint; false when the client reads too slowly. */
-  fromEndpoint(chunk: Buffer, start: number, end: number): boolean {
+  /** Bytes [start, end) of the endpoint. */
+  fromEndpoint(chunk: Buffer, start: number, end: number): void {
     this.#context.bytesOut += end - start;
-    return this.#toClient.pass(chunk, start, end);
+    this.#toClient.pass(chunk, start, end);
   }
 
   /** The client sends no more. */
@@ -80,8 +81,7 @@ class TunnelDirection {
     return this.#ended || this.#frames.closed;
   }
 
-  /** False when the target reads too slowly. */
-  pass(chunk: Buffer, start: number, end: number): boolean {
+  pass(chunk: Buffer, start: number, end: number): void {
     let at = start;
     if (!this.goingAway) {
       this.#target.writeSlice(chunk, start, end, this.#source);
@@ -91,7 +91,7 @@ class TunnelDirection {
       if (this.#frames.atBoundary) this.#sayGoodbye();
     }
     this.#frames.skip(chunk, at, end);
-    return !this.#target.congested;
+    if (this.#target.congested) this.#source.pause();
   }
 
   end(): void {
