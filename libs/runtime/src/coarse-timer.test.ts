@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import { DeadlineSweeper } from './coarse-timer.ts';
+
+test('a loop that was blocked hears what arrived in time before it expires anything', async (context) => {
+  const events: string[] = [];
+  const entry = { deadlineMs: Infinity, onExpire: () => events.push('expired') };
+  const sweeper = new DeadlineSweeper({
+    now: () => performance.now(),
+    tickMs: 10,
+    onError: assert.ifError,
+  });
+  const server = createServer((socket) => {
+    socket.on('data', () => {
+      events.push('data');
+      entry.deadlineMs = Infinity;
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo; // it listens on TCP
+  const [client] = await Promise.all([connect(port, '127.0.0.1'), once(server, 'connection')]);
+  context.after(() => {
+    sweeper.stop();
+    client.destroy();
+    server.close();
+  });
+  sweeper.add(entry);
+  sweeper.start();
+  entry.deadlineMs = performance.now() + 50;
+  client.write('in time');
+  const untilMs = performance.now() + 150;
+  while (performance.now() < untilMs); // the loop is blocked
+  while (events.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(events, ['data']);
+});
