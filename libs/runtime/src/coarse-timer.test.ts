@@ -21,7 +21,8 @@ test('a loop that was blocked hears what arrived in time before it expires anyth
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo; // it listens on TCP
-  const [client] = await Promise.all([connect(port, '127.0.0.1'), once(server, 'connection')]);
+  const client = connect(port, '127.0.0.1');
+  await once(server, 'connection');
   context.after(() => {
     sweeper.stop();
     client.destroy();
