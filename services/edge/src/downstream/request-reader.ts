@@ -3,7 +3,6 @@ import {
   BODY_END,
   BODY_FAULT,
   BodyDecoder,
-  FRAMING_CHUNKED,
   FRAMING_LENGTH,
   FRAMING_NONE,
   type RequestParser,
@@ -14,9 +13,6 @@ import { ClientInput, type InputSteps } from './client-input.ts';
 import type { DownstreamSettings } from './downstream-deps.ts';
 import { parseProxyHeader } from './proxy-protocol.ts';
 import type { RequestReceiver } from './request-receiver.ts';
-
-/** Request bodies that announce more than this are read into a private buffer. */
-const LARGE_BODY_BYTES = 32_768;
 
 /**
  * Reads the requests of one connection, one after the other: proxy header and heads go to the connection, bodies and
@@ -139,13 +135,7 @@ export class RequestReader implements InputSteps {
 
   /** The exchange is ready for the body. */
   streamBody(): void {
-    const { framing, contentLength } = this.#parser.head;
     this.#reading = 'body';
-    // `ByteSocket.writeSlice` does so at the first large slice, but that slice itself lies in the shared buffer by then
-    // and is copied: up to a whole read, where the body comes apart from its head.
-    if (framing === FRAMING_CHUNKED || contentLength > LARGE_BODY_BYTES) {
-      this.#bytes.usePrivateBuffer();
-    }
     if (!this.#input.processing) this.#resume();
   }
 

@@ -191,7 +191,10 @@ export class ByteSocket implements HandleEvents {
     return this.#pendingWrites === 0 ? 0 : this.#handle.queuedBytes;
   }
 
-  /** From the next read on, reads land in a buffer of this socket's own: for large bodies. */
+  /**
+   * From the next read on, reads land in a buffer of this socket's own. Only for peers that have just sent much at once:
+   * an announced length proves nothing, and thousands of slow uploads would pin 128 KiB each.
+   */
   usePrivateBuffer(): void {
     if (this.#current === this.#buffers.shared && this.#next === null) {
       this.#next = this.#buffers.take();

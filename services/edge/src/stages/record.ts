@@ -108,7 +108,7 @@ export class Recorder {
     const slot = context.tenant === null ? this.#noTenant : context.tenant.metrics;
     const statusClass = (context.status / 100) | 0;
     slot.record(statusClass, context.durationMs, context.bytesIn, context.bytesOut);
-    if (context.code !== null) this.#localReplyCell(context.code).value += 1; // set from ErrorCode only
+    if (context.code !== null) this.#localReplyCell(context.code).value += 1;
     if (context.limiterMs !== null) this.#limitDurations.record(context.limiterMs);
     if (accessLog !== null) accessLog.write(accessRecordLine(nodeId, context));
     if (context.trace.sampled) tracing.recordRequestSpans(traceOf(context));

@@ -1,4 +1,4 @@
-import { BODY_DATA, BODY_END, BODY_FAULT, FRAMING_CLOSE } from '@headgate/http1';
+import { BODY_DATA, BODY_END, BODY_FAULT } from '@headgate/http1';
 import type { Expirable } from '@headgate/runtime';
 import { ByteSocket, type ByteReceiver } from '../io/byte-socket.ts';
 import type { HeldClock } from '../io/held-clock.ts';
@@ -14,9 +14,6 @@ import type { UpstreamUser } from './upstream-user.ts';
  *          └──────────► closed ◄────────┴──── tunnel ◄── head (101)
  */
 type State = 'connecting' | 'idle' | 'head' | 'body' | 'tunnel' | 'closed';
-
-/** Bodies that announce more than this are read into a private buffer. */
-const LARGE_BODY_BYTES = 32_768;
 
 /** One connection to an endpoint. Carries one exchange at a time; requests are not pipelined upstream. */
 export class UpstreamConnection implements ByteReceiver, Expirable {
@@ -206,9 +203,6 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
     }
     reader.decoder.reset(head.framing, head.contentLength);
     this.#state = 'body';
-    if (head.contentLength > LARGE_BODY_BYTES || head.framing === FRAMING_CLOSE) {
-      this.bytes.usePrivateBuffer();
-    }
     user.onResponseHead(head);
   }
 
