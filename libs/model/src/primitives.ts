@@ -73,7 +73,10 @@ export const HostPattern = z
 export const PathPattern = z
   .string()
   .max(1024)
-  .regex(/^\/[!-~]*$/, 'must start with "/" and hold visible ASCII characters only')
+  .regex(/^\/[!-~]*$/, {
+    error: 'must start with "/" and hold visible ASCII characters only',
+    abort: true,
+  })
   .refine((text) => !/[?#;\\]|\/\/|\/\.{1,2}(?:\/|$)/.test(text), {
     error: 'must not contain "?", "#", ";", "\\", "//", "/./" or "/../"',
     abort: true,
