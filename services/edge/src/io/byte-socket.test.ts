@@ -154,7 +154,10 @@ suite('byte socket', () => {
     const { server, port } = await listen((socket) => socket.resume(), false);
     const socket = connect({ host: '127.0.0.1', port });
     await once(socket, 'connect');
-    const events = { onHandleRead: () => assert.fail(), onHandleWritten: () => assert.fail() };
+    const events = {
+      onHandleRead: (): undefined => assert.fail(),
+      onHandleWritten: () => assert.fail(),
+    };
     assert.notEqual(openStreamHandle(socket, events), null);
     socket.destroy();
     server.close();

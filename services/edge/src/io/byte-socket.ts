@@ -297,11 +297,10 @@ export class ByteSocket implements HandleEvents {
   }
 
   /** @hot */
-  onHandleRead(length: number): void {
+  onHandleRead(length: number): Uint8Array | undefined {
     this.#receiver.onBytes(this.#current, length);
-    if (this.#next === null) return;
-    const next = this.#nextBuffer();
-    if (next !== null) this.#handle?.useBuffer(next);
+    // Returned, not set with `useUserBuffer`, which would add a listener of 50 bytes for as long as the socket lives.
+    return this.#next === null ? undefined : (this.#nextBuffer() ?? undefined);
   }
 
   onHandleWritten(status: number): void {

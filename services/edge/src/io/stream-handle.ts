@@ -2,8 +2,8 @@ import type { Socket } from 'node:net';
 
 /** What happens on a {@link StreamHandle}; called by the event loop. None of these may throw. */
 export interface HandleEvents {
-  /** `length` bytes were read into the buffer in use. @hot */
-  onHandleRead(length: number): void;
+  /** `length` bytes were read into the buffer in use. Returns the buffer for the next reads, undefined for the same. @hot */
+  onHandleRead(length: number): Uint8Array | undefined;
   /** A write that had to wait is done; `status` is a negative system error when it failed. */
   onHandleWritten(status: number): void;
 }
@@ -45,11 +45,6 @@ export class StreamHandle {
   /** Bytes of pending writes. */
   get queuedBytes(): number {
     return this.#handle.writeQueueSize;
-  }
-
-  /** Reads land in `buffer` from the next one on. */
-  useBuffer(buffer: Uint8Array): void {
-    this.#handle.useUserBuffer(buffer);
   }
 
   /** Writes latin1 text; what has to wait is copied. @hot */
@@ -141,8 +136,7 @@ function findStreamWrap(): StreamWrap | 'missing' {
       const length = state[readBytesOrError] ?? 0;
       // Errors and the end of input are for the socket.
       if (length <= 0) return this[SOCKET_ON_READ](arrayBuffer);
-      this[EVENTS].onHandleRead(length);
-      return undefined;
+      return this[EVENTS].onHandleRead(length);
     },
     spare: new Request(),
   };
