@@ -7,8 +7,11 @@ import { PROXY_CONNECTIONS, REQUEST_PATH, WARM_UP_PER_TENANT, type Schedule } fr
 /** Runs of wrk after which a candidate counts as too slow to be warmed up. */
 const WARM_UP_RUNS_MAX = 60;
 
-/** Load on one candidate: all of wrk's settings but the time. */
-export type Load = Omit<WrkRun, 'seconds'>;
+/** A candidate that runs, and the file of the hosts that its requests name. */
+export interface Loaded {
+  readonly running: RunningCandidate;
+  readonly hostsFile: string;
+}
 
 /**
  * One round of a candidate: a time of load that is thrown away, then one that counts.
@@ -16,11 +19,12 @@ export type Load = Omit<WrkRun, 'seconds'>;
  * @throws Error if no request was answered, or the candidate is gone.
  */
 export async function measureWithWrk(
-  running: RunningCandidate,
-  load: Load,
+  { running, hostsFile }: Loaded,
+  settings: Pick<WrkRun, 'program' | 'path' | 'connections' | 'signal'>,
   schedule: Schedule,
 ): Promise<Round> {
   const { settleSeconds, measureSeconds } = schedule;
+  const load = { ...settings, port: running.port, hostsFile };
   if (settleSeconds > 0) await runWrk({ ...load, seconds: settleSeconds });
   const before = await treeCpuUs(running.pid);
   const report = await runWrk({ ...load, seconds: measureSeconds });
@@ -36,14 +40,15 @@ export async function measureWithWrk(
  * @throws Error if it does not get there.
  */
 export async function warmUp(
-  running: RunningCandidate,
-  load: Pick<Load, 'program' | 'hostsFile' | 'signal'>,
+  { running, hostsFile }: Loaded,
+  settings: Pick<WrkRun, 'program' | 'signal'>,
   requests: number,
   activeTenants: number,
 ): Promise<void> {
   const wanted = Math.max(requests, activeTenants * WARM_UP_PER_TENANT);
   const connections = PROXY_CONNECTIONS;
-  const run = { ...load, port: running.port, path: REQUEST_PATH, connections, seconds: 1 };
+  const { port } = running;
+  const run = { ...settings, port, hostsFile, path: REQUEST_PATH, connections, seconds: 1 };
   let answered = 0;
   for (let runs = 0; answered < wanted; runs += 1) {
     if (runs === WARM_UP_RUNS_MAX) throw new Error(`${answered} answers in ${runs} s of warm-up`);

@@ -1,13 +1,11 @@
 import type { Candidate, RunningCandidate } from './candidates/candidate.ts';
-import { warmUp } from './measure-with-wrk.ts';
+import { warmUp, type Loaded } from './measure-with-wrk.ts';
 import type { Workbench } from './workbench.ts';
 
 /** A candidate that runs, with the hosts that its requests name. */
-export interface Entrant {
+export interface Entrant extends Loaded {
   readonly name: string;
   readonly description: string;
-  readonly running: RunningCandidate;
-  readonly hostsFile: string;
 }
 
 /** Candidates that several parts measure in the same processes; each is started and warmed up at its first use. */
@@ -50,15 +48,29 @@ export async function enter(
 ): Promise<Entrant | null> {
   const running = await bench.fleet.start(candidate);
   if (running === null) return null;
-  const { name, description, tenants, activeTenants } = candidate;
-  const hostsFile = await bench.hostsFile(tenants, activeTenants);
-  const load = { program: bench.wrk, hostsFile, signal };
   try {
-    await warmUp(running, load, bench.warmUpRequests, activeTenants);
-    return { name, description, running, hostsFile };
+    return await enterRunning(bench, candidate, running, signal);
   } catch (error) {
-    bench.fleet.noteFailure(name, error);
+    bench.fleet.noteFailure(candidate.name, error);
     await bench.fleet.stop(running);
     return null;
   }
+}
+
+/**
+ * Warms up a process that runs already, with the requests of a candidate.
+ *
+ * @throws Error if it does not answer enough of them.
+ */
+export async function enterRunning(
+  bench: Workbench,
+  candidate: Pick<Candidate, 'name' | 'description' | 'tenants' | 'activeTenants'>,
+  running: RunningCandidate,
+  signal: AbortSignal,
+): Promise<Entrant> {
+  const { name, description, tenants, activeTenants } = candidate;
+  const hostsFile = await bench.hostsFile(tenants, activeTenants);
+  const entrant = { name, description, running, hostsFile };
+  await warmUp(entrant, { program: bench.wrk, signal }, bench.warmUpRequests, activeTenants);
+  return entrant;
 }

@@ -20,3 +20,8 @@ export const CANDIDATES: readonly Candidate[] = [
   fastify,
   nodeHttpUndici,
 ];
+
+/** Without the one that only shows what many active tenants cost per request. */
+export const USUAL_CANDIDATES: readonly Candidate[] = CANDIDATES.filter(
+  (candidate) => candidate !== headgateManyActive,
+);

@@ -1,6 +1,5 @@
 import { LARGE_BODY } from '../backend.ts';
-import { CANDIDATES } from '../candidates/candidates.ts';
-import { headgateManyActive } from '../candidates/headgate.ts';
+import { USUAL_CANDIDATES } from '../candidates/candidates.ts';
 import { checkAnswers } from '../check-answers.ts';
 import { measureWithWrk } from '../measure-with-wrk.ts';
 import { interleave } from '../rounds.ts';
@@ -13,7 +12,7 @@ import type { Part, PartContext } from './part.ts';
 export const body: Part = {
   name: 'body-1m',
   mainFigure: 'cpuUsPerMib',
-  candidates: CANDIDATES.filter((candidate) => candidate !== headgateManyActive),
+  candidates: USUAL_CANDIDATES,
   quick: ['headgate', 'nginx', 'caddy'],
   run,
 };
@@ -22,17 +21,14 @@ async function run(context: PartContext) {
   const { bench, candidates, shared, schedules, signal } = context;
   const entrants = await shared.get(candidates);
   const schedule = schedules.body;
-  const contenders = entrants.map(({ name, description, running, hostsFile }) => ({
-    name,
-    description,
+  const load = { program: bench.wrk, path: BODY_PATH, connections: BODY_CONNECTIONS, signal };
+  const contenders = entrants.map((entrant) => ({
+    name: entrant.name,
+    description: entrant.description,
     measure: async (): Promise<Round> => {
-      await checkAnswers(running.port, [tenantHost(0)], { path: BODY_PATH, body: LARGE_BODY });
-      const load = { hostsFile, path: BODY_PATH, connections: BODY_CONNECTIONS, signal };
-      const round = await measureWithWrk(
-        running,
-        { program: bench.wrk, port: running.port, ...load },
-        schedule,
-      );
+      const { port } = entrant.running;
+      await checkAnswers(port, [tenantHost(0)], { path: BODY_PATH, body: LARGE_BODY });
+      const round = await measureWithWrk(entrant, load, schedule);
       // One request is one MiB.
       const { cpuUsPerRequest: cpuUsPerMib = 0, rps: mibPerSecond = 0 } = round;
       return { ...round, cpuUsPerMib, mibPerSecond };

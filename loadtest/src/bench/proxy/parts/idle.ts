@@ -2,8 +2,7 @@ import { raiseOpenFiles } from '../../idle/open-files-max.ts';
 import { openIdleConnections } from '../../idle/open-idle-connections.ts';
 import { treeRssBytes } from '../../process-tree.ts';
 import type { Candidate } from '../candidates/candidate.ts';
-import { CANDIDATES } from '../candidates/candidates.ts';
-import { headgateManyActive } from '../candidates/headgate.ts';
+import { USUAL_CANDIDATES } from '../candidates/candidates.ts';
 import { interleave } from '../rounds.ts';
 import { summarise, type Round } from '../row.ts';
 import { IDLE_CONNECTIONS, REQUEST_PATH } from '../settings.ts';
@@ -20,7 +19,7 @@ const MIB = 1024 * 1024;
 export const idle: Part = {
   name: `idle-${IDLE_CONNECTIONS}`,
   mainFigure: 'kibPerConnection',
-  candidates: CANDIDATES.filter((candidate) => candidate !== headgateManyActive),
+  candidates: USUAL_CANDIDATES,
   quick: ['headgate', 'haproxy'],
   run,
 };

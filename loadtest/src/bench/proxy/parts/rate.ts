@@ -1,8 +1,7 @@
 import { runOpenLoop } from '../../open-loop/run-open-loop.ts';
 import { treeCpuUs } from '../../process-tree.ts';
 import type { RunningCandidate } from '../candidates/candidate.ts';
-import { CANDIDATES } from '../candidates/candidates.ts';
-import { headgateManyActive } from '../candidates/headgate.ts';
+import { USUAL_CANDIDATES } from '../candidates/candidates.ts';
 import { interleave, type Contender } from '../rounds.ts';
 import { summarise, type Measured, type Round } from '../row.ts';
 import {
@@ -23,7 +22,7 @@ const DIRECT = 'direct';
 export const rate: Part = {
   name: `rate-${RATE_PER_SECOND}`,
   mainFigure: 'addedP99Ms',
-  candidates: CANDIDATES.filter((candidate) => candidate !== headgateManyActive),
+  candidates: USUAL_CANDIDATES,
   quick: ['headgate', 'haproxy'],
   run,
 };

@@ -18,22 +18,11 @@ async function run(context: PartContext) {
   const { bench, candidates, shared, schedules, signal } = context;
   const entrants = await shared.get(candidates);
   const schedule = schedules.small;
-  const contenders = entrants.map(({ name, description, running, hostsFile }) => ({
-    name,
-    description,
-    measure: () =>
-      measureWithWrk(
-        running,
-        {
-          program: bench.wrk,
-          port: running.port,
-          hostsFile,
-          path: REQUEST_PATH,
-          connections: PROXY_CONNECTIONS,
-          signal,
-        },
-        schedule,
-      ),
+  const load = { program: bench.wrk, path: REQUEST_PATH, connections: PROXY_CONNECTIONS, signal };
+  const contenders = entrants.map((entrant) => ({
+    name: entrant.name,
+    description: entrant.description,
+    measure: () => measureWithWrk(entrant, load, schedule),
   }));
   return summarise(small, await interleave(contenders, schedule.rounds, context));
 }

@@ -1,6 +1,6 @@
 import { treeRssBytes } from '../../process-tree.ts';
 import { standardEdge } from '../candidates/headgate.ts';
-import { measureWithWrk, warmUp } from '../measure-with-wrk.ts';
+import { measureWithWrk } from '../measure-with-wrk.ts';
 import { interleave, type Contender } from '../rounds.ts';
 import { summarise, type Measured, type Round } from '../row.ts';
 import {
@@ -10,7 +10,7 @@ import {
   REQUEST_PATH,
   TEN_TENANTS,
 } from '../settings.ts';
-import { enter, type Entrant } from '../shared-candidates.ts';
+import { enter, enterRunning, type Entrant } from '../shared-candidates.ts';
 import type { Part, PartContext } from './part.ts';
 
 const few = standardEdge('headgate-10-tenants', TEN_TENANTS, TEN_TENANTS);
@@ -54,34 +54,18 @@ async function run(context: PartContext) {
     bench.fleet.leaveOut({ name: manyActive.name, reason: 'a quick run' });
   } else if (large !== undefined) {
     // Afterwards: its many connections to the backend stay open, and would be part of the other row.
-    measured.push(...(await measure([await activateMore(large, context)])));
+    const more = await enterRunning(bench, manyActive, large.running, signal);
+    measured.push(...(await measure([more])));
   }
   for (const { running } of entrants) await bench.fleet.stop(running);
   return summarise(tenants, measured);
 }
 
-/** The same process with requests to more tenants, warmed up. */
-async function activateMore({ running }: Entrant, context: PartContext): Promise<Entrant> {
-  const { bench, signal } = context;
-  const { name, description, tenants: configured, activeTenants } = manyActive;
-  const hostsFile = await bench.hostsFile(configured, activeTenants);
-  const load = { program: bench.wrk, hostsFile, signal };
-  await warmUp(running, load, bench.warmUpRequests, activeTenants);
-  return { name, description, running, hostsFile };
-}
-
 function contender(entrant: Entrant, { bench, schedules, signal }: PartContext): Contender {
-  const { name, description, running, hostsFile } = entrant;
-  const load = {
-    program: bench.wrk,
-    port: running.port,
-    hostsFile,
-    path: REQUEST_PATH,
-    connections: PROXY_CONNECTIONS,
-    signal,
-  };
+  const { name, description, running } = entrant;
+  const load = { program: bench.wrk, path: REQUEST_PATH, connections: PROXY_CONNECTIONS, signal };
   const measure = async (): Promise<Round> => {
-    const round = await measureWithWrk(running, load, schedules.tenants);
+    const round = await measureWithWrk(entrant, load, schedules.tenants);
     return { ...round, rssMib: (await treeRssBytes(running.pid)) / MIB };
   };
   return { name, description, measure };
