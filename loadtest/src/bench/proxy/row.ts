@@ -66,21 +66,17 @@ export function summarise(
   measured: readonly Measured[],
 ): readonly ProxyRow[] {
   const { mainFigure } = part;
-  const medianOf = (name: string): number | null => {
-    const rounds = measured.find((candidate) => candidate.name === name)?.rounds ?? [];
-    return rounds.length === 0 ? null : spreadOf(valuesOf(rounds, mainFigure)).median;
-  };
+  const medians = new Map(
+    measured.map(({ name, rounds }) => [name, spreadOf(valuesOf(rounds, mainFigure)).median]),
+  );
   return measured.map(({ name, description, rounds }) => {
-    const own = spreadOf(valuesOf(rounds, mainFigure)).median;
     return {
       name,
       profile: part.name,
       description,
       mainFigure,
       ...spreadFields(rounds),
-      ratioToHeadgate: ratioOf(own, medianOf('headgate')),
-      ratioToHaproxy: ratioOf(own, medianOf('haproxy')),
-      ratioToTenTenants: ratioOf(own, medianOf('headgate-10-tenants')),
+      ...ratiosOf(name, medians),
       requests: rounds.reduce((sum, round) => sum + round.requests, 0),
       failedRequests: rounds.reduce((sum, round) => sum + round.failedRequests, 0),
       rounds,
@@ -115,6 +111,11 @@ function valuesOf(rounds: readonly Round[], figure: FigureName): readonly number
   return rounds.flatMap((round) => round[figure] ?? []);
 }
 
-function ratioOf(value: number, baseline: number | null): number | null {
-  return baseline === null || baseline <= 0 ? null : value / baseline;
+function ratiosOf(candidate: string, medians: ReadonlyMap<string, number>): Ratios {
+  const own = medians.get(candidate) ?? 0;
+  const ratios = BASELINES.map(({ ratio, name }) => {
+    const baseline = medians.get(name) ?? 0;
+    return [ratio, baseline <= 0 ? null : own / baseline];
+  });
+  return Object.fromEntries(ratios) as Ratios; // its keys are the ratios of BASELINES
 }
