@@ -1,5 +1,10 @@
 /** What stands before the one line of JSON that a load generator prints when it is done. */
-export const REPORT_MARK = 'headgate-bench ';
+const REPORT_MARK = 'headgate-bench ';
+
+/** Prints the report of this load generator and ends its process, whatever connections are still open. */
+export function exitWithReport(report: object): void {
+  process.stdout.write(`${REPORT_MARK}${JSON.stringify(report)}\n`, () => process.exit(0));
+}
 
 /**
  * The report in a load generator's standard output.

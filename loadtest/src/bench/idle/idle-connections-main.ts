@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { ClientConnection, requestTexts } from '../open-loop/client-connection.ts';
-import { REPORT_MARK } from '../report-line.ts';
+import { ClientConnection, readRequestTexts } from '../open-loop/client-connection.ts';
+import { exitWithReport } from '../report-line.ts';
 import { ALL_ANSWERED, IdleArguments } from './open-idle-connections.ts';
 
 // Opens many connections, gets one answer on each, says so, and holds them idle until it is stopped.
@@ -9,17 +8,13 @@ import { ALL_ANSWERED, IdleArguments } from './open-idle-connections.ts';
 const OPENING_MAX = 64;
 
 const run = IdleArguments.parse(JSON.parse(process.argv[2] ?? ''));
-const hosts = (await readFile(run.hostsFile, 'utf8')).trimEnd().split('\n');
-const requests = requestTexts(hosts, run.path);
+const requests = await readRequestTexts(run.hostsFile, run.path);
 const buffer = Buffer.alloc(65_536);
 const idle = new Set<ClientConnection>();
 let started = 0;
 let failed = 0;
 
-process.once('SIGTERM', () => {
-  const text = `${REPORT_MARK}${JSON.stringify({ idle: idle.size, failed })}\n`;
-  process.stdout.write(text, () => process.exit(0));
-});
+process.once('SIGTERM', () => exitWithReport({ idle: idle.size, failed }));
 for (let lane = 0; lane < Math.min(OPENING_MAX, run.connections); lane += 1) openNext();
 
 function openNext(): void {

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { ResponseReader } from './response-reader.ts';
 
@@ -50,8 +51,9 @@ export class ClientConnection {
   }
 }
 
-/** Texts of a GET for each host. */
-export function requestTexts(hosts: readonly string[], path: string): RequestTexts {
+/** Texts of a GET for each host in a file with one a line. */
+export async function readRequestTexts(hostsFile: string, path: string): Promise<RequestTexts> {
+  const hosts = (await readFile(hostsFile, 'utf8')).trimEnd().split('\n');
   return hosts.map(
     (host) =>
       `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: bench\r\nAccept: application/json\r\n\r\n`,

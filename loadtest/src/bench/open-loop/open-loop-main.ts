@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { createSeededRandom } from '@headgate/testkit';
-import { REPORT_MARK } from '../report-line.ts';
+import { exitWithReport } from '../report-line.ts';
 import { createArrivals } from './arrivals.ts';
-import { ClientConnection, requestTexts } from './client-connection.ts';
+import { ClientConnection, readRequestTexts } from './client-connection.ts';
 import { OpenLoop } from './open-loop.ts';
 import { OpenLoopArguments } from './run-open-loop.ts';
 
@@ -13,8 +12,7 @@ import { OpenLoopArguments } from './run-open-loop.ts';
 const LAST_ANSWERS_MS = 2000;
 
 const run = OpenLoopArguments.parse(JSON.parse(process.argv[2] ?? ''));
-const hosts = (await readFile(run.hostsFile, 'utf8')).trimEnd().split('\n');
-const requests = requestTexts(hosts, run.path);
+const requests = await readRequestTexts(run.hostsFile, run.path);
 const endMs = (run.settleSeconds + run.measureSeconds) * 1000;
 
 let startMs = 0;
@@ -54,10 +52,5 @@ function turn(): void {
   const isMoreDue = loop.sendDue();
   const isTimeOver = performance.now() - startMs > endMs + LAST_ANSWERS_MS;
   if (isMoreDue || (loop.inFlight > 0 && !isTimeOver)) setImmediate(turn);
-  else finish();
-}
-
-function finish(): void {
-  const text = `${REPORT_MARK}${JSON.stringify(loop.report())}\n`;
-  process.stdout.write(text, () => process.exit(0)); // open connections would keep it alive
+  else exitWithReport(loop.report());
 }
