@@ -206,13 +206,16 @@ suite('an endpoint that fails within its answer', () => {
   for (const [title, bytes, ending] of cuts) {
     for (const version of ['1.1', '1.0']) {
       test(`${title}: an HTTP/${version} client sees that it is not whole`, async () => {
-        originOf('body').respondWith((_request, connection) => {
+        const client = await connectRaw(edge.port);
+        originOf('body').respondWith(async (_request, connection) => {
           connection.write(bytes);
-          // The edge has to see the bytes before the RST.
-          setTimeout(() => connection[ending](), 20);
+          // An RST may overtake what was sent before it.
+          await waitFor(() => client.received() !== '' || client.state() === 'reset', {
+            message: 'a part of the answer, or its end',
+          });
+          connection[ending]();
           return undefined;
         });
-        const client = await connectRaw(edge.port);
         client.send(`GET /body HTTP/${version}\r\nHost: ${HOST}\r\n\r\n`);
         assert.equal(await client.closed(), 'reset');
         client.close();

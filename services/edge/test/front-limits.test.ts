@@ -60,22 +60,28 @@ suite('a connection of the listener', () => {
 });
 
 suite('a client that closes its half while it waits', () => {
-  // An endpoint that takes a while; by then the FIN has come.
-  const handle = (exchange: Exchange): void => {
-    setTimeout(() => {
-      if (!exchange.active) return;
-      exchange.answer(localReply('HG_TENANT_UNKNOWN'));
-      exchange.flush();
-    }, 100);
-  };
   for (const [title, overloaded, status] of [
     ['gets its answer', false, 404],
     ['is taken to have given up in an overload', true, 0],
   ] as const) {
-    test(title, () =>
-      withListener({ handle, overloaded: () => overloaded }, async ({ port, records }) => {
+    test(title, () => {
+      const waiting: Exchange[] = [];
+      const handle = (exchange: Exchange) => void waiting.push(exchange);
+      let asked = false; // which a connection does when the FIN has come
+      const isOverloaded = (): boolean => {
+        asked = true;
+        return overloaded;
+      };
+      return withListener({ handle, overloaded: isOverloaded }, async ({ port, records }) => {
         const client = await connectRaw(port);
         client.socket.end(GET);
+        await waitFor(() => asked, { message: 'the FIN' });
+        const [exchange] = waiting;
+        assert.equal(exchange?.active, !overloaded);
+        if (exchange?.active === true) {
+          exchange.answer(localReply('HG_TENANT_UNKNOWN'));
+          exchange.flush();
+        }
         await client.closed();
         assert.equal(client.responses()[0]?.status ?? 0, status);
         client.close();
@@ -83,8 +89,8 @@ suite('a client that closes its half while it waits', () => {
           records.map((record) => record['status']),
           [status],
         );
-      }),
-    );
+      });
+    });
   }
 });
 
