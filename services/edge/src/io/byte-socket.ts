@@ -43,8 +43,10 @@ export class ByteSocket implements HandleEvents {
   #pendingWrites = 0;
   /** The peer has sent FIN. */
   #ended = false;
-  /** Neither FIN was sent nor has a write failed, nor is the socket gone. */
+  /** Neither is FIN sent or due, nor has a write failed, nor is the socket gone. */
   #writable = true;
+  /** FIN is due once the pending writes are done: while one is queued in libuv, the socket cannot be reset. */
+  #endsWhenWritten = false;
   #paused = false;
   readonly #buffers: ReadBuffers;
   readonly #receiver: ByteReceiver;
@@ -229,7 +231,8 @@ export class ByteSocket implements HandleEvents {
   end(): void {
     this.flush();
     this.#writable = false;
-    this.socket.end();
+    if (this.#pendingWrites > 0) this.#endsWhenWritten = true;
+    else this.socket.end();
   }
 
   /** Closes at once; queued data is dropped. */
@@ -238,10 +241,15 @@ export class ByteSocket implements HandleEvents {
     this.socket.destroy();
   }
 
-  /** Closes at once with an RST, so that the peer cannot take a cut message for a whole one. */
+  /**
+   * Closes at once with an RST, so that the peer cannot take a cut message for a whole one. If the kernel has everything
+   * and FIN is on its way, nothing is cut: then, as libuv refuses a reset and Node would lose the handle, this only closes.
+   */
   reset(): void {
     this.#writable = false;
-    this.socket.resetAndDestroy();
+    const { writableEnded, writableLength, writableFinished } = this.socket;
+    if (writableEnded && writableLength === 0 && !writableFinished) this.socket.destroy();
+    else this.socket.resetAndDestroy();
   }
 
   /** A pending write refers to `chunk`, which must not be read into again. False if that was known, or is no concern. */
@@ -309,6 +317,7 @@ export class ByteSocket implements HandleEvents {
     if (status < 0) this.#onWriteError(status);
     if (this.#error !== null || this.#pendingWrites > 0) return;
     this.#releaseWritten();
+    if (this.#endsWhenWritten) this.socket.end();
     this.#receiver.onDrain();
   }
 
