@@ -89,7 +89,7 @@ bench('  JSON.stringify of the record', 300_000, (i) => JSON.stringify(freshReco
 const discard = new LineSink({
   destination: {
     atomicBytesMax: 4096,
-    write: (_text, _bytes, done) => done(null),
+    write: (_chunk, done) => done(null),
   },
 });
 bench('accessRecordLine + LineSink.write', 300_000, (i) => {

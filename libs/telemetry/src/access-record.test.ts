@@ -58,6 +58,30 @@ test('whatever the client sends, the record stays one line of printable ASCII JS
   );
 });
 
+test('times and codes of all kinds are what was recorded', () => {
+  const times = fc.oneof(
+    fc.nat({ max: 2 ** 52 }),
+    fc.constantFrom(0, 1, 999, 1000, 1001, -1, 1_790_000_000_000, 1_790_000_000_000.5),
+  );
+  const codes = fc.constantFrom(null, 'HG_NO_ENDPOINT');
+  const outcomes = fc.constantFrom(null, 'allowed', 'denied');
+  const durations = fc.constantFrom(null, 0, 0.5);
+  fc.assert(
+    fc.property(times, codes, outcomes, durations, (timeMs, code, limitOutcome, limiterMs) => {
+      const fields = { timeMs, code, limitOutcome, limiterMs, principalId: limitOutcome };
+      const line = accessRecordLine('edge-1', { ...record, ...fields });
+      assert.deepEqual(JSON.parse(line), {
+        ...record,
+        ...fields,
+        durationMs: 3.457,
+        type: 'access',
+        nodeId: 'edge-1',
+      });
+    }),
+    { seed: 4, numRuns: 2000 },
+  );
+});
+
 test('times are rounded to three decimals', () => {
   const times = fc.oneof(
     fc.double({ min: 0, max: 2e6, noNaN: true }),

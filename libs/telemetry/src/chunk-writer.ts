@@ -11,10 +11,10 @@ export interface ChunkWriter {
    */
   readonly atomicBytesMax: number;
   /**
-   * Writes all of `text`. The caller waits for `done` before the next call; an error means that
-   * the chunk is lost.
+   * Writes all of `chunk`, which must not change before `done`. The caller waits for `done` before
+   * the next call; an error means that the chunk is lost.
    */
-  write(text: string, bytes: number, done: (error: Error | null) => void): void;
+  write(chunk: Buffer, done: (error: Error | null) => void): void;
 }
 
 const PIPE_ATOMIC_BYTES = 4096;
@@ -49,10 +49,8 @@ function createStreamWriter(stream: Writable): ChunkWriter {
   stream.on('error', () => undefined);
   return {
     atomicBytesMax: PIPE_ATOMIC_BYTES,
-    write(text, bytes, done) {
-      // Pure ASCII (as many bytes as characters) is copied without encoding.
-      const encoding = bytes === text.length ? 'latin1' : 'utf8';
-      stream.write(text, encoding, (error) => done(error ?? null));
+    write(chunk, done) {
+      stream.write(chunk, (error) => done(error ?? null));
     },
   };
 }
@@ -73,7 +71,6 @@ function createFileWriter(fileDescriptor: number): ChunkWriter {
   }
   return {
     atomicBytesMax: FILE_ATOMIC_BYTES,
-    write: (text, bytes, done) =>
-      writeFrom(Buffer.from(text, bytes === text.length ? 'latin1' : 'utf8'), 0, done),
+    write: (chunk, done) => writeFrom(chunk, 0, done),
   };
 }

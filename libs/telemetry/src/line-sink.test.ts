@@ -9,9 +9,9 @@ function createManualWriter() {
   let finish: ((error: Error | null) => void) | null = null;
   const writer: ChunkWriter = {
     atomicBytesMax: 20,
-    write(text, _bytes, done) {
+    write(chunk, done) {
       assert.equal(finish, null, 'one write at a time');
-      chunks.push(text);
+      chunks.push(chunk.toString());
       finish = done;
     },
   };
@@ -85,4 +85,18 @@ test('a failed write loses its lines, counts them, and the next write goes on', 
   assert.equal(sink.droppedLines, 2);
   assert.equal(sink.failedWrites, 1);
   assert.equal(manual.chunks.at(-1), 'line-2\n');
+});
+
+test('buffers are used again only when they are written', async () => {
+  const manual = createManualWriter();
+  const sink = new LineSink({ destination: manual.writer });
+  const lines = Array.from({ length: 60 }, (_, i) => `line-${i}${i % 2 === 0 ? 'ä' : ''}\n`);
+  for (const [i, line] of lines.entries()) {
+    assert.equal(sink.write(line), true);
+    if (i % 7 === 6) manual.finish();
+  }
+  const flushed = sink.flush();
+  while (sink.bufferedBytes > 0) manual.finish();
+  assert.equal(await flushed, true);
+  assert.equal(manual.chunks.join(''), lines.join(''));
 });

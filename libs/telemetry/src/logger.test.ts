@@ -8,8 +8,8 @@ function createCapture(options: Partial<LoggerOptions> = {}) {
   const sink = new LineSink({
     destination: {
       atomicBytesMax: 4096,
-      write(chunk, _bytes, done) {
-        text += chunk;
+      write(chunk, done) {
+        text += chunk.toString();
         done(null);
       },
     },
