@@ -163,6 +163,45 @@ suite('byte socket', () => {
     server.close();
   });
 
+  test('a private buffer that was taken and given back before the next read changes nothing', async () => {
+    const buffers = new ReadBuffers();
+    const given: (Uint8Array | undefined)[] = [];
+    const steps = ['usePrivateBuffer', 'useSharedBuffer', 'useSharedBuffer'] as const;
+    const reads: number[] = [];
+    const { server, port } = await listen((socket) => {
+      const receiver: ByteReceiver = {
+        onBytes(_chunk, length) {
+          reads.push(length);
+          for (const step of steps.slice(0, reads.length)) own[step]();
+        },
+        onEnd: () => own.end(),
+        onDrain: () => assert.fail('nothing is written back'),
+        onClose: () => undefined,
+      };
+      const own: ByteSocket = ByteSocket.adopt(socket, buffers, receiver, (inner, events) =>
+        openStreamHandle(inner, {
+          onHandleRead: (length) => given[given.push(events.onHandleRead(length)) - 1],
+          onHandleWritten: (status) => events.onHandleWritten(status),
+        }),
+      );
+    }, true);
+    const client = connect({ host: '127.0.0.1', port });
+    for (const count of [1, 2, 3, 4]) {
+      client.write('x');
+      await waitFor(() => reads.length === count, { message: `read ${count}` });
+    }
+    // Read 1 takes one; read 2 takes none, as the private one is in use, and goes back.
+    assert.equal(given[0]?.length, buffers.shared.length);
+    assert.notEqual(given[0], buffers.shared);
+    assert.deepEqual(
+      given.slice(1).map((buffer) => buffer === buffers.shared || buffer),
+      [true, undefined, undefined],
+    );
+    client.end();
+    await once(client, 'close');
+    server.close();
+  });
+
   test("the fallback on 'data' events relays the same", () =>
     relayAll((socket, buffers, relay) => ByteSocket.listen(socket, buffers, relay), 8));
 });

@@ -205,11 +205,10 @@ export class ByteSocket implements HandleEvents {
 
   /** Back to the shared buffer with the next read; call it when the body is done. */
   useSharedBuffer(): void {
-    if (this.#current === this.#buffers.shared && this.#next === null) return;
-    if (this.#next !== null && this.#next !== this.#buffers.shared) {
-      this.#buffers.giveBack(this.#next);
-    }
-    this.#next = this.#buffers.shared;
+    const { shared } = this.#buffers;
+    if (this.#next === shared) return;
+    if (this.#next !== null) this.#buffers.giveBack(this.#next);
+    this.#next = this.#current === shared ? null : shared; // no read has left it yet
   }
 
   pause(): void {
