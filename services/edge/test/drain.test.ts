@@ -7,18 +7,12 @@ import {
   type RecordingOrigin,
   type RedisServer,
 } from '@headgate/testkit';
-import {
-  planDocument,
-  startTestEdge,
-  tenantDocument,
-  type TestEdge,
-} from './support/edge-process.ts';
+import type { TestEdge } from './support/edge-process.ts';
 import { createHttpClient, type HttpOutcome } from './support/http-client.ts';
+import { endpointsAt, startOneTenantEdge } from './support/one-tenant-edge.ts';
+import { GET, OK } from './support/plain-messages.ts';
 import { connectRaw } from './support/raw-client.ts';
 import { workerPids } from './support/worker-pids.ts';
-
-const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
-const GET = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
 
 let redis: RedisServer;
 let origin: RecordingOrigin;
@@ -36,16 +30,18 @@ after(async () => {
 async function startEdge(options: { drainMs: number; workers?: number }): Promise<TestEdge> {
   await edge?.stop();
   origin.respondWith(() => OK);
-  const upstreams = { main: { endpoints: [{ host: '127.0.0.1', port: origin.port }] } };
+  const upstreams = { main: { endpoints: endpointsAt(origin.port) } };
   const routes = { rest: { upstreamId: 'main' } };
-  edge = await startTestEdge({
-    workers: options.workers ?? 1,
-    env: {
-      HEADGATE_REDIS_URL: redis.url,
-      HEADGATE_EDGE_DRAIN_MS: String(options.drainMs),
+  edge = await startOneTenantEdge(
+    { upstreams, routes },
+    {
+      workers: options.workers ?? 1,
+      env: {
+        HEADGATE_REDIS_URL: redis.url,
+        HEADGATE_EDGE_DRAIN_MS: String(options.drainMs),
+      },
     },
-    documents: [planDocument(), tenantDocument({ id: 'a', hosts: ['a.test'], upstreams, routes })],
-  });
+  );
   return edge;
 }
 

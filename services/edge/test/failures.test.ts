@@ -8,18 +8,12 @@ import {
   type OriginHandler,
   type RecordingOrigin,
 } from '@headgate/testkit';
-import {
-  planDocument,
-  startTestEdge,
-  tenantDocument,
-  type TestEdge,
-} from './support/edge-process.ts';
+import type { TestEdge } from './support/edge-process.ts';
 import { createHttpClient, runMany, type HttpClient } from './support/http-client.ts';
+import { endpointsAt, routeTo, startOneTenantEdge } from './support/one-tenant-edge.ts';
+import { HOST, HOST_LINE, OK } from './support/plain-messages.ts';
 import { connectRaw } from './support/raw-client.ts';
 import { targetOf } from './support/recorded-head.ts';
-
-const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
-const HOST = 'a.test';
 
 /** What a faulty endpoint does with a request. */
 const FAULTS: Readonly<Record<string, OriginHandler>> = {
@@ -41,11 +35,9 @@ before(async () => {
   const upstreams: Record<string, object> = {};
   const routes: Record<string, object> = {};
   const add = (name: string, ports: readonly number[], settings: object = {}): void => {
-    const endpoints = ports.map((port) => ({ host: '127.0.0.1', port }));
-    upstreams[name] = { endpoints, picker: 'round_robin', ...settings };
-    const match = { path: { prefix: `/${name}` } };
+    upstreams[name] = { endpoints: endpointsAt(...ports), picker: 'round_robin', ...settings };
     const perTryTimeoutMs = name.startsWith('hang') ? 300 : 5000;
-    routes[name] = { match, upstreamId: name, perTryTimeoutMs, idleTimeoutMs: 800 };
+    routes[name] = routeTo(name, `/${name}`, { perTryTimeoutMs, idleTimeoutMs: 800 });
   };
   add('refuse', [refusing, good.port]);
   add('refuse-alone', [refusing]);
@@ -60,9 +52,7 @@ before(async () => {
     bad.set(name, origin);
     add(name, [origin.port], name === 'busy' ? { connectionsMax: 1, pendingMax: 1 } : {});
   }
-  edge = await startTestEdge({
-    documents: [planDocument(), tenantDocument({ id: 'a', hosts: [HOST], upstreams, routes })],
-  });
+  edge = await startOneTenantEdge({ upstreams, routes });
   http = createHttpClient(edge.port);
 });
 
@@ -216,7 +206,7 @@ suite('an endpoint that fails within its answer', () => {
           connection[ending]();
           return undefined;
         });
-        client.send(`GET /body HTTP/${version}\r\nHost: ${HOST}\r\n\r\n`);
+        client.send(`GET /body HTTP/${version}\r\n${HOST_LINE}\r\n`);
         assert.equal(await client.closed(), 'reset');
         client.close();
       });
@@ -226,7 +216,7 @@ suite('an endpoint that fails within its answer', () => {
   test('silence within a body ends at the idle timeout', async () => {
     originOf('body').respondWith(() => `${head}only this`);
     const client = await connectRaw(edge.port);
-    client.send(`GET /body HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
+    client.send(`GET /body HTTP/1.1\r\n${HOST_LINE}\r\n`);
     assert.equal(await client.closed(), 'reset');
   });
 });
@@ -244,7 +234,7 @@ suite('bounds of an upstream', () => {
     const gone = await connectRaw(edge.port);
     gone.send('GET / HTTP/1.1\r\nHost: nobody.test\r\n\r\n'); // so that the edge has accepted it
     await gone.response();
-    gone.send(`GET /busy/gone HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
+    gone.send(`GET /busy/gone HTTP/1.1\r\n${HOST_LINE}\r\n`);
     await roundTrip();
     const overflow = await send('/overflow');
     assert.deepEqual([overflow.status, overflow.headers['retry-after']], [503, '1']);
@@ -270,7 +260,7 @@ suite('bounds of an upstream', () => {
     for (let round = 0; round < 10; round += 1) {
       const seen = origin.requests.length;
       const client = await connectRaw(edge.port);
-      client.send(`GET /abort HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
+      client.send(`GET /abort HTTP/1.1\r\n${HOST_LINE}\r\n`);
       await waitFor(() => origin.requests.length > seen, { message: 'the request' });
       client.socket.resetAndDestroy();
       const link = origin.connections.at(-1);

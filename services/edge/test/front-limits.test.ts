@@ -4,17 +4,12 @@ import { after, before, suite, test } from 'node:test';
 import { createHttpOrigin, waitFor, type HttpOrigin } from '@headgate/testkit';
 import type { Exchange } from '../src/request/exchange.ts';
 import { localReply } from '../src/request/local-reply.ts';
-import {
-  planDocument,
-  startTestEdge,
-  tenantDocument,
-  type TestEdge,
-} from './support/edge-process.ts';
+import type { TestEdge } from './support/edge-process.ts';
 import { metricValue } from './support/edge-metrics.ts';
 import { HEADER_TIMEOUT_MS, withListener } from './support/listener-scene.ts';
+import { endpointsAt, startOneTenantEdge } from './support/one-tenant-edge.ts';
+import { GET } from './support/plain-messages.ts';
 import { connectRaw, requestOnce } from './support/raw-client.ts';
-
-const GET = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
 
 suite('a connection of the listener', () => {
   test('has a deadline in all for each head, the second one too, however it drips', () =>
@@ -179,23 +174,14 @@ suite('the pace of clients', () => {
       else if (request.url === '/early') response.write('early');
       else request.on('end', () => response.end('ok'));
     });
-    const endpoints = [{ host: '127.0.0.1', port: origin.port }];
-    edge = await startTestEdge({
-      documents: [
-        planDocument(),
-        tenantDocument({
-          id: 'a',
-          hosts: ['a.test'],
-          upstreams: { main: { endpoints } },
-          routes: { all: { upstreamId: 'main' } },
-        }),
-      ],
-      env: {
-        HEADGATE_EDGE_CLIENT_RATE_MIN: '10000',
-        HEADGATE_EDGE_BODY_STALL_MS: '800',
-        HEADGATE_EDGE_WRITE_STALL_MS: '1000',
-      },
-    });
+    const upstreams = { main: { endpoints: endpointsAt(origin.port) } };
+    const routes = { all: { upstreamId: 'main' } };
+    const env = {
+      HEADGATE_EDGE_CLIENT_RATE_MIN: '10000',
+      HEADGATE_EDGE_BODY_STALL_MS: '800',
+      HEADGATE_EDGE_WRITE_STALL_MS: '1000',
+    };
+    edge = await startOneTenantEdge({ upstreams, routes }, { env });
   });
 
   after(async () => {

@@ -7,20 +7,16 @@ import {
   type OriginConnection,
   type RecordingOrigin,
 } from '@headgate/testkit';
-import {
-  planDocument,
-  startTestEdge,
-  tenantDocument,
-  type TestEdge,
-} from './support/edge-process.ts';
+import type { TestEdge } from './support/edge-process.ts';
 import { HOSTILE_ANSWERS, type HostileAnswer, type Verdict } from './support/hostile-answers.ts';
 import { runMany } from './support/http-client.ts';
+import { endpointsAt, startOneTenantEdge } from './support/one-tenant-edge.ts';
+import { HOST_LINE } from './support/plain-messages.ts';
 import { connectRaw, type RawClient } from './support/raw-client.ts';
 import { targetOf } from './support/recorded-head.ts';
 import { SPLITS } from './support/wire-cases.ts';
 import { workerPids } from './support/worker-pids.ts';
 
-const HOST = 'Host: a.test\r\n';
 /** How long the route waits for a head, and within a body. */
 const TIMEOUT_MS = 1500;
 const PARALLEL = 24;
@@ -41,12 +37,10 @@ before(async () => {
     await script(connection);
     return undefined;
   });
-  const upstreams = { main: { endpoints: [{ host: '127.0.0.1', port: origin.port }] } };
+  const upstreams = { main: { endpoints: endpointsAt(origin.port) } };
   const timeouts = { perTryTimeoutMs: TIMEOUT_MS, idleTimeoutMs: TIMEOUT_MS };
   const routes = { rest: { upstreamId: 'main', retries: 0, ...timeouts } };
-  edge = await startTestEdge({
-    documents: [planDocument(), tenantDocument({ id: 'a', hosts: ['a.test'], upstreams, routes })],
-  });
+  edge = await startOneTenantEdge({ upstreams, routes });
 });
 
 after(async () => {
@@ -112,7 +106,7 @@ async function runAnswer(
     connection.reset();
   });
   const body = method === 'POST' ? 'Content-Length: 0\r\n' : '';
-  client.send(`${method} ${target} HTTP/1.1\r\n${HOST}${body}\r\n`);
+  client.send(`${method} ${target} HTTP/1.1\r\n${HOST_LINE}${body}\r\n`);
   const verdict = await verdictOf(client, method, answer);
   assert.equal(verdict, answer.verdict);
   assertNoLeak(client, answer);
@@ -159,7 +153,7 @@ async function nextRequest(client: RawClient, method: string, target: string): P
   const goesOn = client.state() === 'open' && finals[0]?.get('connection') !== 'close';
   const next = `${target}/next`;
   const user = goesOn ? client : await connectRaw(edge.port);
-  user.send(`GET ${next} HTTP/1.1\r\n${HOST}\r\n`);
+  user.send(`GET ${next} HTTP/1.1\r\n${HOST_LINE}\r\n`);
   const response = await user.response(goesOn ? 1 : 0, goesOn ? [method] : []);
   assert.equal(response.status, 200);
   assert.equal(response.body, next);
@@ -180,13 +174,13 @@ suite('a backend that speaks unasked', () => {
   test('bytes on an idle connection: it is closed, and nobody gets them', async () => {
     for (let round = 0; round < 20; round += 1) {
       const client = await connectRaw(edge.port);
-      client.send(`GET /idle/${round} HTTP/1.1\r\n${HOST}\r\n`);
+      client.send(`GET /idle/${round} HTTP/1.1\r\n${HOST_LINE}\r\n`);
       await client.response();
       const link = origin.connections.find((one) => one.received().includes(`GET /idle/${round} `));
       assert.ok(link !== undefined);
       link.write('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nSECRET');
       await waitFor(() => link.ended, { message: 'the edge to close the connection' });
-      client.send(`GET /idle/${round}/next HTTP/1.1\r\n${HOST}\r\n`);
+      client.send(`GET /idle/${round}/next HTTP/1.1\r\n${HOST_LINE}\r\n`);
       assert.equal((await client.response(1)).body, `/idle/${round}/next`);
       assert.ok(!link.received().includes(`/idle/${round}/next`));
       client.close();
@@ -240,7 +234,7 @@ async function uploadOnce(
   const client = await connectRaw(edge.port);
   uploads += 1;
   const target = `/upload/${uploads}`;
-  client.send(`PUT ${target} HTTP/1.1\r\n${HOST}Content-Length: 100000000\r\n\r\nbegin`);
+  client.send(`PUT ${target} HTTP/1.1\r\n${HOST_LINE}Content-Length: 100000000\r\n\r\nbegin`);
   const link = await waitFor(
     () => origin.connections.find((one) => isBegun(one.received(), target)),
     { message: 'the upload at the backend' },

@@ -19,6 +19,7 @@ import {
   type HttpClient,
   type HttpOutcome,
 } from './support/http-client.ts';
+import { endpointsAt, routeTo } from './support/one-tenant-edge.ts';
 import { connectRaw } from './support/raw-client.ts';
 
 const WINDOW_MS = 60_000;
@@ -33,10 +34,10 @@ let http: HttpClient;
 before(async () => {
   [redis, origin] = await Promise.all([startRedis(), createRecordingOrigin()]);
   const limit = (name: string, count: number) => ({ name, limit: count, windowMs: WINDOW_MS });
-  const upstreams = { main: { endpoints: [{ host: '127.0.0.1', port: origin.port }] } };
+  const upstreams = { main: { endpoints: endpointsAt(origin.port) } };
   const routes = {
     rest: { upstreamId: 'main' },
-    keyed: { match: { path: { prefix: '/keyed' } }, upstreamId: 'main', auth: 'api_key' },
+    keyed: routeTo('main', '/keyed', { auth: 'api_key' }),
   };
   const tenant = (id: string, limits: readonly object[], apiKeys = {}) =>
     tenantDocument({ id, hosts: [`${id}.test`], limits, upstreams, routes, apiKeys });

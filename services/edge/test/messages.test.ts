@@ -1,38 +1,27 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, suite, test } from 'node:test';
 import { createRecordingOrigin, waitFor, type RecordingOrigin } from '@headgate/testkit';
-import {
-  planDocument,
-  startTestEdge,
-  tenantDocument,
-  type TestEdge,
-} from './support/edge-process.ts';
+import type { TestEdge } from './support/edge-process.ts';
+import { endpointsAt, routeTo, startOneTenantEdge } from './support/one-tenant-edge.ts';
+import { HOST_LINE, OK } from './support/plain-messages.ts';
 import { connectRaw, requestOnce } from './support/raw-client.ts';
 import { targetOf } from './support/recorded-head.ts';
 import { rssBytes, workerPids } from './support/worker-pids.ts';
 
-const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
-const HOST = 'Host: a.test\r\n';
-const KEEP_ALIVE_GET = `GET /again HTTP/1.1\r\n${HOST}\r\n`;
+const KEEP_ALIVE_GET = `GET /again HTTP/1.1\r\n${HOST_LINE}\r\n`;
 
 let origin: RecordingOrigin;
 let edge: TestEdge;
 
 before(async () => {
   origin = await createRecordingOrigin();
-  const upstreams = { main: { endpoints: [{ host: '127.0.0.1', port: origin.port }] } };
+  const upstreams = { main: { endpoints: endpointsAt(origin.port) } };
   const routes = {
     rest: { upstreamId: 'main' },
-    small: {
-      match: { path: { prefix: '/small' } },
-      upstreamId: 'main',
-      requestBodyBytesMax: 1000,
-    },
-    keyed: { match: { path: { prefix: '/keyed' } }, upstreamId: 'main', auth: 'api_key' },
+    small: routeTo('main', '/small', { requestBodyBytesMax: 1000 }),
+    keyed: routeTo('main', '/keyed', { auth: 'api_key' }),
   };
-  edge = await startTestEdge({
-    documents: [planDocument(), tenantDocument({ id: 'a', hosts: ['a.test'], upstreams, routes })],
-  });
+  edge = await startOneTenantEdge({ upstreams, routes });
 });
 
 after(async () => {
@@ -57,7 +46,7 @@ suite('responses', () => {
     test(`${title}: no body, and the connection goes on`, async () => {
       origin.respondWith(() => response);
       const client = await connectRaw(edge.port);
-      client.send(`${method} / HTTP/1.1\r\n${HOST}\r\n`);
+      client.send(`${method} / HTTP/1.1\r\n${HOST_LINE}\r\n`);
       const first = await client.response(0, [method]);
       assert.equal(first.get('content-length'), /Length: (\d+)/.exec(response)?.[1] ?? '');
       assert.equal(first.get('transfer-encoding'), '');
@@ -88,7 +77,7 @@ suite('responses', () => {
     test(`a body ${title} reaches an HTTP/1.1 client, whose connection goes on`, async () => {
       serve();
       const client = await connectRaw(edge.port);
-      client.send(`GET / HTTP/1.1\r\n${HOST}\r\n`);
+      client.send(`GET / HTTP/1.1\r\n${HOST_LINE}\r\n`);
       const first = await client.response();
       assert.equal(first.body, 'hello world');
       assert.equal(first.get('x-t'), '', 'trailers are not merged');
@@ -99,7 +88,7 @@ suite('responses', () => {
     test(`a body ${title} reaches an HTTP/1.0 client, never in chunks`, async () => {
       serve();
       const client = await connectRaw(edge.port);
-      client.send(`GET / HTTP/1.0\r\n${HOST}Connection: keep-alive\r\n\r\n`);
+      client.send(`GET / HTTP/1.0\r\n${HOST_LINE}Connection: keep-alive\r\n\r\n`);
       const first = await client.response();
       assert.equal(first.body, 'hello world');
       assert.equal(first.get('transfer-encoding'), '');
@@ -111,13 +100,13 @@ suite('responses', () => {
   }
 
   test('a local reply to an HTTP/1.0 client that wants to go on says so', async () => {
-    const request = `GET /keyed HTTP/1.0\r\n${HOST}Connection: keep-alive\r\n\r\n`;
+    const request = `GET /keyed HTTP/1.0\r\n${HOST_LINE}Connection: keep-alive\r\n\r\n`;
     assert.equal((await requestOnce(edge.port, request)).get('connection'), 'keep-alive');
   });
 
   test('a malformed request behind a HEAD gets its whole answer', async () => {
     const client = await connectRaw(edge.port);
-    client.send(`HEAD / HTTP/1.1\r\n${HOST}\r\n`);
+    client.send(`HEAD / HTTP/1.1\r\n${HOST_LINE}\r\n`);
     await client.response(0, ['HEAD']);
     client.send('\0\r\n\r\n');
     assert.match((await client.response(1, ['HEAD'])).body, /HG_HTTP_MALFORMED/);
@@ -128,7 +117,7 @@ suite('responses', () => {
 suite('interim responses', () => {
   test('100-continue end to end: the client waits, the backend asks for the body', async () => {
     const client = await connectRaw(edge.port);
-    client.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 5\r\nExpect: 100-continue\r\n\r\n`);
+    client.send(`POST / HTTP/1.1\r\n${HOST_LINE}Content-Length: 5\r\nExpect: 100-continue\r\n\r\n`);
     const backend = await waitFor(
       () => origin.connections.find((one) => one.received().includes('100-continue\r\n')),
       { message: 'the head at the backend' },
@@ -143,14 +132,16 @@ suite('interim responses', () => {
 
   test('an expectation that is refused by the edge: no body is awaited, the connection ends', async () => {
     const client = await connectRaw(edge.port);
-    client.send(`POST /keyed HTTP/1.1\r\n${HOST}Content-Length: 5\r\nExpect: 100-continue\r\n\r\n`);
+    client.send(
+      `POST /keyed HTTP/1.1\r\n${HOST_LINE}Content-Length: 5\r\nExpect: 100-continue\r\n\r\n`,
+    );
     assert.equal((await client.response()).status, 401);
     assert.equal(await client.closed(), 'ended');
   });
 
   test('an expectation that the backend refuses: its answer comes through', async () => {
     const client = await connectRaw(edge.port);
-    client.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 7\r\nExpect: 100-continue\r\n\r\n`);
+    client.send(`POST / HTTP/1.1\r\n${HOST_LINE}Content-Length: 7\r\nExpect: 100-continue\r\n\r\n`);
     const backend = await waitFor(
       () =>
         origin.connections.find((one) => one.received().includes('Length: 7\r\n') && !one.ended),
@@ -165,7 +156,7 @@ suite('interim responses', () => {
   test('103 is passed on to HTTP/1.1 and kept from HTTP/1.0', async () => {
     origin.respondWith(() => hints + OK);
     const client = await connectRaw(edge.port);
-    client.send(`GET / HTTP/1.1\r\n${HOST}\r\n`);
+    client.send(`GET / HTTP/1.1\r\n${HOST_LINE}\r\n`);
     await client.response();
     const [first, second] = client.responses();
     assert.deepEqual(
@@ -174,7 +165,7 @@ suite('interim responses', () => {
     );
     client.close();
     const old = await connectRaw(edge.port);
-    old.send(`GET / HTTP/1.0\r\n${HOST}\r\n`);
+    old.send(`GET / HTTP/1.0\r\n${HOST_LINE}\r\n`);
     await old.closed();
     assert.deepEqual(
       old.responses().map(({ status }) => status),
@@ -199,7 +190,7 @@ suite('pipelining', () => {
         kind < 2 ? '' : kind === 2 ? 'GET /no HTTP/1.1\r\n\r\n' : '3\r\nabc\r\n0\r\n\r\n';
       const framing =
         kind === 3 ? 'Transfer-Encoding: chunked\r\n' : `Content-Length: ${body.length}\r\n`;
-      bytes += `POST ${path} HTTP/1.1\r\n${HOST}${framing}\r\n${body}`;
+      bytes += `POST ${path} HTTP/1.1\r\n${HOST_LINE}${framing}\r\n${body}`;
       wanted.push(kind === 1 ? 'HG_AUTH_REQUIRED' : path);
     }
     client.send(bytes);
@@ -213,7 +204,7 @@ suite('pipelining', () => {
 
   test('requests before a half-close are all answered, then the connection ends', async () => {
     const client = await connectRaw(edge.port);
-    client.send(KEEP_ALIVE_GET.repeat(3) + `GET /keyed HTTP/1.1\r\n${HOST}\r\n`.repeat(2));
+    client.send(KEEP_ALIVE_GET.repeat(3) + `GET /keyed HTTP/1.1\r\n${HOST_LINE}\r\n`.repeat(2));
     client.socket.end();
     assert.equal(await client.closed(), 'ended');
     assert.deepEqual(
@@ -225,9 +216,9 @@ suite('pipelining', () => {
 
   test('an unread body of a refused request is never read as a request', async () => {
     const client = await connectRaw(edge.port);
-    const smuggled = `GET /smuggled HTTP/1.1\r\n${HOST}\r\n`;
+    const smuggled = `GET /smuggled HTTP/1.1\r\n${HOST_LINE}\r\n`;
     const before = origin.requests.length;
-    client.send(`POST /keyed HTTP/1.1\r\n${HOST}Content-Length: ${smuggled.length}\r\n\r\n`);
+    client.send(`POST /keyed HTTP/1.1\r\n${HOST_LINE}Content-Length: ${smuggled.length}\r\n\r\n`);
     assert.equal((await client.response()).status, 401);
     client.send(smuggled);
     client.send(KEEP_ALIVE_GET);
@@ -245,7 +236,7 @@ suite('pipelining', () => {
         connection.end();
         return undefined;
       });
-      client.send(`POST /${index} HTTP/1.1\r\n${HOST}Content-Length: 5\r\n\r\nhello`);
+      client.send(`POST /${index} HTTP/1.1\r\n${HOST_LINE}Content-Length: 5\r\n\r\nhello`);
       assert.equal((await client.response(index)).status, 200);
     }
     client.close();
@@ -256,7 +247,7 @@ suite('pipelining', () => {
     const rssBefore = rssBytes(pid);
     const client = await connectRaw(edge.port, { paused: true });
     client.socket.pause();
-    const batch = `GET /keyed HTTP/1.1\r\n${HOST}\r\n`.repeat(2000);
+    const batch = `GET /keyed HTTP/1.1\r\n${HOST_LINE}\r\n`.repeat(2000);
     for (let sent = 0; sent < 200; sent += 1) client.send(batch); // 16 MB, for which the answers are 130 MB
     let unsent = -1;
     const stopped = (): boolean => {
@@ -275,7 +266,7 @@ suite('pipelining', () => {
 suite('body bounds', () => {
   const assertTooLarge = async (head: string, body: string): Promise<void> => {
     const client = await connectRaw(edge.port);
-    client.send(`POST /small HTTP/1.1\r\n${HOST}${head}\r\n${body}`);
+    client.send(`POST /small HTTP/1.1\r\n${HOST_LINE}${head}\r\n${body}`);
     const response = await client.response();
     assert.equal(response.status, 413);
     assert.match(response.body, /HG_HTTP_BODY_TOO_LARGE/);
@@ -292,7 +283,10 @@ suite('body bounds', () => {
       `Content-Length: 1000\r\n\r\n${body}`,
       `Transfer-Encoding: chunked\r\n\r\n3e8\r\n${body}\r\n0\r\n\r\n`,
     ]) {
-      const response = await requestOnce(edge.port, `POST /small HTTP/1.1\r\n${HOST}${message}`);
+      const response = await requestOnce(
+        edge.port,
+        `POST /small HTTP/1.1\r\n${HOST_LINE}${message}`,
+      );
       assert.equal(response.status, 200);
     }
   });

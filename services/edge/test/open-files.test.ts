@@ -2,23 +2,19 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { createRecordingOrigin, waitFor } from '@headgate/testkit';
-import { planDocument, startTestEdge, tenantDocument } from './support/edge-process.ts';
 import { metricValue } from './support/edge-metrics.ts';
+import { endpointsAt, startOneTenantEdge } from './support/one-tenant-edge.ts';
+import { GET } from './support/plain-messages.ts';
 import { connectRaw, requestOnce, type RawClient } from './support/raw-client.ts';
 import { workerPids } from './support/worker-pids.ts';
 
-const GET = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
 const LIMIT = 256;
 
 test('with 256 open files an edge pauses accepting, serves every connection it has, and recovers', async () => {
-  const origin = await createRecordingOrigin({
-    handler: () => 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
-  });
-  const upstreams = { main: { endpoints: [{ host: '127.0.0.1', port: origin.port }] } };
+  const origin = await createRecordingOrigin();
+  const upstreams = { main: { endpoints: endpointsAt(origin.port) } };
   const routes = { all: { upstreamId: 'main' } };
-  const edge = await startTestEdge({
-    documents: [planDocument(), tenantDocument({ id: 'a', hosts: ['a.test'], upstreams, routes })],
-  });
+  const edge = await startOneTenantEdge({ upstreams, routes });
   const clients: RawClient[] = [];
   try {
     // The next worker inherits the limit of its primary.

@@ -11,19 +11,14 @@ import {
   type OriginHandler,
   type RecordingOrigin,
 } from '@headgate/testkit';
-import {
-  planDocument,
-  startTestEdge,
-  tenantDocument,
-  type TestEdge,
-} from './support/edge-process.ts';
+import type { TestEdge } from './support/edge-process.ts';
 import { createHttpClient, runMany } from './support/http-client.ts';
+import { endpointsAt, routeTo, startOneTenantEdge } from './support/one-tenant-edge.ts';
+import { HOST_LINE, OK } from './support/plain-messages.ts';
 import { connectRaw, requestOnce, type RawClient } from './support/raw-client.ts';
 import { targetOf, valuesOf } from './support/recorded-head.ts';
 import { rssBytes, workerPids } from './support/worker-pids.ts';
 
-const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
-const HOST = 'Host: a.test\r\n';
 const TOTAL_TIMEOUT_MS = 3000;
 /** Stalled connections per direction, and what each may cost the worker. */
 const STALLED = 40;
@@ -49,33 +44,21 @@ before(async () => {
   stuck.listen(0, '127.0.0.1');
   await once(stuck, 'listening');
   const { port } = stuck.address() as AddressInfo; // a TCP server that listens
-  const at = (endpointPort: number, settings: object = {}) => ({
-    endpoints: [{ host: '127.0.0.1', port: endpointPort }],
-    ...settings,
-  });
-  const pair = [origin, second].map((one) => ({ host: '127.0.0.1', port: one.port }));
   const upstreams = {
-    pair: { endpoints: pair },
-    main: at(origin.port),
-    stuck: at(port, { connectionsMax: 1000 }),
+    pair: { endpoints: endpointsAt(origin.port, second.port) },
+    main: { endpoints: endpointsAt(origin.port) },
+    stuck: { endpoints: endpointsAt(port), connectionsMax: 1000 },
   };
-  const route = (prefix: string, upstreamId: string, settings: object) => ({
-    match: { path: { prefix } },
-    upstreamId,
-    ...settings,
-  });
   const timed = { totalTimeoutMs: TOTAL_TIMEOUT_MS, retries: 3 };
   const routes = {
     rest: { upstreamId: 'main' },
-    pair: route('/pair', 'pair', { retries: 1 }),
-    small: route('/small', 'main', { requestBodyBytesMax: 1000 }),
-    total: route('/total', 'main', timed),
-    tries: route('/tries', 'pair', { ...timed, perTryTimeoutMs: 1000 }),
-    stuck: route('/stuck', 'stuck', { requestBodyBytesMax: 1_000_000_000 }),
+    pair: routeTo('pair', '/pair', { retries: 1 }),
+    small: routeTo('main', '/small', { requestBodyBytesMax: 1000 }),
+    total: routeTo('main', '/total', timed),
+    tries: routeTo('pair', '/tries', { ...timed, perTryTimeoutMs: 1000 }),
+    stuck: routeTo('stuck', '/stuck', { requestBodyBytesMax: 1_000_000_000 }),
   };
-  edge = await startTestEdge({
-    documents: [planDocument(), tenantDocument({ id: 'a', hosts: ['a.test'], upstreams, routes })],
-  });
+  edge = await startOneTenantEdge({ upstreams, routes });
 });
 
 after(async () => {
@@ -98,7 +81,7 @@ function respondWith(handler: OriginHandler): void {
 suite('message forwarding (RFC 9110, 9112)', () => {
   test('a length goes on in its one canonical form, both ways (RFC 9110 section 8.6)', async () => {
     origin.respondWith(() => 'HTTP/1.1 200 OK\r\nContent-Length: 002\r\n\r\nok');
-    const request = `POST / HTTP/1.1\r\n${HOST}Content-Length: 0005\r\n\r\nhello`;
+    const request = `POST / HTTP/1.1\r\n${HOST_LINE}Content-Length: 0005\r\n\r\nhello`;
     const response = await requestOnce(edge.port, request);
     assert.deepEqual(response.all('content-length'), ['2']);
     assert.deepEqual(valuesOf(origin.requests.at(-1), 'content-length'), ['5']);
@@ -107,7 +90,7 @@ suite('message forwarding (RFC 9110, 9112)', () => {
   test('a transfer coding is this hop only: neither extensions nor trailers go on (9112 section 7.1)', async () => {
     const client = await connectRaw(edge.port);
     client.send(
-      `POST / HTTP/1.1\r\n${HOST}Trailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n` +
+      `POST / HTTP/1.1\r\n${HOST_LINE}Trailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n` +
         '5;sig=1\r\nhello\r\n6\r\n world\r\n0\r\nX-Sum: 1\r\nHost: b.test\r\n\r\n',
     );
     assert.equal((await client.response()).status, 200);
@@ -127,7 +110,7 @@ suite('message forwarding (RFC 9110, 9112)', () => {
     );
     const response = await requestOnce(
       edge.port,
-      `GET / HTTP/1.1\r\n${HOST}Accept-Encoding: gzip;q=1, br\r\nRange: bytes=0-\r\n\r\n`,
+      `GET / HTTP/1.1\r\n${HOST_LINE}Accept-Encoding: gzip;q=1, br\r\nRange: bytes=0-\r\n\r\n`,
     );
     assert.equal(response.body, body);
     assert.deepEqual(
@@ -150,7 +133,7 @@ suite('message forwarding (RFC 9110, 9112)', () => {
       // Good ones pay for a retry, and tell that both endpoints are well.
       respondWith(() => OK);
       for (let good = 0; good < 10; good += 1) {
-        await requestOnce(edge.port, `GET /pair HTTP/1.1\r\n${HOST}\r\n`);
+        await requestOnce(edge.port, `GET /pair HTTP/1.1\r\n${HOST_LINE}\r\n`);
       }
       let seen = 0;
       respondWith((_request, connection) => {
@@ -159,7 +142,7 @@ suite('message forwarding (RFC 9110, 9112)', () => {
         connection.reset();
         return undefined;
       });
-      const request = `${method} /pair HTTP/1.1\r\n${HOST}Content-Length: 0\r\n\r\n`;
+      const request = `${method} /pair HTTP/1.1\r\n${HOST_LINE}Content-Length: 0\r\n\r\n`;
       const response = await requestOnce(edge.port, request);
       assert.deepEqual([response.status, seen], again ? [204, 2] : [502, 1]);
     });
@@ -169,7 +152,7 @@ suite('message forwarding (RFC 9110, 9112)', () => {
     test(`a client that goes on sending gets the whole answer to ${path}, and no RST (9112 section 9.6)`, async () => {
       const client = await connectRaw(edge.port);
       const head = path === '/small' ? 'Content-Length: 100000000\r\n' : 'Bad Name: x\r\n';
-      client.send(`POST ${path} HTTP/1.1\r\n${HOST}${head}\r\n`);
+      client.send(`POST ${path} HTTP/1.1\r\n${HOST_LINE}${head}\r\n`);
       for (let piece = 0; piece < 100; piece += 1) {
         client.send(Buffer.alloc(20_000, 'x'));
         await new Promise((resolve) => setImmediate(resolve));
@@ -188,7 +171,7 @@ suite('message forwarding (RFC 9110, 9112)', () => {
       () => 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n',
     );
     const client = await connectRaw(edge.port);
-    client.socket.end(`POST / HTTP/1.1\r\n${HOST}Content-Length: 5\r\n\r\nhello`);
+    client.socket.end(`POST / HTTP/1.1\r\n${HOST_LINE}Content-Length: 5\r\n\r\nhello`);
     assert.equal((await client.response()).body, 'ok');
     assert.equal(await client.closed(), 'ended');
   });
@@ -226,7 +209,7 @@ suite('time', () => {
     const outcomes = rows.map(async ([title, path, , wanted], index) => {
       const startMs = performance.now();
       const client = await connectRaw(edge.port);
-      client.send(`GET ${path}/${index} HTTP/1.1\r\n${HOST}\r\n`);
+      client.send(`GET ${path}/${index} HTTP/1.1\r\n${HOST_LINE}\r\n`);
       const seen = await endOf(client).finally(() => client.close());
       const tookMs = performance.now() - startMs;
       assert.equal(seen, wanted, title);
@@ -248,9 +231,9 @@ suite('time', () => {
 
   test('a client that leaves ends its request at the endpoint within a second: waiting, uploading, reading', async () => {
     const requests = [
-      `GET /stuck HTTP/1.1\r\n${HOST}\r\n`,
-      `PUT /stuck HTTP/1.1\r\n${HOST}Content-Length: 1000000\r\n\r\nsome`,
-      `GET /stuck/read HTTP/1.1\r\n${HOST}\r\n`,
+      `GET /stuck HTTP/1.1\r\n${HOST_LINE}\r\n`,
+      `PUT /stuck HTTP/1.1\r\n${HOST_LINE}Content-Length: 1000000\r\n\r\nsome`,
+      `GET /stuck/read HTTP/1.1\r\n${HOST_LINE}\r\n`,
     ];
     onStuck = (socket) => {
       socket.on('data', (chunk: Buffer) => {
@@ -316,7 +299,7 @@ suite('backpressure', () => {
         Array.from({ length: STALLED }, async () => {
           const client = await connectRaw(edge.port, { paused: true });
           client.socket.pause();
-          client.send(`GET /stuck HTTP/1.1\r\n${HOST}\r\n`);
+          client.send(`GET /stuck HTTP/1.1\r\n${HOST_LINE}\r\n`);
           return client;
         }),
       );
@@ -333,7 +316,7 @@ suite('backpressure', () => {
       const clients = await Promise.all(
         Array.from({ length: STALLED }, async () => {
           const client = await connectRaw(edge.port);
-          client.send(`PUT /stuck HTTP/1.1\r\n${HOST}Content-Length: 100000000\r\n\r\n`);
+          client.send(`PUT /stuck HTTP/1.1\r\n${HOST_LINE}Content-Length: 100000000\r\n\r\n`);
           client.send(Buffer.alloc(20_000_000));
           return client;
         }),

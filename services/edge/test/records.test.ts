@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { createRecordingOrigin, waitFor, type RecordingOrigin } from '@headgate/testkit';
-import {
-  planDocument,
-  startTestEdge,
-  tenantDocument,
-  type TestEdge,
-} from './support/edge-process.ts';
+import type { TestEdge } from './support/edge-process.ts';
+import { endpointsAt, routeTo, startOneTenantEdge } from './support/one-tenant-edge.ts';
+import { OK } from './support/plain-messages.ts';
 import { connectRaw, requestOnce } from './support/raw-client.ts';
 
-const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 const SECRET = 'hgk_thesecret';
 const LINE_CHARACTERS_MAX = 16_384;
 
@@ -19,18 +15,16 @@ let edge: TestEdge;
 before(async () => {
   origin = await createRecordingOrigin();
   const upstreams = {
-    main: { endpoints: [{ host: '127.0.0.1', port: origin.port }] },
-    dead: { endpoints: [{ host: '127.0.0.1', port: 1 }] },
+    main: { endpoints: endpointsAt(origin.port) },
+    dead: { endpoints: endpointsAt(1) },
   };
   const routes = {
     rest: { upstreamId: 'main' },
-    dead: { match: { path: { prefix: '/dead' } }, upstreamId: 'dead' },
-    keyed: { match: { path: { prefix: '/keyed' } }, upstreamId: 'main', auth: 'api_key' },
-    small: { match: { path: { prefix: '/small' } }, upstreamId: 'main', requestBodyBytesMax: 10 },
+    dead: routeTo('dead', '/dead'),
+    keyed: routeTo('main', '/keyed', { auth: 'api_key' }),
+    small: routeTo('main', '/small', { requestBodyBytesMax: 10 }),
   };
-  edge = await startTestEdge({
-    documents: [planDocument(), tenantDocument({ id: 'a', hosts: ['a.test'], upstreams, routes })],
-  });
+  edge = await startOneTenantEdge({ upstreams, routes });
 });
 
 after(async () => {

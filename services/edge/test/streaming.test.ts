@@ -4,19 +4,15 @@ import type { Writable } from 'node:stream';
 import { after, before, suite, test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import { createHttpOrigin, createSeededRandom, waitFor, type HttpOrigin } from '@headgate/testkit';
-import {
-  planDocument,
-  startTestEdge,
-  tenantDocument,
-  type TestEdge,
-} from './support/edge-process.ts';
+import type { TestEdge } from './support/edge-process.ts';
+import { endpointsAt, startOneTenantEdge } from './support/one-tenant-edge.ts';
+import { HOST, HOST_LINE } from './support/plain-messages.ts';
 import { connectRaw } from './support/raw-client.ts';
 import { rssBytes, workerPids } from './support/worker-pids.ts';
 
 const BODY_BYTES = 256 * 1024 * 1024;
 /** What the worker may grow by while it passes such a body on. */
 const GROWTH_BYTES_MAX = 48 * 1024 * 1024;
-const HOST = 'a.test';
 const random = createSeededRandom(11);
 const BLOCK = Buffer.from(Uint8Array.from({ length: 1_048_576 }, () => random.next() * 256));
 
@@ -26,11 +22,9 @@ let handler: Parameters<typeof createHttpOrigin>[0] = (_request, response) => vo
 
 before(async () => {
   origin = await createHttpOrigin((incoming, response) => handler(incoming, response));
-  const upstreams = { main: { endpoints: [{ host: '127.0.0.1', port: origin.port }] } };
+  const upstreams = { main: { endpoints: endpointsAt(origin.port) } };
   const routes = { rest: { upstreamId: 'main', idleTimeoutMs: 5000 } };
-  edge = await startTestEdge({
-    documents: [planDocument(), tenantDocument({ id: 'a', hosts: [HOST], upstreams, routes })],
-  });
+  edge = await startOneTenantEdge({ upstreams, routes });
 });
 
 after(async () => {
@@ -169,7 +163,7 @@ suite('large bodies', () => {
 });
 
 suite('an answer that overtakes its request', () => {
-  const head = `PUT / HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: 100000000\r\n\r\n`;
+  const head = `PUT / HTTP/1.1\r\n${HOST_LINE}Content-Length: 100000000\r\n\r\n`;
 
   test('it is relayed whole while the client uploads, then the connection ends without RST', async () => {
     handler = (_incoming, response) => {

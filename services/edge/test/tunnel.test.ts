@@ -6,13 +6,10 @@ import {
   type OriginConnection,
   type RecordingOrigin,
 } from '@headgate/testkit';
-import {
-  planDocument,
-  startTestEdge,
-  tenantDocument,
-  type TestEdge,
-} from './support/edge-process.ts';
+import type { TestEdge } from './support/edge-process.ts';
 import { ACCEPT, HANDSHAKE, KEY, SWITCHING } from './support/handshake.ts';
+import { endpointsAt, routeTo, startOneTenantEdge } from './support/one-tenant-edge.ts';
+import { GET, OK } from './support/plain-messages.ts';
 import { connectRaw, type RawClient } from './support/raw-client.ts';
 import { valuesOf } from './support/recorded-head.ts';
 
@@ -23,15 +20,13 @@ let edge: TestEdge;
 
 before(async () => {
   origin = await createRecordingOrigin();
-  const upstreams = { main: { endpoints: [{ host: '127.0.0.1', port: origin.port }] } };
+  const upstreams = { main: { endpoints: endpointsAt(origin.port) } };
   const routes = {
     rest: { upstreamId: 'main' },
-    brief: { match: { path: { prefix: '/brief' } }, upstreamId: 'main', idleTimeoutMs: IDLE_MS },
-    keyed: { match: { path: { prefix: '/keyed' } }, upstreamId: 'main', auth: 'api_key' },
+    brief: routeTo('main', '/brief', { idleTimeoutMs: IDLE_MS }),
+    keyed: routeTo('main', '/keyed', { auth: 'api_key' }),
   };
-  edge = await startTestEdge({
-    documents: [planDocument(), tenantDocument({ id: 'a', hosts: ['a.test'], upstreams, routes })],
-  });
+  edge = await startOneTenantEdge({ upstreams, routes });
 });
 
 after(async () => {
@@ -145,7 +140,7 @@ suite('WebSocket', () => {
 
 suite('never a tunnel', () => {
   test('before the 101: what follows is a request like any other', async () => {
-    origin.respondWith(() => 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    origin.respondWith(() => OK);
     const client = await connectRaw(edge.port);
     client.send(`${HANDSHAKE}GET /keyed HTTP/1.1\r\nHost: a.test\r\n\r\n`);
     assert.equal((await client.response()).status, 200);
@@ -153,10 +148,9 @@ suite('never a tunnel', () => {
     client.close();
   });
 
-  const plain = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
   const h2c = 'GET / HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n';
   const refused: readonly [string, string, string][] = [
-    ['101 that nobody asked for', plain, SWITCHING],
+    ['101 that nobody asked for', GET, SWITCHING],
     ['101 to a protocol other than WebSocket', h2c, SWITCHING.replace('websocket', 'h2c')],
     ['101 with another protocol', HANDSHAKE, SWITCHING.replace('websocket', 'h2c')],
     ['101 with a wrong accept key', HANDSHAKE, SWITCHING.replace(ACCEPT, KEY)],
@@ -176,7 +170,7 @@ suite('never a tunnel', () => {
       const response = await client.response();
       assert.equal(response.status, 502);
       assert.match(response.body, /HG_UPSTREAM_MALFORMED/);
-      client.send(plain);
+      client.send(GET);
       await client.response(1);
       assert.ok(!client.received().includes('SECRET'));
       client.close();

@@ -4,12 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { after, afterEach, before, suite, test } from 'node:test';
 import { createRecordingOrigin, waitFor, type RecordingOrigin } from '@headgate/testkit';
 import { WebSocket, WebSocketServer } from 'ws';
-import {
-  planDocument,
-  startTestEdge,
-  tenantDocument,
-  type TestEdge,
-} from './support/edge-process.ts';
+import type { TestEdge } from './support/edge-process.ts';
+import { endpointsAt, routeTo, startOneTenantEdge } from './support/one-tenant-edge.ts';
 import { connectRaw } from './support/raw-client.ts';
 import { HANDSHAKE, SWITCHING } from './support/handshake.ts';
 
@@ -49,16 +45,16 @@ after(async () => {
 
 async function startEdge(): Promise<TestEdge> {
   const { port } = server.address() as AddressInfo; // a TCP server that listens
-  const at = (endpointPort: number) => ({ endpoints: [{ host: '127.0.0.1', port: endpointPort }] });
-  const upstreams = { echo: at(port), raw: at(origin.port) };
+  const upstreams = {
+    echo: { endpoints: endpointsAt(port) },
+    raw: { endpoints: endpointsAt(origin.port) },
+  };
   const routes = {
     rest: { upstreamId: 'echo' },
-    raw: { match: { path: { prefix: '/raw' } }, upstreamId: 'raw' },
+    raw: routeTo('raw', '/raw'),
   };
-  edge = await startTestEdge({
-    env: { HEADGATE_EDGE_DRAIN_MS: String(DRAIN_MS) },
-    documents: [planDocument(), tenantDocument({ id: 'a', hosts: ['a.test'], upstreams, routes })],
-  });
+  const env = { HEADGATE_EDGE_DRAIN_MS: String(DRAIN_MS) };
+  edge = await startOneTenantEdge({ upstreams, routes }, { env });
   return edge;
 }
 

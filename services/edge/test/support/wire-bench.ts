@@ -6,14 +6,14 @@ import {
 } from '@headgate/testkit';
 import type { WorkerDocument } from '../../src/ipc/messages.ts';
 import { planDocument, startTestEdge, tenantDocument, type TestEdge } from './edge-process.ts';
+import { endpointsAt, routeTo } from './one-tenant-edge.ts';
+import { OK } from './plain-messages.ts';
 import { targetOf, valuesOf } from './recorded-head.ts';
 
 /** How long the routes wait within a request body, such as for all of its trailers byte by byte on a busy machine. */
 const IDLE_TIMEOUT_MS = 2000;
 /** How long they wait for an answer: longer than the longest case takes byte by byte on a busy machine. */
 const TRY_TIMEOUT_MS = 2500;
-
-const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
 /**
  * Two edges, with and without the PROXY protocol, that serve t1.test, t2.test and further tenants from one recording
@@ -68,13 +68,9 @@ export async function startWireBench(tenantIds: readonly string[]): Promise<Wire
 }
 
 function benchDocuments(port: number, tenantIds: readonly string[]): WorkerDocument[] {
-  const upstreams = { backend: { endpoints: [{ host: '127.0.0.1', port }] } };
-  const route = (prefix: string, settings: object) => ({
-    match: { path: { prefix } },
-    upstreamId: 'backend',
-    requestBodyBytesMax: 1_048_576,
-    ...settings,
-  });
+  const upstreams = { backend: { endpoints: endpointsAt(port) } };
+  const route = (prefix: string, settings: object) =>
+    routeTo('backend', prefix, { requestBodyBytesMax: 1_048_576, ...settings });
   const routes = {
     p: route('/p', { idleTimeoutMs: IDLE_TIMEOUT_MS }),
     g: route('/g', { perTryTimeoutMs: TRY_TIMEOUT_MS, retries: 0 }),
