@@ -1,6 +1,7 @@
 import type { Benchmark } from './benchmark.ts';
+import { limitsBenchmark } from './limits/limits-benchmark.ts';
 import { microBenchmark } from './micro/micro-benchmark.ts';
 import { proxyBenchmark } from './proxy/proxy-benchmark.ts';
 
 /** All benchmarks, in the order of the list. */
-export const BENCHMARKS: readonly Benchmark[] = [proxyBenchmark, microBenchmark];
+export const BENCHMARKS: readonly Benchmark[] = [proxyBenchmark, limitsBenchmark, microBenchmark];

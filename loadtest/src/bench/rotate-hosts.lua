@@ -1,11 +1,23 @@
--- Script of wrk: sends the same GET with another Host each time, in turn. The first argument is a file with one host a
--- line, the second the path. Requests are built before the start, so that one costs a table look-up here.
+-- Script of wrk: sends the same GET with another Host each time, in turn. The arguments: a file with one host a line; the
+-- path; further header lines, or nothing; "denials" if 429 is no failure, which is then counted, at the cost of a call
+-- for each answer. Requests are built before the start, so that one costs a table look-up here.
 
 local requests = {}
 local count = 0
 local at = 0
+local threads = {}
+denied = 0 -- global: of a thread's Lua state, which done() reads
+
+function setup(thread)
+  threads[#threads + 1] = thread
+end
 
 function init(args)
+  if args[4] == "denials" then
+    response = function(status)
+      if status == 429 then denied = denied + 1 end
+    end
+  end
   for host in io.lines(args[1]) do
     count = count + 1
     requests[count] = table.concat({
@@ -13,6 +25,7 @@ function init(args)
       "Host: ", host, "\r\n",
       "User-Agent: wrk\r\n",
       "Accept: application/json\r\n",
+      args[3],
       "\r\n",
     })
   end
@@ -24,11 +37,13 @@ function request()
 end
 
 function done(summary, latency)
+  local denials = 0
+  for _, thread in ipairs(threads) do denials = denials + thread:get("denied") end
   io.write(string.format(
     'headgate-bench {"requests":%d,"durationUs":%d,"p50Us":%d,"p99Us":%d,' ..
-      '"connect":%d,"read":%d,"write":%d,"timeout":%d,"status":%d}\n',
+      '"connect":%d,"read":%d,"write":%d,"timeout":%d,"status":%d,"denied":%d}\n',
     summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
     summary.errors.connect, summary.errors.read, summary.errors.write,
-    summary.errors.timeout, summary.errors.status
+    summary.errors.timeout, summary.errors.status, denials
   ))
 end

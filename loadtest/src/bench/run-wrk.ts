@@ -17,6 +17,10 @@ export interface WrkRun {
   readonly path: string;
   readonly connections: number;
   readonly seconds: number;
+  /** Further header fields of all requests. Default: none. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Answers of 429 are counted as `denied`, not as failures. Default false. */
+  readonly expectsDenials?: boolean;
   /** Ends the run; the promise then rejects. */
   readonly signal: AbortSignal;
 }
@@ -40,9 +44,17 @@ export async function runWrk(run: WrkRun): Promise<WrkReport> {
       '--',
       run.hostsFile,
       run.path,
+      headerLines(run.headers ?? {}),
+      run.expectsDenials === true ? 'denials' : '',
     ],
     deadlineMs: run.seconds * 1000 + GRACE_MS,
     signal: run.signal,
   });
   return parseWrkOutput(lines);
+}
+
+function headerLines(headers: Readonly<Record<string, string>>): string {
+  return Object.entries(headers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('');
 }

@@ -12,6 +12,7 @@ const FIELDS = {
   write: 0,
   timeout: 0,
   status: 0,
+  denied: 0,
 };
 
 /** wrk 4.1 prints its own text before what the script prints. */
@@ -31,6 +32,7 @@ test('rates and latencies come from the line of the script', () => {
     rps: 25_000,
     p50Ms: 1.25,
     p99Ms: 4,
+    denied: 0,
     failedRequests: 0,
   });
 });
@@ -42,6 +44,11 @@ test('every kind of failure counts as a failed request', () => {
   }
   const all = Object.fromEntries(kinds.map((kind, index) => [kind, 10 ** index]));
   assert.equal(parseWrkOutput(output(all)).failedRequests, 11_111);
+});
+
+test('denials that were expected are no failures; other statuses still are', () => {
+  const { denied, failedRequests } = parseWrkOutput(output({ status: 12, denied: 9, read: 1 }));
+  assert.deepEqual([denied, failedRequests], [9, 4]);
 });
 
 test('output without exactly one sound report is refused', () => {

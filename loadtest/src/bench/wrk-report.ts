@@ -14,6 +14,7 @@ const WrkLine = z.strictObject({
   write: z.int().min(0),
   timeout: z.int().min(0),
   status: z.int().min(0),
+  denied: z.int().min(0),
 });
 
 /** What one run of wrk saw. */
@@ -23,6 +24,8 @@ export interface WrkReport {
   readonly rps: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** Answers of 429, if they were expected; else they are failures, and this is 0. */
+  readonly denied: number;
   /** Socket errors (connect, read, write), timeouts, and statuses of 400 and more. */
   readonly failedRequests: number;
 }
@@ -34,11 +37,13 @@ export interface WrkReport {
  */
 export function parseWrkOutput(lines: readonly string[]): WrkReport {
   const report = WrkLine.parse(readReportLine(lines));
+  const { connect, read, write, timeout, status, denied } = report;
   return {
     requests: report.requests,
     rps: (report.requests * 1e6) / report.durationUs,
     p50Ms: report.p50Us / 1000,
     p99Ms: report.p99Us / 1000,
-    failedRequests: report.connect + report.read + report.write + report.timeout + report.status,
+    denied,
+    failedRequests: connect + read + write + timeout + status - denied,
   };
 }

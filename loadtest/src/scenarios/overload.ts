@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { temporaryDirectory } from '@headgate/testkit';
 import { findProgram } from '../bench/find-program.ts';
 import { processTree, treeCpuUs } from '../bench/process-tree.ts';
-import { startBackend } from '../bench/proxy/backend.ts';
+import { startBackend } from '../bench/side-by-side/backend.ts';
 import { startCluster, waitForRevision, type ClusterEdge } from '../cluster/cluster.ts';
 import { readMetric } from './edge-metrics.ts';
 import { pinTo, runH2load, type H2loadReport } from './run-h2load.ts';

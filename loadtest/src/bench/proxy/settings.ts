@@ -1,17 +1,7 @@
-/** Keep-alive connections of wrk for small answers. */
-export const PROXY_CONNECTIONS = 64;
+import type { Schedule } from '../side-by-side/settings.ts';
 
 /** Keep-alive connections of wrk for bodies of 1 MiB. */
 export const BODY_CONNECTIONS = 16;
-
-/** Tenants of the standard profile. */
-export const TENANTS = 10_000;
-
-/**
- * Tenants that requests go to, in turn; spread evenly over all: one per connection on average. An edge never shares
- * connections to endpoints between tenants, so its cost rises with this number.
- */
-export const ACTIVE_TENANTS = 64;
 
 /** Active tenants of `headgate-1000-active`; with 3 endpoints each, up to 3,000 connections are open. */
 export const MANY_ACTIVE_TENANTS = 1000;
@@ -20,30 +10,12 @@ export const MANY_ACTIVE_TENANTS = 1000;
 export const TEN_TENANTS = 10;
 export const MANY_TENANTS = 100_000;
 
-/** Ports that the backend listens on: the endpoints of every tenant. */
-export const BACKEND_PORTS = 3;
-
-/** Path that is answered with a small body, and with one of 1 MiB. */
-export const REQUEST_PATH = '/v1/items/42';
-export const BODY_PATH = '/v1/files/1m';
-
-/** Least requests of the warm-up to each active tenant: it is compiled then, and its connections are open. */
-export const WARM_UP_PER_TENANT = 10;
-
 /** Fixed rate of the part `rate-5000`, and connections that its generator may use at the same time. */
 export const RATE_PER_SECOND = 5000;
 export const RATE_CONNECTIONS = 512;
 
 /** Idle connections of the part `idle-10000`. */
 export const IDLE_CONNECTIONS = 10_000;
-
-/** Length of a part. */
-export interface Schedule {
-  readonly rounds: number;
-  /** Load before each measurement, which is thrown away: opens connections and warms caches. 0: none. */
-  readonly settleSeconds: number;
-  readonly measureSeconds: number;
-}
 
 /** Lengths of all parts. */
 export type PartSchedules = Readonly<

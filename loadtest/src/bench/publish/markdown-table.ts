@@ -1,4 +1,4 @@
-import type { RowTable } from '../proxy/row-table.ts';
+import type { RowTable } from '../side-by-side/row-table.ts';
 
 /** The table in Markdown, padded as Prettier does it, so that a page with it stays formatted. */
 export function markdownTable({ columns, cells }: RowTable): string {

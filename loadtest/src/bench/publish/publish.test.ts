@@ -4,14 +4,17 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryDirectory } from '@headgate/testkit';
 import { BenchmarkError } from '../benchmark.ts';
-import { summarise } from '../proxy/row.ts';
+import { BASELINES, summarise } from '../side-by-side/row.ts';
 import { publish } from './publish.ts';
 import { MARKERS, replaceBetween } from './replace-between.ts';
 import { parseReport } from './report-file.ts';
 
+/** All ratios that there are. */
+const RATIOS = BASELINES.map(({ ratio }) => ratio);
+
 function report(fields: object = {}): string {
   const round = { requests: 100, failedRequests: 0, rps: 1000, p99Ms: 2 };
-  const rows = summarise({ name: 'small', mainFigure: 'cpuUsPerRequest' }, [
+  const rows = summarise({ name: 'small', mainFigure: 'cpuUsPerRequest', baselines: RATIOS }, [
     { name: 'headgate', description: 'all', rounds: [{ ...round, cpuUsPerRequest: 12 }] },
     { name: 'haproxy', description: 'bare', rounds: [{ ...round, cpuUsPerRequest: 10 }] },
   ]);

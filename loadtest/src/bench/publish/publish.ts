@@ -1,8 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { BenchmarkError } from '../benchmark.ts';
-import { figureText } from '../proxy/figure-text.ts';
-import { tableOf } from '../proxy/row-table.ts';
+import { figureText } from '../side-by-side/figure-text.ts';
+import { tableOf } from '../side-by-side/row-table.ts';
 import { barChart } from './bar-chart.ts';
 import { markdownTable } from './markdown-table.ts';
 import { replaceBetween } from './replace-between.ts';

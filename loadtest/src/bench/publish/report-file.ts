@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { BenchmarkError, type BenchReport } from '../benchmark.ts';
-import { BASELINES, FIGURES, type ProxyRow } from '../proxy/row.ts';
+import { BASELINES, FIGURES, type CandidateRow } from '../side-by-side/row.ts';
 
 const fields = (names: readonly string[]): Record<string, z.ZodOptional<z.ZodNumber>> =>
   Object.fromEntries(names.map((name) => [name, z.number().optional()]));
@@ -33,7 +33,7 @@ const ReportFile = z.looseObject({
 
 /** What is published of a report of the benchmark `proxy`. */
 export interface PublishedReport extends Pick<BenchReport, 'startedAt' | 'machine' | 'leftOut'> {
-  readonly rows: readonly ProxyRow[];
+  readonly rows: readonly CandidateRow[];
 }
 
 /**
@@ -56,8 +56,8 @@ export function parseReport(text: string): PublishedReport {
   if (data.faults.length > 0) {
     throw new BenchmarkError(`a run with faults is not published: ${data.faults.join('; ')}`);
   }
-  // Row has checked the fields that a ProxyRow promises and that tables and charts read.
-  const rows = data.rows as unknown as readonly ProxyRow[];
+  // Row has checked the fields that a CandidateRow promises and that tables and charts read.
+  const rows = data.rows as unknown as readonly CandidateRow[];
   const { startedAt, machine, leftOut } = data;
   return { startedAt, machine, leftOut, rows };
 }

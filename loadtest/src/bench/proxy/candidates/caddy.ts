@@ -2,9 +2,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '@headgate/testkit';
 import { findProgram } from '../../find-program.ts';
-import { ACTIVE_TENANTS, PROXY_CONNECTIONS, TENANTS } from '../settings.ts';
-import type { Candidate, CandidateContext, RunningCandidate } from './candidate.ts';
-import { startServer } from './start-server.ts';
+import { ACTIVE_TENANTS, CONNECTIONS, TENANTS } from '../../side-by-side/settings.ts';
+import type {
+  Candidate,
+  CandidateContext,
+  RunningCandidate,
+} from '../../side-by-side/candidate.ts';
+import { startServer } from '../../side-by-side/start-server.ts';
 
 /** Caddy as a bare proxy. */
 export const caddy: Candidate = {
@@ -35,7 +39,7 @@ async function start(context: CandidateContext): Promise<RunningCandidate> {
 		lb_policy round_robin
 		transport http {
 			keepalive 1h
-			keepalive_idle_conns_per_host ${PROXY_CONNECTIONS}
+			keepalive_idle_conns_per_host ${CONNECTIONS}
 		}
 	}
 }

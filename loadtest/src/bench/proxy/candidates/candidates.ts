@@ -1,5 +1,5 @@
 import { caddy } from './caddy.ts';
-import type { Candidate } from './candidate.ts';
+import type { Candidate } from '../../side-by-side/candidate.ts';
 import { fastify } from './fastify.ts';
 import { haproxy } from './haproxy.ts';
 import { headgateBare } from './headgate-bare.ts';

@@ -1,6 +1,9 @@
-import { ACTIVE_TENANTS, TENANTS } from '../settings.ts';
-import type { Candidate } from './candidate.ts';
-import { startNodeServer } from './node-server.ts';
+import { fileURLToPath } from 'node:url';
+import { ACTIVE_TENANTS, TENANTS } from '../../side-by-side/settings.ts';
+import type { Candidate } from '../../side-by-side/candidate.ts';
+import { startNodeServer } from '../../side-by-side/node-server.ts';
+
+const SERVER = fileURLToPath(new URL('./servers/fastify-server.ts', import.meta.url));
 
 /** Fastify with @fastify/reply-from, the usual way to write a gateway on Node. */
 export const fastify: Candidate = {
@@ -10,5 +13,5 @@ export const fastify: Candidate = {
   tenants: TENANTS,
   activeTenants: ACTIVE_TENANTS,
   missing: async () => null, // an npm package of this workspace
-  start: (context) => startNodeServer('fastify-server', context),
+  start: (context) => startNodeServer('fastify', SERVER, context),
 };

@@ -2,9 +2,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '@headgate/testkit';
 import { findProgram } from '../../find-program.ts';
-import { ACTIVE_TENANTS, TENANTS } from '../settings.ts';
-import type { Candidate, CandidateContext, RunningCandidate } from './candidate.ts';
-import { startServer } from './start-server.ts';
+import { ACTIVE_TENANTS, TENANTS } from '../../side-by-side/settings.ts';
+import type {
+  Candidate,
+  CandidateContext,
+  RunningCandidate,
+} from '../../side-by-side/candidate.ts';
+import { startServer } from '../../side-by-side/start-server.ts';
 
 /** HAProxy as a bare proxy. */
 export const haproxy: Candidate = {

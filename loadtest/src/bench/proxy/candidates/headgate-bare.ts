@@ -1,5 +1,5 @@
-import type { Candidate } from './candidate.ts';
-import { startEdge } from './start-edge.ts';
+import type { Candidate } from '../../side-by-side/candidate.ts';
+import { startEdge } from '../../side-by-side/start-edge.ts';
 
 /** Headgate with as little to do as it can be told. */
 export const headgateBare: Candidate = {

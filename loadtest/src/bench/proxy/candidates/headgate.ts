@@ -1,6 +1,7 @@
-import { ACTIVE_TENANTS, MANY_ACTIVE_TENANTS, TENANTS } from '../settings.ts';
-import type { Candidate } from './candidate.ts';
-import { startEdge } from './start-edge.ts';
+import { ACTIVE_TENANTS, TENANTS } from '../../side-by-side/settings.ts';
+import { MANY_ACTIVE_TENANTS } from '../settings.ts';
+import type { Candidate } from '../../side-by-side/candidate.ts';
+import { standardProfile, startEdge } from '../../side-by-side/start-edge.ts';
 
 const STANDARD =
   'tenant by host, route match, P2C over 3 endpoints, metrics per tenant, access record per ' +
@@ -25,18 +26,6 @@ export function standardEdge(name: string, tenants: number, activeTenants: numbe
     tenants,
     activeTenants,
     missing: async () => null,
-    start: (context) =>
-      startEdge(
-        {
-          name,
-          tenants,
-          output: `${context.directory}/access.log`,
-          env: {
-            OTEL_EXPORTER_OTLP_ENDPOINT: context.otlpUrl,
-            OTEL_TRACES_SAMPLER_ARG: '0.01',
-          },
-        },
-        context,
-      ),
+    start: (context) => startEdge(standardProfile(name, tenants, context), context),
   };
 }

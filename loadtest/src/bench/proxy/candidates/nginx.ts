@@ -2,10 +2,14 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '@headgate/testkit';
 import { findProgram } from '../../find-program.ts';
-import { ACTIVE_TENANTS, PROXY_CONNECTIONS, TENANTS } from '../settings.ts';
-import type { Candidate, CandidateContext, RunningCandidate } from './candidate.ts';
-import { NGINX_FORWARD, nginxConfig, nginxUpstream } from './nginx-config.ts';
-import { startServer } from './start-server.ts';
+import { ACTIVE_TENANTS, CONNECTIONS, TENANTS } from '../../side-by-side/settings.ts';
+import type {
+  Candidate,
+  CandidateContext,
+  RunningCandidate,
+} from '../../side-by-side/candidate.ts';
+import { NGINX_FORWARD, nginxConfig, nginxUpstream } from '../../side-by-side/nginx-config.ts';
+import { startNginx } from '../../side-by-side/nginx-lua.ts';
 
 /** nginx as a bare proxy. */
 export const nginx: Candidate = {
@@ -20,7 +24,7 @@ export const nginx: Candidate = {
 async function start(context: CandidateContext): Promise<RunningCandidate> {
   const port = await freePort();
   const file = join(context.directory, 'nginx.conf');
-  const http = `${nginxUpstream(context.backendPorts, PROXY_CONNECTIONS)}
+  const http = `${nginxUpstream(context.backendPorts, CONNECTIONS)}
   server {
     listen 127.0.0.1:${port};
     location / {
@@ -28,7 +32,5 @@ async function start(context: CandidateContext): Promise<RunningCandidate> {
     }
   }`;
   await writeFile(file, nginxConfig(context.directory, { http }));
-  const command = (await findProgram('nginx')) ?? 'nginx';
-  const args = ['-e', 'stderr', '-p', context.directory, '-c', file];
-  return startServer({ name: 'nginx', command, args, port }, context);
+  return startNginx('nginx', file, port, context);
 }

@@ -1,6 +1,9 @@
-import { ACTIVE_TENANTS, TENANTS } from '../settings.ts';
-import type { Candidate } from './candidate.ts';
-import { startNodeServer } from './node-server.ts';
+import { fileURLToPath } from 'node:url';
+import { ACTIVE_TENANTS, TENANTS } from '../../side-by-side/settings.ts';
+import type { Candidate } from '../../side-by-side/candidate.ts';
+import { startNodeServer } from '../../side-by-side/node-server.ts';
+
+const SERVER = fileURLToPath(new URL('./servers/node-http-undici-server.ts', import.meta.url));
 
 /** The leanest proxy from Node's own HTTP server and undici's dispatch interface. */
 export const nodeHttpUndici: Candidate = {
@@ -10,5 +13,5 @@ export const nodeHttpUndici: Candidate = {
   tenants: TENANTS,
   activeTenants: ACTIVE_TENANTS,
   missing: async () => null, // an npm package of this workspace
-  start: (context) => startNodeServer('node-http-undici-server', context),
+  start: (context) => startNodeServer('node-http-undici', SERVER, context),
 };

@@ -1,13 +1,14 @@
 import { raiseOpenFiles } from '../../idle/open-files-max.ts';
 import { openIdleConnections } from '../../idle/open-idle-connections.ts';
 import { treeRssBytes } from '../../process-tree.ts';
-import type { Candidate } from '../candidates/candidate.ts';
+import type { Candidate } from '../../side-by-side/candidate.ts';
 import { USUAL_CANDIDATES } from '../candidates/candidates.ts';
-import { interleave } from '../rounds.ts';
-import { summarise, type Round } from '../row.ts';
-import { IDLE_CONNECTIONS, REQUEST_PATH } from '../settings.ts';
-import { enter, type Entrant } from '../shared-candidates.ts';
-import type { Part, PartContext } from './part.ts';
+import { interleave } from '../../side-by-side/rounds.ts';
+import { summarise, type Round } from '../../side-by-side/row.ts';
+import { REQUEST_PATH } from '../../side-by-side/settings.ts';
+import { IDLE_CONNECTIONS } from '../settings.ts';
+import { enter, type Entrant } from '../../side-by-side/shared-candidates.ts';
+import { PROXY_BASELINES, type ProxyContext, type ProxyPart } from './proxy-part.ts';
 
 /** Open files that a proxy needs: an edge keeps one free for each client's request, and some for itself. */
 const FILES_PER_CONNECTION = 2;
@@ -16,15 +17,16 @@ const OTHER_FILES = 200;
 const MIB = 1024 * 1024;
 
 /** Memory of idle keep-alive connections. Each round has processes of its own, which are warm and then get no load. */
-export const idle: Part = {
+export const idle: ProxyPart = {
   name: `idle-${IDLE_CONNECTIONS}`,
   mainFigure: 'kibPerConnection',
+  baselines: PROXY_BASELINES,
   candidates: USUAL_CANDIDATES,
   quick: ['headgate', 'haproxy'],
   run,
 };
 
-async function run(context: PartContext) {
+async function run(context: ProxyContext) {
   const files = await raiseOpenFiles(IDLE_CONNECTIONS * FILES_PER_CONNECTION + OTHER_FILES);
   const possible = Math.floor((files - OTHER_FILES) / FILES_PER_CONNECTION);
   const connections = Math.min(IDLE_CONNECTIONS, possible);
@@ -45,7 +47,7 @@ async function run(context: PartContext) {
 async function measureOnce(
   candidate: Candidate,
   connections: number,
-  { bench, signal }: PartContext,
+  { bench, signal }: ProxyContext,
 ): Promise<Round | null> {
   const entrant = await enter(bench, candidate, signal);
   if (entrant === null) return null;

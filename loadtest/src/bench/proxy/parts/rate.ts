@@ -1,33 +1,34 @@
 import { runOpenLoop } from '../../open-loop/run-open-loop.ts';
+import { addedLatencies } from '../../side-by-side/added-latencies.ts';
 import { treeCpuUs } from '../../process-tree.ts';
-import type { RunningCandidate } from '../candidates/candidate.ts';
+import type { RunningCandidate } from '../../side-by-side/candidate.ts';
 import { USUAL_CANDIDATES } from '../candidates/candidates.ts';
-import { interleave, type Contender } from '../rounds.ts';
-import { summarise, type Measured, type Round } from '../row.ts';
+import { interleave, type Contender } from '../../side-by-side/rounds.ts';
+import { summarise, type Round } from '../../side-by-side/row.ts';
 import {
   ACTIVE_TENANTS,
-  RATE_CONNECTIONS,
-  RATE_PER_SECOND,
   REQUEST_PATH,
   TENANTS,
   type Schedule,
-} from '../settings.ts';
-import type { Entrant } from '../shared-candidates.ts';
-import type { Part, PartContext } from './part.ts';
+} from '../../side-by-side/settings.ts';
+import { RATE_CONNECTIONS, RATE_PER_SECOND } from '../settings.ts';
+import type { Entrant } from '../../side-by-side/shared-candidates.ts';
+import { PROXY_BASELINES, type ProxyContext, type ProxyPart } from './proxy-part.ts';
 
 /** The row without a proxy, which the others are compared with. */
 const DIRECT = 'direct';
 
 /** Latency at a fixed rate far below saturation: what a proxy adds to the way straight to the backend. */
-export const rate: Part = {
+export const rate: ProxyPart = {
   name: `rate-${RATE_PER_SECOND}`,
   mainFigure: 'addedP99Ms',
+  baselines: PROXY_BASELINES,
   candidates: USUAL_CANDIDATES,
   quick: ['headgate', 'haproxy'],
   run,
 };
 
-async function run(context: PartContext) {
+async function run(context: ProxyContext) {
   const { bench, candidates, shared, schedules, signal } = context;
   const entrants = await shared.get(candidates);
   const schedule = schedules.rate;
@@ -43,7 +44,8 @@ async function run(context: PartContext) {
     const measure = (): Promise<Round> => measureOnce(target, schedule, seed++, signal);
     return { name, description, measure };
   });
-  return summarise(rate, addedLatencies(await interleave(contenders, schedule.rounds, context)));
+  const measured = await interleave(contenders, schedule.rounds, context);
+  return summarise(rate, addedLatencies(measured, DIRECT));
 }
 
 /** Who gets the load: a candidate or the backend. */
@@ -80,17 +82,4 @@ async function measureOnce(
     cpuUsPerRequest: cpuUs / answered,
     rps: measured / measureSeconds,
   };
-}
-
-/** What each round adds to the direct way of the same round. */
-export function addedLatencies(measured: readonly Measured[]): readonly Measured[] {
-  const direct = measured.find(({ name }) => name === DIRECT)?.rounds ?? [];
-  return measured.map((candidate) => ({
-    ...candidate,
-    rounds: candidate.rounds.map((round, index) => ({
-      ...round,
-      addedP50Ms: (round.p50Ms ?? 0) - (direct[index]?.p50Ms ?? 0),
-      addedP99Ms: (round.p99Ms ?? 0) - (direct[index]?.p99Ms ?? 0),
-    })),
-  }));
 }

@@ -1,28 +1,21 @@
 import { CANDIDATES } from '../candidates/candidates.ts';
-import { measureWithWrk } from '../measure-with-wrk.ts';
-import { interleave } from '../rounds.ts';
-import { summarise } from '../row.ts';
-import { PROXY_CONNECTIONS, REQUEST_PATH } from '../settings.ts';
-import type { Part, PartContext } from './part.ts';
+import { measureRequests } from '../../side-by-side/measure-requests.ts';
+import { summarise } from '../../side-by-side/row.ts';
+import { CONNECTIONS } from '../../side-by-side/settings.ts';
+import { PROXY_BASELINES, type ProxyContext, type ProxyPart } from './proxy-part.ts';
 
 /** Small answers at saturation: CPU per request, requests/s. */
-export const small: Part = {
+export const small: ProxyPart = {
   name: 'small',
   mainFigure: 'cpuUsPerRequest',
+  baselines: PROXY_BASELINES,
   candidates: CANDIDATES,
   quick: CANDIDATES.map(({ name }) => name),
   run,
 };
 
-async function run(context: PartContext) {
-  const { bench, candidates, shared, schedules, signal } = context;
-  const entrants = await shared.get(candidates);
-  const schedule = schedules.small;
-  const load = { program: bench.wrk, path: REQUEST_PATH, connections: PROXY_CONNECTIONS, signal };
-  const contenders = entrants.map((entrant) => ({
-    name: entrant.name,
-    description: entrant.description,
-    measure: () => measureWithWrk(entrant, load, schedule),
-  }));
-  return summarise(small, await interleave(contenders, schedule.rounds, context));
+async function run(context: ProxyContext) {
+  const schedule = context.schedules.small;
+  const measured = await measureRequests(context, { connections: CONNECTIONS, schedule });
+  return summarise(small, measured);
 }

@@ -1,17 +1,12 @@
 import { treeRssBytes } from '../../process-tree.ts';
 import { standardEdge } from '../candidates/headgate.ts';
-import { measureWithWrk } from '../measure-with-wrk.ts';
-import { interleave, type Contender } from '../rounds.ts';
-import { summarise, type Measured, type Round } from '../row.ts';
-import {
-  MANY_ACTIVE_TENANTS,
-  MANY_TENANTS,
-  PROXY_CONNECTIONS,
-  REQUEST_PATH,
-  TEN_TENANTS,
-} from '../settings.ts';
-import { enter, enterRunning, type Entrant } from '../shared-candidates.ts';
-import type { Part, PartContext } from './part.ts';
+import { measureWithWrk } from '../../side-by-side/measure-with-wrk.ts';
+import { interleave, type Contender } from '../../side-by-side/rounds.ts';
+import { summarise, type Measured, type Round } from '../../side-by-side/row.ts';
+import { CONNECTIONS, REQUEST_PATH } from '../../side-by-side/settings.ts';
+import { MANY_ACTIVE_TENANTS, MANY_TENANTS, TEN_TENANTS } from '../settings.ts';
+import { enter, enterRunning, type Entrant } from '../../side-by-side/shared-candidates.ts';
+import { PROXY_BASELINES, type ProxyContext, type ProxyPart } from './proxy-part.ts';
 
 const few = standardEdge('headgate-10-tenants', TEN_TENANTS, TEN_TENANTS);
 const many = standardEdge('headgate-100000-tenants', MANY_TENANTS, TEN_TENANTS);
@@ -26,15 +21,16 @@ const manyActive = standardEdge(
 const MIB = 1024 * 1024;
 
 /** Cost of configured tenants that are not active: the same requests with 10 and with 100,000 tenants. */
-export const tenants: Part = {
+export const tenants: ProxyPart = {
   name: 'tenants',
   mainFigure: 'cpuUsPerRequest',
+  baselines: PROXY_BASELINES,
   candidates: [few, many],
   quick: [few.name, many.name],
   run,
 };
 
-async function run(context: PartContext) {
+async function run(context: ProxyContext) {
   const { bench, candidates, schedules, say, signal } = context;
   const entrants: Entrant[] = [];
   for (const candidate of candidates) {
@@ -61,9 +57,9 @@ async function run(context: PartContext) {
   return summarise(tenants, measured);
 }
 
-function contender(entrant: Entrant, { bench, schedules, signal }: PartContext): Contender {
+function contender(entrant: Entrant, { bench, schedules, signal }: ProxyContext): Contender {
   const { name, description, running } = entrant;
-  const load = { program: bench.wrk, path: REQUEST_PATH, connections: PROXY_CONNECTIONS, signal };
+  const load = { program: bench.wrk, path: REQUEST_PATH, connections: CONNECTIONS, signal };
   const measure = async (): Promise<Round> => {
     const round = await measureWithWrk(entrant, load, schedules.tenants);
     return { ...round, rssMib: (await treeRssBytes(running.pid)) / MIB };

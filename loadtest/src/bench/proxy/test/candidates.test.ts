@@ -1,69 +1,8 @@
-import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createHttpOrigin, temporaryDirectory } from '@headgate/testkit';
-import { request } from 'undici';
-import { BODY, BODY_BYTES } from '../backend.ts';
+import { checkCandidate } from '../../side-by-side/test/candidate.case.ts';
 import { CANDIDATES } from '../candidates/candidates.ts';
-import type { Candidate } from '../candidates/candidate.ts';
-import { checkAnswers } from '../check-answers.ts';
-import { startOtlpSink } from '../otlp-sink.ts';
-
-import { REQUEST_PATH, TENANTS } from '../settings.ts';
-import { activeHosts, tenantHost } from '../tenant-documents.ts';
-
-// Real processes: a candidate that is installed here must start, answer with the backend's bytes and end.
-
-test('the body has the promised size', () => {
-  assert.equal(Buffer.byteLength(BODY), BODY_BYTES);
-});
 
 for (const candidate of CANDIDATES) {
-  test(`${candidate.name} forwards to all endpoints, or says that it is not installed`, async () => {
-    const missing = await candidate.missing();
-    if (missing !== null) {
-      assert.match(missing, / is not installed$/);
-      return;
-    }
-    await checkCandidate(candidate);
-  });
-}
-
-async function checkCandidate(candidate: Candidate): Promise<void> {
-  const seen = new Set<number>();
-  const origins = await Promise.all(
-    [0, 1, 2].map((index) =>
-      createHttpOrigin((_request, response) => {
-        seen.add(index);
-        response.end(BODY);
-      }),
-    ),
-  );
-  const directory = await temporaryDirectory('bench');
-  const sink = await startOtlpSink();
-  const hosts = Array.from({ length: TENANTS }, (_, index) => tenantHost(index));
-  try {
-    const running = await candidate.start({
-      backendPorts: origins.map((origin) => origin.port),
-      hosts,
-      path: REQUEST_PATH,
-      otlpUrl: sink.url,
-      directory: directory.path,
-    });
-    try {
-      const { tenants, activeTenants } = candidate;
-      const active = activeHosts(tenants, Math.min(activeTenants, 2));
-      for (let time = 0; time < 100 && seen.size < 3; time += 1) {
-        await checkAnswers(running.port, active, { path: REQUEST_PATH, body: BODY });
-      }
-      assert.equal(seen.size, 3);
-      assert.deepEqual((await running.findFaults?.()) ?? [], []);
-    } finally {
-      await running.stop();
-    }
-    await assert.rejects(request(`http://127.0.0.1:${running.port}/`), { code: 'ECONNREFUSED' });
-  } finally {
-    await sink.close();
-    await Promise.all(origins.map((origin) => origin.close()));
-    await directory.remove();
-  }
+  test(`${candidate.name} forwards to all endpoints, or says that it is not installed`, () =>
+    checkCandidate(candidate, {}));
 }

@@ -1,6 +1,6 @@
 import replyFrom from '@fastify/reply-from';
 import Fastify from 'fastify';
-import { IDLE_TIMEOUT_MS, readServerArguments } from './server-arguments.ts';
+import { IDLE_TIMEOUT_MS, readServerArguments } from '../../../side-by-side/server-arguments.ts';
 
 // The candidate `fastify`: forwards everything, without logs.
 

@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import { Pool, type Dispatcher } from 'undici';
-import { IDLE_TIMEOUT_MS, readServerArguments } from './server-arguments.ts';
+import { IDLE_TIMEOUT_MS, readServerArguments } from '../../../side-by-side/server-arguments.ts';
 
 // The candidate `node-http-undici`: forwards everything through undici's dispatch, which is its fastest interface.
 

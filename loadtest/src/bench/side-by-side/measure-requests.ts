@@ -1,0 +1,35 @@
+import { measureWithWrk } from './measure-with-wrk.ts';
+import type { PartContext } from './part.ts';
+import { interleave } from './rounds.ts';
+import type { Measured } from './row.ts';
+import { REQUEST_PATH, type Schedule } from './settings.ts';
+
+/** Load of a part that sends small requests in a closed loop. */
+export interface RequestLoad {
+  readonly connections: number;
+  readonly schedule: Schedule;
+  /** File of hosts that all candidates get. Default: each its own active tenants. */
+  readonly hostsFile?: string;
+}
+
+/** Measures the candidates of a part, which it shares with other parts, in turn with small requests. */
+export async function measureRequests(
+  context: PartContext<unknown>,
+  { connections, schedule, hostsFile }: RequestLoad,
+): Promise<readonly Measured[]> {
+  const { bench, candidates, shared, signal } = context;
+  const { headers, wrk: program } = bench;
+  const load = { program, path: REQUEST_PATH, headers, connections, signal };
+  const entrants = await shared.get(candidates);
+  const contenders = entrants.map((entrant) => ({
+    name: entrant.name,
+    description: entrant.description,
+    measure: () =>
+      measureWithWrk(
+        { running: entrant.running, hostsFile: hostsFile ?? entrant.hostsFile },
+        load,
+        schedule,
+      ),
+  }));
+  return interleave(contenders, schedule.rounds, context);
+}

@@ -1,0 +1,30 @@
+import type { BenchReport, LeftOut } from '../benchmark.ts';
+import { formatTable } from '../text-table.ts';
+import type { CandidateRow } from './row.ts';
+import { tableOf } from './row-table.ts';
+
+/** The report of the benchmark `proxy` for a terminal: a table for each part. */
+export function reportLines(
+  report: Pick<BenchReport, 'machine' | 'quick' | 'leftOut' | 'faults'>,
+  rows: readonly CandidateRow[],
+): readonly string[] {
+  const { machine } = report;
+  const descriptions = new Map(rows.map(({ name, description }) => [name, description]));
+  return [
+    `${machine.cpu}, ${machine.cores} cores, ${machine.kernel}, Node ${machine.node}, load ${machine.loadAverage}`,
+    ...[...Map.groupBy(rows, ({ profile }) => profile)].flatMap(([profile, members]) => {
+      const { columns, cells } = tableOf(members);
+      return ['', profile, ...formatTable(columns, cells)];
+    }),
+    '',
+    ...[...descriptions].map(([name, description]) => `${name}: ${description}`),
+    ...report.leftOut.map(leftOutLine),
+    ...(report.quick ? ['', 'A quick run: too short for figures to publish.'] : []),
+    ...report.faults.map((fault) => `FAULT ${fault}`),
+  ];
+}
+
+/** How a candidate that is not measured is told. */
+export function leftOutLine({ name, reason }: LeftOut): string {
+  return `left out: ${name} (${reason})`;
+}
