@@ -16,7 +16,9 @@ import { sendFailure, sendProblem } from './http/problems.ts';
 import type { ApiContext } from './resources/api-context.ts';
 import { apiKeyOperations } from './resources/api-keys.ts';
 import { applyOperation } from './resources/apply.ts';
+import { historyOperations } from './resources/history.ts';
 import { planOperations } from './resources/plans.ts';
+import { rollbackOperation } from './resources/rollback.ts';
 import { routeOperations } from './resources/routes.ts';
 import { tenantOperations } from './resources/tenants.ts';
 import { upstreamOperations } from './resources/upstreams.ts';
@@ -78,6 +80,8 @@ export async function createApp(
     ...routeOperations(context),
     ...apiKeyOperations(context),
     applyOperation(context),
+    ...historyOperations(context),
+    rollbackOperation(context),
     ...extra,
   ];
   operations.push(openApiOperation(operations));
@@ -118,7 +122,7 @@ function openApiOperation(operations: readonly Operation[]): Operation {
 }
 
 function route(app: FastifyInstance, operation: Operation): void {
-  const { method, path, bodyBytesMax } = operation.shape;
+  const { method, path, bodyBytesMax, operationId } = operation.shape;
   app.route({
     method,
     url: path.replaceAll(/\{(\w+)\}/g, ':$1'),
@@ -132,7 +136,10 @@ function route(app: FastifyInstance, operation: Operation): void {
         ifMatch: request.headers['if-match'],
         ifNoneMatch: request.headers['if-none-match'],
         // There is one administrator for now; the address tells where the change came from.
-        author: { actor: 'admin', source: request.ip },
+        author: {
+          ...{ actor: 'admin', source: request.ip },
+          ...{ requestId: request.id, operation: operationId },
+        },
       });
       if (answer.status === 'problem') return sendProblem(request, reply, answer.problem);
       return reply

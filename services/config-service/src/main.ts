@@ -140,6 +140,7 @@ function startPublisher({ settings, output, bus, store, metrics, shutdown }: Par
     clock,
     random,
     observer: createPublisherLog(output.logger, metrics.publisher),
+    forgetOld: () => store.forgetOld(),
   });
   shutdown.push('lease', () => lease.close());
   shutdown.push('publisher', () => publisher.close());

@@ -1,27 +1,33 @@
 import { ID_PATTERN } from '@headgate/model';
 import { z } from 'zod';
+import { queryInteger } from './query-integer.ts';
 
 /** Items of a page when the client does not say. */
 const LIMIT_DEFAULT = 100;
-/** Most items of a page. */
+/** Most items of a page, unless an operation allows less. */
 const LIMIT_MAX = 500;
+/** At most 16 digits: below 2^53. */
+const SEQUENCE_PATTERN = /^[1-9]\d{0,14}$/;
 
-/** Query parameters of a list. */
-export const PageQuery = z.strictObject({
-  limit: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(LIMIT_MAX)
-    .default(LIMIT_DEFAULT)
-    .describe(`Most items to return, 1 to ${LIMIT_MAX}; default ${LIMIT_DEFAULT}.`),
-  cursor: z
-    .string()
-    .max(128)
-    .refine((cursor) => decodeCursor(cursor) !== null, { error: 'must be a nextCursor of a reply' })
-    .optional()
-    .describe('`nextCursor` of the page before.'),
-});
+/** Query parameters of a list in the order of ids. */
+export const PageQuery = pageQuery(decodeCursor);
+
+/** Query parameters of a list in the order of a rising number, newest first. */
+export const SequencePageQuery = pageQuery(decodeSequenceCursor);
+
+function pageQuery(decode: (cursor: string) => unknown) {
+  return z.strictObject({
+    limit: queryInteger(1, LIMIT_MAX)
+      .default(LIMIT_DEFAULT)
+      .describe(`Most items to return, 1 to ${LIMIT_MAX}; default ${LIMIT_DEFAULT}.`),
+    cursor: z
+      .string()
+      .max(128)
+      .refine((cursor) => decode(cursor) !== null, { error: 'must be a nextCursor of a reply' })
+      .optional()
+      .describe('`nextCursor` of the page before.'),
+  });
+}
 
 /** A cursor that continues after this id. It names no tenant: it means nothing outside of its list. */
 export function encodeCursor(id: string): string {
@@ -34,6 +40,12 @@ export function decodeCursor(cursor: string): string | null {
   return ID_PATTERN.test(id) && encodeCursor(id) === cursor ? id : null;
 }
 
+/** The number behind a cursor, or null if it is not a cursor of a list in the order of numbers. */
+export function decodeSequenceCursor(cursor: string): number | null {
+  const id = decodeCursor(cursor);
+  return id !== null && SEQUENCE_PATTERN.test(id) ? Number(id) : null;
+}
+
 /** Shape of a page. */
 export function pageOf<Item extends z.ZodType>(item: Item) {
   return z.object({
@@ -43,12 +55,13 @@ export function pageOf<Item extends z.ZodType>(item: Item) {
 }
 
 /** Builds a page from up to `limit + 1` items: the one too many shows that there is another page. */
-export function toPage<Item extends { readonly id: string }>(
+export function toPage<Item>(
   items: readonly Item[],
   limit: number,
+  cursorOf: (item: Item) => string | number,
 ) {
   const shown = items.slice(0, limit);
   const last = shown.at(-1);
   const more = items.length > limit && last !== undefined;
-  return { items: shown, nextCursor: more ? encodeCursor(last.id) : null };
+  return { items: shown, nextCursor: more ? encodeCursor(String(cursorOf(last))) : null };
 }

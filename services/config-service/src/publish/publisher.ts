@@ -16,6 +16,8 @@ export interface PublisherDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly observer: PublisherObserver;
+  /** Forgets what is kept for a time only; called about every 30 s while this replica leads. */
+  readonly forgetOld: () => Promise<void>;
 }
 
 /** Hears of what the publisher does, for logs and metrics. */
@@ -46,7 +48,6 @@ const RETRY_CAP_MS = 5000;
 const IDLE_POLL_MS = 1000;
 /** Digests are 25 to 35 s apart, so that replicas and edges do not fall into step. */
 const DIGEST_MS = 30_000;
-const PRUNE_KEEP = 100_000;
 
 /** Starts publishing; see {@link OutboxPublisher}. */
 export function createPublisher(deps: PublisherDependencies): Publisher {
@@ -207,7 +208,7 @@ class OutboxPublisher implements Publisher {
 
   /** Stores the digest after the documents that it covers, and broadcasts it now and then. */
   async #tellDigest(published: PublishedDocuments): Promise<boolean> {
-    const { target, clock, random, outbox } = this.#deps;
+    const { target, clock, random, forgetOld } = this.#deps;
     if (!this.#digestStored) {
       const stored = await target.putDigest(published.digest());
       if (!stored.ok) {
@@ -221,7 +222,7 @@ class OutboxPublisher implements Publisher {
     target.broadcastDigest(published.digest());
     // Compared again before the next batch: a bucket can vanish behind a connection that stays.
     this.#bucketChecked = false;
-    await outbox.prune(PRUNE_KEEP);
+    await forgetOld();
     return true;
   }
 }

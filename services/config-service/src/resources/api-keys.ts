@@ -7,9 +7,11 @@ import { problemOfRefusal } from '../http/problems.ts';
 import type { Edits } from '../store/commit.ts';
 import { accept, refuse } from '../store/outcome.ts';
 import type { ApiContext } from './api-context.ts';
+import { ChangesReply } from './change-reply.ts';
 import {
   changeResource,
   defineResource,
+  dryRunReply,
   present,
   resourceReply,
   storedAfter,
@@ -81,6 +83,7 @@ function defineCreate(context: ApiContext): Operation {
       body: ApiKeySpec,
       bodyExample: EXAMPLE_SPEC,
       responses: {
+        200: { description: 'What a dry run would change.', schema: ChangesReply },
         201: {
           description: 'Created. This reply is the only one that holds the key.',
           schema,
@@ -94,8 +97,10 @@ function defineCreate(context: ApiContext): Operation {
       const target = { tenantId: params.tenantId, id: params.apiKeyId };
       const secret = API_KEY_PREFIX + context.randomBytes(SECRET_BYTES).toString('base64url');
       const edits = createKey(target, body, secret);
-      const outcome = await changeResource(context, 'apiKey', target, edits, author);
+      const { dryRun } = query;
+      const outcome = await changeResource(context, 'apiKey', target, edits, author, { dryRun });
       if (!outcome.ok) return problemOfRefusal(outcome.refusal);
+      if (dryRun) return dryRunReply(outcome.value);
       const { resource } = storedAfter<unknown>(outcome.value, 'apiKey', target.id);
       const { headers, members } = await finishWrite(context, outcome.value, query);
       return {

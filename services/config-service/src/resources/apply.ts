@@ -1,32 +1,15 @@
 import { Bundle } from '@headgate/model';
-import { z } from 'zod';
 import { bundleEdits } from '../apply/bundle-edits.ts';
-import { changedPaths } from '../apply/changed-paths.ts';
 import { defineOperation, NOTHING, type Operation } from '../http/operation.ts';
 import { problemOfRefusal } from '../http/problems.ts';
 import type { Change } from '../store/change.ts';
-import { RESOURCE_KINDS } from '../store/kinds.ts';
 import type { ApiContext } from './api-context.ts';
+import { ChangesReply, presentChange } from './change-reply.ts';
 import { finishWrite, WRITE_HEADERS, WriteQuery } from './write-options.ts';
 
 /** 10,000 tenants with three endpoints each are about 10 MB. */
 const BUNDLE_BYTES_MAX = 64 * 1024 * 1024;
 const APPLY_DEADLINE_MS = 110_000;
-
-const ApplyChange = z.object({
-  action: z.enum(['create', 'update', 'delete', 'unchanged']),
-  kind: z.enum(RESOURCE_KINDS),
-  tenantId: z.string().optional(),
-  id: z.string(),
-  fields: z.array(z.string()).describe('Paths that an update changes.'),
-});
-
-const ApplyReply = z.object({
-  dryRun: z.boolean(),
-  revision: z.int().describe('Highest revision of the change; the newest one if nothing changed.'),
-  changes: z.array(ApplyChange),
-  converged: z.boolean().optional(),
-});
 
 const EXAMPLE = {
   apiVersion: 'headgate/v1',
@@ -54,19 +37,14 @@ export function applyOperation(context: ApiContext): Operation {
         'upstreams and routes are replaced as a whole; API keys that it does not name stay.',
       tag: 'apply',
       params: NOTHING,
-      query: WriteQuery.extend({
-        dryRun: z
-          .stringbool()
-          .default(false)
-          .describe('Check and compare only; nothing is written.'),
-      }),
+      query: WriteQuery,
       body: Bundle,
       bodyExample: EXAMPLE,
       bodyBytesMax: BUNDLE_BYTES_MAX,
       responses: {
         200: {
           description: 'Applied, or (dry run) what applying would change.',
-          schema: ApplyReply,
+          schema: ChangesReply,
           example: {
             dryRun: false,
             revision: 12,
@@ -84,7 +62,9 @@ export function applyOperation(context: ApiContext): Operation {
         deadlineMs: APPLY_DEADLINE_MS,
       });
       if (!outcome.ok) return problemOfRefusal(outcome.refusal);
-      const changes = outcome.value.changes.filter((change) => isNamed(body, change)).map(present);
+      const changes = outcome.value.changes
+        .filter((change) => isNamed(body, change))
+        .map((change) => presentChange(change, query.dryRun));
       const { revision } = outcome.value;
       if (query.dryRun) return { status: 200, body: { dryRun: true, revision, changes } };
       const { headers, members } = await finishWrite(context, outcome.value, query);
@@ -99,10 +79,4 @@ function isNamed(bundle: Bundle, change: Change): boolean {
   const tenants: Readonly<Record<string, Bundle['tenants'][keyof Bundle['tenants']]>> =
     bundle.tenants;
   return Object.hasOwn(tenants[change.tenantId ?? '']?.apiKeys ?? {}, change.id);
-}
-
-function present(change: Change): z.output<typeof ApplyChange> {
-  const { action, kind, tenantId, id } = change;
-  const fields = action === 'update' ? changedPaths(change.before?.spec, change.after) : [];
-  return { action, kind, ...(tenantId === null ? {} : { tenantId }), id, fields };
 }

@@ -12,8 +12,10 @@ import {
   type Stored,
 } from '../store/kinds.ts';
 import type { Outcome, Committed } from '../store/outcome.ts';
+import type { StoreChangeOptions } from '../store/store.ts';
 import type { Author } from '../store/write-changes.ts';
 import type { ApiContext } from './api-context.ts';
+import { ChangesReply, presentChange } from './change-reply.ts';
 import { finishWrite, WRITE_HEADERS, WriteQuery } from './write-options.ts';
 
 /** What the store adds to every resource. */
@@ -100,7 +102,7 @@ function defineList<Kind extends ResourceKind, Spec extends z.ZodType>(
         const tenant = await context.store.get('tenant', null, tenantId);
         if (tenant === null) return notFound(`there is no tenant "${tenantId}"`);
       }
-      return { status: 200, body: toPage(found.map(present), limit) };
+      return { status: 200, body: toPage(found.map(present), limit, ({ id }) => id) };
     },
   );
 }
@@ -168,7 +170,11 @@ function definePut<Kind extends ResourceKind, Spec extends z.ZodType>(
       bodyExample: resource.example.spec,
       conditional: true,
       responses: {
-        200: { description: 'Replaced, or unchanged.', ...shape },
+        200: {
+          ...shape,
+          description: 'Replaced, or unchanged; or what a dry run would change.',
+          schema: z.union([shape.schema, ChangesReply]),
+        },
         ...(resource.kind === 'apiKey' ? {} : { 201: { description: 'Created.', ...shape } }),
       },
       errors: ['HG_API_NOT_FOUND', 'HG_API_CONFLICT', 'HG_API_REVISION_MISMATCH'],
@@ -176,8 +182,12 @@ function definePut<Kind extends ResourceKind, Spec extends z.ZodType>(
     async ({ params, query, body, preconditions, author }) => {
       const target = targetOf(resource, params);
       const edits = resource.edit(target, body, preconditions);
-      const outcome = await changeResource(context, resource.kind, target, edits, author);
+      const { dryRun } = query;
+      const outcome = await changeResource(context, resource.kind, target, edits, author, {
+        dryRun,
+      });
       if (!outcome.ok) return problemOfRefusal(outcome.refusal);
+      if (dryRun) return dryRunReply(outcome.value);
       const stored = storedAfter<unknown>(outcome.value, resource.kind, target.id);
       const { headers, members } = await finishWrite(context, outcome.value, query);
       return {
@@ -204,14 +214,21 @@ function defineDelete<Kind extends ResourceKind, Spec extends z.ZodType>(
       query: WriteQuery,
       body: null,
       conditional: true,
-      responses: { 204: { description: 'Deleted.', headers: WRITE_HEADERS } },
+      responses: {
+        200: { description: 'What a dry run would change.', schema: ChangesReply },
+        204: { description: 'Deleted.', headers: WRITE_HEADERS },
+      },
       errors: ['HG_API_NOT_FOUND', 'HG_API_CONFLICT', 'HG_API_REVISION_MISMATCH'],
     },
     async ({ params, query, preconditions, author }) => {
       const target = targetOf(resource, params);
       const edits = resource.edit(target, null, preconditions);
-      const outcome = await changeResource(context, resource.kind, target, edits, author);
+      const { dryRun } = query;
+      const outcome = await changeResource(context, resource.kind, target, edits, author, {
+        dryRun,
+      });
       if (!outcome.ok) return problemOfRefusal(outcome.refusal);
+      if (dryRun) return dryRunReply(outcome.value);
       const { headers } = await finishWrite(context, outcome.value, query);
       return { status: 204, headers };
     },
@@ -225,13 +242,22 @@ export function changeResource(
   target: Target,
   edits: Edits,
   author: Omit<Author, 'at'>,
+  options: Pick<StoreChangeOptions, 'dryRun' | 'rolledBackTo'>,
 ): Promise<Outcome<Committed>> {
   const pathOf = (fault: LocatedFault) => {
     if (fault.kind === kind && fault.id === target.id) return fault.path;
     return [COLLECTION_BY_KIND[fault.kind], fault.id, fault.path].filter(Boolean).join('.');
   };
   const documentBytesMax = context.documentBytesMax();
-  return context.store.change(edits, author, { documentBytesMax, pathOf });
+  return context.store.change(edits, author, { ...options, documentBytesMax, pathOf });
+}
+
+/** The reply to a dry run: what would change. */
+export function dryRunReply({ revision, changes }: Committed): OperationReply {
+  const shown = changes
+    .filter(({ action }) => action !== 'unchanged')
+    .map((change) => presentChange(change, true));
+  return { status: 200, body: { dryRun: true, revision, changes: shown } };
 }
 
 /** The resource as it is after a change that named it. */

@@ -67,7 +67,27 @@ export function editNested<Kind extends NestedKind>(
   });
 }
 
-function onTenant(id: string, edit: (current: TenantState) => Outcome<TenantSpecs>): Edits {
+/**
+ * Makes a tenant what it was; it need not be there any more. The preconditions are compared with the
+ * newest revision of all that belongs to the tenant: nothing that changed since it was read is lost.
+ */
+export function editRollback(
+  id: string,
+  wanted: TenantSpecs,
+  apiKeys: 'keep' | 'restore',
+  preconditions: Preconditions,
+): Edits {
+  return onTenant(id, (current, newest) => {
+    const detail = failedPrecondition(preconditions, current.tenant === null ? null : newest);
+    if (detail !== null) return refuse({ reason: 'precondition_failed', detail });
+    return accept(apiKeys === 'restore' ? wanted : { ...wanted, apiKey: specsOf(current).apiKey });
+  });
+}
+
+function onTenant(
+  id: string,
+  edit: (current: TenantState, newest: number) => Outcome<TenantSpecs>,
+): Edits {
   return { plans: new Map(), tenants: new Map([[id, edit]]) };
 }
 

@@ -3,6 +3,7 @@ import { EndpointHealth } from '@headgate/model';
 import { z } from 'zod';
 import { defineOperation, NOTHING, type Operation } from '../http/operation.ts';
 import { problem } from '../http/problems.ts';
+import { queryInteger } from '../http/query-integer.ts';
 import type { ClusterView } from '../status/cluster-view.ts';
 import { StoreUnavailableError, type Store } from '../store/store.ts';
 
@@ -110,9 +111,7 @@ export function revisionOperation({ store, view }: StatusContext): Operation {
       summary: 'Which edges have a change',
       description: 'The newest 100,000 revisions are kept.',
       tag: 'status',
-      params: z.strictObject({
-        revision: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
-      }),
+      params: z.strictObject({ revision: queryInteger(1, Number.MAX_SAFE_INTEGER) }),
       query: NOTHING,
       body: null,
       responses: { 200: { description: 'The revision.', schema: RevisionReply } },

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { queryInteger } from '../http/query-integer.ts';
 import type { Committed } from '../store/outcome.ts';
 import type { ApiContext } from './api-context.ts';
 
@@ -8,13 +9,13 @@ export const WriteQuery = z.strictObject({
     .literal('converged')
     .optional()
     .describe('Answer only when every live edge has the change, or after the timeout.'),
-  timeout: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(60_000)
+  timeout: queryInteger(0, 60_000)
     .default(10_000)
     .describe('Longest wait for convergence in ms, 0 to 60,000; default 10,000.'),
+  dryRun: z
+    .stringbool()
+    .default(false)
+    .describe('Check and compare only: nothing is written, the reply tells what would change.'),
 });
 
 /** Headers of every reply to a write. */

@@ -10,6 +10,7 @@ import {
 import { comparePlan, compareTenant, type Change } from './change.ts';
 import { checkClaims, compareClaims, writeClaims } from './claims.ts';
 import { lockDocuments, takeRevisions, writeDocuments } from './documents.ts';
+import { writeHistory, type TenantRevision } from './history.ts';
 import { bundlePath, checkTenantIntegrity, type LocatedFault } from './integrity.ts';
 import { accept, refuse, type Committed, type Outcome } from './outcome.ts';
 import { checkApiKeyHashes, checkPlanReferences } from './references.ts';
@@ -26,7 +27,11 @@ import { deleteResources, writeAudit, writeResources, type Author } from './writ
 /** What is wanted, as functions of what is there; they run under the lock of the documents. */
 export interface Edits {
   readonly plans: ReadonlyMap<string, (current: PlanState) => Outcome<PlanSpec | null>>;
-  readonly tenants: ReadonlyMap<string, (current: TenantState) => Outcome<TenantSpecs>>;
+  /** `newest` is the newest revision of the tenant's document, deletions included; 0 if none. */
+  readonly tenants: ReadonlyMap<
+    string,
+    (current: TenantState, newest: number) => Outcome<TenantSpecs>
+  >;
 }
 
 /** Options of {@link makeChanges}. */
@@ -35,11 +40,14 @@ export interface ChangeOptions {
   readonly documentBytesMax: number;
   /** Path of a fault for the reader: relative to the resource in a PUT, absolute in a bundle. */
   readonly pathOf?: (fault: LocatedFault) => string;
+  /** For the history: the revision that this change restores. */
+  readonly rolledBackTo?: number;
 }
 
 /** A document that changes. */
 interface Draft {
   readonly key: string;
+  readonly tenantId: string | null;
   readonly changes: readonly Change[];
   build(revision: number): BuiltDocument;
 }
@@ -55,19 +63,17 @@ export async function makeChanges(
   author: Author,
   options: ChangeOptions,
 ): Promise<Outcome<Committed>> {
-  await lockDocuments(db, [
+  const newest = await lockDocuments(db, [
     ...Array.from(edits.plans.keys(), (id) => documentKey('plan', id)),
     ...Array.from(edits.tenants.keys(), (id) => documentKey('tenant', id)),
   ]);
   const plans = await editPlans(db, edits.plans);
   if (!plans.ok) return plans;
-  const tenants = await editTenants(db, edits.tenants);
+  const tenants = await editTenants(db, edits.tenants, newest);
   if (!tenants.ok) return tenants;
 
   const drafts = [...plans.value.map(draftOfPlan), ...tenants.value.map(draftOfTenant)];
-  const changed = drafts.filter(({ changes }) =>
-    changes.some(({ action }) => action !== 'unchanged'),
-  );
+  const changed = drafts.filter(isChanged);
   const claims = tenants.value.map(({ state, next }) =>
     compareClaims(state.id, state.tenant?.spec ?? null, next.tenant),
   );
@@ -97,6 +103,7 @@ export async function makeChanges(
     await writeClaims(db, claims);
     await deleteResources(db, numbered);
     await writeDocuments(db, documents, author.at);
+    await writeHistory(db, historyOf(changed, options), author);
     await writeAudit(db, numbered, author);
   }
   return accept({
@@ -104,6 +111,9 @@ export async function makeChanges(
     at: author.at,
     changes: drafts.flatMap(({ changes }) => changes),
     documents: documents.map(({ key, revision }) => ({ key, revision })),
+    unaltered: drafts
+      .filter((draft) => !isChanged(draft))
+      .map(({ key }) => ({ key, revision: newest.get(key) ?? 0 })),
   });
 }
 
@@ -136,10 +146,12 @@ async function editPlans(
 async function editTenants(
   db: Kysely<Tables>,
   edits: Edits['tenants'],
+  newest: ReadonlyMap<string, number>,
 ): Promise<Outcome<readonly EditedTenant[]>> {
   const edited: EditedTenant[] = [];
   for (const state of await loadTenants(db, [...edits.keys()])) {
-    const next = edits.get(state.id)?.(state);
+    const revision = newest.get(documentKey('tenant', state.id)) ?? 0;
+    const next = edits.get(state.id)?.(state, revision);
     if (next === undefined) continue;
     if (!next.ok) return next;
     edited.push({ state, next: next.value });
@@ -150,6 +162,7 @@ async function editTenants(
 function draftOfPlan({ state, next }: EditedPlan): Draft {
   return {
     key: documentKey('plan', state.id),
+    tenantId: null,
     changes: comparePlan(state, next),
     build: (revision) => buildPlanDocument(state.id, next, revision),
   };
@@ -158,9 +171,21 @@ function draftOfPlan({ state, next }: EditedPlan): Draft {
 function draftOfTenant({ state, next }: EditedTenant): Draft {
   return {
     key: documentKey('tenant', state.id),
+    tenantId: state.id,
     changes: compareTenant(state, next),
     build: (revision) => buildTenantDocument(state.id, next, revision),
   };
+}
+
+function isChanged({ changes }: Draft): boolean {
+  return changes.some(({ action }) => action !== 'unchanged');
+}
+
+function historyOf(drafts: readonly Draft[], options: ChangeOptions): TenantRevision[] {
+  const rolledBackTo = options.rolledBackTo ?? null;
+  return drafts.flatMap(({ tenantId, changes }) =>
+    tenantId === null ? [] : [{ tenantId, changes, rolledBackTo }],
+  );
 }
 
 function checkSize(document: BuiltDocument, bytesMax: number): LocatedFault[] {

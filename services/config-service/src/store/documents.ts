@@ -7,10 +7,14 @@ import type { Tables } from './tables.ts';
  * Locks the documents of these keys until the transaction ends, in one order for everybody, so that
  * two transactions cannot wait for each other. Missing rows are made (revision 0), as a row that does
  * not exist cannot be locked. Revisions are taken under this lock: those of one document rise in the
- * order of the commits.
+ * order of the commits. Returns the newest revision of each, deletions included; 0 if there is none.
  */
-export async function lockDocuments(db: Kysely<Tables>, keys: readonly string[]): Promise<void> {
+export async function lockDocuments(
+  db: Kysely<Tables>,
+  keys: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
   const sorted = [...keys].sort();
+  const revisions = new Map<string, number>();
   for (const chunk of inChunks(sorted)) {
     await sql`
       insert into documents (key, kind, id, revision, deleted, sha256, body)
@@ -18,10 +22,13 @@ export async function lockDocuments(db: Kysely<Tables>, keys: readonly string[])
       order by key
       on conflict (key) do nothing
     `.execute(db);
-    await sql`
-      select 1 from documents where key = any(${[...chunk]}::text[]) order by key for update
+    const { rows } = await sql<{ key: string; revision: number }>`
+      select key, revision from documents
+      where key = any(${[...chunk]}::text[]) order by key for update
     `.execute(db);
+    for (const { key, revision } of rows) revisions.set(key, revision);
   }
+  return revisions;
 }
 
 /**

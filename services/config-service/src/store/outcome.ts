@@ -17,6 +17,8 @@ export interface Committed {
   readonly changes: readonly Change[];
   /** Documents to be published: key and revision. Empty when nothing changed. */
   readonly documents: readonly { readonly key: string; readonly revision: number }[];
+  /** Documents that the change named and did not alter, with their newest revisions. */
+  readonly unaltered: readonly { readonly key: string; readonly revision: number }[];
 }
 
 /** Result of a change. */

@@ -2,6 +2,7 @@ import { sql, type Kysely } from 'kysely';
 import type { Clock } from '@headgate/runtime';
 import { makeChanges, newestRevision, type ChangeOptions, type Edits } from './commit.ts';
 import type { OpenDatabase } from './database.ts';
+import { createHistory, type History } from './history.ts';
 import {
   isNestedKind,
   TABLE_BY_KIND,
@@ -39,6 +40,7 @@ export interface StoreChangeOptions extends ChangeOptions {
 export interface Store {
   readonly kind: OpenDatabase['kind'];
   readonly outbox: Outbox;
+  readonly history: Omit<History, 'forgetDeleted'>;
   /** One resource, or null. `tenantId` is null for plans and tenants. */
   get<Kind extends ResourceKind>(
     kind: Kind,
@@ -59,6 +61,8 @@ export interface Store {
   ): Promise<Outcome<Committed>>;
   /** A revision that was given out, or null. */
   revision(revision: number): Promise<RevisionColumns | null>;
+  /** Forgets published revisions beyond the newest 100,000, and tenants deleted long ago. */
+  forgetOld(): Promise<void>;
   /** Newest revision; how many are still to be published, and since when (null: none is). */
   figures(): Promise<{
     readonly revision: number;
@@ -69,6 +73,8 @@ export interface Store {
 
 /** A request gets its answer, or a 503, within 2 s; the rest of them is for the reply. */
 export const REQUEST_DEADLINE_MS = 1800;
+/** Revisions that `GET /v1/revisions/{revision}` knows. */
+const REVISIONS_KEPT = 100_000;
 /** Races lost in a row before giving up; each attempt sees what the one before it lost against. */
 const ATTEMPTS_MAX = 8;
 
@@ -78,9 +84,15 @@ export function createStore(
   { db, kind }: Pick<OpenDatabase, 'db' | 'kind'>,
 ): Store {
   const outbox = createOutbox(db);
+  const history = createHistory(db);
   return {
     kind,
     outbox,
+    history: {
+      list: (...args) => withDeadline(REQUEST_DEADLINE_MS, () => history.list(...args)),
+      get: (...args) => withDeadline(REQUEST_DEADLINE_MS, () => history.get(...args)),
+      newestUpTo: (...args) => withDeadline(REQUEST_DEADLINE_MS, () => history.newestUpTo(...args)),
+    },
     get: <Kind extends ResourceKind>(of: Kind, tenantId: string | null, id: string) =>
       withDeadline(REQUEST_DEADLINE_MS, () => getResource<Kind>(db, of, tenantId, id)),
     list: <Kind extends ResourceKind>(of: Kind, tenantId: string | null, page: Page) =>
@@ -90,6 +102,10 @@ export function createStore(
         changeWithRetries(db, edits, { ...author, at: new Date(deps.clock.nowMs()) }, options),
       ),
     revision: (revision) => withDeadline(REQUEST_DEADLINE_MS, () => outbox.revision(revision)),
+    async forgetOld() {
+      await outbox.prune(REVISIONS_KEPT);
+      await history.forgetDeleted(new Date(deps.clock.nowMs()));
+    },
     figures: () =>
       withDeadline(REQUEST_DEADLINE_MS, async () => {
         const { count, oldest } = await outbox.pending();

@@ -54,8 +54,32 @@ export interface AuditColumns {
   readonly tenant_id: string | null;
   readonly resource_id: string;
   readonly revision: number;
+  /** Null in rows of version 0.1.0. */
+  readonly request_id: string | null;
+  /** Operation of the API, such as `putRoute`; null in rows of version 0.1.0. */
+  readonly operation: string | null;
   readonly before: ColumnType<unknown, string | null, never>;
   readonly after: ColumnType<unknown, string | null, never>;
+}
+
+/** What one revision made of a tenant. */
+export interface HistoryColumns {
+  readonly tenant_id: string;
+  readonly revision: number;
+  readonly at: Date;
+  readonly actor: string;
+  readonly source: string;
+  readonly request_id: string | null;
+  readonly operation: string | null;
+  /** The revision that a rollback restored. */
+  readonly rolled_back_to: number | null;
+  /** The first of its changes, as JSON. */
+  readonly changes: unknown;
+  /** How many there were in all. */
+  readonly change_count: number;
+  readonly deleted: boolean;
+  /** Body of the document as published; empty for a deletion. */
+  readonly body: string;
 }
 
 /** The tables, for Kysely. */
@@ -70,4 +94,5 @@ export interface Tables {
   documents: DocumentColumns;
   revisions: RevisionColumns;
   audit: AuditColumns;
+  tenant_history: HistoryColumns;
 }

@@ -9,6 +9,9 @@ export interface Author {
   readonly actor: string;
   /** Address of the client. */
   readonly source: string;
+  readonly requestId: string;
+  /** Operation of the API, such as `putRoute`. */
+  readonly operation: string;
   readonly at: Date;
 }
 
@@ -52,8 +55,10 @@ export async function writeAudit(
   for (const chunk of inChunks(changes)) {
     await sql`
       insert into audit
-        (at, actor, source, action, kind, tenant_id, resource_id, revision, before, after)
-      select ${author.at.toISOString()}::timestamptz, ${author.actor}, ${author.source}, entry.*
+        (at, actor, source, request_id, operation, action, kind, tenant_id, resource_id, revision,
+          before, after)
+      select ${author.at.toISOString()}::timestamptz, ${author.actor}, ${author.source},
+        ${author.requestId}, ${author.operation}, entry.*
       from unnest(
         ${chunk.map((change) => change.action)}::text[],
         ${chunk.map((change) => change.kind)}::text[],

@@ -1,0 +1,61 @@
+import { describeFaults, TenantBundle, type TenantDocument } from '@headgate/model';
+import type { z } from 'zod';
+import { accept, refuse, type Outcome } from '../store/outcome.ts';
+import type { TenantSpecs } from '../store/state.ts';
+
+/** The tenant of a stored document in the form of a bundle, as the schemas of its time had it. */
+export type StoredTenant = z.input<typeof TenantBundle>;
+
+/**
+ * The form that bundles, exports and differences have, from the body of a tenant's document. Nothing
+ * is checked: it may come from a release with other rules.
+ */
+export function bundleOfDocument(body: string): StoredTenant {
+  const { tenant, upstreams, routes, apiKeys } = parseBody(body);
+  const { id: _, ...spec } = tenant;
+  return {
+    ...spec,
+    upstreams: byId(upstreams, withoutId),
+    routes: byId(routes, withoutId),
+    apiKeys: byId(apiKeys, ({ id: _id, hint: _hint, ...key }) => key),
+  };
+}
+
+/**
+ * The specs of a stored document, checked with the rules of today.
+ *
+ * @returns a refusal with the path, value and rule of each fault if they have become stricter.
+ */
+export function specsOfDocument(body: string): Outcome<TenantSpecs> {
+  const stored = bundleOfDocument(body);
+  const parsed = TenantBundle.safeParse(stored);
+  if (!parsed.success) {
+    return refuse({ reason: 'invalid', faults: describeFaults(parsed.error, stored) });
+  }
+  const { upstreams, routes, apiKeys, ...tenant } = parsed.data;
+  const hints = new Map(parseBody(body).apiKeys.map(({ id, hint }) => [String(id), hint]));
+  return accept({
+    tenant,
+    upstream: new Map(Object.entries(upstreams)),
+    route: new Map(Object.entries(routes)),
+    apiKey: new Map(
+      Object.entries(apiKeys).map(([id, key]) => [id, { ...key, hint: hints.get(id) ?? '' }]),
+    ),
+  });
+}
+
+/** Only buildTenantDocument writes bodies, from what the schemas had accepted. */
+function parseBody(body: string): TenantDocument {
+  return JSON.parse(body) as TenantDocument;
+}
+
+function byId<Item extends { readonly id: string }, Value>(
+  items: readonly Item[],
+  valueOf: (item: Item) => Value,
+): Record<string, Value> {
+  return Object.fromEntries(items.map((item) => [item.id, valueOf(item)]));
+}
+
+function withoutId<Item extends { readonly id: string }>({ id: _, ...rest }: Item) {
+  return rest;
+}
