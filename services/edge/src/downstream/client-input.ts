@@ -15,7 +15,8 @@ const NO_BYTES = Buffer.alloc(0);
  *     chunk   | used          | to be used           |
  *                              ▲ position             ▲ limit
  *
- * Reading pauses while `heldBytesMax` or more are held.
+ * Reading pauses while `heldBytesMax` or more are held. A client that resets meanwhile is noticed by the write that waits
+ * for it; where none does, as the endpoint has not answered yet, by the first one, or by the timeouts of its route.
  */
 export class ClientInput {
   /** The chunk that is gone through, from `position` to `limit`; only within a step. */

@@ -100,6 +100,19 @@ for (const [way, openHandle] of WAYS) {
         assert.deepEqual([received, peerEnd()], ['whole', 'FIN']);
       }));
 
+    test('a client that resets is noticed by the write that waits for it, though nothing is read', () =>
+      withPair(openHandle, async ({ own, notes, peer }) => {
+        peer.write('x'.repeat(1000));
+        await waitFor(() => notes.bytesIn === 1000, { message: 'what the client sends' });
+        own.pause();
+        congest(own);
+        peer.write('unread');
+        peer.resetAndDestroy();
+        await waitFor(() => notes.closed, { message: 'onClose' });
+        assert.equal(notes.events.length, 1);
+        assert.match(notes.events[0] ?? '', /^close (write|read) E(PIPE|CONNRESET)$/);
+      }));
+
     test('FIN follows what was pending at end()', () =>
       withPair(openHandle, async ({ own, notes, peer, peerEnd }) => {
         congest(own);
@@ -118,3 +131,32 @@ for (const [way, openHandle] of WAYS) {
       }));
   });
 }
+
+suite('a server that takes no more', () => {
+  test('what it has sent before is read, then the socket closes', async () => {
+    const notes = new Notes();
+    const sockets: Socket[] = [];
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      socket.pause();
+      sockets.push(socket);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo; // it listens on TCP
+    let connected = false;
+    const own = ByteSocket.connect({ host: '127.0.0.1', port }, new ReadBuffers(), notes, () => {
+      connected = true;
+    });
+    await waitFor(() => connected && sockets[0] !== undefined, { message: 'the connection' });
+    congest(own);
+    own.pause();
+    const [peer] = sockets;
+    peer?.write('an early answer', () => peer.resetAndDestroy());
+    await waitFor(() => own.unsentBytes === 0, { message: 'the write to fail' });
+    assert.deepEqual([notes.bytesIn, notes.closed], [0, false], 'paused');
+    own.resume();
+    await waitFor(() => notes.closed, { message: 'onClose' });
+    assert.equal(notes.bytesIn, 'an early answer'.length);
+    assert.match(notes.events.at(-1) ?? '', /^close (write|read) E(PIPE|CONNRESET)$/);
+    server.close();
+  });
+});

@@ -45,6 +45,12 @@ export class ByteSocket implements HandleEvents {
   #ended = false;
   /** Neither is FIN sent or due, nor has a write failed, nor is the socket gone. */
   #writable = true;
+  /**
+   * A write that fails does not end the reading: a server that takes no more of a request may have answered it. A client
+   * that takes no more of its answer is gone: nothing that it has sent is worth reading, and while reading is paused
+   * nobody would see its RST.
+   */
+  #outlivesWrites = false;
   /** FIN is due once the pending writes are done: while one is queued in libuv, the socket cannot be reset. */
   #endsWhenWritten = false;
   #paused = false;
@@ -74,6 +80,7 @@ export class ByteSocket implements HandleEvents {
         onConnect();
       }),
     );
+    byteSocket.#outlivesWrites = true;
     return byteSocket;
   }
 
@@ -127,6 +134,7 @@ export class ByteSocket implements HandleEvents {
     this.socket.on('end', () => {
       this.#ended = true;
       this.#receiver.onEnd();
+      if (this.#error !== null) this.socket.destroy(); // over both ways
     });
     this.socket.on('drain', () => {
       this.#releaseWritten();
@@ -290,17 +298,13 @@ export class ByteSocket implements HandleEvents {
     else if (outcome < 0) this.#onWriteError(outcome);
   }
 
-  /**
-   * Nothing more can be sent. What the peer has sent before may still lie in the kernel, such as the answer of a server
-   * that took no more of the request, so reading goes on until it ends too.
-   */
+  /** Nothing more can be sent; see {@link #outlivesWrites}. Whoever has paused the reading resumes it. */
   #onWriteError(code: number): void {
     const name = getSystemErrorName(code);
     const error = Object.assign(new Error(`write ${name}`), { code: name, errno: code });
     this.#writable = false;
     this.#error ??= error;
-    if (this.#ended) this.socket.destroy(error);
-    else this.resume();
+    if (this.#ended || !this.#outlivesWrites) this.socket.destroy(error);
   }
 
   /** @hot */
