@@ -21,6 +21,7 @@ export const FIGURE_TITLES: Readonly<Record<FigureName, string>> = {
   redisCommandsPerSecond: 'Redis commands/s',
   redisRoundTripP50Ms: 'Redis round trip p50 ms',
   timesLimit: '× its limit',
+  deniedPercent: 'denied %',
 };
 
 const DIGITS: Readonly<Record<FigureName, number>> = {
@@ -43,6 +44,7 @@ const DIGITS: Readonly<Record<FigureName, number>> = {
   redisCommandsPerSecond: 0,
   redisRoundTripP50Ms: 3,
   timesLimit: 0,
+  deniedPercent: 1,
 };
 
 /** A figure for a reader, without its unit. */

@@ -30,10 +30,12 @@ export async function measureWithWrk(
   const report = await runWrk({ ...load, seconds: measureSeconds });
   const after = await readUse(running);
   await running.afterRound?.();
-  const { requests, rps, p50Ms, p99Ms, failedRequests } = report;
+  const { requests, rps, p50Ms, p99Ms, denied, failedRequests } = report;
   if (requests === 0) throw new Error(`no request was answered at port ${running.port}`);
   const figures = useFigures(before, after, { requests, seconds: requests / rps });
-  return { requests, failedRequests, rps, p50Ms, p99Ms, ...figures };
+  const round = { requests, failedRequests, rps, p50Ms, p99Ms, ...figures };
+  if (settings.expectsDenials !== true) return round;
+  return { ...round, deniedPercent: (100 * denied) / requests };
 }
 
 /**

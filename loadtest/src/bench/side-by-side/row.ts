@@ -22,6 +22,7 @@ export const FIGURES = [
   'redisCommandsPerSecond',
   'redisRoundTripP50Ms',
   'timesLimit',
+  'deniedPercent',
 ] as const;
 
 /** Name of a figure; its unit stands at the end. */

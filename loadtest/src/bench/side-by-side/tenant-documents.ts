@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { DocumentHeaderInput } from '@headgate/bus';
 import { PlanDocument, TenantDocument } from '@headgate/model';
 
@@ -119,7 +119,7 @@ function tenantTemplate(
 }
 
 function apiKey(secret: string, limits: readonly LimitSetting[]) {
-  const sha256 = createHash('sha256').update(secret).digest('hex');
+  const sha256 = hash('sha256', secret);
   return { id: KEY_ID, sha256, hint: secret.slice(0, 8), limits };
 }
 
