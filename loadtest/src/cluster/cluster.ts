@@ -168,6 +168,13 @@ function startService(
   });
 }
 
+/** The edge of a cluster that has one, else the first. @throws Error if it was started without any. */
+export function firstEdge({ edges }: Pick<Cluster, 'edges'>): ClusterEdge {
+  const [edge] = edges;
+  if (edge === undefined) throw new Error('the cluster has no edge');
+  return edge;
+}
+
 /** Waits until every edge holds the revision. */
 export async function waitForRevision(
   cluster: Cluster,

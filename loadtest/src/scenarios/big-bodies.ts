@@ -5,7 +5,7 @@ import { createServer, request as httpRequest, type IncomingMessage } from 'node
 import type { AddressInfo } from 'node:net';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { startCluster, waitForRevision, type Cluster } from '../cluster/cluster.ts';
+import { firstEdge, startCluster, waitForRevision, type Cluster } from '../cluster/cluster.ts';
 import { oneTenantBundle, type Check, type Say, type ScenarioResult } from './scenario.ts';
 
 /** Options; the full run moves 1 GiB each way. */
@@ -70,7 +70,7 @@ function check(rule: string, growthBytes: number, equal: boolean): Check {
 
 /** Most memory that the edge's processes hold during the work beyond what they held before. */
 async function watchMemory(cluster: Cluster, work: () => Promise<void>): Promise<number> {
-  const pid = cluster.edges[0]?.component.process.pid ?? 0;
+  const { pid } = firstEdge(cluster).component.process;
   const before = residentBytes(pid);
   let most = before;
   const timer = setInterval(() => (most = Math.max(most, residentBytes(pid))), 100);
@@ -133,7 +133,7 @@ async function hashOf(source: Readable, bytesPerSecond: number): Promise<string>
 }
 
 function requestTo(cluster: Cluster, method: string, headers: Record<string, string>) {
-  const port = cluster.edges[0]?.port ?? 0;
+  const { port } = firstEdge(cluster);
   return httpRequest({
     host: '127.0.0.1',
     port,

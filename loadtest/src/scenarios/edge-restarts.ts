@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request as send } from 'undici';
 import {
+  firstEdge,
   startCluster,
   startEndpoints,
   waitForRevision,
@@ -32,8 +33,7 @@ export async function edgeRestarts(
       await cluster.api.apply(oneTenantBundle({ host: 'acme.test', ports })),
     );
     checks.push(await rollingRestart(cluster.edges, options, say));
-    const edge = cluster.edges[0];
-    if (edge === undefined) throw new Error('the cluster has no edge');
+    const edge = firstEdge(cluster);
     say('kill -9 an edge, start it with NATS and the config-service down');
     await cluster.edges[1]?.component.stop();
     await sleep(500); // the last good configuration is written within 100 ms
@@ -62,7 +62,7 @@ async function rollingRestart(
   say: Say,
 ): Promise<Check> {
   let ended = false;
-  const port = edges[0]?.port ?? 0;
+  const { port } = firstEdge({ edges });
   const load = runLoad({
     urls: [`http://127.0.0.1:${port}`],
     host: 'acme.test',

@@ -1,5 +1,5 @@
 import { request as send } from 'undici';
-import { startCluster, startEndpoints, waitForRevision } from '../cluster/cluster.ts';
+import { firstEdge, startCluster, startEndpoints, waitForRevision } from '../cluster/cluster.ts';
 import { residentBytes } from './big-bodies.ts';
 import { timed, type Say, type ScenarioResult } from './scenario.ts';
 
@@ -13,8 +13,7 @@ export async function manyTenants(options: ManyTenantsOptions, say: Say): Promis
   const endpoints = await startEndpoints(1);
   const cluster = await startCluster({ edges: 1, healthService: false });
   try {
-    const edge = cluster.edges[0];
-    if (edge === undefined) throw new Error('the cluster has no edge');
+    const edge = firstEdge(cluster);
     const before = residentBytes(edge.component.process.pid);
     const bundle = bundleOf(options.tenants, endpoints[0]?.port ?? 0);
     say(`applying ${options.tenants} tenants`);

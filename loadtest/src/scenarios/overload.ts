@@ -3,7 +3,7 @@ import { temporaryDirectory } from '@headgate/testkit';
 import { findProgram } from '../bench/find-program.ts';
 import { processTree, treeCpuUs } from '../bench/process-tree.ts';
 import { startBackend } from '../bench/side-by-side/backend.ts';
-import { startCluster, waitForRevision, type ClusterEdge } from '../cluster/cluster.ts';
+import { firstEdge, startCluster, waitForRevision, type ClusterEdge } from '../cluster/cluster.ts';
 import { readMetric } from './edge-metrics.ts';
 import { pinTo, runH2load, type H2loadReport } from './run-h2load.ts';
 import { oneTenantBundle, timed, type Check, type Say, type ScenarioResult } from './scenario.ts';
@@ -81,8 +81,7 @@ async function withEdge<Result>(
     const upstream = { connectionsMax: 16_384, pendingMax: 16_384 };
     const bundle = oneTenantBundle({ host: HOST, ports, upstream });
     await waitForRevision(cluster, await cluster.api.apply(bundle));
-    const [edge] = cluster.edges;
-    if (edge === undefined) throw new Error('the cluster has no edge');
+    const edge = firstEdge(cluster);
     await pinTo(0, await processTree(edge.component.process.pid));
     return await work(edge);
   } finally {

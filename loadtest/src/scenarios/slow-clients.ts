@@ -1,5 +1,5 @@
 import { createHttpOrigin } from '@headgate/testkit';
-import { startCluster, waitForRevision, type ClusterEdge } from '../cluster/cluster.ts';
+import { firstEdge, startCluster, waitForRevision, type ClusterEdge } from '../cluster/cluster.ts';
 import { runLoad, tally, type Outcome } from '../cluster/load.ts';
 import { readMetric } from './edge-metrics.ts';
 import type { Check, Say, ScenarioResult } from './scenario.ts';
@@ -56,8 +56,7 @@ export async function slowClients(options: SlowClientsOptions, say: Say): Promis
   try {
     const bundle = twoTenants(endpoint.port, options.connections + TIMED);
     await waitForRevision(cluster, await cluster.api.apply(bundle));
-    const [edge] = cluster.edges;
-    if (edge === undefined) throw new Error('the cluster has no edge');
+    const edge = firstEdge(cluster);
     await goodClients(edge, options.perSecond, wait(2000)); // compilation
     const checks: Check[] = [];
     for (const attack of ['head', 'body', 'read'] as const) {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
-import { startCluster, waitForRevision, type Cluster } from '../cluster/cluster.ts';
+import { firstEdge, startCluster, waitForRevision, type Cluster } from '../cluster/cluster.ts';
 import { oneTenantBundle, timed, type Check, type Say, type ScenarioResult } from './scenario.ts';
 
 /** Options; the full run opens 1,000 tunnels. */
@@ -31,7 +31,7 @@ export async function webSockets(options: WebSocketsOptions, say: Say): Promise<
   try {
     await applyBundle(cluster, port, {});
     say(`${options.tunnels} WebSockets through one edge`);
-    const url = `ws://127.0.0.1:${cluster.edges[0]?.port ?? 0}/echo`;
+    const url = `ws://127.0.0.1:${firstEdge(cluster).port}/echo`;
     const [, openedMs] = await timed(() => openAll(clients, url, options.tunnels));
     const checks = [await echoCheck(`once opened (in ${openedMs.toFixed(0)} ms)`, clients, server)];
     say('another tenant changes');
@@ -146,8 +146,8 @@ async function drain(
     const [code] = (await once(client, 'close')) as [number];
     return { code, afterMs: performance.now() - startMs };
   });
-  const edge = cluster.edges[0]?.component;
-  const stopped = edge?.stop(drainMs + 10_000);
+  const { component: edge } = firstEdge(cluster);
+  const stopped = edge.stop(drainMs + 10_000);
   const echoed = await echoCheck('while the edge drains', clients, server);
   const closed = await Promise.all(ends);
   await stopped;
@@ -171,8 +171,8 @@ async function drain(
     },
     {
       rule: 'the edge ends with code 0 within a second after the deadline',
-      figure: `code ${edge?.process.exit()?.code ?? 'none'} after ${exitMs.toFixed(0)} ms`,
-      passed: edge?.process.exit()?.code === 0 && exitMs < drainMs + GRACE_MS,
+      figure: `code ${edge.process.exit()?.code ?? 'none'} after ${exitMs.toFixed(0)} ms`,
+      passed: edge.process.exit()?.code === 0 && exitMs < drainMs + GRACE_MS,
     },
   ];
 }

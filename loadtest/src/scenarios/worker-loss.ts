@@ -1,6 +1,7 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { waitFor } from '@headgate/testkit';
 import {
+  firstEdge,
   startCluster,
   startEndpoints,
   waitForRevision,
@@ -32,8 +33,7 @@ export async function workerLoss(options: WorkerLossOptions, say: Say): Promise<
     const ports = endpoints.map((endpoint) => endpoint.port);
     const bundle = oneTenantBundle({ host: 'acme.test', ports });
     await waitForRevision(cluster, await cluster.api.apply(bundle));
-    const [edge] = cluster.edges;
-    if (edge === undefined) throw new Error('the cluster has no edge');
+    const edge = firstEdge(cluster);
     const checks = [
       ...(await lose('SIGKILL', 'killed', edge, options, say)),
       // It would be stopped for ever; the primary takes it for blocked after five seconds.

@@ -1,4 +1,4 @@
-import { startCluster, waitForRevision, type Cluster } from '../../cluster/cluster.ts';
+import { firstEdge, startCluster, waitForRevision, type Cluster } from '../../cluster/cluster.ts';
 
 /** A real edge, with the services that it needs; all targets of a run share one. */
 export interface EdgeRig {
@@ -36,8 +36,7 @@ export async function startEdgeRig(): Promise<EdgeRig> {
 }
 
 function rigOf(cluster: Cluster): EdgeRig {
-  const [edge] = cluster.edges;
-  if (edge === undefined) throw new Error('the cluster has no edge');
+  const edge = firstEdge(cluster);
   const { process } = edge.component;
   return {
     port: edge.port,
