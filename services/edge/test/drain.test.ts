@@ -7,6 +7,7 @@ import {
   type RecordingOrigin,
   type RedisServer,
 } from '@headgate/testkit';
+import { hasMetrics } from './support/edge-metrics.ts';
 import type { TestEdge } from './support/edge-process.ts';
 import { createHttpClient, type HttpOutcome } from './support/http-client.ts';
 import { endpointsAt, startOneTenantEdge } from './support/one-tenant-edge.ts';
@@ -174,13 +175,12 @@ suite('SIGKILL of a worker', () => {
       assert.equal((await client.response(1)).status, 200);
     }
     await waitFor(
-      async () => {
-        const metrics = await (await fetch(`${running.admin}/metrics`)).text();
-        return (
-          /^headgate_workers 2$/m.test(metrics) &&
-          /^headgate_worker_restarts_total\{cause="killed"\} 1$/m.test(metrics)
-        );
-      },
+      () =>
+        hasMetrics(
+          running.admin,
+          'headgate_workers 2',
+          'headgate_worker_restarts_total{cause="killed"} 1',
+        ),
       { message: 'a worker in its place', deadlineMs: 10_000 },
     );
     for (const client of clients) client.close();

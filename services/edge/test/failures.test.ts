@@ -8,6 +8,7 @@ import {
   type OriginHandler,
   type RecordingOrigin,
 } from '@headgate/testkit';
+import { readMetrics } from './support/edge-metrics.ts';
 import type { TestEdge } from './support/edge-process.ts';
 import { createHttpClient, runMany, type HttpClient } from './support/http-client.ts';
 import { endpointsAt, routeTo, startOneTenantEdge } from './support/one-tenant-edge.ts';
@@ -274,7 +275,7 @@ suite('bounds of an upstream', () => {
 
 /** Attempts that ended in anything but success, from the metrics. */
 async function failedAttempts(): Promise<number> {
-  const metrics = await (await fetch(`${edge.admin}/metrics`)).text();
+  const metrics = await readMetrics(edge.admin);
   let failed = 0;
   for (const [, outcome, count] of metrics.matchAll(/attempts_total\{outcome="(\w+)"\} (\d+)/g)) {
     if (outcome !== 'ok') failed += Number(count);

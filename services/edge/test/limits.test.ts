@@ -7,6 +7,7 @@ import {
   type RecordingOrigin,
   type RedisServer,
 } from '@headgate/testkit';
+import { hasMetrics } from './support/edge-metrics.ts';
 import {
   planDocument,
   startTestEdge,
@@ -56,13 +57,9 @@ before(async () => {
   });
   http = createHttpClient(edge.port);
   // Until its first probe a worker takes Redis for lost, and enforces its share alone.
-  await waitFor(
-    async () => {
-      const metrics = await (await fetch(`${edge.admin}/metrics`)).text();
-      return /^headgate_limit_degraded 0$/m.test(metrics);
-    },
-    { message: 'all workers to use Redis' },
-  );
+  await waitFor(() => hasMetrics(edge.admin, 'headgate_limit_degraded 0'), {
+    message: 'all workers to use Redis',
+  });
 });
 
 after(async () => {
@@ -144,10 +141,8 @@ suite('limits', () => {
       client.socket.resetAndDestroy();
     }
     assert.equal((await get('warm')).status, 200);
-    await waitFor(
-      async () =>
-        /^headgate_active_requests 0$/m.test(await (await fetch(`${edge.admin}/metrics`)).text()),
-      { message: 'no request to be left over' },
-    );
+    await waitFor(() => hasMetrics(edge.admin, 'headgate_active_requests 0'), {
+      message: 'no request to be left over',
+    });
   });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { createRecordingOrigin, waitFor, type RecordingOrigin } from '@headgate/testkit';
+import { hasMetrics, metricSum, readMetrics } from './support/edge-metrics.ts';
 import type { TestEdge } from './support/edge-process.ts';
 import { endpointsAt, routeTo, startOneTenantEdge } from './support/one-tenant-edge.ts';
 import { OK } from './support/plain-messages.ts';
@@ -36,12 +37,11 @@ interface AccessLine {
   readonly [field: string]: unknown;
 }
 
-function accessLines(): AccessLine[] {
-  return edge.process
-    .stdout()
-    .filter((line) => line.startsWith('{"type":"access"'))
-    .map((line) => JSON.parse(line) as AccessLine);
-}
+/** The records as they were written. */
+const accessTexts = (): string[] =>
+  edge.process.stdout().filter((line) => line.startsWith('{"type":"access"'));
+
+const accessLines = (): AccessLine[] => accessTexts().map((line) => JSON.parse(line) as AccessLine);
 
 /** Runs `work`, waits for `count` further records and returns them. */
 async function recordsOf(count: number, work: () => Promise<unknown>): Promise<AccessLine[]> {
@@ -180,8 +180,7 @@ suite('access records', () => {
       await requestOnce(edge.port, head(`GET /"}{"type":"access" HTTP/1.1`));
     });
     assert.equal(lines.length, 2);
-    const raw = edge.process.stdout().filter((line) => line.startsWith('{"type":"access"'));
-    for (const line of raw) {
+    for (const line of accessTexts()) {
       assert.ok(line.length <= LINE_CHARACTERS_MAX);
       assert.ok(/^[\x20-\x7e]*$/.test(line), 'visible ASCII only');
       assert.ok(!line.includes(SECRET));
@@ -212,41 +211,29 @@ suite('access records', () => {
 suite('metrics', () => {
   test('they add up to the records, and nothing is left active', async () => {
     const records = accessLines();
-    const metrics = await waitFor(
-      async () => {
-        const text = await (await fetch(`${edge.admin}/metrics`)).text();
-        return /^headgate_active_requests 0$/m.test(text) ? text : null;
-      },
-      { message: 'no active requests' },
-    );
-    assert.equal(sumOf(metrics, 'headgate_requests_total'), records.length);
+    await waitFor(() => hasMetrics(edge.admin, 'headgate_active_requests 0'), {
+      message: 'no active requests',
+    });
+    const metrics = await readMetrics(edge.admin);
+    assert.equal(metricSum(metrics, 'headgate_requests_total'), records.length);
     assert.equal(
-      sumOf(metrics, 'headgate_local_replies_total'),
+      metricSum(metrics, 'headgate_local_replies_total'),
       records.filter((record) => record['code'] !== null).length,
     );
     const attempts = records.reduce((sum, record) => sum + Number(record['attempts']), 0);
-    assert.equal(sumOf(metrics, 'headgate_upstream_attempts_total'), attempts);
+    assert.equal(metricSum(metrics, 'headgate_upstream_attempts_total'), attempts);
     const bytesOut = records.reduce((sum, record) => sum + Number(record['bytesOut']), 0);
-    assert.equal(sumOf(metrics, 'headgate_response_bytes_total'), bytesOut);
-    assert.equal(sumOf(metrics, 'headgate_access_records_dropped_total'), 0);
+    assert.equal(metricSum(metrics, 'headgate_response_bytes_total'), bytesOut);
+    assert.equal(metricSum(metrics, 'headgate_access_records_dropped_total'), 0);
   });
 
   test('connections of clients that left are not counted', async () => {
     await waitFor(
       async () => {
-        const text = await (await fetch(`${edge.admin}/metrics`)).text();
-        return sumOf(text, 'headgate_downstream_connections') === 0;
+        const metrics = await readMetrics(edge.admin);
+        return metricSum(metrics, 'headgate_downstream_connections') === 0;
       },
       { message: 'no open connections' },
     );
   });
 });
-
-/** Sum of all series of a metric. */
-function sumOf(metrics: string, name: string): number {
-  let sum = 0;
-  for (const [, value] of metrics.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'gm'))) {
-    sum += Number(value);
-  }
-  return sum;
-}
