@@ -54,12 +54,6 @@ function describeIssue(issue: z.core.$ZodIssue, input: Readonly<Record<string, s
   return `${name}=${shown}: ${issue.message}`;
 }
 
-/** A TCP port, 0 meaning "any free port". */
-export const environmentPort = z.coerce.number().int().min(0).max(65_535);
-
-/** `true`/`1`/`yes`/`on` or `false`/`0`/`no`/`off`. */
-export const environmentFlag = z.stringbool();
-
 /** `host:port`, `[ipv6]:port` or just `:port` and `port` (host then 127.0.0.1). */
 export const environmentAddress = z.string().transform((text, context) => {
   const match = /^(?:(\[[0-9a-fA-F:]+\]|[^:[\]\s]*):)?(\d{1,5})$/.exec(text);

@@ -5,8 +5,6 @@ export { DeadlineSweeper, type Expirable } from './coarse-timer.ts';
 export {
   EnvironmentError,
   environmentAddress,
-  environmentFlag,
-  environmentPort,
   readEnvironment,
   type EnvironmentReading,
 } from './environment.ts';
