@@ -72,14 +72,22 @@ const PROXY_SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 
 /** Address that stands for an input in X-Forwarded-For: 24 bits of its index. */
 export function addressOfInput(index: number): string {
-  return `10.${(index >>> 16) & 255}.${(index >>> 8) & 255}.${index & 255}`;
+  return octetsOfInput(index).join('.');
+}
+
+/** The input that {@link addressOfInput} stands for; 0 for no address. */
+export function inputOfAddress(address: string): number {
+  const [, high = 0, middle = 0, low = 0] = address.split('.').map(Number);
+  return high * 65_536 + middle * 256 + low;
 }
 
 /** PROXY protocol v2 header that makes {@link addressOfInput} the client's address. */
 export function proxyHeader(index: number): Buffer {
   const fixed = Buffer.from([0x21, 0x11, 0, 12]);
-  const addresses = Buffer.from([
-    10, (index >>> 16) & 255, (index >>> 8) & 255, index & 255, 127, 0, 0, 1, 0x10, 0, 0x1f, 0x90,
-  ]); // prettier-ignore
+  const addresses = Buffer.from([...octetsOfInput(index), 127, 0, 0, 1, 0x10, 0, 0x1f, 0x90]);
   return Buffer.concat([PROXY_SIGNATURE, fixed, addresses]);
+}
+
+function octetsOfInput(index: number): readonly number[] {
+  return [10, (index >>> 16) & 255, (index >>> 8) & 255, index & 255];
 }

@@ -8,7 +8,7 @@ import { readWithCodec } from '../read/codec-reader.ts';
 import { createLlhttpReader } from '../read/llhttp-reader.ts';
 import { valuesOf } from '../read/read-request.ts';
 import type { EdgeRig } from '../rig/edge-rig.ts';
-import { addressOfInput, exchangeRaw, proxyHeader } from '../rig/raw-exchange.ts';
+import { addressOfInput, exchangeRaw, inputOfAddress, proxyHeader } from '../rig/raw-exchange.ts';
 import { startRecorder, type RecordedRequest } from '../rig/recorder.ts';
 import { checkConnection } from './edge-answers.ts';
 import { runInputs, watchEdge } from './edge-run.ts';
@@ -164,9 +164,7 @@ class Windows {
 
   #differs(request: RecordedRequest | undefined, detail: string): void {
     const [address = ''] = valuesOf(request?.headers ?? [], 'x-forwarded-for');
-    const [, high = 0, middle = 0, low = 0] = address.split('.').map(Number);
-    const index = high * 65_536 + middle * 256 + low;
     const input = escapeBytes(Buffer.from(request?.raw ?? '', 'latin1'));
-    this.#run.find({ kind: 'difference', index, detail, input });
+    this.#run.find({ kind: 'difference', index: inputOfAddress(address), detail, input });
   }
 }
