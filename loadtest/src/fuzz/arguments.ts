@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { TARGETS, type Target } from './finding.ts';
 
 /** Inputs of a full run by target: in proportion to how quick each is. */
-export const DEFAULT_INPUTS: Readonly<Record<Target, number>> = {
+const DEFAULT_INPUTS: Readonly<Record<Target, number>> = {
   codec: 700_000,
   edge: 240_000,
   responses: 50_000,

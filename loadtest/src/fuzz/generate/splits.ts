@@ -24,7 +24,7 @@ export function splitEvenly(bytes: Buffer): Buffer[] {
 }
 
 /** Between every CR and LF, and behind the LF. */
-export function splitAtLineEnds(bytes: Buffer): Buffer[] {
+function splitAtLineEnds(bytes: Buffer): Buffer[] {
   const cuts: number[] = [];
   for (let at = bytes.indexOf('\r\n'); at !== -1; at = bytes.indexOf('\r\n', at + 1)) {
     cuts.push(at + 1, at + 2);

@@ -33,7 +33,7 @@ export function canonicalHost(host: string): string {
  * The form in which targets are compared: absolute-form loses what the Host field repeats, and escapes in the path that
  * RFC 3986 section 6.2.2 calls equivalent are written in one way.
  */
-export function canonicalTarget(method: string, target: string): string {
+function canonicalTarget(method: string, target: string): string {
   const origin = originForm(method, target);
   const query = origin.indexOf('?');
   const path = query === -1 ? origin : origin.slice(0, query);
