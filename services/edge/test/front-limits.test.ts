@@ -10,6 +10,7 @@ import { HEADER_TIMEOUT_MS, withListener } from './support/listener-scene.ts';
 import { endpointsAt, startOneTenantEdge } from './support/one-tenant-edge.ts';
 import { GET } from './support/plain-messages.ts';
 import { connectRaw, requestOnce } from './support/raw-client.ts';
+import { whileSending } from './support/while-sending.ts';
 
 suite('a connection of the listener', () => {
   test('has a deadline in all for each head, the second one too, however it drips', () =>
@@ -19,12 +20,12 @@ suite('a connection of the listener', () => {
       await client.response();
       const startMs = performance.now();
       client.send('GET / HTTP/1.1\r\nX: ');
-      const drip = setInterval(() => client.send('X'), 20);
-      assert.equal((await client.response(1)).status, 408);
-      const tookMs = performance.now() - startMs;
-      assert.ok(tookMs >= HEADER_TIMEOUT_MS && tookMs < HEADER_TIMEOUT_MS + 500, `${tookMs} ms`);
-      await client.closed();
-      clearInterval(drip);
+      await whileSending(client, 'X', 20, async () => {
+        assert.equal((await client.response(1)).status, 408);
+        const tookMs = performance.now() - startMs;
+        assert.ok(tookMs >= HEADER_TIMEOUT_MS && tookMs < HEADER_TIMEOUT_MS + 500, `${tookMs} ms`);
+        await client.closed();
+      });
       client.close();
       assert.equal(listener.stats.cutHead, 1);
     }));
@@ -197,12 +198,10 @@ suite('the pace of clients', () => {
     const client = await connectRaw(edge.port);
     const startMs = performance.now();
     client.send(head);
-    const timer = setInterval(() => client.send(bytes), 20);
     try {
-      await client.closed(8000);
+      await whileSending(client, bytes, 20, () => client.closed(8000));
       return { ms: performance.now() - startMs, received: client.received() };
     } finally {
-      clearInterval(timer);
       client.close();
     }
   }

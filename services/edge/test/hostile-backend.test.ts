@@ -14,6 +14,7 @@ import { endpointsAt, startOneTenantEdge } from './support/one-tenant-edge.ts';
 import { HOST_LINE } from './support/plain-messages.ts';
 import { connectRaw, type RawClient } from './support/raw-client.ts';
 import { targetOf } from './support/recorded-head.ts';
+import { whileSending } from './support/while-sending.ts';
 import { SPLITS } from './support/wire-cases.ts';
 import { workerPids } from './support/worker-pids.ts';
 
@@ -239,7 +240,6 @@ async function uploadOnce(
     () => origin.connections.find((one) => isBegun(one.received(), target)),
     { message: 'the upload at the backend' },
   );
-  let upload: NodeJS.Timeout | null = null;
   try {
     const answerNow = (): void => {
       link.write(answer);
@@ -247,15 +247,15 @@ async function uploadOnce(
       if (ending === 'reset') link.reset();
     };
     await atAnswer(answerNow, client);
-    upload = setInterval(() => client.send(Buffer.alloc(10_000)), 1);
-    const response = await client.response();
-    assert.equal(response.status, Number(answer.slice(9, 12)));
-    assert.equal(response.body, 'big');
-    assert.equal(response.get('connection'), 'close');
-    assert.equal(await client.closed(), 'ended', 'the answer is not followed by an RST');
-    await waitFor(() => link.ended, { message: 'the edge to close the connection' });
+    await whileSending(client, Buffer.alloc(10_000), 1, async () => {
+      const response = await client.response();
+      assert.equal(response.status, Number(answer.slice(9, 12)));
+      assert.equal(response.body, 'big');
+      assert.equal(response.get('connection'), 'close');
+      assert.equal(await client.closed(), 'ended', 'the answer is not followed by an RST');
+      await waitFor(() => link.ended, { message: 'the edge to close the connection' });
+    });
   } finally {
-    if (upload !== null) clearInterval(upload);
     client.close();
   }
 }

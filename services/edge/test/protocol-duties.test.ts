@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { after, before, beforeEach, suite, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import {
   createRecordingOrigin,
@@ -155,7 +156,7 @@ suite('message forwarding (RFC 9110, 9112)', () => {
       client.send(`POST ${path} HTTP/1.1\r\n${HOST_LINE}${head}\r\n`);
       for (let piece = 0; piece < 100; piece += 1) {
         client.send(Buffer.alloc(20_000, 'x'));
-        await new Promise((resolve) => setImmediate(resolve));
+        await nextTurn();
       }
       const response = await client.response();
       assert.equal(response.status, path === '/small' ? 413 : 400);

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { request, type IncomingMessage } from 'node:http';
 import type { Writable } from 'node:stream';
 import { after, before, suite, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { createHttpOrigin, createSeededRandom, waitFor, type HttpOrigin } from '@headgate/testkit';
 import type { TestEdge } from './support/edge-process.ts';
 import { endpointsAt, startOneTenantEdge } from './support/one-tenant-edge.ts';
 import { HOST, HOST_LINE } from './support/plain-messages.ts';
 import { connectRaw } from './support/raw-client.ts';
+import { whileSending } from './support/while-sending.ts';
 import { rssBytes, workerPids } from './support/worker-pids.ts';
 
 const BODY_BYTES = 256 * 1024 * 1024;
@@ -172,13 +174,13 @@ suite('an answer that overtakes its request', () => {
     };
     const client = await connectRaw(edge.port);
     client.send(head);
-    const upload = setInterval(() => client.send(BLOCK.subarray(0, 10_000)), 5);
-    const response = await client.response();
-    assert.equal(response.status, 403);
-    assert.equal(response.body.length, 100_000);
-    assert.equal(response.get('connection'), 'close');
-    assert.equal(await client.closed(), 'ended');
-    clearInterval(upload);
+    await whileSending(client, BLOCK.subarray(0, 10_000), 5, async () => {
+      const response = await client.response();
+      assert.equal(response.status, 403);
+      assert.equal(response.body.length, 100_000);
+      assert.equal(response.get('connection'), 'close');
+      assert.equal(await client.closed(), 'ended');
+    });
     client.close();
   });
 
@@ -192,7 +194,7 @@ suite('an answer that overtakes its request', () => {
     client.socket.on('error', () => (reset = true));
     for (let piece = 0; piece < 50; piece += 1) {
       client.send(BLOCK.subarray(0, 20_000));
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
     }
     assert.equal(reset, false);
     client.close();
