@@ -92,9 +92,7 @@ export class ConnectionPool {
   release(connection: UpstreamConnection): void {
     const user = this.#nextWaiting();
     if (user !== null) {
-      connection.assign(user);
-      user.onConnection(connection);
-      user.flush();
+      connection.serve(user);
       return;
     }
     if (this.#retired || this.#open > this.settings.connectionsMax) {

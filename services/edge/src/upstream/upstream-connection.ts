@@ -45,6 +45,10 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
     );
   }
 
+  get closed(): boolean {
+    return this.#state === 'closed';
+  }
+
   /** Gives the connection to a user, for one exchange. @hot */
   assign(user: UpstreamUser): void {
     this.#user = user;
@@ -55,6 +59,17 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
       this.#reader = this.#readers.take();
       this.#state = 'head';
       this.deadlineMs = Infinity;
+    }
+  }
+
+  /** Gives the idle connection to a user who waited for it. An exception ends that user's exchange, not the caller's. */
+  serve(user: UpstreamUser): void {
+    this.assign(user);
+    try {
+      user.onConnection(this);
+      user.flush();
+    } catch (error) {
+      this.#onBug(error, user);
     }
   }
 
@@ -141,9 +156,12 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
     }
   }
 
+  /** `user` is whose exchange was worked on; by now the connection may be with the next one, who keeps it. */
   #onBug(error: unknown, user: UpstreamUser | null): void {
-    this.#user = null;
-    this.destroy();
+    if (this.#user === null || this.#user === user) {
+      this.#user = null;
+      this.destroy();
+    }
     if (user === null) throw error; // not in anybody's exchange: there is nobody else to tell
     user.onBug(error);
   }
@@ -237,14 +255,19 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
     this.#dropReader();
     this.bytes.useSharedBuffer();
     if (this.bytes.isPaused) this.bytes.resume(); // the client was slow; the next one may not be
-    // Released first, so that the client's next request finds it.
-    if (clean && this.#requestComplete) {
-      this.#state = 'idle';
-      this.pool.release(this);
-    } else {
+    if (!clean || !this.#requestComplete) {
       this.destroy();
+      user.onResponseEnd();
+      return;
     }
-    user.onResponseEnd();
+    this.#state = 'idle';
+    if (this.pool.waitingCount === 0) {
+      this.pool.release(this); // first, so that the client's next request finds it
+      user.onResponseEnd();
+    } else {
+      user.onResponseEnd(); // first: until it returns, a bug in it may close the connection
+      if (!this.closed) this.pool.release(this);
+    }
   }
 
   #dropReader(): void {

@@ -14,7 +14,10 @@ export interface UpstreamUser {
   onResponseHead(head: ResponseHead): void;
   /** Body bytes, without transfer coding. Valid during the call. */
   onResponseData(chunk: Buffer, start: number, end: number): void;
-  /** The response is complete. The connection goes back to its pool right after, if it may. */
+  /**
+   * The response is complete, and the connection no longer the user's: it is in its pool, or closed, or goes to somebody
+   * who waits for it right after.
+   */
   onResponseEnd(): void;
   /** After 101: the bytes that follow belong to the tunnel. */
   onTunnelData(chunk: Buffer, start: number, end: number): void;
