@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { treeRssBytes } from '../bench/process-tree.ts';
 import { firstEdge, startCluster, waitForRevision, type Cluster } from '../cluster/cluster.ts';
 import { oneTenantBundle, type Check, type Say, type ScenarioResult } from './scenario.ts';
 
@@ -71,33 +70,17 @@ function check(rule: string, growthBytes: number, equal: boolean): Check {
 /** Most memory that the edge's processes hold during the work beyond what they held before. */
 async function watchMemory(cluster: Cluster, work: () => Promise<void>): Promise<number> {
   const { pid } = firstEdge(cluster).component.process;
-  const before = residentBytes(pid);
+  const before = await treeRssBytes(pid);
   let most = before;
-  const timer = setInterval(() => (most = Math.max(most, residentBytes(pid))), 100);
+  const timer = setInterval(() => {
+    void treeRssBytes(pid).then((bytes) => (most = Math.max(most, bytes)));
+  }, 100);
   try {
     await work();
   } finally {
     clearInterval(timer);
   }
   return most - before;
-}
-
-/** Resident memory of a process and its children, in bytes (Linux). */
-export function residentBytes(pid: number): number {
-  const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' });
-  const pids = [
-    pid,
-    ...children
-      .split('\n')
-      .map(Number)
-      .filter((child) => child > 0),
-  ];
-  let total = 0;
-  for (const one of pids) {
-    const match = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${one}/status`, 'utf8'));
-    total += Number(match?.[1] ?? 0) * 1024;
-  }
-  return total;
 }
 
 function blocks(bytes: number): Readable {

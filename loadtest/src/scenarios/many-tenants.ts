@@ -1,6 +1,6 @@
 import { request as send } from 'undici';
+import { treeRssBytes } from '../bench/process-tree.ts';
 import { firstEdge, startCluster, startEndpoints, waitForRevision } from '../cluster/cluster.ts';
-import { residentBytes } from './big-bodies.ts';
 import { timed, type Say, type ScenarioResult } from './scenario.ts';
 
 /** Options; the full run has 10,000 tenants. */
@@ -14,16 +14,16 @@ export async function manyTenants(options: ManyTenantsOptions, say: Say): Promis
   const cluster = await startCluster({ edges: 1, healthService: false });
   try {
     const edge = firstEdge(cluster);
-    const before = residentBytes(edge.component.process.pid);
+    const before = await treeRssBytes(edge.component.process.pid);
     const bundle = bundleOf(options.tenants, endpoints[0]?.port ?? 0);
     say(`applying ${options.tenants} tenants`);
     const [revision, applyMs] = await timed(() => cluster.api.apply(bundle));
     const [, convergeMs] = await timed(() => waitForRevision(cluster, revision, 60_000));
-    const after = residentBytes(edge.component.process.pid);
+    const after = await treeRssBytes(edge.component.process.pid);
     say('restarting the edge from its disk');
     await edge.component.stop();
     const [, restartMs] = await timed(() => edge.component.start());
-    const restarted = residentBytes(edge.component.process.pid);
+    const restarted = await treeRssBytes(edge.component.process.pid);
     const samples = [0, Math.floor(options.tenants / 2), options.tenants - 1];
     const statuses: number[] = [];
     for (const index of samples) {

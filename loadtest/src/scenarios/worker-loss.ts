@@ -1,5 +1,6 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { waitFor } from '@headgate/testkit';
+import { processTree } from '../bench/process-tree.ts';
 import {
   firstEdge,
   startCluster,
@@ -59,7 +60,7 @@ async function lose(
     deadlineMs: 20_000,
   });
   const primary = edge.component.process.pid;
-  const [victim] = await childrenOf(primary);
+  const [victim] = await workersOf(primary);
   if (victim === undefined) throw new Error('the edge has no worker');
   say(`${signal} to one of ${workers} workers under ${options.perSecond} requests/s`);
   let ended = false;
@@ -140,7 +141,7 @@ async function replaced(
 ): Promise<void> {
   await waitFor(
     async () => {
-      if ((await childrenOf(primary)).includes(victim)) return false;
+      if ((await workersOf(primary)).includes(victim)) return false;
       return (await listeningWorkers(edge)) === workers;
     },
     { message: 'a worker in its place', deadlineMs: 3 * REPLACED_WITHIN_MS },
@@ -152,12 +153,7 @@ async function listeningWorkers(edge: ClusterEdge): Promise<number> {
   return (described as { workers: { listening: number } }).workers.listening; // of our own edge
 }
 
-/** Child processes of a process (Linux). */
-async function childrenOf(pid: number): Promise<number[]> {
-  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
-  return text
-    .trim()
-    .split(' ')
-    .filter((child) => child !== '')
-    .map(Number);
+/** The processes that a primary has started. */
+async function workersOf(primary: number): Promise<number[]> {
+  return (await processTree(primary)).filter((pid) => pid !== primary);
 }

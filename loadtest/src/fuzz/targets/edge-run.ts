@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { waitFor } from '@headgate/testkit';
+import { treeRssBytes } from '../../bench/process-tree.ts';
 import type { EdgeRig } from '../rig/edge-rig.ts';
 import type { TargetRun } from './target-run.ts';
 
@@ -59,7 +59,7 @@ export function watchEdge(run: TargetRun, rig: EdgeRig): () => Promise<void> {
       if (left === 'none') continue;
       run.find({ kind: 'hang', index: -1, detail: `${gauge} stays at ${left}`, input: '' });
     }
-    const grown = memoryOf(rig.pid) - atFirst;
+    const grown = (await memoryOf(rig.pid)) - (await atFirst);
     if (Number.isFinite(grown)) run.count('growth of memory in MiB', Math.round(grown / 1_048_576));
     if (grown > GROWTH_BYTES_MAX) {
       run.find({
@@ -73,13 +73,6 @@ export function watchEdge(run: TargetRun, rig: EdgeRig): () => Promise<void> {
 }
 
 /** Resident memory of the edge's processes in bytes; NaN where /proc does not tell. */
-function memoryOf(primary: number): number {
-  try {
-    const children = readFileSync(`/proc/${primary}/task/${primary}/children`, 'utf8').trim();
-    return [String(primary), ...children.split(' ').filter((pid) => pid !== '')]
-      .map((pid) => /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
-      .reduce((sum, kilobytes) => sum + Number(kilobytes) * 1024, 0);
-  } catch {
-    return Number.NaN;
-  }
+function memoryOf(primary: number): Promise<number> {
+  return treeRssBytes(primary).catch(() => Number.NaN);
 }
