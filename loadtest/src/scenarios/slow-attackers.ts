@@ -11,6 +11,8 @@ export type SlowAttack = 'head' | 'body' | 'read';
 interface AttackShape {
   /** Options of slowhttptest beside those that all attacks share. */
   readonly options: readonly string[];
+  /** What slowhttptest asks for; what the kernel buffers for 4,000 readers has to fit into its memory. */
+  readonly path: string;
   /** What one connection of our own sends first. */
   readonly opening: string;
   /** What it sends further every 250 ms; '' for nothing. */
@@ -20,26 +22,22 @@ interface AttackShape {
 const SHAPES: Readonly<Record<SlowAttack, AttackShape>> = {
   head: {
     options: ['-H', '-i', '5', '-x', '24'],
+    path: '/attacked/',
     opening: 'GET /attacked/ HTTP/1.1\r\nHost: localhost\r\nX-A: ',
     drip: 'a',
   },
   body: {
     options: ['-B', '-i', '5', '-x', '10', '-s', '8192', '-t', 'POST'],
+    path: '/attacked/',
     opening: 'POST /attacked/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8192\r\n\r\n',
     drip: 'a',
   },
   read: {
     options: ['-X', '-w', '512', '-y', '1024', '-n', '5', '-z', '32', '-k', '1'],
+    path: '/attacked/large',
     opening: 'GET /attacked/huge HTTP/1.1\r\nHost: localhost\r\n\r\n',
     drip: '',
   },
-};
-
-/** Path that slowhttptest asks for; what the kernel buffers for 4,000 readers has to fit into its memory. */
-const PATHS: Readonly<Record<SlowAttack, string>> = {
-  head: '/attacked/',
-  body: '/attacked/',
-  read: '/attacked/large',
 };
 
 /** Runs slowhttptest for `seconds`; false if it is not installed. */
@@ -60,7 +58,7 @@ export async function runSlowHttpTest(
     args: [
       ...SHAPES[attack].options,
       ...['-c', String(connections), '-r', '500', '-l', String(seconds), '-p', '3'],
-      ...['-u', `http://127.0.0.1:${port}${PATHS[attack]}`],
+      ...['-u', `http://127.0.0.1:${port}${SHAPES[attack].path}`],
     ],
   });
   const kill = setTimeout(() => started.kill('SIGKILL'), (seconds + 15) * 1000);
@@ -86,7 +84,7 @@ async function attackOnce(attack: SlowAttack, port: number, limitMs: number): Pr
   await once(socket, 'connect');
   const startMs = performance.now();
   socket.write(opening);
-  const timer = setInterval(() => socket.write(drip === '' ? '' : drip), 250);
+  const timer = setInterval(() => socket.write(drip), 250);
   const limit = setTimeout(() => socket.destroy(), limitMs);
   if (attack === 'read') socket.pause();
   else socket.resume();

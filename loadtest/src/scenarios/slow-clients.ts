@@ -1,4 +1,6 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { createHttpOrigin } from '@headgate/testkit';
+import { percentileOf } from '../bench/statistics.ts';
 import { firstEdge, startCluster, waitForRevision, type ClusterEdge } from '../cluster/cluster.ts';
 import { runLoad, tally, type Outcome } from '../cluster/load.ts';
 import { readMetric } from './edge-metrics.ts';
@@ -168,7 +170,5 @@ function p99(outcomes: readonly Outcome[]): number {
   const sorted = outcomes
     .map(({ sentMs, receivedMs }) => receivedMs - sentMs)
     .sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length * 0.99)] ?? Infinity;
+  return sorted.length === 0 ? Infinity : percentileOf(sorted, 99);
 }
-
-const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
