@@ -6,6 +6,7 @@ import { endpointsAt, routeTo, startOneTenantEdge } from './support/one-tenant-e
 import { HOST_LINE, OK } from './support/plain-messages.ts';
 import { connectRaw, requestOnce } from './support/raw-client.ts';
 import { targetOf } from './support/recorded-head.ts';
+import { stalled } from './support/stalled.ts';
 import { rssBytes, workerPids } from './support/worker-pids.ts';
 
 const KEEP_ALIVE_GET = `GET /again HTTP/1.1\r\n${HOST_LINE}\r\n`;
@@ -249,13 +250,7 @@ suite('pipelining', () => {
     client.socket.pause();
     const batch = `GET /keyed HTTP/1.1\r\n${HOST_LINE}\r\n`.repeat(2000);
     for (let sent = 0; sent < 200; sent += 1) client.send(batch); // 16 MB, for which the answers are 130 MB
-    let unsent = -1;
-    const stopped = (): boolean => {
-      const before = unsent;
-      unsent = client.socket.writableLength;
-      return unsent > 0 && unsent === before;
-    };
-    await waitFor(stopped, { message: 'the edge to stop reading', intervalMs: 200 });
+    await stalled(() => [client.socket]);
     // Others are served meanwhile.
     for (let index = 0; index < 50; index += 1) await requestOnce(edge.port, KEEP_ALIVE_GET);
     assert.ok(rssBytes(pid) - rssBefore < 64_000_000, `grew by ${rssBytes(pid) - rssBefore}`);

@@ -18,6 +18,7 @@ import { endpointsAt, routeTo, startOneTenantEdge } from './support/one-tenant-e
 import { HOST_LINE, OK } from './support/plain-messages.ts';
 import { connectRaw, requestOnce, type RawClient } from './support/raw-client.ts';
 import { targetOf, valuesOf } from './support/recorded-head.ts';
+import { stalled } from './support/stalled.ts';
 import { rssBytes, workerPids } from './support/worker-pids.ts';
 
 const TOTAL_TIMEOUT_MS = 3000;
@@ -261,6 +262,7 @@ suite('time', () => {
 });
 
 suite('backpressure', () => {
+  /** What the worker has grown by once the work is done, in bytes; its clients are reset then. */
   async function growthOf(work: () => Promise<RawClient[]>): Promise<number> {
     const [pid = 0] = await workerPids(edge.process.pid);
     const before = rssBytes(pid);
@@ -268,23 +270,6 @@ suite('backpressure', () => {
     const growth = rssBytes(pid) - before;
     for (const client of clients) client.socket.resetAndDestroy();
     return growth;
-  }
-
-  /** Resolves once the senders have data that nobody takes, twice in a row the same. */
-  async function stalled(sockets: () => readonly Socket[]): Promise<void> {
-    let unsent = '';
-    const isStalled = (): boolean => {
-      const before = unsent;
-      unsent = sockets()
-        .map((socket) => socket.writableLength)
-        .join();
-      return unsent === before && sockets().every((socket) => socket.writableLength > 0);
-    };
-    await waitFor(isStalled, {
-      message: 'the senders to stall',
-      intervalMs: 200,
-      deadlineMs: 20_000,
-    });
   }
 
   test(`${STALLED} clients that do not read their answers cost at most 1 MiB each`, async () => {

@@ -4,11 +4,12 @@ import type { Writable } from 'node:stream';
 import { after, before, suite, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
-import { createHttpOrigin, createSeededRandom, waitFor, type HttpOrigin } from '@headgate/testkit';
+import { createHttpOrigin, createSeededRandom, type HttpOrigin } from '@headgate/testkit';
 import type { TestEdge } from './support/edge-process.ts';
 import { endpointsAt, startOneTenantEdge } from './support/one-tenant-edge.ts';
 import { HOST, HOST_LINE } from './support/plain-messages.ts';
 import { connectRaw } from './support/raw-client.ts';
+import { stalled } from './support/stalled.ts';
 import { whileSending } from './support/while-sending.ts';
 import { rssBytes, workerPids } from './support/worker-pids.ts';
 
@@ -60,17 +61,7 @@ async function readBody(source: IncomingMessage): Promise<{ bytes: number; check
   return { bytes, checksum };
 }
 
-/** Resolves once the stream has data to write that nobody takes, twice in a row the same. */
-async function stalled(stream: Writable): Promise<void> {
-  let unsent = -1;
-  const isStalled = (): boolean => {
-    const before = unsent;
-    unsent = stream.writableLength;
-    return unsent > 0 && unsent === before;
-  };
-  await waitFor(isStalled, { message: 'the sender to stall', intervalMs: 100, deadlineMs: 15_000 });
-}
-
+/** The most that the worker grew by meanwhile, in bytes. */
 async function growthOf(work: () => Promise<void>): Promise<number> {
   const [pid = 0] = await workerPids(edge.process.pid);
   const beforeBytes = rssBytes(pid);
@@ -92,7 +83,7 @@ suite('large bodies', () => {
       handler = (_incoming, response) => {
         if (framing === 'a length') response.setHeader('content-length', BODY_BYTES);
         sent = writeBody(response, BODY_BYTES);
-        stall = stalled(response);
+        stall = stalled(() => [response]);
       };
       const growth = await growthOf(async () => {
         const outgoing = request({ host: '127.0.0.1', port: edge.port, headers: { Host: HOST } });
@@ -115,7 +106,7 @@ suite('large bodies', () => {
       const growth = await growthOf(async () => {
         const outgoing = request({ host: '127.0.0.1', port: edge.port, method: 'PUT', headers });
         handler = async (incoming, response) => {
-          await stalled(outgoing);
+          await stalled(() => [outgoing]);
           received = readBody(incoming);
           await received;
           response.end('thanks');
