@@ -71,11 +71,12 @@ export class DownstreamConnection
     try {
       if (this.#lingering === null) this.requests.onBytes(chunk, length);
       else this.#lingering.heard();
+      this.exchange.flush();
     } catch (error) {
       this.onBug(error);
+    } finally {
+      clock.release();
     }
-    this.exchange.flush();
-    clock.release();
   }
 
   onEnd(): void {
@@ -199,10 +200,10 @@ export class DownstreamConnection
   guard(work: () => void): void {
     try {
       work();
+      this.exchange.flush();
     } catch (error) {
       this.onBug(error);
     }
-    this.exchange.flush();
   }
 
   mayKeepAlive(): boolean {
@@ -254,6 +255,7 @@ export class DownstreamConnection
     const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
     this.#context.clientIp = plain;
     this.#context.trustedSource = this.deps.isTrusted(plain);
+    this.#context.forwardedLines = '';
   }
 
   /** A request is served from now on. @hot */

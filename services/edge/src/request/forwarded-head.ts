@@ -65,11 +65,7 @@ export function writeForwardedHead(
   const host = head.hostPort === '' ? head.host : head.host + head.hostPort;
   let append =
     (context.tenant === null ? '' : context.tenant.identityLine) +
-    'X-Forwarded-For: ' +
-    forwardedFor(context) +
-    '\r\nX-Forwarded-Proto: ' +
-    forwardedProto(context) +
-    '\r\nX-Forwarded-Host: ' +
+    (context.trustedSource ? forwardedLines(context) : ownForwardedLines(context)) +
     host +
     '\r\nX-Request-Id: ' +
     context.requestId +
@@ -114,13 +110,25 @@ function forwardedTarget(head: RequestHead, route: CompiledRoute): string {
   return rest.startsWith('/') ? rest : `/${rest}`;
 }
 
-function forwardedFor(context: RequestContext): string {
-  if (!context.trustedSource) return context.clientIp;
-  const before = joinedValues(context.head, 'x-forwarded-for');
-  return before === null ? context.clientIp : `${before}, ${context.clientIp}`;
+/** Of a client that may not say anything about others: the same for all requests of its connection. @hot */
+function ownForwardedLines(context: RequestContext): string {
+  if (context.forwardedLines === '') {
+    // One flat text: joined pieces would be walked through with every request.
+    const lines = Buffer.from(linesOf(context.clientIp, 'http'), 'latin1');
+    context.forwardedLines = lines.toString('latin1');
+  }
+  return context.forwardedLines;
 }
 
-function forwardedProto(context: RequestContext): string {
-  const before = context.trustedSource ? context.head.get('x-forwarded-proto') : null;
-  return before === 'https' ? 'https' : 'http';
+/** From `X-Forwarded-For` up to the value of `X-Forwarded-Host`. */
+function linesOf(addresses: string, proto: string): string {
+  return `X-Forwarded-For: ${addresses}\r\nX-Forwarded-Proto: ${proto}\r\nX-Forwarded-Host: `;
+}
+
+/** What a trusted source says goes on, with its own address added. */
+function forwardedLines(context: RequestContext): string {
+  const { head, clientIp } = context;
+  const before = joinedValues(head, 'x-forwarded-for');
+  const proto = head.get('x-forwarded-proto') === 'https' ? 'https' : 'http';
+  return linesOf(before === null ? clientIp : `${before}, ${clientIp}`, proto);
 }

@@ -30,6 +30,8 @@ export class RequestContext implements AccessRecord {
   clientIp = '';
   /** The peer may set forwarding and tenant headers. */
   trustedSource = false;
+  /** `X-Forwarded-…` lines of a source that is not trusted, made by the first request; '' before. */
+  forwardedLines = '';
 
   // parse
   /** The head could not be read: method, host and path are unknown. */

@@ -3,11 +3,14 @@ import type { HeaderBlock } from '@headgate/http1';
 /** Name of this proxy in `Via` (RFC 9110 section 7.6.3): a pseudonym, no host name. */
 const PSEUDONYM = 'headgate';
 
+/** By the minor version of the message received. */
+const OWN_LINES = [`Via: 1.0 ${PSEUDONYM}\r\n`, `Via: 1.1 ${PSEUDONYM}\r\n`] as const;
+
 /** The `Via` line with CRLF that follows the proxies before this one. @param minorVersion of the message received. @hot */
 export function viaLine(head: HeaderBlock, minorVersion: 0 | 1): string {
   const before = joinedValues(head, 'via');
-  const own = minorVersion === 1 ? '1.1 ' + PSEUDONYM : '1.0 ' + PSEUDONYM;
-  return before === null ? 'Via: ' + own + '\r\n' : 'Via: ' + before + ', ' + own + '\r\n';
+  if (before === null) return OWN_LINES[minorVersion];
+  return `Via: ${before}, 1.${minorVersion} ${PSEUDONYM}\r\n`;
 }
 
 /** All values of a list header as one (RFC 9110 section 5.3); null if there is none. @hot */
