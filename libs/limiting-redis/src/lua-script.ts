@@ -10,7 +10,7 @@ export interface LuaScript {
 
 /** Reads the scripts that lie beside this file; call it at start-up. Throws if one is missing. */
 export function loadScripts(): { readonly take: LuaScript; readonly replay: LuaScript } {
-  const head = readScript('window-state.lua');
+  const head = readScript('window-state.lua') + readScript('rate-state.lua');
   return {
     take: createLuaScript(head + readScript('take.lua')),
     replay: createLuaScript(head + readScript('replay.lua')),

@@ -1,7 +1,8 @@
 -- Charges what edges admitted without this store, or what it may have lost. Checks nothing: it has happened.
 --
 -- KEYS  one per rule.
--- ARGV  per rule: bucketMs, buckets, number of charges, then per charge: its age in ms, its cost.
+-- ARGV  per rule: bucketMs, buckets, number of charges, then per charge: its age in ms, its cost; or of a rate:
+--       'r', limit, windowMs, burst, cost.
 -- Reply indices of keys that held garbage.
 
 -- Adds the charge where its date belongs; a date that is already there grows. Rare, so it may walk all pairs.
@@ -23,8 +24,8 @@ local function insert(state, dateMs, charged)
   state.first = 1
 end
 
-local argument = 1
-for keyIndex = 1, #KEYS do
+-- Replays the charges of a window from ARGV[argument] on; returns where the next rule begins.
+local function replayWindow(keyIndex, argument)
   local bucketMs, buckets = tonumber(ARGV[argument]), tonumber(ARGV[argument + 1])
   local charges = tonumber(ARGV[argument + 2])
   argument = argument + 3
@@ -37,6 +38,24 @@ for keyIndex = 1, #KEYS do
   end
   state.isDirty = true
   forget(state, bucketMs, buckets)
+  return argument
+end
+
+-- The same for a rate.
+local function replayRate(keyIndex, argument)
+  local state = openRate(KEYS[keyIndex], keyIndex, tonumber(ARGV[argument + 1]),
+    tonumber(ARGV[argument + 2]), tonumber(ARGV[argument + 3]))
+  absorbRate(state, tonumber(ARGV[argument + 4]))
+  return argument + 5
+end
+
+local argument = 1
+for keyIndex = 1, #KEYS do
+  if ARGV[argument] == 'r' then
+    argument = replayRate(keyIndex, argument)
+  else
+    argument = replayWindow(keyIndex, argument)
+  end
 end
 writeAll()
 return resets

@@ -32,6 +32,11 @@ export function replayCalls(items: readonly ReplayItem[]): ScriptCall[] {
   for (const [position, { rule, tenantTag, charges }] of items.entries()) {
     const call = calls.obtain(tenantTag, position);
     call.keys.push(rule.key);
+    if (rule.kind === 'rate') {
+      const cost = charges.reduce((sum, charge) => sum + charge.cost, 0);
+      call.values.push(...rule.storeArguments, String(cost));
+      continue;
+    }
     call.values.push(String(rule.bucketMs), String(rule.bucketCount), String(charges.length));
     for (const { ageMs, cost } of charges) call.values.push(String(ageMs), String(cost));
   }

@@ -1,9 +1,10 @@
 -- Checks and charges entries, in order; each entry all or nothing over its rules, as many of its equal units as fit.
 --
 -- KEYS  the rules' keys, entry after entry (a key may come again).
--- ARGV  per entry: units, cost of a unit, rules, then per rule: limit, bucketMs, buckets.
+-- ARGV  per entry: units, cost of a unit, rules, then per rule: limit, bucketMs, buckets, or of a rate:
+--       'r', limit, windowMs, burst.
 -- Reply {clockMs, per entry: granted, per rule: remaining, waitMs ..., then indices of keys that held garbage}
---   waitMs: until one more unit fits; if one fits now, until the oldest charge leaves (0: nothing is charged).
+--   waitMs: until one more unit fits; if one fits now, until units come back (0: nothing is charged).
 -- A denied entry writes nothing; but a clock step is written once, whatever the verdict.
 
 -- Adds to the newest pair if it has this date, or a later one from a wider bucket; else appends a pair.
@@ -31,21 +32,36 @@ while position <= #ARGV do
   local entry, granted = {}, units
   for rule = 1, rules do
     keyIndex = keyIndex + 1
-    local limit = tonumber(ARGV[position])
-    local state = open(KEYS[keyIndex], keyIndex, tonumber(ARGV[position + 1]), tonumber(ARGV[position + 2]))
-    position = position + 3
-    entry[rule * 2 - 1], entry[rule * 2] = state, limit
-    granted = math.min(granted, floor((limit - state.used) / cost))
+    local limit = ARGV[position]
+    if limit == 'r' then
+      local state = openRate(KEYS[keyIndex], keyIndex, tonumber(ARGV[position + 1]),
+        tonumber(ARGV[position + 2]), tonumber(ARGV[position + 3]))
+      position = position + 4
+      entry[rule * 2 - 1] = state
+      granted = min(granted, floor(leftOfRate(state) / cost))
+    else
+      limit = tonumber(limit)
+      local state = open(KEYS[keyIndex], keyIndex, tonumber(ARGV[position + 1]), tonumber(ARGV[position + 2]))
+      position = position + 3
+      entry[rule * 2 - 1], entry[rule * 2] = state, limit
+      granted = min(granted, floor((limit - state.used) / cost))
+    end
   end
   if granted < 0 then granted = 0 end
   size = size + 1
   reply[size] = granted
   for rule = 1, rules do
     local state, limit = entry[rule * 2 - 1], entry[rule * 2]
-    if granted > 0 then charge(state, granted * cost) end
-    local remaining = limit - state.used
-    reply[size + 1] = math.max(0, remaining)
-    reply[size + 2] = wait(state, math.max(0, cost - remaining))
+    if state.isRate then
+      if granted > 0 then chargeRate(state, granted * cost) end
+      reply[size + 1] = max(0, leftOfRate(state))
+      reply[size + 2] = waitOfRate(state, cost)
+    else
+      if granted > 0 then charge(state, granted * cost) end
+      local remaining = limit - state.used
+      reply[size + 1] = max(0, remaining)
+      reply[size + 2] = wait(state, max(0, cost - remaining))
+    end
     size = size + 2
   end
 end

@@ -1,4 +1,4 @@
--- Reads and writes the usage of one limit; the head of take.lua and replay.lua. See sliding-window.ts for the proof.
+-- Reads and writes the usage of one limit; the head of all scripts. See sliding-window.ts for the proof.
 --
 -- Value of a key, packed by struct (a msgpack array cost 4 times the CPU: every take rebuilt all its numbers):
 --
@@ -22,11 +22,11 @@ local states = {}
 local resets = {}
 
 -- The value of a key or nil; a value of another type or format is deleted and reported, never trusted.
-local function read(key, keyIndex)
+local function read(key, keyIndex, magic)
   local raw = redis.pcall('GET', key)
   if not raw then return nil end
   if type(raw) == 'string' then
-    if sub(raw, 1, 4) == MAGIC and #raw % PAIR_BYTES == HEADER_BYTES % PAIR_BYTES and #raw >= HEADER_BYTES then
+    if sub(raw, 1, 4) == magic and #raw % PAIR_BYTES == HEADER_BYTES % PAIR_BYTES and #raw >= HEADER_BYTES then
       return raw
     end
   elseif not string.find(raw.err, 'WRONGTYPE', 1, true) then
@@ -57,7 +57,7 @@ local function open(key, keyIndex, bucketMs, buckets)
     if state.bucketMs ~= bucketMs then forget(state, bucketMs, buckets) end
     return state
   end
-  local raw = read(key, keyIndex)
+  local raw = read(key, keyIndex, MAGIC)
   local highWaterMs, offsetMs, used = 0, 0, 0
   if raw then highWaterMs, offsetMs, used = unpack('<ddd', raw, 5) end
   state = {key = key, raw = raw or '', first = raw and HEADER_BYTES + 1 or 1, used = used, isDirty = false}
@@ -91,14 +91,9 @@ local function wait(state, excess)
   return 0
 end
 
--- Every key expires when its newest charge has left.
-local function writeAll()
-  for index = 1, #states do
-    local state = states[index]
-    if state.isDirty then
-      local header = pack('<ddd', state.now, state.offsetMs, state.used)
-      local ttlMs = (state.buckets + 1) * state.bucketMs + TTL_SLACK_MS
-      redis.call('SET', state.key, MAGIC .. header .. sub(state.raw, state.first), 'PX', ttlMs)
-    end
-  end
+-- The key expires when its newest charge has left.
+local function write(state)
+  local header = pack('<ddd', state.now, state.offsetMs, state.used)
+  local ttlMs = (state.buckets + 1) * state.bucketMs + TTL_SLACK_MS
+  redis.call('SET', state.key, MAGIC .. header .. sub(state.raw, state.first), 'PX', ttlMs)
 end

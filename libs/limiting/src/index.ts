@@ -1,7 +1,15 @@
 export { bucketShape, type BucketShape } from './bucket-shape.ts';
-export { compileChain, type CompiledRule, type LimitChain } from './limit-chain.ts';
+export { type CompiledRate, type CompiledRule, type CompiledWindow } from './compiled-rule.ts';
+export { compileChain, type LimitChain } from './limit-chain.ts';
 export { tenantTag } from './limit-key.ts';
-export { LIMIT_MAX, WINDOW_MS_MAX, type LimitRule } from './limit-rule.ts';
+export {
+  LIMIT_MAX,
+  RATE_SPAN_MAX,
+  WINDOW_MS_MAX,
+  type LimitRule,
+  type RateRule,
+  type WindowRule,
+} from './limit-rule.ts';
 export {
   StoreFailure,
   type BatchItem,

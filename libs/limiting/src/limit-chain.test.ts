@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { tenantRule } from '../test/limiter-harness.ts';
+import { tenantPace, tenantRule } from '../test/limiter-harness.ts';
 import { compileChain } from './index.ts';
 import { limitKey } from './limit-key.ts';
 
@@ -50,6 +50,15 @@ test('a compiled chain holds keys, script arguments and the largest cost that ca
   assert.notEqual(chain.id, compileChain('acme', [tenantRule({ limit: 11 }), key]).id);
 });
 
+test('a rate has a key and arguments of its own kind, and its burst bounds the cost', () => {
+  const chain = compileChain('acme', [tenantRule(), tenantPace({ name: 'sec' })]);
+  assert.deepEqual(chain.storeKeys, ['hg:{t:acme}:w:t::sec:1000', 'hg:{t:acme}:r:t::sec:1000']);
+  assert.deepEqual(chain.storeArguments, ['10', '1', '1000', 'r', '10', '1000', '4']);
+  assert.equal(chain.costMax, 4);
+  const larger = compileChain('acme', [tenantRule(), tenantPace({ name: 'sec', burst: 5 })]);
+  assert.notEqual(chain.id, larger.id);
+});
+
 test('rules that validated configuration cannot hold are rejected by name', () => {
   for (const changes of [
     { name: '' },
@@ -61,6 +70,9 @@ test('rules that validated configuration cannot hold are rejected by name', () =
     { windowMs: 1e12 },
   ]) {
     assert.throws(() => compileChain('acme', [tenantRule(changes)]), RangeError);
+  }
+  for (const changes of [{ burst: 0 }, { burst: 1.5 }, { burst: 9e9 + 1 }, { limit: 0 }]) {
+    assert.throws(() => compileChain('acme', [tenantPace(changes)]), RangeError);
   }
   assert.throws(() => compileChain('acme', []), RangeError);
   assert.throws(() => compileChain('acme', [tenantRule(), tenantRule({ limit: 5 })]), RangeError);

@@ -1,14 +1,7 @@
-import { bucketShape, type BucketShape } from './bucket-shape.ts';
-import { limitKey, tenantTag } from './limit-key.ts';
+import { compileRule, type CompiledRule } from './compiled-rule.ts';
+import { tenantTag } from './limit-key.ts';
 import { assertLimitRule, type LimitRule } from './limit-rule.ts';
 import { compilePolicyTexts, type PolicyTexts } from './rate-limit-headers.ts';
-
-/** A rule with everything that can be known before a request comes. */
-export interface CompiledRule extends BucketShape {
-  readonly rule: LimitRule;
-  /** Store key of the rule's usage; equal keys mean equal rules but for `limit` and `onStoreLoss`. */
-  readonly key: string;
-}
 
 /** The limits that one request must pass together, compiled when the configuration arrives. Immutable. */
 export interface LimitChain {
@@ -22,9 +15,9 @@ export interface LimitChain {
   readonly compiled: readonly CompiledRule[];
   /** Store keys, same order as `rules`. */
   readonly storeKeys: readonly string[];
-  /** For each rule its limit, bucket width and bucket count, as the take script reads them. */
+  /** The numbers of the rules one after the other, as the take script reads them. */
   readonly storeArguments: readonly string[];
-  /** Largest cost that can ever be admitted: the smallest limit of the chain. */
+  /** Largest cost that can ever be admitted: the smallest capacity of the chain. */
   readonly costMax: number;
   /** What becomes of a request while the store is lost; `closed` in one rule closes the chain. */
   readonly onStoreLoss: LimitRule['onStoreLoss'];
@@ -40,7 +33,7 @@ const RULES_MAX = 32;
 /**
  * Compiles the rules of one tenant (and at most one API key) into a chain. Call it at config time.
  *
- * @param rules 1–32 rules with distinct (level, scope, name, windowMs).
+ * @param rules 1–32 rules with distinct (kind, level, scope, name, windowMs).
  * @throws RangeError on a rule that validated configuration cannot hold.
  */
 export function compileChain(tenantId: string, rules: readonly LimitRule[]): LimitChain {
@@ -48,31 +41,30 @@ export function compileChain(tenantId: string, rules: readonly LimitRule[]): Lim
     throw new RangeError(`a chain has 1-${RULES_MAX} rules, got ${rules.length}`);
   }
   for (const rule of rules) assertLimitRule(rule);
-  const compiled = rules.map((rule) => ({
-    rule,
-    key: limitKey(tenantId, rule),
-    ...bucketShape(rule.limit, rule.windowMs),
-  }));
+  const compiled = rules.map((rule) => compileRule(tenantId, rule));
   const storeKeys = compiled.map(({ key }) => key);
   if (new Set(storeKeys).size !== storeKeys.length) {
-    throw new RangeError(`two rules of tenant ${tenantId} have the same level, name and window`);
+    throw new RangeError(
+      `two rules of tenant ${tenantId} have the same kind, level, name and window`,
+    );
   }
   return {
-    id: compiled.map(({ key, rule }) => `${key}=${rule.limit}/${rule.onStoreLoss}`).join(' '),
+    id: compiled.map(chainIdPart).join(' '),
     tenantId,
     tenantTag: tenantTag(tenantId),
     rules,
     compiled,
     storeKeys,
-    storeArguments: compiled.flatMap(({ rule, bucketMs, bucketCount }) => [
-      String(rule.limit),
-      String(bucketMs),
-      String(bucketCount),
-    ]),
-    costMax: Math.min(...rules.map(({ limit }) => limit)),
+    storeArguments: compiled.flatMap(({ storeArguments }) => storeArguments),
+    costMax: Math.min(...compiled.map(({ capacity }) => capacity)),
     onStoreLoss: onStoreLossOf(rules),
     policyTexts: compilePolicyTexts(rules),
   };
+}
+
+/** Everything that two chains must have in common to be merged. */
+function chainIdPart({ key, capacity, rule }: CompiledRule): string {
+  return `${key}=${rule.limit}+${capacity}/${rule.onStoreLoss}`;
 }
 
 /** The strictest policy of the chain: closed before share before open. */

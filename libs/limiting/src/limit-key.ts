@@ -1,17 +1,19 @@
 import type { LimitRule } from './limit-rule.ts';
 
 /**
- * The store key of a rule's usage: `hg:{t:<tenant>}:w:<level>:<scope>:<name>:<windowMs>`.
+ * The store key of a rule's usage: `hg:{t:<tenant>}:<kind>:<level>:<scope>:<name>:<windowMs>`, kind `w` or `r`.
  *
  * The braces are the Redis Cluster hash tag, so that all keys of a tenant share a slot. Every part is escaped
  * injectively and cannot hold `:`, `{` or `}`; equal keys therefore mean equal parts, whatever text tenants choose.
- * The limit is not part of the key: a changed limit acts on the usage so far. A changed window starts afresh.
+ * Limit and burst are not part of the key: a changed limit acts on the usage so far. A changed window or kind starts
+ * afresh.
  */
 export function limitKey(tenantId: string, rule: LimitRule): string {
+  const kind = rule.kind === 'rate' ? 'r' : 'w';
   const level = rule.level === 'tenant' ? 't' : 'k';
   const scope = escapeKeyPart(rule.scope);
   const name = escapeKeyPart(rule.name);
-  return `${tenantTag(tenantId)}:w:${level}:${scope}:${name}:${rule.windowMs}`;
+  return `${tenantTag(tenantId)}:${kind}:${level}:${scope}:${name}:${rule.windowMs}`;
 }
 
 /** The part of every key of a tenant that decides its Redis Cluster slot. */

@@ -1,13 +1,11 @@
-/** One limit of a tenant or of one of its API keys: at most `limit` units of cost in any window of `windowMs`. */
-export interface LimitRule {
+/** What all kinds of limits have. */
+interface RuleBase {
   /** Policy name in response headers and problem documents, e.g. `sec`: printable ASCII, 1–64 characters. */
   readonly name: string;
   /** Who shares the allowance: the whole tenant, or one API key. */
   readonly level: 'tenant' | 'key';
   /** Units of cost, 1 … 2^50. */
   readonly limit: number;
-  /** Length of the trailing window in ms, 1 … 366 days. */
-  readonly windowMs: number;
   /**
    * What an edge does while the store is lost: `share` enforces its part of the limit in memory,
    * `closed` refuses (503), `open` admits and counts.
@@ -17,21 +15,51 @@ export interface LimitRule {
   readonly scope: string;
 }
 
+/** At most `limit` units of cost in any window of `windowMs`. */
+export interface WindowRule extends RuleBase {
+  /** Absent means the same. */
+  readonly kind?: 'window';
+  /** Length of the trailing window in ms, 1 … 366 days. */
+  readonly windowMs: number;
+}
+
+/** A pace (GCRA): at most `burst + limit / windowMs × t` units of cost in any time t. */
+export interface RateRule extends RuleBase {
+  readonly kind: 'rate';
+  /** The time in ms in which `limit` units come back, 1 … 366 days. */
+  readonly windowMs: number;
+  /** Units that may come at once after a pause; `burst × windowMs` is at most RATE_SPAN_MAX. */
+  readonly burst: number;
+}
+
+/** One limit of a tenant or of one of its API keys. */
+export type LimitRule = WindowRule | RateRule;
+
 /** Largest accepted limit: sums of two of them stay exact in a double, in JavaScript and in Lua. */
 export const LIMIT_MAX = 2 ** 50;
 
 /** Longest accepted window, 366 days in ms. */
 export const WINDOW_MS_MAX = 366 * 86_400_000;
 
+/** Largest `burst × windowMs` of a rate: in microseconds the product is still an exact double. */
+export const RATE_SPAN_MAX = 9e12;
+
 /** Throws a RangeError that names the bad field: rules come from validated configuration, so this is a bug. */
 export function assertLimitRule(rule: LimitRule): void {
   if (!/^[\x20-\x7e]{1,64}$/.test(rule.name)) {
     throw new RangeError(`rule name must be 1-64 printable ASCII characters: ${rule.name}`);
   }
-  if (!Number.isInteger(rule.limit) || rule.limit < 1 || rule.limit > LIMIT_MAX) {
+  if (!isIntegerUpTo(rule.limit, LIMIT_MAX)) {
     throw new RangeError(`limit of rule ${rule.name} must be an integer 1..2^50: ${rule.limit}`);
   }
-  if (!Number.isInteger(rule.windowMs) || rule.windowMs < 1 || rule.windowMs > WINDOW_MS_MAX) {
+  if (!isIntegerUpTo(rule.windowMs, WINDOW_MS_MAX)) {
     throw new RangeError(`windowMs of rule ${rule.name} is out of range: ${rule.windowMs}`);
   }
+  if (rule.kind === 'rate' && !isIntegerUpTo(rule.burst, RATE_SPAN_MAX / rule.windowMs)) {
+    throw new RangeError(`burst of rule ${rule.name} is out of range: ${rule.burst}`);
+  }
+}
+
+function isIntegerUpTo(value: number, max: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value <= max;
 }

@@ -1,4 +1,5 @@
-import type { CompiledRule, LimitChain } from './limit-chain.ts';
+import type { CompiledRule } from './compiled-rule.ts';
+import type { LimitChain } from './limit-chain.ts';
 
 /** `units` requests of equal chain and cost, first come first served. */
 export interface BatchItem {
@@ -15,7 +16,7 @@ export interface ItemReply {
   readonly granted: number;
   /** Per rule, after the charge: units left, at least 0. Less than the cost means that no further unit fits. */
   readonly remaining: readonly number[];
-  /** Per rule: ms until one more unit fits, or, if one fits now, until the oldest charge leaves (0: no charge). */
+  /** Per rule: ms until one more unit fits, or, if one fits now, until units come back (0: no charge). */
   readonly resetMs: readonly number[];
 }
 

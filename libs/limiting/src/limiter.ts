@@ -53,7 +53,7 @@ export interface LimiterDeps {
   readonly store: LimitStore;
   readonly clock: Clock;
   readonly random: Random;
-  /** Read on every decision while the store is lost; must be cheap. */
+  /** Read on every decision of this edge and every reply of the store; must be cheap. */
   readonly share: () => EdgeShare;
   readonly onEvent?: (event: LimiterEvent) => void;
   /** Default: Node's timers. */
@@ -88,6 +88,7 @@ class StoreLimiter implements Limiter, BatchOutcome {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #onEvent: (event: LimiterEvent) => void;
+  readonly #share: () => EdgeShare;
   readonly #rules: LocalRules;
   readonly #local: LocalEnforcer;
   readonly #batcher: MicroBatcher;
@@ -99,6 +100,7 @@ class StoreLimiter implements Limiter, BatchOutcome {
     const { stats } = this;
     this.#clock = clock;
     this.#random = random;
+    this.#share = share;
     this.#onEvent = deps.onEvent ?? (() => undefined);
     const rules = new LocalRules(options.localRulesMax ?? 20_000, stats);
     this.#rules = rules;
@@ -110,7 +112,7 @@ class StoreLimiter implements Limiter, BatchOutcome {
     };
     this.#batcher = new MicroBatcher(store, this, stats, bounds);
     const onLateFailure = (error: unknown): void => this.#guard.fail(error);
-    const reconciler = new Reconciler({ store, rules, clock, stats, onLateFailure });
+    const reconciler = new Reconciler({ store, rules, clock, share, stats, onLateFailure });
     this.#guard = new StoreGuard(
       {
         store,
@@ -159,14 +161,15 @@ class StoreLimiter implements Limiter, BatchOutcome {
     const { chain, cost, units } = item;
     const { granted, remaining, resetMs } = reply;
     const nowMs = this.#clock.monotonicMs();
+    const share = this.#share();
     let violated = 0;
     let longestMs = -1;
     for (let index = 0; index < chain.compiled.length; index += 1) {
       const compiled = chain.compiled[index];
       if (compiled === undefined) break;
       if (granted > 0) {
-        const record = this.#rules.obtain(chain, compiled, nowMs);
-        record.window.charge(nowMs, compiled, granted * cost, false);
+        const { usage } = this.#rules.obtain(chain, compiled, nowMs);
+        usage.charge(nowMs, share, granted * cost, false);
       }
       if ((remaining[index] ?? 0) >= cost) continue;
       const waitMs = resetMs[index] ?? 0;
@@ -214,7 +217,7 @@ class StoreLimiter implements Limiter, BatchOutcome {
   }
 
   #denyForGood(chain: LimitChain, cost: number): LimitVerdict {
-    const violated = chain.rules.findIndex(({ limit }) => cost > limit);
+    const violated = chain.compiled.findIndex(({ capacity }) => cost > capacity);
     const remaining = chain.rules.map(() => -1);
     const resetMs = chain.rules.map(() => 0);
     this.stats.deniedByDenyCache += 1;

@@ -35,7 +35,8 @@ export class LocalEnforcer {
 
   /**
    * All or nothing over the `share` rules of the chain; `open` rules never refuse. What is admitted is remembered as
-   * unknown to the store. Bound over all edges: less than 2 L in the one window that spans the switch, then at most L.
+   * unknown to the store. Bound over all edges: less than 2 L (a rate: one burst more) in the one window that spans the
+   * switch, then at most L.
    */
   take(chain: LimitChain, cost: number): LimitVerdict {
     if (chain.onStoreLoss === 'closed') {
@@ -51,20 +52,23 @@ export class LocalEnforcer {
     for (let index = 0; index < chain.compiled.length; index += 1) {
       const compiled = chain.compiled[index];
       if (compiled === undefined) break;
-      const { rule } = compiled;
-      const allowance = rule.onStoreLoss === 'open' ? Infinity : shareOf(rule.limit, share);
-      if (allowance < cost) return this.#shareTooSmall();
-      const { window } = this.#rules.obtain(chain, compiled, nowMs);
-      const left = allowance - window.used(nowMs, compiled);
-      const waitMs = window.waitMs(nowMs, compiled, Math.max(0, cost - left));
+      if (compiled.rule.onStoreLoss === 'open') {
+        remaining.push(-1);
+        resetMs.push(0);
+        continue;
+      }
+      if (shareOf(compiled.capacity, share) < cost) return this.#shareTooSmall();
+      const { usage } = this.#rules.obtain(chain, compiled, nowMs);
+      const left = usage.left(nowMs, share);
+      const waitMs = usage.resetMs(nowMs, share, cost);
       if (left < cost && waitMs > longestMs) {
         violated = index;
         longestMs = waitMs;
       }
-      remaining.push(left === Infinity ? -1 : Math.max(0, left));
+      remaining.push(Math.max(0, left));
       resetMs.push(waitMs);
     }
-    if (violated === -1) return this.#admit(chain, cost, nowMs, remaining, resetMs);
+    if (violated === -1) return this.#admit(chain, cost, nowMs, share, remaining, resetMs);
     this.#stats.deniedByShare += 1;
     const retryAfterMs = this.#jitter(longestMs);
     return deniedVerdict(chain, 'share', violated, retryAfterMs, remaining, resetMs);
@@ -74,13 +78,14 @@ export class LocalEnforcer {
     chain: LimitChain,
     cost: number,
     nowMs: number,
+    share: EdgeShare,
     remaining: number[],
     resetMs: readonly number[],
   ): LimitVerdict {
     for (let index = 0; index < chain.compiled.length; index += 1) {
       const compiled = chain.compiled[index];
       if (compiled === undefined) break;
-      this.#rules.obtain(chain, compiled, nowMs).window.charge(nowMs, compiled, cost, true);
+      this.#rules.obtain(chain, compiled, nowMs).usage.charge(nowMs, share, cost, true);
       const left = remaining[index] ?? -1;
       if (left >= 0) remaining[index] = left - cost;
     }

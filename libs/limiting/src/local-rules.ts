@@ -1,22 +1,23 @@
 import { BoundedMap } from '@headgate/runtime';
-import type { CompiledRule, LimitChain } from './limit-chain.ts';
+import type { CompiledRule } from './compiled-rule.ts';
+import type { LimitChain } from './limit-chain.ts';
 import type { LimiterStats } from './limiter-stats.ts';
-import { SlidingWindow } from './sliding-window.ts';
+import { createLocalUsage, type LocalUsage } from './local-usage.ts';
 
 /** What this edge remembers of one rule key. */
 export interface LocalRule {
-  /** The rule as last used; its limit may have changed since. */
-  compiled: CompiledRule;
-  tenantTag: string;
+  readonly tenantTag: string;
   /** What this edge itself admitted lately. */
-  readonly window: SlidingWindow;
+  readonly usage: LocalUsage;
   /** Deny until this monotonic time in ms; 0 for none. */
   denyUntilMs: number;
   /** The denial holds for costs of at least this … */
   denyCost: number;
-  /** … under a limit of at most this. */
+  /** … under a limit of at most this … */
   denyLimit: number;
-  /** The store (its identity) that knows all settled charges of `window`. */
+  /** … that admits at most this much at once. */
+  denyCapacity: number;
+  /** The store (its identity) that knows all settled charges of `usage`. */
   knownTo: string;
   /** Monotonic time of the last move to the young end of the map. */
   refreshedMs: number;
@@ -52,6 +53,7 @@ export class LocalRules {
       const record = this.#records.get(compiled.key);
       if (record === undefined || record.denyUntilMs <= latestMs) continue;
       if (cost < record.denyCost || compiled.rule.limit > record.denyLimit) continue;
+      if (compiled.capacity > record.denyCapacity) continue;
       latestMs = record.denyUntilMs;
       found = index;
     }
@@ -75,13 +77,14 @@ export class LocalRules {
     record.denyUntilMs = untilMs;
     record.denyCost = cost;
     record.denyLimit = compiled.rule.limit;
+    record.denyCapacity = compiled.capacity;
   }
 
   /** The record of a rule, made if missing. */
   obtain(chain: LimitChain, compiled: CompiledRule, nowMs: number): LocalRule {
     const known = this.#records.get(compiled.key);
     if (known !== undefined) {
-      known.compiled = compiled;
+      known.usage.adopt(compiled);
       if (nowMs - known.refreshedMs >= REFRESH_MS) {
         known.refreshedMs = nowMs;
         this.#records.set(compiled.key, known);
@@ -89,12 +92,12 @@ export class LocalRules {
       return known;
     }
     const record: LocalRule = {
-      compiled,
       tenantTag: chain.tenantTag,
-      window: new SlidingWindow(),
+      usage: createLocalUsage(compiled),
       denyUntilMs: 0,
       denyCost: 0,
       denyLimit: 0,
+      denyCapacity: 0,
       knownTo: this.storeIdentity,
       refreshedMs: nowMs,
     };

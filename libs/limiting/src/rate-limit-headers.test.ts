@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { tenantRule } from '../test/limiter-harness.ts';
+import { tenantPace, tenantRule } from '../test/limiter-harness.ts';
 import { compileChain, rateLimitHeaders } from './index.ts';
 import { admittedVerdict, deniedVerdict, unavailableVerdict } from './verdict.ts';
 
@@ -32,4 +32,12 @@ test('nothing is claimed that is not known', () => {
   const never = deniedVerdict(chain, 'deny_cache', 2, Infinity, [-1, -1, -1], [0, 0, 0]);
   assert.doesNotMatch(rateLimitHeaders(chain, never), /RateLimit:|Retry-After/);
   assert.match(rateLimitHeaders(chain, unavailableVerdict('closed')), /^RateLimit-Policy: .*\r\n$/);
+});
+
+test('a rate shows its burst, which `r` may reach', () => {
+  const paced = compileChain('acme', [tenantPace({ burst: 20 })]);
+  assert.equal(
+    rateLimitHeaders(paced, admittedVerdict('store', [19], [100])),
+    'RateLimit-Policy: "pace";q=10;w=1;burst=20\r\nRateLimit: "pace";r=19;t=1\r\n',
+  );
 });

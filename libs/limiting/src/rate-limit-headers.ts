@@ -55,7 +55,7 @@ export function compilePolicyTexts(rules: readonly LimitRule[]): PolicyTexts {
   }
   const names = rules.map(({ name }) => `"${name.replace(/["\\]/g, '\\$&')}"`);
   const policies = rules.map(
-    (rule, index) => `${names[index] ?? ''};q=${rule.limit}${window(rule)}`,
+    (rule, index) => `${names[index] ?? ''};q=${rule.limit}${window(rule)}${burst(rule)}`,
   );
   return {
     shown,
@@ -74,4 +74,9 @@ function ratePerMs(rule: LimitRule | undefined): number {
 /** The draft's `w` counts whole seconds; a window that is none is left out rather than misstated. */
 function window(rule: LimitRule): string {
   return rule.windowMs % 1000 === 0 ? `;w=${rule.windowMs / 1000}` : '';
+}
+
+/** What a rate lets pass at once, a parameter of our own; `r` may be as large as this. */
+function burst(rule: LimitRule): string {
+  return rule.kind === 'rate' ? `;burst=${rule.burst}` : '';
 }

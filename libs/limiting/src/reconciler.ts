@@ -2,7 +2,8 @@ import type { Clock } from '@headgate/runtime';
 import type { LimiterStats } from './limiter-stats.ts';
 import type { LimitStore, ReplayItem } from './limit-store.ts';
 import type { LocalRule, LocalRules } from './local-rules.ts';
-import type { WindowCharge } from './sliding-window.ts';
+import type { UsageReport } from './local-usage.ts';
+import type { EdgeShare } from './share.ts';
 
 /** Rules per replay call: about 1 ms of the store's time. */
 const REPLAY_RULES_MAX = 64;
@@ -12,7 +13,7 @@ const ROUNDS_MAX = 3;
 
 interface RuleReplay {
   readonly record: LocalRule;
-  readonly charges: readonly WindowCharge[];
+  readonly report: UsageReport;
 }
 
 /**
@@ -24,6 +25,7 @@ export class Reconciler {
   readonly #store: LimitStore;
   readonly #rules: LocalRules;
   readonly #clock: Clock;
+  readonly #share: () => EdgeShare;
   readonly #stats: LimiterStats;
   readonly #onLateFailure: (error: unknown) => void;
 
@@ -31,6 +33,7 @@ export class Reconciler {
     readonly store: LimitStore;
     readonly rules: LocalRules;
     readonly clock: Clock;
+    readonly share: () => EdgeShare;
     readonly stats: LimiterStats;
     /** The last replay, which nobody awaits, failed. */
     readonly onLateFailure: (error: unknown) => void;
@@ -38,6 +41,7 @@ export class Reconciler {
     this.#store = deps.store;
     this.#rules = deps.rules;
     this.#clock = deps.clock;
+    this.#share = deps.share;
     this.#stats = deps.stats;
     this.#onLateFailure = deps.onLateFailure;
   }
@@ -63,25 +67,27 @@ export class Reconciler {
 
   #collect(identity: string): RuleReplay[] {
     const nowMs = this.#clock.monotonicMs();
+    const share = this.#share();
     const found: RuleReplay[] = [];
     for (const record of this.#rules.records()) {
       const which = record.knownTo === identity ? 'unsettled' : 'all';
-      const charges = record.window.charges(nowMs, record.compiled, which);
-      if (charges.length > 0) found.push({ record, charges });
-      else record.knownTo = identity;
+      const report = record.usage.report(nowMs, share, which);
+      if (report === null) record.knownTo = identity;
+      else found.push({ record, report });
     }
     return found;
   }
 
   async #replay(replays: readonly RuleReplay[], identity: string): Promise<void> {
-    const items: ReplayItem[] = replays.map(({ record, charges }) => ({
-      rule: record.compiled,
+    const items: ReplayItem[] = replays.map(({ record, report }) => ({
+      rule: record.usage.compiled,
       tenantTag: record.tenantTag,
-      charges,
+      charges: report.charges,
     }));
     await this.#store.replay(items);
-    for (const { record, charges } of replays) {
-      record.window.settle(charges);
+    const settledMs = this.#clock.monotonicMs();
+    for (const { record, report } of replays) {
+      report.settle(settledMs);
       record.knownTo = identity;
     }
     this.#stats.replayedRules += items.length;

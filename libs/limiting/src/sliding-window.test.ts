@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { propertyRuns } from '../test/property-runs.ts';
 import { assertWindowPromise, modelReplies, schedules, timedTakes } from '../test/store.case.ts';
 import { busiestWindow, type Admission } from '../test/window-oracle.ts';
 import { bucketShape } from './bucket-shape.ts';
@@ -14,7 +15,7 @@ test('no trailing window of true time exceeds a limit, over 10,000 schedules wit
       const takes = timedTakes(schedule);
       assertWindowPromise(takes, modelReplies(takes));
     }),
-    { numRuns: 10_000, seed: SEED },
+    { numRuns: propertyRuns(10_000), seed: SEED },
   );
 });
 
@@ -48,7 +49,7 @@ test('a refused unit fits at the told time and not a millisecond earlier', () =>
         window.charge(nowMs, shape, cost, false);
       }
     }),
-    { numRuns: 2000, seed: SEED },
+    { numRuns: propertyRuns(2000), seed: SEED },
   );
 });
 

@@ -5,7 +5,8 @@ import {
   type Limiter,
   type LimiterEvent,
   type LimiterOptions,
-  type LimitRule,
+  type RateRule,
+  type WindowRule,
 } from '../src/index.ts';
 import { createMemoryStore, type MemoryStore } from './memory-store.ts';
 
@@ -22,9 +23,15 @@ export interface Harness {
 }
 
 /** A tenant-level rule of 10 per second, with changes. */
-export function tenantRule(changes: Partial<LimitRule> = {}): LimitRule {
+export function tenantRule(changes: Partial<WindowRule> = {}): WindowRule {
   const rule = { name: 'sec', level: 'tenant', limit: 10, windowMs: 1000, scope: '' } as const;
   return { onStoreLoss: 'share', ...rule, ...changes };
+}
+
+/** A tenant-level pace of 10 per second, 4 at once, with changes. */
+export function tenantPace(changes: Partial<RateRule> = {}): RateRule {
+  const { windowMs } = tenantRule();
+  return { ...tenantRule(), name: 'pace', kind: 'rate', windowMs, burst: 4, ...changes };
 }
 
 /** Makes a limiter that has just been created: the first probe is under way. */

@@ -2,11 +2,13 @@ import type {
   StoreFailure,
   BatchItem,
   BatchReply,
+  CompiledRule,
   ItemReply,
   LimitStore,
   ReplayItem,
   StoreState,
 } from '../src/index.ts';
+import { RateMeter } from '../src/rate-meter.ts';
 import { SlidingWindow } from '../src/sliding-window.ts';
 
 /** A store in memory that answers when the test lets it, or at once. */
@@ -29,36 +31,27 @@ export interface MemoryStore extends LimitStore {
   used(key: string): number;
 }
 
-/** @param nowMs the store's clock. */
+/** @param nowMs the store's clock; whole microseconds, as fractions, count for rates. */
 export function createMemoryStore(nowMs: () => number): MemoryStore {
-  const windows = new Map<string, { window: SlidingWindow; shape: BatchItemShape }>();
-  let held: (() => void)[] = [];
-  const obtain = (key: string, shape: BatchItemShape): SlidingWindow => {
-    const known = windows.get(key);
-    if (known !== undefined) return known.window;
-    const window = new SlidingWindow();
-    windows.set(key, { window, shape });
-    return window;
+  const meters = new Map<string, Meter>();
+  const obtain = (compiled: CompiledRule): Meter => {
+    const known = meters.get(compiled.key);
+    const meter = meterOf(compiled, known?.state);
+    meters.set(compiled.key, meter);
+    return meter;
   };
+  let held: (() => void)[] = [];
   const takeItem = ({ chain, cost, units }: BatchItem): ItemReply => {
     const now = nowMs();
-    const parts = chain.compiled.map((compiled) => ({
-      compiled,
-      window: obtain(compiled.key, compiled),
-    }));
-    const left = (): number[] =>
-      parts.map(({ compiled, window }) =>
-        Math.max(0, compiled.rule.limit - window.used(now, compiled)),
-      );
-    const granted = Math.min(units, Math.floor(Math.min(...left()) / cost));
-    if (granted > 0) {
-      for (const { compiled, window } of parts) window.charge(now, compiled, granted * cost, false);
-    }
-    const remaining = left();
-    const resetMs = parts.map(({ compiled, window }, index) =>
-      window.waitMs(now, compiled, Math.max(0, cost - (remaining[index] ?? 0))),
-    );
-    return { granted, remaining, resetMs };
+    const parts = chain.compiled.map(obtain);
+    const left = parts.map((meter) => Math.max(0, meter.left(now)));
+    const granted = Math.min(units, Math.floor(Math.min(...left) / cost));
+    if (granted > 0) for (const meter of parts) meter.charge(now, granted * cost);
+    return {
+      granted,
+      remaining: parts.map((meter) => Math.max(0, meter.left(now))),
+      resetMs: parts.map((meter) => meter.resetMs(now, cost)),
+    };
   };
   const store: MemoryStore = {
     calls: [],
@@ -88,8 +81,8 @@ export function createMemoryStore(nowMs: () => number): MemoryStore {
       if (store.failure !== null) throw store.failure;
       store.replays.push(items);
       for (const { rule, charges } of items) {
-        const window = obtain(rule.key, rule);
-        for (const { cost } of charges) window.charge(nowMs(), rule, cost, false);
+        const meter = obtain(rule);
+        for (const { cost } of charges) meter.absorb(nowMs(), cost);
       }
     },
     answer() {
@@ -97,13 +90,50 @@ export function createMemoryStore(nowMs: () => number): MemoryStore {
       held = [];
       for (const settle of settles) settle();
     },
-    flush: () => windows.clear(),
+    flush: () => meters.clear(),
     used(key) {
-      const known = windows.get(key);
-      return known === undefined ? 0 : known.window.used(nowMs(), known.shape);
+      const known = meters.get(key);
+      return known === undefined ? 0 : known.capacity - known.left(nowMs());
     },
   };
   return store;
 }
 
-type BatchItemShape = BatchItem['chain']['compiled'][number];
+/** Usage of one rule, of any kind. */
+interface Meter {
+  readonly state: SlidingWindow | RateMeter;
+  readonly capacity: number;
+  left(nowMs: number): number;
+  charge(nowMs: number, cost: number): void;
+  absorb(nowMs: number, cost: number): void;
+  resetMs(nowMs: number, cost: number): number;
+}
+
+/** Goes on with `state` if there is one: it is of the rule's kind, because the kind is part of the key. */
+function meterOf(compiled: CompiledRule, state: Meter['state'] | undefined): Meter {
+  const { capacity } = compiled;
+  if (compiled.kind === 'rate') {
+    const { rule } = compiled;
+    const meter = state instanceof RateMeter ? state : new RateMeter();
+    const us = (ms: number): number => Math.round(ms * 1000);
+    return {
+      state: meter,
+      capacity,
+      left: (ms) => meter.left(us(ms), rule),
+      charge: (ms, cost) => meter.charge(us(ms), rule, cost, false),
+      absorb: (ms, cost) => meter.absorb(us(ms), rule, cost),
+      resetMs: (ms, cost) => meter.waitMs(us(ms), rule, cost),
+    };
+  }
+  const window = state instanceof SlidingWindow ? state : new SlidingWindow();
+  const left = (ms: number): number => capacity - window.used(ms, compiled);
+  const charge = (ms: number, cost: number): void => window.charge(ms, compiled, cost, false);
+  return {
+    state: window,
+    capacity,
+    left,
+    charge,
+    absorb: charge,
+    resetMs: (ms, cost) => window.waitMs(ms, compiled, Math.max(0, cost - left(ms))),
+  };
+}

@@ -3,22 +3,58 @@ import { z } from 'zod';
 /** Longest sliding window: 31 days in ms. */
 const WINDOW_MS_MAX = 31 * 24 * 3600 * 1000;
 
-/** A limit: never more than `limit` requests in any window of `windowMs`, over all edges. */
+/** Largest `burst × windowMs` of a rate, so that the limiter's arithmetic stays exact. */
+const RATE_SPAN_MAX = 9_000_000_000_000;
+
+/**
+ * A limit over all edges. `window`: never more than `limit` requests in any window of `windowMs`. `rate`: never more
+ * than `burst` and `limit` per `windowMs` in any time.
+ */
 export const Limit = z
   .strictObject({
     name: z
       .string()
       .regex(/^[a-z][a-z0-9_-]{0,31}$/, 'must be a-z, then up to 31 of a-z, 0-9, "_" and "-"')
       .describe('Policy name, shown to clients in RateLimit headers.'),
-    kind: z.literal('window').default('window').describe('Exact sliding window.'),
+    kind: z
+      .enum(['window', 'rate'])
+      .default('window')
+      .describe(
+        '"window": exact sliding window, never more than `limit` in any `windowMs`. "rate": a pace (GCRA), never more than `burst` at once and `limit` per `windowMs` from then on.',
+      ),
     limit: z.int().min(1).max(1_000_000_000_000).describe('Requests per window, at least 1.'),
     windowMs: z.int().min(100).max(WINDOW_MS_MAX).describe('Length of the window in ms.'),
+    burst: z
+      .int()
+      .min(1)
+      .max(1_000_000_000_000)
+      .optional()
+      .describe(
+        'Kind "rate" only: requests that may come at once after a pause. Default: `limit`. `burst` × `windowMs` is at most 9,000,000,000,000.',
+      ),
     onStoreLoss: z
       .enum(['share', 'closed', 'open'])
       .default('share')
       .describe(
         'While Redis is lost: "share" lets each edge enforce its part, "closed" answers 503, "open" admits.',
       ),
+  })
+  .superRefine(({ kind, limit, windowMs, burst }, context) => {
+    const addFault = (message: string): void =>
+      context.addIssue({ code: 'custom', path: ['burst'], message, input: burst });
+    if (kind === 'window') {
+      if (burst !== undefined) addFault('only a limit of kind "rate" has a burst');
+      return;
+    }
+    const units = burst ?? limit;
+    if (units * windowMs > RATE_SPAN_MAX) {
+      const most = Math.floor(RATE_SPAN_MAX / windowMs);
+      addFault(
+        `must be at most ${most} with a windowMs of ${windowMs}; use a shorter windowMs for a larger burst`,
+      );
+    } else if (units * windowMs > limit * WINDOW_MS_MAX) {
+      addFault('must come back within 31 days: lower it, or raise limit');
+    }
   })
   .describe('A limit on requests.');
 export type Limit = z.infer<typeof Limit>;

@@ -118,8 +118,9 @@ function overrideLimits(base: readonly Limit[], overrides: readonly Limit[]): Li
 }
 
 function ruleOf(limit: Limit, level: LimitRule['level'], scope: string): LimitRule {
-  const { name, windowMs, onStoreLoss } = limit;
-  return { name, level, limit: limit.limit, windowMs, onStoreLoss, scope };
+  const { name, kind, windowMs, onStoreLoss } = limit;
+  const rule = { name, level, limit: limit.limit, windowMs, onStoreLoss, scope };
+  return kind === 'rate' ? { kind, ...rule, burst: limit.burst ?? limit.limit } : { kind, ...rule };
 }
 
 function chainOf(tenantId: string, rules: readonly LimitRule[]): LimitChain | null {

@@ -1,0 +1,41 @@
+import { bucketShape, type BucketShape } from './bucket-shape.ts';
+import { limitKey } from './limit-key.ts';
+import type { LimitRule, RateRule, WindowRule } from './limit-rule.ts';
+
+/** What all compiled rules have. */
+interface CompiledBase {
+  /** Store key of the rule's usage; equal keys mean equal rules but for `limit`, `burst` and `onStoreLoss`. */
+  readonly key: string;
+  /** The most units that can be admitted at once: a larger cost never fits. */
+  readonly capacity: number;
+  /** The rule's numbers as the take script reads them; a kind other than `window` begins with its letter. */
+  readonly storeArguments: readonly string[];
+}
+
+/** A window with its buckets. */
+export interface CompiledWindow extends CompiledBase, BucketShape {
+  readonly kind: 'window';
+  readonly rule: WindowRule;
+}
+
+/** A pace. */
+export interface CompiledRate extends CompiledBase {
+  readonly kind: 'rate';
+  readonly rule: RateRule;
+}
+
+/** A rule with everything that can be known before a request comes. */
+export type CompiledRule = CompiledWindow | CompiledRate;
+
+/** Compiles a rule that `assertLimitRule` has passed. */
+export function compileRule(tenantId: string, rule: LimitRule): CompiledRule {
+  const key = limitKey(tenantId, rule);
+  const { limit, windowMs } = rule;
+  if (rule.kind === 'rate') {
+    const storeArguments = ['r', String(limit), String(windowMs), String(rule.burst)];
+    return { kind: 'rate', rule, key, capacity: rule.burst, storeArguments };
+  }
+  const shape = bucketShape(limit, windowMs);
+  const storeArguments = [String(limit), String(shape.bucketMs), String(shape.bucketCount)];
+  return { kind: 'window', rule, key, capacity: limit, storeArguments, ...shape };
+}

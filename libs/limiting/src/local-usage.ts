@@ -1,0 +1,117 @@
+import type { CompiledRate, CompiledRule, CompiledWindow } from './compiled-rule.ts';
+import { RateMeter, type RateDebt, type RatePace } from './rate-meter.ts';
+import { shareOf, type EdgeShare } from './share.ts';
+import { SlidingWindow, type WindowCharge } from './sliding-window.ts';
+
+/** What this edge itself admitted lately under one rule. Times are monotonic, in ms. */
+export interface LocalUsage {
+  /** The rule as last used; its limit may have changed since. */
+  readonly compiled: CompiledRule;
+  /** Goes on with a newer revision of the rule; it has the same key, hence the same kind. */
+  adopt(compiled: CompiledRule): void;
+  /** Units that this edge may still admit alone; negative when it has admitted more than its share. */
+  left(nowMs: number, share: EdgeShare): number;
+  /** Time until `cost` fits into the share; if it fits, until units come back; 0 when nothing is charged. */
+  resetMs(nowMs: number, share: EdgeShare, cost: number): number;
+  /** Adds an admission. `unsettled` says that the store does not know it. */
+  charge(nowMs: number, share: EdgeShare, cost: number, unsettled: boolean): void;
+  /** What a replay must tell: everything, or what the store does not know; null for nothing. */
+  report(nowMs: number, share: EdgeShare, which: 'all' | 'unsettled'): UsageReport | null;
+}
+
+/** What the store is to be told, and what follows when it has been. */
+export interface UsageReport {
+  readonly charges: readonly { readonly ageMs: number; readonly cost: number }[];
+  /** The store knows it now; what was admitted since stays unknown to it. */
+  settle(nowMs: number): void;
+}
+
+/** Usage for a rule of any kind, empty. */
+export function createLocalUsage(compiled: CompiledRule): LocalUsage {
+  return compiled.kind === 'rate' ? new RateUsage(compiled) : new WindowUsage(compiled);
+}
+
+class WindowUsage implements LocalUsage {
+  compiled: CompiledWindow;
+  readonly #window = new SlidingWindow();
+
+  constructor(compiled: CompiledWindow) {
+    this.compiled = compiled;
+  }
+
+  adopt(compiled: CompiledRule): void {
+    if (compiled.kind === 'window') this.compiled = compiled;
+  }
+
+  left(nowMs: number, share: EdgeShare): number {
+    return shareOf(this.compiled.capacity, share) - this.#window.used(nowMs, this.compiled);
+  }
+
+  resetMs(nowMs: number, share: EdgeShare, cost: number): number {
+    const excess = Math.max(0, cost - this.left(nowMs, share));
+    return this.#window.waitMs(nowMs, this.compiled, excess);
+  }
+
+  charge(nowMs: number, _: EdgeShare, cost: number, unsettled: boolean): void {
+    this.#window.charge(nowMs, this.compiled, cost, unsettled);
+  }
+
+  report(nowMs: number, _: EdgeShare, which: 'all' | 'unsettled'): UsageReport | null {
+    const charges: WindowCharge[] = this.#window.charges(nowMs, this.compiled, which);
+    if (charges.length === 0) return null;
+    return { charges, settle: () => this.#window.settle(charges) };
+  }
+}
+
+/**
+ * Each of E edges drains its own debt at 1/E of the rate, so that the debts of all edges together are at least the debt
+ * that a common meter would hold. Where the load is uneven they are more, which errs on the strict side until the
+ * burst has drained.
+ */
+class RateUsage implements LocalUsage {
+  compiled: CompiledRate;
+  readonly #meter = new RateMeter();
+
+  constructor(compiled: CompiledRate) {
+    this.compiled = compiled;
+  }
+
+  adopt(compiled: CompiledRule): void {
+    if (compiled.kind === 'rate') this.compiled = compiled;
+  }
+
+  left(nowMs: number, share: EdgeShare): number {
+    return this.#meter.left(microseconds(nowMs), this.#paceOf(share));
+  }
+
+  resetMs(nowMs: number, share: EdgeShare, cost: number): number {
+    return this.#meter.waitMs(microseconds(nowMs), this.#paceOf(share), cost);
+  }
+
+  /** What the store admitted may be more than the share of this edge: the burst bounds what is remembered of it. */
+  charge(nowMs: number, share: EdgeShare, cost: number, unsettled: boolean): void {
+    this.#meter.charge(microseconds(nowMs), this.#paceOf(share), cost, unsettled);
+    this.#meter.limitTo(this.compiled.rule);
+  }
+
+  report(nowMs: number, share: EdgeShare, which: 'all' | 'unsettled'): UsageReport | null {
+    const pace = this.#paceOf(share);
+    const debt: RateDebt | null = this.#meter.read(microseconds(nowMs), pace, which);
+    if (debt === null) return null;
+    return {
+      charges: [{ ageMs: 0, cost: debt.cost }],
+      settle: (settledMs) => this.#meter.settle(microseconds(settledMs), pace, debt),
+    };
+  }
+
+  #paceOf(share: EdgeShare): RatePace {
+    const { limit, windowMs, burst } = this.compiled.rule;
+    const edges = Math.max(1, Math.floor(share.liveEdges));
+    return { limit: limit / edges, windowMs, burst: shareOf(burst, share) };
+  }
+}
+
+/** Rounded, not cut: a time of whole microseconds that went through milliseconds comes out as it was. */
+function microseconds(timeMs: number): number {
+  return Math.round(timeMs * 1000);
+}

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { describeFaults, Limit, Plan } from './index.ts';
+
+const pace = { name: 'pace', kind: 'rate', limit: 100, windowMs: 1000 };
+
+function faultsOf(limit: object): { path: string; rule: string }[] {
+  const parsed = Plan.safeParse({ id: 'gold', limits: [limit] });
+  assert.ok(!parsed.success);
+  return describeFaults(parsed.error, { limits: [limit] }).map(({ path, rule }) => ({
+    path,
+    rule,
+  }));
+}
+
+test('a limit without a kind is a window; a rate may name its burst', () => {
+  assert.equal(Limit.parse({ name: 'sec', limit: 1, windowMs: 1000 }).kind, 'window');
+  assert.equal(Limit.parse(pace).burst, undefined);
+  assert.equal(Limit.parse({ ...pace, burst: 7 }).burst, 7);
+});
+
+test('what a kind does not have, or the limiter cannot count exactly, is refused with path and reason', () => {
+  const of = (changes: object): { path: string; rule: string }[] =>
+    faultsOf({ ...pace, ...changes });
+  const path = 'limits[0].burst';
+  assert.deepEqual(of({ kind: 'window', burst: 5 }), [
+    { path, rule: 'only a limit of kind "rate" has a burst' },
+  ]);
+  assert.deepEqual(of({ windowMs: 86_400_000, burst: 104_167 }), [
+    {
+      path,
+      rule: 'must be at most 104166 with a windowMs of 86400000; use a shorter windowMs for a larger burst',
+    },
+  ]);
+  assert.match(of({ limit: 1_000_000_000_000 })[0]?.rule ?? '', /^must be at most 9000000000 /);
+  assert.deepEqual(of({ limit: 1, burst: 2_678_401 }), [
+    { path, rule: 'must come back within 31 days: lower it, or raise limit' },
+  ]);
+  assert.equal(of({ burst: 0 })[0]?.path, path);
+  assert.equal(of({ kind: 'leaky' })[0]?.path, 'limits[0].kind');
+});
