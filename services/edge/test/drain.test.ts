@@ -9,10 +9,12 @@ import {
 } from '@headgate/testkit';
 import { hasMetrics } from './support/edge-metrics.ts';
 import type { TestEdge } from './support/edge-process.ts';
+import { gracefulExitMs } from './support/graceful-exit.ts';
 import { createHttpClient, type HttpOutcome } from './support/http-client.ts';
 import { endpointsAt, startOneTenantEdge } from './support/one-tenant-edge.ts';
 import { GET, OK } from './support/plain-messages.ts';
 import { connectRaw } from './support/raw-client.ts';
+import { assertOthersServed, usedConnections } from './support/used-connections.ts';
 import { workerPids } from './support/worker-pids.ts';
 
 let redis: RedisServer;
@@ -44,14 +46,6 @@ async function startEdge(options: { drainMs: number; workers?: number }): Promis
     },
   );
   return edge;
-}
-
-/** Waits for the exit and returns how long it took. */
-async function exitOf(running: TestEdge, deadlineMs: number): Promise<number> {
-  const startMs = performance.now();
-  const exit = await waitFor(() => running.process.exit(), { message: 'the exit', deadlineMs });
-  assert.deepEqual(exit, { code: 0, signal: null });
-  return performance.now() - startMs;
 }
 
 suite('SIGTERM', () => {
@@ -99,7 +93,7 @@ suite('SIGTERM', () => {
     assert.equal((await held.response()).status, 200);
     assert.equal(await held.closed(), 'ended');
     for (const client of [held, uploading, idle, late, fresh]) client.close();
-    assert.ok((await exitOf(running, 5000)) < 2500, 'ends once all connections have ended');
+    assert.ok((await gracefulExitMs(running)) < 2500, 'ends once all connections have ended');
   });
 
   test('what does not end is cut at the deadline', async () => {
@@ -109,7 +103,7 @@ suite('SIGTERM', () => {
     client.send(GET);
     await waitFor(() => origin.requests.length > 0, { message: 'the request' });
     running.process.kill('SIGTERM');
-    assert.ok((await exitOf(running, 5000)) < 1800);
+    assert.ok((await gracefulExitMs(running)) < 1800);
     assert.notEqual(client.state(), 'open');
   });
 
@@ -146,7 +140,7 @@ suite('SIGTERM', () => {
       [],
     );
     http.close();
-    await exitOf(running, 6000);
+    await gracefulExitMs(running, 6000);
   });
 });
 
@@ -155,25 +149,13 @@ suite('SIGKILL of a worker', () => {
     const running = await startEdge({ drainMs: 500, workers: 2 });
     await waitFor(async () => (await listeningWorkers(running)) === 2, { message: 'two workers' });
     const pids = await workerPids(running.process.pid);
-    const clients = await Promise.all(Array.from({ length: 16 }, () => connectRaw(running.port)));
-    for (const client of clients) {
-      client.send(GET);
-      await client.response();
-    }
+    const clients = await usedConnections(running.port, 16, GET);
     const victim = pids[0] ?? 0;
     process.kill(victim, 'SIGKILL');
     await waitFor(async () => !(await workerPids(running.process.pid)).includes(victim), {
       message: 'the end of the worker',
     });
-    await waitFor(() => clients.some((client) => client.state() !== 'open'), {
-      message: 'its connections to end',
-    });
-    const survivors = clients.filter((client) => client.state() === 'open');
-    assert.ok(survivors.length > 0 && survivors.length < clients.length);
-    for (const client of survivors) {
-      client.send(GET);
-      assert.equal((await client.response(1)).status, 200);
-    }
+    await assertOthersServed(clients, GET, 200);
     await waitFor(
       () =>
         hasMetrics(

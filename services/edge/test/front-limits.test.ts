@@ -10,6 +10,7 @@ import { HEADER_TIMEOUT_MS, withListener } from './support/listener-scene.ts';
 import { endpointsAt, startOneTenantEdge } from './support/one-tenant-edge.ts';
 import { GET } from './support/plain-messages.ts';
 import { connectRaw, requestOnce } from './support/raw-client.ts';
+import { usedConnections } from './support/used-connections.ts';
 import { whileSending } from './support/while-sending.ts';
 
 suite('a connection of the listener', () => {
@@ -130,13 +131,7 @@ suite('caps of the listener', () => {
   test('near the limit of open files accepting pauses, what is open is served, and it resumes', () =>
     withListener({ connectionsWithinFds: 3, keepAliveTimeoutMs: 60_000 }, async (scene) => {
       const { port, listener } = scene;
-      const clients = [];
-      for (let count = 0; count < 3; count += 1) {
-        const client = await connectRaw(port);
-        client.send(GET);
-        await client.response();
-        clients.push(client);
-      }
+      const clients = await usedConnections(port, 3, GET);
       assert.deepEqual([listener.accepting, listener.stats.pausedFds], [false, 1]);
       await assert.rejects(connectRaw(port), { code: 'ECONNREFUSED' });
       clients[0]?.send(GET);

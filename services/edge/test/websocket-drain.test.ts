@@ -5,9 +5,10 @@ import { after, afterEach, before, suite, test } from 'node:test';
 import { createRecordingOrigin, waitFor, type RecordingOrigin } from '@headgate/testkit';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { TestEdge } from './support/edge-process.ts';
+import { gracefulExitMs } from './support/graceful-exit.ts';
+import { HANDSHAKE, SWITCHING } from './support/handshake.ts';
 import { endpointsAt, routeTo, startOneTenantEdge } from './support/one-tenant-edge.ts';
 import { connectRaw } from './support/raw-client.ts';
-import { HANDSHAKE, SWITCHING } from './support/handshake.ts';
 
 const DRAIN_MS = 600;
 /** What a drain may take beyond its deadline. */
@@ -76,13 +77,6 @@ const codeOf = async (socket: WebSocket): Promise<number> => {
   return code;
 };
 
-async function exitOf(running: TestEdge): Promise<number> {
-  const startMs = performance.now();
-  const exit = await waitFor(() => running.process.exit(), { message: 'the exit' });
-  assert.deepEqual(exit, { code: 0, signal: null });
-  return performance.now() - startMs;
-}
-
 /** Opens a tunnel to the recording origin, which sends no frame of its own. */
 async function openRaw(running: TestEdge) {
   const client = await connectRaw(running.port);
@@ -122,7 +116,7 @@ suite('WebSocket at the end of a drain', () => {
       message: 'the drain to begin',
     });
     for (const socket of sockets) await echo(socket, 'during the drain');
-    const exit = exitOf(running);
+    const exit = gracefulExitMs(running);
     assert.deepEqual(await codes, Array(5).fill(GOING_AWAY));
     assert.ok(performance.now() - startMs > DRAIN_MS * 0.9, 'not before the deadline');
     assert.ok((await exit) < DRAIN_MS + GRACE_MS);
@@ -141,7 +135,7 @@ suite('WebSocket at the end of a drain', () => {
     await waitFor(() => link.ended, { message: 'the end at the endpoint' });
     assert.equal(toClient(), '\x82\x7e\x10\x00half of it');
     assert.equal(toEndpoint().toString('latin1'), '\x82\xfe\x10\x00KEY!half of it');
-    assert.ok((await exitOf(running)) < DRAIN_MS + GRACE_MS);
+    assert.ok((await gracefulExitMs(running)) < DRAIN_MS + GRACE_MS);
     client.close();
   });
 
@@ -163,7 +157,7 @@ suite('WebSocket at the end of a drain', () => {
     assert.equal(toClient(), `\x82\x05hello${GOODBYE}`);
     assert.ok(isMaskedGoodbye(toEndpoint()));
     client.close();
-    await exitOf(running);
+    await gracefulExitMs(running);
   });
 
   test('a closing handshake that is under way is left alone', async () => {
@@ -178,7 +172,7 @@ suite('WebSocket at the end of a drain', () => {
     assert.equal(toEndpoint().toString('latin1'), close);
     await waitFor(() => link.ended, { message: 'the end at the endpoint' });
     client.close();
-    await exitOf(running);
+    await gracefulExitMs(running);
   });
 
   test('peers that do not answer the close frame cannot hold the edge', async () => {
@@ -190,7 +184,7 @@ suite('WebSocket at the end of a drain', () => {
     await waitFor(() => toClient() === GOODBYE && isMaskedGoodbye(toEndpoint()), {
       message: 'the close frames',
     });
-    assert.ok((await exitOf(running)) < DRAIN_MS + GRACE_MS);
+    assert.ok((await gracefulExitMs(running)) < DRAIN_MS + GRACE_MS);
     const code = codeOf(socket);
     socket.resume();
     assert.ok([GOING_AWAY, ABNORMAL].includes(await code));

@@ -6,7 +6,7 @@ import { freePort, waitFor } from '@headgate/testkit';
 import type { WorkerSettings } from '../src/ipc/messages.ts';
 import { WorkerPool } from '../src/primary/worker-pool.ts';
 import type { WorkerProcess } from '../src/primary/worker-process.ts';
-import { connectRaw, type RawClient } from './support/raw-client.ts';
+import { assertOthersServed, usedConnections } from './support/used-connections.ts';
 
 const ENTRY = fileURLToPath(new URL('./support/faulty-worker.ts', import.meta.url));
 const GET = 'GET / HTTP/1.1\r\nHost: nobody.test\r\n\r\n';
@@ -81,39 +81,20 @@ async function twoListening(pool: WorkerPool, deadlineMs = 10_000): Promise<void
   await waitFor(() => pool.listening === 2, { message: 'two workers that listen', deadlineMs });
 }
 
-/** Connections that were used once, spread over the workers by the kernel. */
-async function usedConnections(port: number, count: number): Promise<RawClient[]> {
-  const clients: RawClient[] = [];
-  for (let index = 0; index < count; index += 1) {
-    const client = await connectRaw(port);
-    client.send(GET);
-    await client.response();
-    clients.push(client);
-  }
-  return clients;
-}
-
 /** Ends the first worker with a signal while connections are open; the others' must go on. */
 async function loseOne(signal: NodeJS.Signals, withinMs: number): Promise<Scene> {
   const running = await startPool();
   await twoListening(running.pool);
-  const clients = await usedConnections(running.port, 24);
+  const clients = await usedConnections(running.port, 24, GET);
   process.kill(running.started[0]?.pid ?? 0, signal);
   const startMs = performance.now();
   await waitFor(() => running.lost.length === 1, { message: 'the loss', deadlineMs: withinMs });
-  await waitFor(() => clients.some((client) => client.state() !== 'open'), {
-    message: 'its connections to end',
-  });
-  const survivors = clients.filter((client) => client.state() === 'open');
-  assert.ok(survivors.length > 0 && survivors.length < clients.length);
-  for (const client of survivors) {
-    client.send(GET);
-    assert.equal((await client.response(1)).status, 404);
-  }
+  await assertOthersServed(clients, GET, 404);
   await twoListening(running.pool);
   const tookMs = performance.now() - startMs;
   assert.ok(tookMs <= 10_000, `replaced after ${tookMs} ms`);
-  for (const client of [...clients, ...(await usedConnections(running.port, 8))]) client.close();
+  const later = await usedConnections(running.port, 8, GET);
+  for (const client of [...clients, ...later]) client.close();
   return running;
 }
 

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { waitFor } from '@headgate/testkit';
+import { connectRaw, type RawClient } from './raw-client.ts';
+
+/** Opens connections, which the kernel spreads over the workers, and uses each for one request. */
+export async function usedConnections(
+  port: number,
+  count: number,
+  request: string,
+): Promise<RawClient[]> {
+  const clients: RawClient[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const client = await connectRaw(port);
+    client.send(request);
+    await client.response();
+    clients.push(client);
+  }
+  return clients;
+}
+
+/** Waits for the end of some of the used connections; the others, at least one, must answer with `status`. */
+export async function assertOthersServed(
+  clients: readonly RawClient[],
+  request: string,
+  status: number,
+): Promise<void> {
+  await waitFor(() => clients.some((client) => client.state() !== 'open'), {
+    message: 'some connections to end',
+  });
+  const survivors = clients.filter((client) => client.state() === 'open');
+  assert.ok(survivors.length > 0 && survivors.length < clients.length);
+  for (const client of survivors) {
+    client.send(request);
+    assert.equal((await client.response(1)).status, status);
+  }
+}
