@@ -1,16 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, suite, test } from 'node:test';
-import {
-  createRecordingOrigin,
-  waitFor,
-  type OriginConnection,
-  type RecordingOrigin,
-} from '@headgate/testkit';
+import { createRecordingOrigin, waitFor, type RecordingOrigin } from '@headgate/testkit';
 import type { TestEdge } from './support/edge-process.ts';
 import { ACCEPT, HANDSHAKE, KEY, SWITCHING } from './support/handshake.ts';
 import { endpointsAt, routeTo, startOneTenantEdge } from './support/one-tenant-edge.ts';
+import { openTunnel, type OpenTunnel } from './support/open-tunnel.ts';
 import { GET, OK } from './support/plain-messages.ts';
-import { connectRaw, type RawClient } from './support/raw-client.ts';
+import { connectRaw } from './support/raw-client.ts';
 import { valuesOf } from './support/recorded-head.ts';
 
 const IDLE_MS = 700;
@@ -36,32 +32,24 @@ after(async () => {
 
 beforeEach(() => origin.respondWith(() => SWITCHING));
 
-/** Opens a tunnel; returns both of its ends. */
-async function openTunnel(handshake = HANDSHAKE): Promise<[RawClient, OriginConnection]> {
-  const client = await connectRaw(edge.port);
-  client.send(handshake);
-  const response = await waitFor(() => client.responses()[0], { message: '101' });
-  assert.equal(response.status, 101);
-  const link = origin.connections.at(-1);
-  assert.ok(link !== undefined);
-  return [client, link];
-}
+const openTo = (handshake = HANDSHAKE): Promise<OpenTunnel> =>
+  openTunnel(edge.port, origin, handshake);
 
-const arrived = (link: OriginConnection, text: string): Promise<boolean> =>
-  waitFor(() => link.received().toString('latin1').endsWith(text), {
-    message: `${text} to arrive`,
-  });
+/** Waits until exactly these bytes have come to the endpoint. */
+const arrived = ({ toEndpoint }: OpenTunnel, text: string): Promise<boolean> =>
+  waitFor(() => toEndpoint().toString('latin1') === text, { message: `${text} to arrive` });
 
 suite('WebSocket', () => {
   test('the handshake passes, bytes go both ways unread', async () => {
-    const [client, link] = await openTunnel();
+    const tunnel = await openTo();
+    const { client, link } = tunnel;
     assert.deepEqual(valuesOf(origin.requests.at(-1), 'upgrade'), ['websocket']);
     assert.deepEqual(valuesOf(origin.requests.at(-1), 'connection'), ['upgrade']);
     const [response] = client.responses();
     assert.equal(response?.get('upgrade'), 'websocket');
     assert.equal(response?.get('sec-websocket-accept'), ACCEPT);
     client.send('\x81\x05hello\0\r\n\r\n');
-    await arrived(link, '\x81\x05hello\0\r\n\r\n');
+    await arrived(tunnel, '\x81\x05hello\0\r\n\r\n');
     link.write('\x81\x05world');
     await waitFor(() => client.received().endsWith('\x81\x05world'), { message: 'world' });
     client.close();
@@ -69,30 +57,30 @@ suite('WebSocket', () => {
   });
 
   test('bytes sent ahead of the 101 reach the tunnel, in order', async () => {
-    const [client, link] = await openTunnel(`${HANDSHAKE}early`);
-    client.send('-late');
-    await arrived(link, 'early-late');
-    client.close();
+    const tunnel = await openTo(`${HANDSHAKE}early`);
+    tunnel.client.send('-late');
+    await arrived(tunnel, 'early-late');
+    tunnel.client.close();
   });
 
   test('a megabyte each way at once arrives whole', async () => {
-    const [client, link] = await openTunnel();
+    const { client, link, toClient, toEndpoint } = await openTo();
     const block = Buffer.from(Uint8Array.from({ length: 1_048_576 }, (_, index) => index % 251));
     link.write(block);
     client.send(block);
-    const headBytes = origin.requests.at(-1)?.raw.length ?? 0;
-    await waitFor(() => link.received().length - headBytes === block.length, { message: 'up' });
-    assert.ok(link.received().subarray(headBytes).equals(block));
-    await waitFor(() => client.received().length >= block.length + 100, { message: 'down' });
-    assert.ok(Buffer.from(client.received().slice(-block.length), 'latin1').equals(block));
+    await waitFor(() => toEndpoint().length === block.length, { message: 'up' });
+    assert.ok(toEndpoint().equals(block));
+    await waitFor(() => toClient().length === block.length, { message: 'down' });
+    assert.ok(Buffer.from(toClient(), 'latin1').equals(block));
     client.close();
   });
 
   test('half-close of the client: the backend still sends', async () => {
-    const [client, link] = await openTunnel();
+    const tunnel = await openTo();
+    const { client, link } = tunnel;
     client.socket.end('bye');
     await waitFor(() => link.ended, { message: 'FIN at the backend' });
-    await arrived(link, 'bye');
+    await arrived(tunnel, 'bye');
     link.write('last words');
     link.end();
     assert.equal(await client.closed(), 'ended');
@@ -100,19 +88,20 @@ suite('WebSocket', () => {
   });
 
   test('half-close of the backend: the client still sends', async () => {
-    const [client, link] = await openTunnel();
+    const tunnel = await openTo();
+    const { client, link } = tunnel;
     link.write('bye');
     link.end();
     await waitFor(() => client.state() === 'ended', { message: 'FIN at the client' });
     assert.ok(client.received().endsWith('bye'));
     client.send('last words');
-    await arrived(link, 'last words');
+    await arrived(tunnel, 'last words');
     client.socket.end();
     await waitFor(() => client.socket.closed, { message: 'the end' });
   });
 
   test('an idle tunnel ends at the idle timeout of its route, a used one does not', async () => {
-    const [client, link] = await openTunnel(HANDSHAKE.replace('/ws', '/brief'));
+    const { client, link } = await openTo(HANDSHAKE.replace('/ws', '/brief'));
     const startMs = performance.now();
     const isUsedForLong = async (): Promise<boolean> => {
       const received = client.received().length;

@@ -8,7 +8,7 @@ import type { TestEdge } from './support/edge-process.ts';
 import { gracefulExitMs } from './support/graceful-exit.ts';
 import { HANDSHAKE, SWITCHING } from './support/handshake.ts';
 import { endpointsAt, routeTo, startOneTenantEdge } from './support/one-tenant-edge.ts';
-import { connectRaw } from './support/raw-client.ts';
+import { openTunnel, type OpenTunnel } from './support/open-tunnel.ts';
 
 const DRAIN_MS = 600;
 /** What a drain may take beyond its deadline. */
@@ -78,22 +78,8 @@ const codeOf = async (socket: WebSocket): Promise<number> => {
 };
 
 /** Opens a tunnel to the recording origin, which sends no frame of its own. */
-async function openRaw(running: TestEdge) {
-  const client = await connectRaw(running.port);
-  client.send(HANDSHAKE.replace('/ws', '/raw'));
-  const head = await waitFor(() => /^[^]*?\r\n\r\n/.exec(client.received())?.[0], {
-    message: 'the 101',
-  });
-  const link = origin.connections.at(-1);
-  assert.ok(link !== undefined);
-  const requestBytes = link.received().length;
-  return {
-    client,
-    link,
-    toClient: () => client.received().slice(head.length),
-    toEndpoint: () => link.received().subarray(requestBytes),
-  };
-}
+const openRaw = (running: TestEdge): Promise<OpenTunnel> =>
+  openTunnel(running.port, origin, HANDSHAKE.replace('/ws', '/raw'));
 
 /** The close frame 1001 of a server. */
 const GOODBYE = '\x88\x02\x03\xe9';
