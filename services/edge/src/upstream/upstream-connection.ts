@@ -110,8 +110,9 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
       user.flush();
     } catch (error) {
       this.#onBug(error, user);
+    } finally {
+      this.#clock.release();
     }
-    this.#clock.release();
   }
 
   onEnd(): void {
