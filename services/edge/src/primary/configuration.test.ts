@@ -4,7 +4,8 @@ import { createFakeClock, temporaryDirectory, waitFor } from '@headgate/testkit'
 import { tenantDocument } from '../../test/support/edge-process.ts';
 import type { DocumentOutcome, PrimaryMessage, WorkerDocument } from '../ipc/messages.ts';
 import { Configuration } from './configuration.ts';
-import { SnapshotFiles } from './snapshot-files.ts';
+import { Probation } from './probation.ts';
+import { SnapshotFiles, type Marks, type Unproven } from './snapshot-files.ts';
 
 const upstreams = { main: { endpoints: [{ host: '127.0.0.1', port: 9 }] } };
 const routes = { all: { upstreamId: 'main' } };
@@ -19,8 +20,11 @@ async function createHarness(given?: { synced?: false; files?: (path: string) =>
   const sent: PrimaryMessage[] = [];
   const decided: DocumentOutcome[] = [];
   const workers = ['0.1', '1.2'];
+  const clock = createFakeClock();
+  const probation = new Probation(clock);
   const configuration = new Configuration({
-    clock: createFakeClock(),
+    clock,
+    probation,
     files,
     broadcast: (message) => sent.push(message),
     workerIds: () => workers,
@@ -97,7 +101,7 @@ test('a worker that dies is not waited for', async () => {
   const harness = await createHarness();
   await harness.receive(1);
   harness.answer('0.1', 1);
-  harness.configuration.forgetWorker('1.2');
+  harness.configuration.workerLost('1.2', 100_000, 'killed');
   assert.deepEqual(inForce(harness.configuration), { 'tenant.a': 1 });
   await harness.onDisk();
   await harness.remove();
@@ -147,11 +151,11 @@ test('what was undecided at the first sync is written with the rest', async () =
 test('a disk that failed is told of once, and has everything as soon as it works', async () => {
   let full = true;
   class FullDisk extends SnapshotFiles {
-    override append(documents: readonly WorkerDocument[]): Promise<void> {
-      return full ? Promise.reject(new Error('ENOSPC')) : super.append(documents);
+    override append(documents: readonly WorkerDocument[], marks: Marks): Promise<void> {
+      return full ? Promise.reject(new Error('ENOSPC')) : super.append(documents, marks);
     }
-    override compact(documents: readonly WorkerDocument[]): Promise<void> {
-      return full ? Promise.reject(new Error('ENOSPC')) : super.compact(documents);
+    override compact(good: readonly WorkerDocument[], unproven: Unproven): Promise<void> {
+      return full ? Promise.reject(new Error('ENOSPC')) : super.compact(good, unproven);
     }
   }
   const harness = await createHarness({ files: (path) => new FullDisk(path) });

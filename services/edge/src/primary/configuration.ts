@@ -1,16 +1,22 @@
 import type { ReceivedDocument } from '@headgate/bus';
 import type { Clock } from '@headgate/runtime';
 import type { DocumentOutcome, PrimaryMessage, WorkerDocument } from '../ipc/messages.ts';
-import type { SnapshotFiles } from './snapshot-files.ts';
+import { Candidates, type Candidate } from './candidates.ts';
+import type { LoadedSnapshots } from './merge-generations.ts';
+import type { Probation } from './probation.ts';
+import type { SnapshotFiles, Unproven } from './snapshot-files.ts';
+import type { WithdrawnDocument } from './snapshot-records.ts';
+import { SnapshotWriter } from './snapshot-writer.ts';
 
 /** What the configuration works with. */
 export interface ConfigurationDeps {
   readonly clock: Clock;
   readonly files: SnapshotFiles;
+  readonly probation: Probation;
   readonly broadcast: (message: PrimaryMessage) => void;
   /** Ids of the workers whose outcome is awaited. */
   readonly workerIds: () => readonly string[];
-  /** All workers have decided. */
+  /** All workers have decided, or a revision that was in force has been withdrawn. */
   readonly onDecided: (outcome: DocumentOutcome, at: number) => void;
   /** Writing fails; it is tried again until it works, and then this may be called again. */
   readonly onDiskError: (error: unknown) => void;
@@ -23,32 +29,27 @@ export interface RejectedDocument {
   readonly reason: string;
 }
 
-interface Candidate {
-  readonly document: WorkerDocument;
-  readonly awaited: Set<string>;
-}
-
 /** Documents per IPC message, so that a worker serves requests in between. */
 const BATCH_DOCUMENTS = 100;
-const DISK_DELAY_MS = 100;
-const DISK_RETRY_MS = 10_000;
 
 /**
  * The documents of an edge: what is in force (the last good revision of each), what the workers are deciding on, and
  * what they rejected. Only what all workers accepted goes in force and to the disk.
  *
- *     bus ─► candidate ─► workers compile ─┬─ applied by all ─► in force ─► disk
- *                                          └─ rejected by one ─► rejected; the last good one stays
+ *     bus ─► candidate ─► workers compile ─┬─ applied by all ─► in force, on probation ─┬─► good
+ *                                          └─ rejected by one ─► rejected               └─ workers end ─► withdrawn
+ *
+ * Where a revision is rejected or withdrawn, the good one before it serves.
  */
 export class Configuration {
   readonly #deps: ConfigurationDeps;
   readonly #inForce = new Map<string, WorkerDocument>();
-  readonly #candidates = new Map<string, Candidate>();
+  readonly #candidates = new Candidates();
   readonly #rejected = new Map<string, RejectedDocument>();
+  readonly #withdrawn = new Map<string, WithdrawnDocument>();
+  readonly #writer: SnapshotWriter;
   #outbox: WorkerDocument[] = [];
   #outboxCompileNow = false;
-  #toDisk = new Map<string, WorkerDocument>();
-  #diskTimer: NodeJS.Timeout | null = null;
   /**
    * Nothing goes to the disk before the configuration is complete: at the next start a part of it would pass for the
    * whole, and the tenants that it lacks would be unknown.
@@ -56,20 +57,20 @@ export class Configuration {
   #complete = false;
   /** Documents that were undecided at the first sync; complete once they are decided. */
   #undecided: Set<string> | null = null;
-  /** The next write is of everything: the first one, and one after a failure, which may have torn the journal. */
-  #rewrite = false;
-  #diskFailing = false;
-  #closed = false;
   #flushScheduled = false;
 
   constructor(deps: ConfigurationDeps) {
     this.#deps = deps;
+    const { files, onDiskError } = deps;
+    this.#writer = new SnapshotWriter({ files, onDiskError, everything: () => this.#everything() });
   }
 
-  /** Takes over what the disk holds. */
-  restore(documents: ReadonlyMap<string, WorkerDocument>): void {
-    for (const [key, document] of documents) this.#inForce.set(key, document);
-    this.#complete = documents.size > 0;
+  /** Takes over what the disk holds; a part of a configuration is completed by the first sync. */
+  restore(loaded: Omit<LoadedSnapshots, 'damaged'>): void {
+    for (const [key, document] of loaded.documents) this.#inForce.set(key, document);
+    for (const [key, good] of loaded.fresh) this.#deps.probation.begin(key, good);
+    for (const [key, withdrawn] of loaded.withdrawn) this.#noteWithdrawn(key, withdrawn);
+    this.#complete = loaded.whole && loaded.documents.size > 0;
   }
 
   /** The bus has brought everything that there is. */
@@ -77,6 +78,11 @@ export class Configuration {
     if (this.#complete || this.#undecided !== null) return;
     this.#undecided = new Set(this.#candidates.keys());
     this.#completeIfDecided();
+  }
+
+  /** Whether no tenant is missing: restored as a whole, or synced and decided. */
+  get complete(): boolean {
+    return this.#complete;
   }
 
   get size(): number {
@@ -101,15 +107,23 @@ export class Configuration {
     for (const [key, document] of this.#inForce) yield [key, document.header.revision];
   }
 
-  /** Messages that bring a new worker up to date. */
-  *primingMessages(): Generator<PrimaryMessage> {
-    const documents = [...this.#inForce.values()];
+  /** Key and newest revision of all documents known, whether they serve or had to go. */
+  *known(): Generator<readonly [key: string, revision: number]> {
+    for (const [key, revision] of this.held()) if (!this.#withdrawn.has(key)) yield [key, revision];
+    for (const [key, { header }] of this.#withdrawn) yield [key, header.revision];
+  }
+
+  /** Messages that bring a new worker up to date; from now on it decides on candidates too. */
+  *primingMessages(workerId: string): Generator<PrimaryMessage> {
+    const documents = [...this.#inForce.values(), ...this.#placeholders()];
     for (let from = 0; from < documents.length; from += BATCH_DOCUMENTS) {
       const batch = documents.slice(from, from + BATCH_DOCUMENTS);
       yield { type: 'documents', compileNow: false, documents: batch };
     }
-    const candidates = [...this.#candidates.values()].map(({ document }) => document);
-    if (candidates.length > 0) yield { type: 'documents', compileNow: true, documents: candidates };
+    // One by one: if the worker ends, its answers tell which one it was busy with.
+    for (const document of this.#candidates.join(workerId)) {
+      yield { type: 'documents', compileNow: true, documents: [document] };
+    }
   }
 
   /**
@@ -119,8 +133,13 @@ export class Configuration {
    */
   receive(received: ReceivedDocument, compileNow: boolean): void {
     const { key, header } = received;
+    const withdrawn = this.#withdrawn.get(key);
+    if (withdrawn !== undefined && header.revision <= withdrawn.header.revision) {
+      this.#tell({ key, revision: header.revision, outcome: 'rejected', reason: withdrawn.reason });
+      return;
+    }
     const document = { key, header, body: Buffer.from(received.body).toString('utf8') };
-    this.#candidates.set(key, { document, awaited: new Set(this.#deps.workerIds()) });
+    this.#candidates.add(document, this.#deps.workerIds());
     // What replaces a good revision is always compiled first, so that the good one can stay.
     const urgent = compileNow || this.#inForce.has(key);
     if (urgent !== this.#outboxCompileNow) this.#flush();
@@ -130,21 +149,21 @@ export class Configuration {
     else this.#scheduleFlush();
   }
 
-  /** A document was deleted. */
+  /** A document was deleted. What is deleted never serves again, also if workers end. */
   remove(key: string, revision: number): void {
     this.#flush();
-    const document = this.#inForce.get(key);
+    const header = this.#inForce.get(key)?.header ?? this.#withdrawn.get(key)?.header;
     this.#inForce.delete(key);
     this.#candidates.delete(key);
     this.#rejected.delete(key);
+    this.#withdrawn.delete(key);
+    this.#deps.probation.end(key);
     this.#completeIfDecided(key);
     this.#deps.broadcast({ type: 'removed', keys: [key] });
-    if (document !== undefined) {
-      const header = { ...document.header, deleted: true, revision };
-      this.#queueForDisk({ key, header, body: '' });
+    if (header !== undefined) {
+      this.#writeToDisk({ key, header: { ...header, deleted: true, revision }, body: '' });
     }
-    const at = this.#deps.clock.nowMs();
-    this.#deps.onDecided({ key, revision, outcome: 'applied', reason: '' }, at);
+    this.#tell({ key, revision, outcome: 'applied', reason: '' });
   }
 
   /** A worker has decided on documents. */
@@ -161,50 +180,123 @@ export class Configuration {
     }
   }
 
-  /** A worker is gone: nobody waits for it any more. */
-  forgetWorker(workerId: string): void {
-    for (const candidate of [...this.#candidates.values()]) {
-      if (candidate.awaited.delete(workerId) && candidate.awaited.size === 0) {
-        this.#accept(candidate.document);
-      }
+  /**
+   * A worker ended unexpectedly, `livedMs` after its start. Returns the revisions that were withdrawn because of it; the
+   * next worker starts without them.
+   */
+  workerLost(workerId: string, livedMs: number, reason: string): RejectedDocument[] {
+    const { accepted, refused, wasCompiling } = this.#candidates.workerLost(workerId);
+    if (refused !== null) {
+      const { key, header } = refused.document;
+      const why = `workers ended while they compiled it; the last one: ${reason}`;
+      this.#refuse(refused, { key, revision: header.revision, outcome: 'rejected', reason: why });
+    }
+    for (const { document } of accepted) this.#accept(document);
+    const suspects = this.#deps.probation.workerEnded(livedMs, wasCompiling);
+    return this.withdraw(suspects, `workers ended soon after it; the last one: ${reason}`);
+  }
+
+  /** Takes documents that are on probation out of force; the good ones before them serve again. */
+  withdraw(keys: readonly string[], reason: string): RejectedDocument[] {
+    const rejected: RejectedDocument[] = [];
+    for (const key of keys) {
+      const bad = this.#inForce.get(key);
+      const good = this.#deps.probation.goodOf(key);
+      if (bad === undefined || good === undefined) continue;
+      this.#deps.probation.end(key);
+      const withdrawn = { header: bad.header, reason: shorten(reason) };
+      rejected.push(this.#noteWithdrawn(key, withdrawn));
+      if (good === null) this.#inForce.delete(key);
+      else this.#inForce.set(key, good);
+      if (this.#complete) this.#writer.writeWithdrawn(key, withdrawn);
+    }
+    this.#sendInForce(rejected.map(({ key }) => key));
+    for (const { key, revision, reason: why } of rejected) {
+      this.#tell({ key, revision, outcome: 'rejected', reason: why });
+    }
+    return rejected;
+  }
+
+  /** All documents on probation, for {@link withdraw}. */
+  onProbation(): string[] {
+    return [...this.#inForce.keys()].filter((key) => this.#deps.probation.has(key));
+  }
+
+  /** Documents that have served for long enough are good from now on; to be called now and then. */
+  promote(): void {
+    for (const key of this.#deps.probation.takeSoaked()) {
+      const document = this.#inForce.get(key);
+      if (document !== undefined) this.#writer.writeGood(key, document.header.revision);
     }
   }
 
   /** Writes what waits for the disk. */
   async close(): Promise<void> {
-    this.#closed = true;
     this.#flush();
-    if (this.#diskTimer !== null) clearTimeout(this.#diskTimer);
-    await this.#writeToDisk();
+    await this.#writer.close();
   }
 
   #decideCandidate(candidate: Candidate, workerId: string, outcome: DocumentOutcome): void {
-    if (outcome.outcome === 'rejected') {
-      this.#candidates.delete(outcome.key);
-      this.#reject(outcome);
-      return;
-    }
-    candidate.awaited.delete(workerId);
-    if (candidate.awaited.size === 0) this.#accept(candidate.document);
+    if (outcome.outcome === 'rejected') this.#refuse(candidate, outcome);
+    else if (this.#candidates.approve(candidate, workerId)) this.#accept(candidate.document);
   }
 
   #accept(document: WorkerDocument): void {
     const { key, header } = document;
     this.#candidates.delete(key);
     this.#rejected.delete(key);
+    this.#withdrawn.delete(key);
+    // The first configuration of an edge has no good one before it to go back to.
+    if (this.#complete) this.#deps.probation.begin(key, this.#inForce.get(key) ?? null);
     this.#inForce.set(key, document);
-    this.#queueForDisk(document);
+    this.#writeToDisk(document);
     this.#completeIfDecided(key);
-    const at = this.#deps.clock.nowMs();
-    this.#deps.onDecided({ key, revision: header.revision, outcome: 'applied', reason: '' }, at);
+    this.#tell({ key, revision: header.revision, outcome: 'applied', reason: '' });
+  }
+
+  #refuse(candidate: Candidate, outcome: DocumentOutcome): void {
+    this.#candidates.delete(outcome.key);
+    if (candidate.approvals > 0) this.#sendInForce([outcome.key]);
+    this.#reject(outcome);
   }
 
   #reject(outcome: DocumentOutcome): void {
     const { key, revision, reason } = outcome;
     this.#completeIfDecided(key);
     if (this.#rejected.get(key)?.revision === revision) return;
-    this.#rejected.set(key, { key, revision, reason });
-    this.#deps.onDecided(outcome, this.#deps.clock.nowMs());
+    this.#rejected.set(key, { key, revision, reason: shorten(reason) });
+    this.#tell(outcome);
+  }
+
+  #noteWithdrawn(key: string, withdrawn: WithdrawnDocument): RejectedDocument {
+    const { header, reason } = withdrawn;
+    const rejected = { key, revision: header.revision, reason };
+    this.#withdrawn.set(key, withdrawn);
+    this.#rejected.set(key, rejected);
+    return rejected;
+  }
+
+  /** Brings workers back to what is in force, whatever newer revision they have taken. */
+  #sendInForce(keys: readonly string[]): void {
+    const documents = keys.flatMap((key) => this.#inForce.get(key) ?? []);
+    const gone = keys.filter((key) => !this.#inForce.has(key));
+    if (gone.length > 0) this.#deps.broadcast({ type: 'removed', keys: gone });
+    const placeholders = [...this.#placeholders()].filter(({ key }) => gone.includes(key));
+    const all = [...documents, ...placeholders];
+    for (let from = 0; from < all.length; from += BATCH_DOCUMENTS) {
+      const batch = all.slice(from, from + BATCH_DOCUMENTS);
+      this.#deps.broadcast({ type: 'documents', compileNow: true, documents: batch });
+    }
+  }
+
+  /**
+   * Withdrawn tenants without a good revision, as documents that cannot be used: their hosts are known and answer 503,
+   * where 404 would say that there is no such tenant.
+   */
+  *#placeholders(): Generator<WorkerDocument> {
+    for (const [key, { header }] of this.#withdrawn) {
+      if (!this.#inForce.has(key)) yield { key, header, body: '' };
+    }
   }
 
   /** A document that was taken unseen turned out not to compile on first use, or to compile after all. */
@@ -215,8 +307,10 @@ export class Configuration {
 
   #noteRecovered(outcome: DocumentOutcome): void {
     if (this.#rejected.get(outcome.key)?.revision !== outcome.revision) return;
+    // That it compiles was never in doubt; the answer of a worker may come after the withdrawal.
+    if (this.#withdrawn.get(outcome.key)?.header.revision === outcome.revision) return;
     this.#rejected.delete(outcome.key);
-    this.#deps.onDecided(outcome, this.#deps.clock.nowMs());
+    this.#tell(outcome);
   }
 
   #scheduleFlush(): void {
@@ -231,8 +325,6 @@ export class Configuration {
     const documents = this.#outbox;
     this.#outbox = [];
     this.#deps.broadcast({ type: 'documents', compileNow: this.#outboxCompileNow, documents });
-    if (this.#deps.workerIds().length === 0)
-      documents.forEach((document) => this.#accept(document));
   }
 
   #completeIfDecided(key?: string): void {
@@ -241,42 +333,32 @@ export class Configuration {
     if (this.#undecided.size > 0) return;
     this.#undecided = null;
     this.#complete = true;
-    this.#rewrite = true;
-    this.#scheduleDisk(DISK_DELAY_MS);
+    this.#writer.writeEverything();
   }
 
-  #queueForDisk(document: WorkerDocument): void {
-    if (!this.#complete) return;
-    this.#toDisk.set(document.key, document);
-    this.#scheduleDisk(DISK_DELAY_MS);
+  #writeToDisk(document: WorkerDocument): void {
+    if (this.#complete) this.#writer.write(document);
   }
 
-  #scheduleDisk(delayMs: number): void {
-    if (this.#closed) return;
-    this.#diskTimer ??= setTimeout(() => {
-      this.#diskTimer = null;
-      void this.#writeToDisk();
-    }, delayMs);
-  }
-
-  async #writeToDisk(): Promise<void> {
-    const documents = [...this.#toDisk.values()];
-    this.#toDisk = new Map();
-    const rewrite = this.#rewrite;
-    this.#rewrite = false;
-    if (documents.length === 0 && !rewrite) return;
-    try {
-      if (!rewrite) await this.#deps.files.append(documents);
-      if (rewrite || this.#deps.files.wantsCompaction) {
-        await this.#deps.files.compact([...this.#inForce.values()]);
-      }
-      this.#diskFailing = false;
-    } catch (error) {
-      this.#rewrite = true;
-      // Retries go on until there is space; one call tells of it.
-      if (!this.#diskFailing) this.#deps.onDiskError(error);
-      this.#diskFailing = true;
-      this.#scheduleDisk(DISK_RETRY_MS);
+  #everything(): { readonly good: readonly WorkerDocument[]; readonly unproven: Unproven } {
+    const good: WorkerDocument[] = [];
+    const fresh: WorkerDocument[] = [];
+    for (const [key, document] of this.#inForce) {
+      const before = this.#deps.probation.goodOf(key);
+      if (before === undefined) good.push(document);
+      else fresh.push(document);
+      if (before !== undefined && before !== null) good.push(before);
     }
+    return { good, unproven: { fresh, withdrawn: [...this.#withdrawn.values()] } };
   }
+
+  #tell(outcome: DocumentOutcome): void {
+    this.#deps.onDecided(outcome, this.#deps.clock.nowMs());
+  }
+}
+
+const REASON_CHARS_MAX = 400;
+
+function shorten(reason: string): string {
+  return reason.length > REASON_CHARS_MAX ? `${reason.slice(0, REASON_CHARS_MAX)}…` : reason;
 }

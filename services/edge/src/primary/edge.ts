@@ -22,13 +22,15 @@ import {
 } from '@headgate/telemetry';
 import type { Settings } from '../environment.ts';
 import type { PrimaryMessage, WorkerSettings } from '../ipc/messages.ts';
-import { Configuration } from './configuration.ts';
-import { loadSnapshots, lockDataDirectory } from './data-directory.ts';
+import { Configuration, type RejectedDocument } from './configuration.ts';
+import { loadSnapshots, lockDataDirectory, markStart } from './data-directory.ts';
 import { HealthRelay } from './health-relay.ts';
 import { LiveShare } from './live-share.ts';
 import { createPrimaryMetrics } from './primary-gauges.ts';
+import { ENDS_MAX, Probation, PROBATION_TIMES, type ProbationTimes } from './probation.ts';
 import { judgeReadiness } from './readiness.ts';
 import { SnapshotFiles } from './snapshot-files.ts';
+import { StartMarks } from './start-marks.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 /** What an edge is started with. */
@@ -40,9 +42,15 @@ export interface EdgeOptions {
   readonly logger: Logger;
   /** The edge cannot go on, such as when its port is taken; the caller ends the process. */
   readonly onFatal: (reason: string) => void;
+  /** Default: {@link PROBATION_TIMES}. */
+  readonly probation?: ProbationTimes;
+  /** The program of a worker; default: the edge's own. */
+  readonly workerEntry?: string;
 }
 
 const SHARE_INTERVAL_MS = 1000;
+/** Looking for documents that have proved themselves. */
+const PROMOTE_MS = 5000;
 /** After this time with NATS connected, presence alone says how many edges there are. */
 const PRESENCE_TRUST_MS = 10_000;
 const METRICS_TIMEOUT_MS = 2000;
@@ -74,6 +82,7 @@ export class Edge {
   #complete = false;
   #synced = false;
   #draining = false;
+  #lastWorkerEnd = '';
   #announcedReady = false;
 
   constructor(options: EdgeOptions) {
@@ -85,6 +94,7 @@ export class Edge {
     this.#configuration = new Configuration({
       clock: systemClock,
       files: this.#files,
+      probation: new Probation(systemClock, options.probation),
       broadcast,
       workerIds: () => this.#workers?.ids() ?? [],
       onDecided: ({ key, revision, outcome, reason }, at) => {
@@ -108,10 +118,12 @@ export class Edge {
     await this.#openAdmin();
     const lock = await lockDataDirectory(settings.dataDirectory, logger);
     this.#shutdown.push('data directory', async () => lock?.release());
-    const { documents } = await loadSnapshots(this.#files, logger);
+    const shortStarts = await this.#markStart();
+    const loaded = await loadSnapshots(this.#files, logger);
     this.#shutdown.push('configuration', () => this.#configuration.close());
-    this.#configuration.restore(documents);
-    this.#complete = documents.size > 0;
+    this.#configuration.restore(loaded);
+    this.#watchProbation(shortStarts);
+    this.#complete = this.#configuration.complete;
     const bus = this.#openBus();
     this.#share = await this.#openShare(bus);
     this.#workers = this.#openWorkers(settings.workers);
@@ -130,6 +142,48 @@ export class Edge {
     for (const { name, error } of await this.#shutdown.close()) {
       logger.error({ err: error, step: name }, 'shutdown step failed');
     }
+  }
+
+  async #markStart(): Promise<number> {
+    const { settings, logger, probation = PROBATION_TIMES } = this.#options;
+    const marks = new StartMarks(settings.dataDirectory);
+    const shortStarts = await markStart(marks, logger);
+    const clear = () =>
+      marks.clear().catch((error: unknown) => logger.error({ err: error }, 'start mark stays'));
+    const timer = setTimeout(() => void clear(), probation.soonMs);
+    this.#shutdown.push('start mark', async () => {
+      clearTimeout(timer);
+      await clear();
+    });
+    return shortStarts;
+  }
+
+  /** Promotes what has soaked; after starts that did not last it goes back to what has. */
+  #watchProbation(shortStarts: number): void {
+    const { logger, probation = PROBATION_TIMES } = this.#options;
+    if (shortStarts >= ENDS_MAX) {
+      const reason = `the edge ended soon after its start, ${shortStarts} times in a row`;
+      const keys = this.#configuration.onProbation();
+      this.#logWithdrawn(this.#configuration.withdraw(keys, reason), reason);
+    }
+    const everyMs = Math.min(PROMOTE_MS, probation.soakMs / 4);
+    const timer = setInterval(() => this.#configuration.promote(), everyMs);
+    this.#shutdown.push('probation', () => clearInterval(timer));
+    logger.debug({ shortStarts }, 'probation');
+  }
+
+  #logWithdrawn(withdrawn: readonly RejectedDocument[], reason: string): void {
+    if (withdrawn.length === 0) return;
+    const fields = { documents: withdrawn.length, reason };
+    this.#options.logger.error(fields, 'newest documents withdrawn; the last good ones serve');
+  }
+
+  #onWorkerLost(workerId: string, reason: string, livedMs: number): void {
+    this.#lastWorkerEnd = reason.split('\n', 1)[0] ?? '';
+    this.#options.logger.error({ workerId, reason }, 'worker ended; starting another');
+    const withdrawn = this.#configuration.workerLost(workerId, livedMs, this.#lastWorkerEnd);
+    this.#logWithdrawn(withdrawn, this.#lastWorkerEnd);
+    this.#aggregate.removeWorker(workerId);
   }
 
   #openBus(): Bus {
@@ -160,26 +214,24 @@ export class Edge {
   }
 
   #openWorkers(size: number): WorkerPool {
-    const { logger } = this.#options;
+    const { workerEntry } = this.#options;
     return new WorkerPool(
       {
         clock: systemClock,
         random: systemRandom,
         settingsOf: (index) => this.#workerSettings(index),
         prime: (worker) => {
-          for (const message of this.#configuration.primingMessages()) worker.send(message);
+          const messages = this.#configuration.primingMessages(worker.id);
+          for (const message of messages) worker.send(message);
           worker.send(this.#health.primingMessage());
           const share = this.#share?.of(worker.index);
           if (share !== undefined) worker.send({ type: 'share', ...share });
         },
         onOutcomes: (workerId, outcomes) => this.#configuration.decide(workerId, outcomes),
         onListening: (port) => this.#onListening(port),
-        onLost: (workerId, reason) => {
-          this.#configuration.forgetWorker(workerId);
-          this.#aggregate.removeWorker(workerId);
-          logger.error({ workerId, reason }, 'worker ended; starting another');
-        },
+        onLost: (workerId, reason, livedMs) => this.#onWorkerLost(workerId, reason, livedMs),
         onNeverListened: (reason) => this.#options.onFatal(reason),
+        ...(workerEntry === undefined ? {} : { entry: workerEntry }),
       },
       size,
     );
@@ -202,7 +254,7 @@ export class Edge {
         onSynced: () => this.#onSynced(),
         onEvent: (event) => logger.debug({ event }, 'config feed'),
       },
-      { held: this.#configuration.held() },
+      { held: this.#configuration.known() },
     );
     this.#feed = feed;
     this.#shutdown.push('config feed', () => feed.close());
@@ -242,6 +294,7 @@ export class Edge {
         judgeReadiness({
           configurationComplete: this.#complete,
           listeningWorkers: this.#workers?.listening ?? 0,
+          lastWorkerEnd: this.#lastWorkerEnd,
           draining: this.#draining,
         }),
       metrics: async () => {
@@ -324,6 +377,7 @@ export class Edge {
       feed: this.#feed?.status() ?? null,
       total: this.#configuration.size,
       documents,
+      onProbation: this.#configuration.onProbation().length,
       rejected: this.#configuration.rejected(),
       workers: { size: this.#workers?.size ?? 0, listening: this.#workers?.listening ?? 0 },
     };

@@ -5,6 +5,8 @@ export interface ReadinessFacts {
   /** Synced once with the config-service, or restored from the disk. */
   readonly configurationComplete: boolean;
   readonly listeningWorkers: number;
+  /** Why the last worker ended unexpectedly; '' if none did. */
+  readonly lastWorkerEnd: string;
   readonly draining: boolean;
 }
 
@@ -15,6 +17,9 @@ export function judgeReadiness(facts: ReadinessFacts): Readiness {
   if (!facts.configurationComplete) {
     reasons.push('no complete configuration: none on disk, and the first sync is not done');
   }
-  if (facts.listeningWorkers === 0) reasons.push('no worker accepts connections');
+  if (facts.listeningWorkers === 0) {
+    const why = facts.lastWorkerEnd === '' ? '' : `; the last one ended: ${facts.lastWorkerEnd}`;
+    reasons.push(`no worker accepts connections${why}`);
+  }
   return { ready: reasons.length === 0, reasons };
 }

@@ -107,3 +107,68 @@ test('a base that was being written when the process died does not count', async
   await (await open(path)).append([tenant('b', 2)]);
   assert.deepEqual((await reload(path)).revisions, { 'tenant.a': 1, 'tenant.b': 2 });
 });
+
+const withdrawnOf = ({ header }: WorkerDocument) => ({ header, reason: 'workers ended' });
+
+test('a journal tells what is on probation, and what it goes back to', async (t) => {
+  const path = await createPlace(t);
+  const files = await open(path);
+  await files.compact([tenant('a', 1), tenant('b', 2)]);
+  await files.append([tenant('a', 3), tenant('c', 4)]);
+  await files.append([tenant('b', 5)]);
+  await files.append([], { good: [['tenant.b', 5]], withdrawn: [] });
+  const { documents, fresh, whole } = await new SnapshotFiles(path).load();
+  assert.deepEqual([documents.size, whole], [3, true]);
+  const goodRevisions = [...fresh].map(([key, good]) => [key, good?.header.revision ?? null]);
+  assert.deepEqual(goodRevisions, [
+    ['tenant.a', 1],
+    ['tenant.c', null],
+  ]);
+});
+
+test('a new generation keeps apart what is good, on probation and withdrawn', async (t) => {
+  const path = await createPlace(t);
+  const files = await open(path);
+  await files.compact([tenant('a', 1), tenant('b', 2)], {
+    fresh: [tenant('a', 3)],
+    withdrawn: [withdrawnOf(tenant('b', 4)), withdrawnOf(tenant('c', 5))],
+  });
+  const { documents, fresh, withdrawn } = await new SnapshotFiles(path).load();
+  assert.deepEqual([documents.get('tenant.a')?.header.revision, documents.size], [3, 2]);
+  assert.equal(fresh.get('tenant.a')?.header.revision, 1);
+  assert.equal(documents.get('tenant.b')?.header.revision, 2);
+  assert.deepEqual([...withdrawn.keys()], ['tenant.b', 'tenant.c']);
+});
+
+test('a withdrawn revision does not serve after a restart; a newer one or a deletion ends that', async (t) => {
+  const path = await createPlace(t);
+  const files = await open(path);
+  await files.compact([tenant('a', 1), tenant('b', 1)]);
+  await files.append([tenant('a', 2), tenant('b', 2), tenant('c', 2)]);
+  const marks = ['a', 'b', 'c'].map((id) => withdrawnOf(tenant(id, 2)));
+  await files.append([], { good: [], withdrawn: marks });
+  assert.deepEqual((await reload(path)).revisions, { 'tenant.a': 1, 'tenant.b': 1 });
+  await files.append([tenant('a', 3), deletionOf(tenant('b', 2), 3)]);
+  const { documents, withdrawn } = await new SnapshotFiles(path).load();
+  assert.deepEqual(
+    [...documents.values()].map(({ header }) => header.revision),
+    [3],
+  );
+  assert.deepEqual([...withdrawn.keys()], ['tenant.c']);
+});
+
+test('damage makes a configuration a part of one only if no base is sound', async (t) => {
+  const path = await createPlace(t);
+  const files = await open(path);
+  await files.compact([tenant('a', 1), tenant('b', 2)]);
+  await files.compact([tenant('a', 3), tenant('b', 2)]);
+  const wholeWith = async (name: string, bytes: Buffer | string): Promise<boolean> => {
+    await writeFile(join(path, name), bytes);
+    return (await new SnapshotFiles(path).load()).whole;
+  };
+  const base = await readFile(join(path, 'base-2.snapshot'));
+  assert.equal(await wholeWith('journal-2.snapshot', 'HG1 torn'), true, 'a torn journal');
+  assert.equal(await wholeWith('base-2.snapshot', base.subarray(0, 300)), true, 'N-1 is sound');
+  assert.equal(await wholeWith('base-1.snapshot', ''), false, 'neither is');
+  assert.equal(await wholeWith('base-2.snapshot', base), true);
+});

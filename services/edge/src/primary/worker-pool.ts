@@ -12,8 +12,8 @@ export interface WorkerPoolDeps {
   /** Brings a new worker up to date before it listens. */
   readonly prime: (worker: WorkerProcess) => void;
   readonly onOutcomes: (workerId: string, outcomes: readonly DocumentOutcome[]) => void;
-  /** A worker ended unexpectedly and will be replaced. */
-  readonly onLost: (workerId: string, reason: string) => void;
+  /** A worker ended unexpectedly, `livedMs` after its start, and will be replaced. */
+  readonly onLost: (workerId: string, reason: string, livedMs: number) => void;
   readonly onListening: (port: number) => void;
   /** The first workers could not start at all, such as when the port is taken. */
   readonly onNeverListened: (reason: string) => void;
@@ -145,8 +145,8 @@ export class WorkerPool {
       return;
     }
     this.restarts[end] += 1;
-    this.#deps.onLost(worker.id, reason);
     const livedMs = this.#deps.clock.monotonicMs() - (this.#bornMs.get(worker.index) ?? 0);
+    this.#deps.onLost(worker.id, reason, livedMs);
     const attempt = livedMs >= STABLE_MS ? 0 : (this.#attempts.get(worker.index) ?? 0);
     this.#attempts.set(worker.index, attempt + 1);
     const waitMs =

@@ -1,0 +1,95 @@
+import type { WorkerDocument } from '../ipc/messages.ts';
+
+/** A document that ends so many workers while they compile it is refused. */
+export const COMPILE_ENDS_MAX = 2;
+
+/** A document that workers are deciding on. */
+export interface Candidate {
+  readonly document: WorkerDocument;
+  /** Workers that have not answered. */
+  readonly awaited: Set<string>;
+  /** Those of them that were asked for it in a message of its own. */
+  readonly askedAlone: Set<string>;
+  /** Workers that have it in force. */
+  approvals: number;
+  /** Workers that ended while they compiled it. */
+  ends: number;
+}
+
+/** What becomes of candidates when a worker ends. */
+export interface LostWorkerVerdict {
+  /** Every other worker has applied them. */
+  readonly accepted: readonly Candidate[];
+  /** Has ended too many workers; null for none. */
+  readonly refused: Candidate | null;
+  /** It owed answers: what it was compiling is the first suspect, not what it served. */
+  readonly wasCompiling: boolean;
+}
+
+/**
+ * The documents that workers are deciding on, at most one revision of each, oldest first. A candidate is never accepted
+ * unseen: if nobody is left who knows it, it waits for the next worker.
+ */
+export class Candidates {
+  readonly #candidates = new Map<string, Candidate>();
+
+  keys(): Iterable<string> {
+    return this.#candidates.keys();
+  }
+
+  get(key: string): Candidate | undefined {
+    return this.#candidates.get(key);
+  }
+
+  /** Takes in a document in place of an older revision of it. */
+  add(document: WorkerDocument, workerIds: readonly string[]): void {
+    this.#candidates.delete(document.key); // to the end: workers compile in this order
+    this.#candidates.set(document.key, {
+      document,
+      awaited: new Set(workerIds),
+      askedAlone: new Set(),
+      approvals: 0,
+      ends: 0,
+    });
+  }
+
+  delete(key: string): void {
+    this.#candidates.delete(key);
+  }
+
+  /** A new worker decides too; returns what to ask it, in order, each in a message of its own. */
+  join(workerId: string): WorkerDocument[] {
+    return [...this.#candidates.values()].map(({ awaited, askedAlone, document }) => {
+      awaited.add(workerId);
+      askedAlone.add(workerId);
+      return document;
+    });
+  }
+
+  /** A worker has applied a candidate; true once nobody is awaited any more. */
+  approve(candidate: Candidate, workerId: string): boolean {
+    if (candidate.awaited.delete(workerId)) candidate.approvals += 1;
+    return candidate.awaited.size === 0 && candidate.approvals > 0;
+  }
+
+  /**
+   * A worker is gone. Workers compile in order, so the oldest that it owed an answer for is what it was busy with, unless
+   * it was asked for several at once: the next worker, asked one by one, will tell.
+   */
+  workerLost(workerId: string): LostWorkerVerdict {
+    const accepted: Candidate[] = [];
+    let busyWith: Candidate | null = null;
+    for (const candidate of this.#candidates.values()) {
+      if (!candidate.awaited.delete(workerId)) continue;
+      busyWith ??= candidate;
+      if (candidate.awaited.size === 0 && candidate.approvals > 0) accepted.push(candidate);
+    }
+    if (busyWith?.askedAlone.has(workerId) === true) busyWith.ends += 1;
+    const refused = busyWith !== null && busyWith.ends >= COMPILE_ENDS_MAX ? busyWith : null;
+    return {
+      accepted: accepted.filter((candidate) => candidate !== refused),
+      refused,
+      wasCompiling: busyWith !== null,
+    };
+  }
+}

@@ -1,0 +1,116 @@
+import type { Clock } from '@headgate/runtime';
+import type { WorkerDocument } from '../ipc/messages.ts';
+
+/** Times of a {@link Probation}, in ms. */
+export interface ProbationTimes {
+  /** A document is good once workers have served with it for this long without one ending. */
+  readonly soakMs: number;
+  /** A worker that ends this soon after its start, or after a change, speaks against the change. */
+  readonly soonMs: number;
+}
+
+/** Times of an edge in service. */
+export const PROBATION_TIMES: ProbationTimes = Object.freeze({ soakMs: 300_000, soonMs: 60_000 });
+
+/** So many workers that end soon make a loop: the next start goes without the newest documents. */
+export const ENDS_MAX = 2;
+
+interface Change {
+  /** The document that serves again if this one has to go; null if there was none. */
+  readonly good: WorkerDocument | null;
+  readonly atMs: number;
+}
+
+/**
+ * Which documents have proved themselves, and which have to go when workers end in a loop. A document that compiles may
+ * still end the worker that serves it, minutes later.
+ *
+ *     in force ── soakMs without a worker that ended ──► good
+ *         └── two workers ended soon ──► withdrawn: first what came last, at the next loop all that is on probation
+ *
+ * The very first configuration of an edge has nothing before it, so it is not on probation.
+ */
+export class Probation {
+  readonly #clock: Clock;
+  readonly #times: ProbationTimes;
+  readonly #changes = new Map<string, Change>();
+  #ends = 0;
+  #firstEndMs = 0;
+  #lastEndMs = -Infinity;
+
+  constructor(clock: Clock, times: ProbationTimes = PROBATION_TIMES) {
+    this.#clock = clock;
+    this.#times = times;
+  }
+
+  /** Documents on probation; at most one for each document in force. */
+  get size(): number {
+    return this.#changes.size;
+  }
+
+  /** Whether the newest revision of a document has yet to prove itself. */
+  has(key: string): boolean {
+    return this.#changes.has(key);
+  }
+
+  /** What to go back to; null for nothing, undefined if the document is not on probation. */
+  goodOf(key: string): WorkerDocument | null | undefined {
+    return this.#changes.get(key)?.good;
+  }
+
+  /** A document came in force in place of `previous`, which counts as good unless it was on probation itself. */
+  begin(key: string, previous: WorkerDocument | null): void {
+    const known = this.#changes.get(key);
+    this.#changes.delete(key); // to the end of the order of time
+    const good = known === undefined ? previous : known.good;
+    this.#changes.set(key, { good, atMs: this.#clock.monotonicMs() });
+  }
+
+  /** A document is gone, or its good revision serves again. */
+  end(key: string): void {
+    this.#changes.delete(key);
+  }
+
+  /** Keys of the documents that have proved themselves since the last call. */
+  takeSoaked(): string[] {
+    const soakedMs = this.#clock.monotonicMs() - this.#times.soakMs;
+    if (this.#lastEndMs > soakedMs) return [];
+    const soaked: string[] = [];
+    for (const [key, { atMs }] of this.#changes) {
+      if (atMs > soakedMs) break;
+      soaked.push(key);
+    }
+    for (const key of soaked) this.#changes.delete(key);
+    return soaked;
+  }
+
+  /**
+   * A worker ended unexpectedly after `livedMs`. Returns the documents to withdraw: none before the second one in a row,
+   * then those that came within `soonMs` before the first, else all that are on probation.
+   *
+   * @param explained something else is to blame, so it only starts the soak of all anew.
+   */
+  workerEnded(livedMs: number, explained = false): string[] {
+    const nowMs = this.#clock.monotonicMs();
+    const { soonMs } = this.#times;
+    if (nowMs - this.#lastEndMs > soonMs) this.#ends = 0;
+    this.#lastEndMs = nowMs;
+    if (explained || (livedMs > soonMs && nowMs - this.#newestMs() > soonMs)) return [];
+    if (this.#ends === 0) this.#firstEndMs = nowMs;
+    this.#ends += 1;
+    if (this.#ends < ENDS_MAX) return [];
+    this.#ends = 0;
+    const newest = this.#since(this.#firstEndMs - soonMs);
+    return newest.length > 0 ? newest : [...this.#changes.keys()];
+  }
+
+  #newestMs(): number {
+    let newestMs = -Infinity;
+    for (const { atMs } of this.#changes.values()) newestMs = Math.max(newestMs, atMs);
+    return newestMs;
+  }
+
+  #since(fromMs: number): string[] {
+    return [...this.#changes].flatMap(([key, { atMs }]) => (atMs >= fromMs ? [key] : []));
+  }
+}

@@ -1,0 +1,104 @@
+import type { WorkerDocument } from '../ipc/messages.ts';
+import type { SnapshotFiles, Unproven } from './snapshot-files.ts';
+import type { WithdrawnDocument } from './snapshot-records.ts';
+
+/** What a writer works with. */
+export interface SnapshotWriterDeps {
+  readonly files: SnapshotFiles;
+  /** Everything as it is now, for a new generation. */
+  readonly everything: () => {
+    readonly good: readonly WorkerDocument[];
+    readonly unproven: Unproven;
+  };
+  /** Writing fails; it is tried again until it works, and then this may be called again. */
+  readonly onDiskError: (error: unknown) => void;
+}
+
+const DISK_DELAY_MS = 100;
+const DISK_RETRY_MS = 10_000;
+
+/**
+ * Carries changes of the configuration to the disk, a tenth of a second later and several at once. Of a document that
+ * changes meanwhile only the newest revision is written, so what waits is bounded by the documents there are.
+ */
+export class SnapshotWriter {
+  readonly #deps: SnapshotWriterDeps;
+  #documents = new Map<string, WorkerDocument>();
+  #good = new Map<string, number>();
+  #withdrawn = new Map<string, WithdrawnDocument>();
+  #timer: NodeJS.Timeout | null = null;
+  /** The next write is of everything: the first one, and one after a failure, which may have torn the journal. */
+  #rewrite = false;
+  #failing = false;
+  #closed = false;
+
+  constructor(deps: SnapshotWriterDeps) {
+    this.#deps = deps;
+  }
+
+  /** A document is in force, or deleted. */
+  write(document: WorkerDocument): void {
+    this.#good.delete(document.key);
+    this.#documents.set(document.key, document);
+    this.#schedule(DISK_DELAY_MS);
+  }
+
+  /** A revision has proved itself. */
+  writeGood(key: string, revision: number): void {
+    this.#good.set(key, revision);
+    this.#schedule(DISK_DELAY_MS);
+  }
+
+  /** A revision does not serve any more. */
+  writeWithdrawn(key: string, withdrawn: WithdrawnDocument): void {
+    this.#withdrawn.set(key, withdrawn);
+    this.#schedule(DISK_DELAY_MS);
+  }
+
+  /** Starts a new generation. */
+  writeEverything(): void {
+    this.#rewrite = true;
+    this.#schedule(DISK_DELAY_MS);
+  }
+
+  /** Writes what waits, now. */
+  async flush(): Promise<void> {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const documents = [...this.#documents.values()];
+    const marks = { good: [...this.#good], withdrawn: [...this.#withdrawn.values()] };
+    this.#documents = new Map();
+    this.#good = new Map();
+    this.#withdrawn = new Map();
+    const rewrite = this.#rewrite;
+    this.#rewrite = false;
+    const count = documents.length + marks.good.length + marks.withdrawn.length;
+    if (count === 0 && !rewrite) return;
+    const { files, everything } = this.#deps;
+    try {
+      if (!rewrite) await files.append(documents, marks);
+      if (rewrite || files.wantsCompaction) {
+        const { good, unproven } = everything();
+        await files.compact(good, unproven);
+      }
+      this.#failing = false;
+    } catch (error) {
+      this.#rewrite = true;
+      // Retries go on until there is space; one call tells of it.
+      if (!this.#failing) this.#deps.onDiskError(error);
+      this.#failing = true;
+      this.#schedule(DISK_RETRY_MS);
+    }
+  }
+
+  /** Writes what waits; afterwards nothing is written any more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.flush();
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#closed) return;
+    this.#timer ??= setTimeout(() => void this.flush(), delayMs);
+  }
+}

@@ -1,0 +1,32 @@
+import { fileURLToPath } from 'node:url';
+import { runService } from '@headgate/telemetry';
+import { readSettings } from '../../src/environment.ts';
+import { Edge } from '../../src/primary/edge.ts';
+
+// Entry of an edge with workers that can be poisoned, and with times of probation from SOAK_MS and SOON_MS.
+
+const ENTRY = fileURLToPath(new URL('./poisoned-worker.ts', import.meta.url));
+
+await runService({
+  service: 'edge',
+  version: '0.0.0',
+  readSettings,
+  shutdownMsMax: () => 10_000,
+  async start(service) {
+    const { settings, output, shutdown } = service;
+    const edge = new Edge({
+      version: '0.0.0',
+      settings,
+      tracing: {},
+      logger: output.logger,
+      onFatal: (reason) => service.fail(reason),
+      workerEntry: ENTRY,
+      probation: {
+        soakMs: Number(process.env['SOAK_MS']),
+        soonMs: Number(process.env['SOON_MS']),
+      },
+    });
+    shutdown.push('edge', () => edge.stop());
+    await edge.start();
+  },
+});
