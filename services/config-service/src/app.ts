@@ -16,6 +16,8 @@ import { sendFailure, sendProblem } from './http/problems.ts';
 import type { ApiContext } from './resources/api-context.ts';
 import { apiKeyOperations } from './resources/api-keys.ts';
 import { applyOperation } from './resources/apply.ts';
+import { auditOperation } from './resources/audit.ts';
+import { exportOperation } from './resources/export.ts';
 import { historyOperations } from './resources/history.ts';
 import { planOperations } from './resources/plans.ts';
 import { rollbackOperation } from './resources/rollback.ts';
@@ -82,6 +84,8 @@ export async function createApp(
     applyOperation(context),
     ...historyOperations(context),
     rollbackOperation(context),
+    auditOperation(context),
+    exportOperation(context),
     ...extra,
   ];
   operations.push(openApiOperation(operations));

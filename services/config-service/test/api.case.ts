@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { sql } from 'kysely';
 import { testApply } from './apply.case.ts';
+import { testAudit } from './audit.case.ts';
 import { testHistory } from './history.case.ts';
 import { ADMIN_TOKEN, createSend, faults, type ApiReply, type TestApi } from './support/api.ts';
 
@@ -407,6 +408,7 @@ export function testApi(start: () => Promise<TestApi>): void {
 
   testApply(() => api);
   testHistory(() => api);
+  testAudit(() => api);
 
   test('revisions of one document rise in the order of the commits', async () => {
     await Promise.all(

@@ -13,13 +13,22 @@ const SEQUENCE_PATTERN = /^[1-9]\d{0,14}$/;
 export const PageQuery = pageQuery(decodeCursor);
 
 /** Query parameters of a list in the order of a rising number, newest first. */
-export const SequencePageQuery = pageQuery(decodeSequenceCursor);
+export function sequencePageQuery(limitMax = LIMIT_MAX) {
+  return pageQuery(decodeSequenceCursor, limitMax);
+}
 
-function pageQuery(decode: (cursor: string) => unknown) {
+/**
+ * Query parameters of a list.
+ *
+ * @param decode reads a cursor; null if it is none of this list.
+ * @param limitMax most items of a page.
+ */
+export function pageQuery(decode: (cursor: string) => unknown, limitMax = LIMIT_MAX) {
+  const limitDefault = Math.min(LIMIT_DEFAULT, limitMax);
   return z.strictObject({
-    limit: queryInteger(1, LIMIT_MAX)
-      .default(LIMIT_DEFAULT)
-      .describe(`Most items to return, 1 to ${LIMIT_MAX}; default ${LIMIT_DEFAULT}.`),
+    limit: queryInteger(1, limitMax)
+      .default(limitDefault)
+      .describe(`Most items to return, 1 to ${limitMax}; default ${limitDefault}.`),
     cursor: z
       .string()
       .max(128)

@@ -4,7 +4,7 @@ import { fieldChanges } from '../apply/field-changes.ts';
 import { bundleOfDocument } from '../apply/tenant-bundle.ts';
 import { formatEtag } from '../http/etag.ts';
 import { defineOperation, type Operation, type OperationReply } from '../http/operation.ts';
-import { decodeSequenceCursor, pageOf, SequencePageQuery, toPage } from '../http/pagination.ts';
+import { decodeSequenceCursor, pageOf, sequencePageQuery, toPage } from '../http/pagination.ts';
 import { problem } from '../http/problems.ts';
 import { RevisionParameter } from '../http/query-integer.ts';
 import { DELETED_HISTORY_DAYS, HISTORY_REVISIONS_MAX } from '../store/history.ts';
@@ -79,7 +79,7 @@ function defineList({ store }: ApiContext): Operation {
       description: RETENTION,
       tag: 'history',
       params: z.strictObject({ tenantId: TenantId }),
-      query: SequencePageQuery,
+      query: sequencePageQuery(),
       body: null,
       responses: {
         200: {

@@ -1,3 +1,4 @@
+import { documentKey } from '@headgate/model';
 import { sql, type Kysely } from 'kysely';
 import type { BuiltDocument } from '../publish/build-document.ts';
 import { inChunks } from './chunks.ts';
@@ -92,6 +93,24 @@ export async function writeDocuments(
     `.execute(db);
   }
   await sql`select pg_notify(${OUTBOX_CHANNEL}, '')`.execute(db);
+}
+
+/** Documents of tenants that exist, in the order of their ids, those after `after` (null: all). */
+export async function listTenantDocuments(
+  db: Kysely<Tables>,
+  limit: number,
+  after: string | null,
+): Promise<readonly { readonly id: string; readonly body: string }[]> {
+  // The key is the primary key, and "/" is the character after "." in the order of bytes.
+  return db
+    .selectFrom('documents')
+    .select(['id', 'body'])
+    .where('key', '>', documentKey('tenant', after ?? ''))
+    .where('key', '<', 'tenant/')
+    .where('deleted', '=', false)
+    .orderBy('key')
+    .limit(limit)
+    .execute();
 }
 
 /** PostgreSQL notification channel: something was added to the outbox. */

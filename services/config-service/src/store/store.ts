@@ -1,7 +1,9 @@
 import { sql, type Kysely } from 'kysely';
 import type { Clock } from '@headgate/runtime';
+import { listAudit, type AuditFilter, type AuditRow } from './audit.ts';
 import { makeChanges, newestRevision, type ChangeOptions, type Edits } from './commit.ts';
 import type { OpenDatabase } from './database.ts';
+import { listTenantDocuments } from './documents.ts';
 import { createHistory, type History } from './history.ts';
 import {
   isNestedKind,
@@ -59,6 +61,10 @@ export interface Store {
     author: Omit<Author, 'at'>,
     options: StoreChangeOptions,
   ): Promise<Outcome<Committed>>;
+  /** Audit rows, newest first, those below `before` (null: all); at most `limit`. */
+  audit(filter: AuditFilter, limit: number, before: number | null): Promise<readonly AuditRow[]>;
+  /** Bodies of the documents of tenants that exist, in the order of their ids. */
+  tenantDocuments(page: Page): Promise<readonly { readonly id: string; readonly body: string }[]>;
   /** A revision that was given out, or null. */
   revision(revision: number): Promise<RevisionColumns | null>;
   /** Forgets published revisions beyond the newest 100,000, and tenants deleted long ago. */
@@ -101,6 +107,9 @@ export function createStore(
       withDeadline(options.deadlineMs ?? REQUEST_DEADLINE_MS, () =>
         changeWithRetries(db, edits, { ...author, at: new Date(deps.clock.nowMs()) }, options),
       ),
+    audit: (...args) => withDeadline(REQUEST_DEADLINE_MS, () => listAudit(db, ...args)),
+    tenantDocuments: (page) =>
+      withDeadline(REQUEST_DEADLINE_MS, () => listTenantDocuments(db, page.limit, page.after)),
     revision: (revision) => withDeadline(REQUEST_DEADLINE_MS, () => outbox.revision(revision)),
     async forgetOld() {
       await outbox.prune(REVISIONS_KEPT);
