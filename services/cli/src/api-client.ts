@@ -12,6 +12,8 @@ export interface ApiRequest {
   /** Path and query, below the server's URL. */
   readonly path: string;
   readonly body?: unknown;
+  /** Further header fields, such as `if-match`. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Longest wait for the answer, ms. Default 30,000. */
   readonly timeoutMs?: number;
   /** Where the body was written, to locate the faults that the server finds. */
@@ -74,6 +76,7 @@ async function exchange(
       dispatcher: agent,
       method: apiRequest.method,
       headers: {
+        ...apiRequest.headers,
         accept: 'application/json',
         ...(token === null ? {} : { authorization: `Bearer ${token.value}` }),
         ...(apiRequest.body === undefined ? {} : { 'content-type': 'application/json' }),

@@ -120,6 +120,21 @@ test('a tenant that two files of a folder define is refused with both places', a
   });
 });
 
+for (const [place, text] of [
+  ['1:1', '__proto__:\n  acme: {}\n'],
+  ['2:3', 'tenants:\n  __proto__:\n    planId: gold\n'],
+  ['2:3', 'tenants:\n  "__proto__": { planId: gold }\n'],
+  ['1:14', '{"tenants": {"__proto__": {"planId": "gold"}}}'],
+  ['4:14', 'tenants:\n  acme:\n    planId: gold\n    labels: {__proto__: x}\n'],
+] as const) {
+  test(`__proto__ is refused with its place, not dropped: ${JSON.stringify(text)}`, async (t) => {
+    const folder = await createFolder(t, { 'a.yaml': text, 'b.yaml': 'plans: {}\n' });
+    await assert.rejects(readBundleSource(folder, Readable.from([])), {
+      message: `${join(folder, 'a.yaml')}:${place}: "__proto__" cannot be a name here`,
+    });
+  });
+}
+
 test('"-" reads standard input', async () => {
   const source = await readBundleSource('-', Readable.from([Buffer.from('plans: {}')]));
   assert.deepEqual(source.value, { plans: {} });

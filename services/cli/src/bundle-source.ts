@@ -27,6 +27,8 @@ export interface BundleSource {
 
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
 const ALIASES_MAX = 1000;
+/** JavaScript objects lose this key, or change by it: nothing may be called so. */
+const FORBIDDEN_KEY = /(?:^|\.)__proto__$/;
 const BUNDLE_FILE = /\.(ya?ml|json)$/;
 
 /**
@@ -69,6 +71,11 @@ export function parseSource(file: string, text: string): BundleSource {
     throw new CliError(EXIT.failure, `${file}:${line}:${col}: not valid YAML: ${reason}`);
   }
   const offsets = indexOffsets(document);
+  const forbidden = [...offsets].find(([path]) => FORBIDDEN_KEY.test(path));
+  if (forbidden !== undefined) {
+    const { line, col } = lineCounter.linePos(forbidden[1]);
+    throw new CliError(EXIT.failure, `${file}:${line}:${col}: "__proto__" cannot be a name here`);
+  }
   return {
     name: file,
     value: toValue(file, document),

@@ -9,6 +9,8 @@ export const EXIT = Object.freeze({
   refused: 3,
   /** No answer from the server. */
   unreachable: 4,
+  /** `headgate drift`: the cluster is not as the bundle says. */
+  drift: 5,
 });
 
 /** A number of {@link EXIT}. */

@@ -1,3 +1,4 @@
+import { formatFieldChanges } from './diff-format.ts';
 import type { Change } from './replies.ts';
 import { printable } from './table.ts';
 import type { Colors } from './terminal.ts';
@@ -30,8 +31,14 @@ export function countChanges(changes: readonly Change[]): ChangeCounts {
 /**
  * Prints a plan: one line per change (`+` creates, `~` updates, `-` deletes), those of a tenant
  * below it; what stays as it is only counts.
+ *
+ * @param options `values`: below an update, each field before and after, if the server told them.
  */
-export function formatPlan(changes: readonly Change[], colors: Colors): string {
+export function formatPlan(
+  changes: readonly Change[],
+  colors: Colors,
+  options: { readonly values?: boolean } = {},
+): string {
   const paint = { create: colors.green, update: colors.yellow, delete: colors.red };
   const lines: string[] = [];
   let tenantShown: string | undefined;
@@ -42,9 +49,12 @@ export function formatPlan(changes: readonly Change[], colors: Colors): string {
     }
     tenantShown = owner;
     const indent = change.kind === 'plan' || change.kind === 'tenant' ? '' : '  ';
-    const fields = change.action === 'update' ? `  ${change.fields.join(', ')}` : '';
+    const diff = options.values === true ? (change.diff ?? []) : [];
+    const fields =
+      diff.length === 0 && change.action === 'update' ? `  ${change.fields.join(', ')}` : '';
     const text = `${indent}${SIGNS[change.action]} ${KIND_NAMES[change.kind]} ${change.id}${fields}`;
     lines.push(paint[change.action](printable(text.trimEnd())));
+    if (diff.length > 0) lines.push(formatFieldChanges(diff, colors, `${indent}    `));
   }
   return lines.join('\n');
 }

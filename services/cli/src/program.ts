@@ -1,21 +1,19 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { findAdminToken } from './admin-token.ts';
-import { createApiClient } from './api-client.ts';
-import { CliError, EXIT } from './cli-error.ts';
+import { Command } from 'commander';
+import {
+  addGlobalOptions,
+  addWaitOption,
+  waitMsOf,
+  withContext,
+  type ProgramParts,
+} from './command-options.ts';
 import { apply } from './commands/apply.ts';
 import { get } from './commands/get.ts';
 import { keyCreate, keyHash } from './commands/key.ts';
 import { status } from './commands/status.ts';
-import type { CommandContext, OutputFormat } from './context.ts';
-import { readCliEnvironment, URL_DEFAULT } from './environment.ts';
+import { URL_DEFAULT } from './environment.ts';
+import { addHistoryCommands } from './history-program.ts';
 import { RESOURCE_KINDS } from './resource-kinds.ts';
 import type { CliIo, Terminal } from './terminal.ts';
-
-const WAIT_MS_DEFAULT = 10_000;
-/** The longest that the config-service waits. */
-const WAIT_MS_MAX = 60_000;
-/** Where `npm start` keeps the token of the local cluster. */
-const LOCAL_TOKEN_FILE = new URL('../../../.headgate/admin-token', import.meta.url);
 
 const EXIT_CODES = `
 Exit codes:
@@ -23,7 +21,8 @@ Exit codes:
   1  failed: invalid file, fault of the server, or --check found something
   2  the command line makes no sense
   3  refused by the server (4xx)
-  4  no answer from the server`;
+  4  no answer from the server
+  5  "headgate drift" found a difference`;
 
 const ROOT_HELP = `
 Environment:
@@ -37,7 +36,9 @@ A first tour:
   $ headgate get tenants                     who is configured?
   $ headgate get tenant acme -o yaml         all about one of them
   $ headgate apply -f demo.yaml --dry-run    what would change?
-  $ headgate apply -f demo.yaml --wait       change it, and wait for the edges`;
+  $ headgate apply -f demo.yaml --wait       change it, and wait for the edges
+  $ headgate history acme                    who changed what?
+  $ headgate rollback acme 41 --wait         undo it`;
 
 const APPLY_HELP = `
 A bundle names plans and tenants, with the upstreams, routes and API keys of each tenant. Those it
@@ -83,13 +84,6 @@ Examples:
   $ KEY=$(headgate key create acme ci --expires 2027-01-01T00:00:00Z)
   $ printf %s "$KEY" | headgate key hash     the sha256 for a bundle`;
 
-/** Options that every command takes, before or after its name. */
-interface GlobalOptions {
-  readonly url?: string;
-  readonly token?: string;
-  readonly output?: OutputFormat;
-}
-
 /** Builds the command line. Nothing runs before `parseAsync`. */
 export function createProgram(io: CliIo, terminal: Terminal): Command {
   const program = new Command('headgate')
@@ -103,36 +97,34 @@ export function createProgram(io: CliIo, terminal: Terminal): Command {
     .showHelpAfterError('(--help shows what is possible)')
     .addHelpText('after', ROOT_HELP);
   addGlobalOptions(program);
-  addApply(program, io, terminal);
-  addGet(program, io, terminal);
-  addStatus(program, io, terminal);
-  addKey(program, io, terminal);
+  const parts = { program, io, terminal };
+  addApply(parts);
+  addGet(parts);
+  addStatus(parts);
+  addHistoryCommands(parts);
+  addKey(parts);
   return program;
 }
 
-function addApply(program: Command, io: CliIo, terminal: Terminal): void {
-  const command = program
+function addApply(parts: ProgramParts): void {
+  const command = parts.program
     .command('apply')
     .description('Bring the cluster to the state that a bundle describes; shows the plan first.')
     .requiredOption('-f, --file <path>', 'YAML or JSON file, a folder, or - for standard input')
     .option('-y, --yes', 'apply without asking', false)
     .option('--dry-run', 'only show the plan', false)
-    .option(
-      '--wait [ms]',
-      `wait until all live edges have the change (default: ${WAIT_MS_DEFAULT} ms)`,
-      parseWaitMs,
-    )
     .addHelpText('after', APPLY_HELP);
+  addWaitOption(command);
   addGlobalOptions(command).action(
     async (options: { file: string; yes: boolean; dryRun: boolean; wait?: number | true }) => {
-      const waitMs = options.wait === true ? WAIT_MS_DEFAULT : (options.wait ?? null);
-      await withContext(command, io, terminal, (context) => apply(context, { ...options, waitMs }));
+      const waitMs = waitMsOf(options.wait);
+      await withContext(command, parts, (context) => apply(context, { ...options, waitMs }));
     },
   );
 }
 
-function addGet(program: Command, io: CliIo, terminal: Terminal): void {
-  const command = program
+function addGet(parts: ProgramParts): void {
+  const command = parts.program
     .command('get')
     .description('Show one resource, or all of a kind.')
     .argument('<kind>', RESOURCE_KINDS.map((kind) => kind.name).join(', '))
@@ -141,25 +133,26 @@ function addGet(program: Command, io: CliIo, terminal: Terminal): void {
     .addHelpText('after', GET_HELP);
   addGlobalOptions(command).action(
     async (kind: string, id: string | undefined, options: { tenant?: string }) => {
-      await withContext(command, io, terminal, (context) =>
+      await withContext(command, parts, (context) =>
         get(context, { kind, id, tenantId: options.tenant }),
       );
     },
   );
 }
 
-function addStatus(program: Command, io: CliIo, terminal: Terminal): void {
-  const command = program
+function addStatus(parts: ProgramParts): void {
+  const command = parts.program
     .command('status')
     .description('Show edges, revisions, rejected documents and the health of endpoints.')
     .option('--check', 'exit with 1 if something is wrong', false)
     .addHelpText('after', STATUS_HELP);
   addGlobalOptions(command).action(async (options: { check: boolean }) => {
-    await withContext(command, io, terminal, (context) => status(context, options));
+    await withContext(command, parts, (context) => status(context, options));
   });
 }
 
-function addKey(program: Command, io: CliIo, terminal: Terminal): void {
+function addKey(parts: ProgramParts): void {
+  const { program, io, terminal } = parts;
   const key = program
     .command('key')
     .description('Create API keys, or hash them for a bundle.')
@@ -175,7 +168,7 @@ function addKey(program: Command, io: CliIo, terminal: Terminal): void {
   addGlobalOptions(create).action(
     async (tenantId: string, id: string, options: { name?: string; expires?: string }) => {
       const { name, expires: expiresAt } = options;
-      await withContext(create, io, terminal, (context) =>
+      await withContext(create, parts, (context) =>
         keyCreate(context, { tenantId, id, name, expiresAt }),
       );
     },
@@ -186,46 +179,4 @@ function addKey(program: Command, io: CliIo, terminal: Terminal): void {
     .option('--no-color', 'no colours')
     .addHelpText('after', KEY_HELP)
     .action(() => keyHash(io, terminal));
-}
-
-function addGlobalOptions(command: Command): Command {
-  return command
-    .option('--url <url>', 'address of the config-service (HEADGATE_URL)')
-    .option('--token <token>', 'admin token; others see it in ps, so prefer HEADGATE_ADMIN_TOKEN')
-    .addOption(
-      new Option('-o, --output <format>', 'form of the result').choices(['table', 'json', 'yaml']),
-    )
-    .option('--no-color', 'no colours');
-}
-
-async function withContext(
-  command: Command,
-  io: CliIo,
-  terminal: Terminal,
-  run: (context: CommandContext) => Promise<void>,
-): Promise<void> {
-  const options = command.optsWithGlobals<GlobalOptions>();
-  const environment = readCliEnvironment(io.env);
-  const url = parseUrl(options.url ?? environment.HEADGATE_URL);
-  const token = await findAdminToken(options.token, environment, url, LOCAL_TOKEN_FILE);
-  const api = createApiClient(url, token);
-  try {
-    await run({ io, terminal, api, output: options.output ?? 'table' });
-  } finally {
-    await api.close();
-  }
-}
-
-function parseUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url !== null && /^https?:$/.test(url.protocol)) return url;
-  throw new CliError(EXIT.usage, `"${text}" is not an http or https URL`, [
-    `Set one with --url or HEADGATE_URL, such as ${URL_DEFAULT}`,
-  ]);
-}
-
-function parseWaitMs(text: string): number {
-  const waitMs = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (waitMs >= 1 && waitMs <= WAIT_MS_MAX) return waitMs;
-  throw new InvalidArgumentError(`must be a whole number of ms from 1 to ${WAIT_MS_MAX}`);
 }

@@ -4,6 +4,14 @@ import { z } from 'zod';
 // What the config-service answers, as far as the command uses it. Unknown fields pass, so that an
 // older command works with a newer server.
 
+/** One field that differs; `before` or `after` is absent if the field is on one side only. */
+export const FieldChange = z.object({
+  path: z.string(),
+  before: z.unknown().optional(),
+  after: z.unknown().optional(),
+});
+export type FieldChange = z.infer<typeof FieldChange>;
+
 /** One change of a plan. */
 export const Change = z.object({
   action: z.enum(['create', 'update', 'delete', 'unchanged']),
@@ -11,6 +19,8 @@ export const Change = z.object({
   tenantId: z.string().optional(),
   id: z.string(),
   fields: z.array(z.string()).default([]),
+  /** Of an update in a dry run: each field, before and after. */
+  diff: z.array(FieldChange).optional(),
 });
 export type Change = z.infer<typeof Change>;
 
@@ -22,12 +32,6 @@ export const ApplyReply = z.object({
   converged: z.boolean().optional(),
 });
 export type ApplyReply = z.infer<typeof ApplyReply>;
-
-/** A page of a list. */
-export const ListReply = z.object({
-  items: z.array(z.looseObject({ id: z.string() })),
-  nextCursor: z.string().nullish(),
-});
 
 /** One resource, of whatever kind. */
 export const Resource = z.looseObject({ id: z.string() });

@@ -132,6 +132,92 @@ test('key create shows a key once, and get never does', async () => {
   assert.match(again.stderr, /HG_API_CONFLICT/);
 });
 
+test('history, diff and audit tell what was changed', async () => {
+  const { code, stdout, stderr } = await headgate(['history', 'initech']);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^REVISION +AT +ACTOR +SOURCE +OPERATION +CHANGES\n/);
+  assert.match(
+    stdout,
+    /^\d+ +\S+Z +admin +127\.0\.0\.1 +apply +.*\+ route invoices.*- route orders/m,
+  );
+  const listed = await headgate(['history', 'initech', '--limit', '1', '-o', 'json']);
+  assert.equal((JSON.parse(listed.stdout) as unknown[]).length, 1);
+  const [newest = 0, first = 0] = await revisionsOf('initech');
+  const diff = await headgate(['diff', 'initech', String(first)]);
+  assert.match(diff.stdout, /^\+ routes\.invoices = \{.*\n- routes\.orders = \{.*\n$/);
+  const same = await headgate(['diff', 'initech', String(first), String(first)]);
+  assert.deepEqual([same.code, same.stdout], [0, '']);
+  const json = await headgate(['diff', 'initech', String(first), '-o', 'json']);
+  const { from, to } = JSON.parse(json.stdout) as { from: number; to: number };
+  assert.deepEqual([from, to], [first, newest]);
+
+  const audit = await headgate(['audit', '--tenant', 'initech', '--action', 'delete']);
+  assert.match(audit.stdout, /^\S+Z +admin +127\.0\.0\.1 +delete +route initech\/orders +\d+ +-$/m);
+  const all = await headgate(['audit', '--limit', '1000', '-o', 'json']);
+  const rows = JSON.parse(all.stdout) as readonly { readonly id: number }[];
+  assert.ok(rows.length >= 14);
+  const none = await headgate(['audit', '--actor', 'nobody']);
+  assert.deepEqual([none.code, none.stderr], [0, 'There are no such changes.\n']);
+  assert.equal((await headgate(['audit', '--from', 'yesterday'])).code, 3);
+});
+
+test('rollback shows what it does, then does it, also for a deleted tenant', async () => {
+  const [, first = 0] = await revisionsOf('initech');
+  const args = ['rollback', 'initech', String(first)];
+  const dry = await headgate([...args, '--dry-run']);
+  assert.equal(dry.code, 0, dry.stderr);
+  assert.match(dry.stdout, /\n {2}\+ route orders\n\nRollback: 1 to create, .* 1 to delete/);
+  assert.equal((await headgate(args)).code, 2, 'cannot ask without a terminal');
+  const done = await headgate([...args, '--yes', '-o', 'json']);
+  assert.equal(done.code, 0, done.stderr);
+  assert.equal((JSON.parse(done.stdout) as { rolledBackTo: number }).rolledBackTo, first);
+  const again = await headgate([...args, '--yes']);
+  assert.equal(again.stdout, `Nothing to change: initech is as it was at revision ${first}.\n`);
+  const lagging = await headgate(['rollback', 'initech', String(first + 1_000_000), '--yes']);
+  assert.equal(lagging.code, 3);
+  assert.match(lagging.stderr, /the newest one up to it is \d+/);
+
+  const token = { authorization: `Bearer ${TOKEN}` };
+  await fetch(`${url}/v1/tenants/initech`, { method: 'DELETE', headers: token });
+  assert.equal((await headgate(['get', 'tenant', 'initech'])).code, 3);
+  const revived = await headgate([...args, '--yes', '--api-keys', 'restore', '--wait=250']);
+  assert.equal(revived.code, 1, 'rolled back, but without a live edge nothing has converged');
+  const keys = await headgate(['get', 'api-keys', '-t', 'initech', '-o', 'json']);
+  assert.ok((JSON.parse(keys.stdout) as unknown[]).length > 0);
+  const told = await headgate(['history', 'initech', '--limit', '1']);
+  assert.match(told.stdout, new RegExp(`rollback to ${first}: `));
+});
+
+test('what is exported changes nothing when it is applied, and drift is found by exit code 5', async () => {
+  const file = join(directory.path, 'export.yaml');
+  const exported = await headgate(['export', '--all']);
+  assert.equal(exported.code, 0, exported.stderr);
+  await writeFile(file, exported.stdout);
+  const applied = await headgate(['apply', '-f', file, '--yes']);
+  assert.match(applied.stdout, /^Nothing to change: /);
+  const clean = await headgate(['drift', '-f', file]);
+  assert.deepEqual([clean.code, clean.stderr], [0, '']);
+  assert.equal((await headgate(['diff', '-f', file])).stdout, '');
+
+  const one = await headgate(['export', 'acme', '-o', 'json']);
+  const bundle = JSON.parse(one.stdout) as { tenants: { acme: { name: string } } };
+  bundle.tenants.acme.name = 'Somebody else';
+  await writeFile(file, JSON.stringify(bundle));
+  const diff = await headgate(['diff', '-f', file]);
+  assert.equal(diff.code, 0);
+  assert.match(diff.stdout, /^~ tenant acme\n {4}[~+] name.* "Somebody else"\n/);
+  const drift = await headgate(['drift', '-f', file, '-o', 'json']);
+  assert.equal(drift.code, 5);
+  assert.equal((JSON.parse(drift.stdout) as { drift: boolean }).drift, true);
+  assert.match(drift.stderr, /^error: the cluster has drifted .*\n {2}0 missing, 1 different/);
+  assert.equal((await headgate(['export', 'nobody'])).code, 3);
+});
+
+async function revisionsOf(tenantId: string): Promise<number[]> {
+  const { stdout } = await headgate(['history', tenantId, '-o', 'json']);
+  return (JSON.parse(stdout) as readonly { revision: number }[]).map(({ revision }) => revision);
+}
+
 test('status says that no edge is there, and --check fails for it', async () => {
   const { code, stdout } = await headgate(['status', '--check']);
   assert.equal(code, 1);

@@ -1,7 +1,8 @@
 import { stringify } from 'yaml';
 import { CliError, EXIT } from '../cli-error.ts';
 import type { CommandContext } from '../context.ts';
-import { ListReply, Resource } from '../replies.ts';
+import { readPages } from '../pages.ts';
+import { Resource } from '../replies.ts';
 import { findResourceKind, RESOURCE_KINDS, type ResourceKind } from '../resource-kinds.ts';
 import { formatTable, printable } from '../table.ts';
 
@@ -14,8 +15,6 @@ export interface GetOptions {
 }
 
 const PAGE_SIZE = 500;
-/** Two million resources; a server that never ends its list must not keep us for ever. */
-const PAGES_MAX = 4000;
 
 /**
  * Prints one resource or all of a kind.
@@ -31,7 +30,10 @@ export async function get(context: CommandContext, options: GetOptions): Promise
   }
   const path = resourcePath(kind, options.tenantId);
   if (options.id === undefined) {
-    const items = await context.terminal.progress(`reading ${kind.name}`, readAll(context, path));
+    const items = await context.terminal.progress(
+      `reading ${kind.name}`,
+      readPages(context.api, Resource, path, PAGE_SIZE),
+    );
     print(context, kind, items, items);
     return;
   }
@@ -50,20 +52,6 @@ function resourcePath(kind: ResourceKind, tenantId: string | undefined): string 
     ]);
   }
   return `/v1/tenants/${encodeURIComponent(tenantId)}/${kind.name}`;
-}
-
-async function readAll({ api }: CommandContext, path: string): Promise<Resource[]> {
-  const items: Resource[] = [];
-  let cursor: string | null | undefined;
-  for (let page = 0; page < PAGES_MAX; page++) {
-    const query = new URLSearchParams({ limit: String(PAGE_SIZE) });
-    if (cursor) query.set('cursor', cursor);
-    const reply = await api.send(ListReply, { method: 'GET', path: `${path}?${query.toString()}` });
-    items.push(...reply.items);
-    cursor = reply.nextCursor;
-    if (!cursor) return items;
-  }
-  throw new CliError(EXIT.failure, `${path} has more than ${PAGE_SIZE * PAGES_MAX} entries`);
 }
 
 function print(
