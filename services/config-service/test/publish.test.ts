@@ -175,6 +175,14 @@ test('writes wait for the acknowledgement of live edges, and status shows them',
     acks.add({ key, revision: revision + 2, outcome: 'rejected', reason: 'why', at: 6 });
     const refused = await service.send('PUT', path, { planId: 'base', name: 'y' });
     assert.equal(refused.body['converged'], false);
+    const again = await service.send('PUT', path, { planId: 'base', name: 'y' });
+    assert.equal(again.body['revision'], refused.body['revision'], 'nothing has changed');
+    assert.equal(again.body['converged'], false, 'and it is refused still');
+    acks.add({ key, revision: revision + 3, outcome: 'applied', at: 7 });
+    const mended = await service.send('PUT', path, { planId: 'base', name: 'z' });
+    assert.equal(mended.body['converged'], true);
+    const idle = await service.send('PUT', path, { planId: 'base', name: 'z' });
+    assert.equal(idle.body['converged'], true, 'unchanged, and every edge has it');
   } finally {
     acks.close();
     presence.close();

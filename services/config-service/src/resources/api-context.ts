@@ -1,15 +1,23 @@
 import type { Store } from '../store/store.ts';
 
+/** A document that edges must have at this revision, or a newer one. */
+export interface AwaitedDocument {
+  readonly key: string;
+  readonly revision: number;
+  /**
+   * Published so long ago that an edge has it if it says so in its presence: no acknowledgement of it
+   * need be known, as it may be older than this replica.
+   */
+  readonly settled?: boolean;
+}
+
 /** Waits until edges have what was written. */
 export interface Convergence {
   /**
-   * Resolves to true when every live edge has acknowledged these documents (true at once if no edge
-   * is live), to false after `timeoutMs` or when too many waits are open.
+   * Resolves to true when every live edge has these documents, to false when one rejects them, after
+   * `timeoutMs`, or when too many waits are open.
    */
-  wait(
-    documents: readonly { readonly key: string; readonly revision: number }[],
-    timeoutMs: number,
-  ): Promise<boolean>;
+  wait(documents: readonly AwaitedDocument[], timeoutMs: number): Promise<boolean>;
 }
 
 /** What the operations work with. */

@@ -40,7 +40,9 @@ export async function finishWrite(
   if (committed.documents.length > 0) context.onCommitted();
   const headers = { 'headgate-revision': String(committed.revision) };
   if (query.wait === undefined) return { headers, members: {} };
-  const converged = await context.convergence.wait(committed.documents, query.timeout);
+  const unaltered = await context.store.markSettled(committed.unaltered);
+  const awaited = [...committed.documents, ...unaltered];
+  const converged = await context.convergence.wait(awaited, query.timeout);
   return {
     headers: { ...headers, 'headgate-converged': String(converged) },
     members: { converged },

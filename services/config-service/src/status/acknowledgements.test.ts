@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Acknowledgements } from './acknowledgements.ts';
+import { Acknowledgements, type LiveEdge } from './acknowledgements.ts';
 
 const ack = (revision: number, outcome: 'applied' | 'rejected' = 'applied') => ({
   ...{ key: 'tenant.a', revision, outcome, at: revision },
 });
 const document = (revision: number) => [{ key: 'tenant.a', revision }];
 const LONG_MS = 60_000;
+const edges = (...ids: readonly string[]): LiveEdge[] =>
+  ids.map((id) => ({ id, revision: 0, synced: false, rejected: [] }));
 
 test('a wait ends when the last live edge has acknowledged', async () => {
-  const acks = new Acknowledgements(() => ['e1', 'e2']);
+  const acks = new Acknowledgements(() => edges('e1', 'e2'));
   const wait = acks.wait(document(5), LONG_MS);
   acks.add('e1', [ack(5)]);
   acks.add('e2', [ack(4)]);
@@ -19,14 +21,14 @@ test('a wait ends when the last live edge has acknowledged', async () => {
 });
 
 test('what was acknowledged before the wait counts, and without documents there is nothing to wait for', async () => {
-  const acks = new Acknowledgements(() => ['e1']);
+  const acks = new Acknowledgements(() => edges('e1'));
   acks.add('e1', [ack(5)]);
   assert.equal(await acks.wait(document(5), LONG_MS), true);
   assert.equal(await acks.wait([], LONG_MS), true);
 });
 
 test('a rejection, and the timeout, end a wait without convergence', async () => {
-  const acks = new Acknowledgements(() => ['e1']);
+  const acks = new Acknowledgements(() => edges('e1'));
   const wait = acks.wait(document(5), LONG_MS);
   acks.add('e1', [ack(5, 'rejected')]);
   assert.equal(await wait, false);
@@ -35,7 +37,7 @@ test('a rejection, and the timeout, end a wait without convergence', async () =>
 
 test('an edge that leaves is not waited for, one that comes is', async () => {
   let live = ['e1', 'e2'];
-  const acks = new Acknowledgements(() => live);
+  const acks = new Acknowledgements(() => edges(...live));
   const wait = acks.wait(document(5), LONG_MS);
   acks.add('e1', [ack(5)]);
   live = ['e1'];
@@ -50,10 +52,33 @@ test('an edge that leaves is not waited for, one that comes is', async () => {
 test('silence of every edge is not convergence', async () => {
   assert.equal(await new Acknowledgements(() => []).wait(document(5), 1), false);
   let live = ['e1'];
-  const acks = new Acknowledgements(() => live);
+  const acks = new Acknowledgements(() => edges(...live));
   const wait = acks.wait(document(5), 600);
   live = [];
   assert.equal(await wait, false);
+});
+
+test('a document of long ago counts as the presence of an edge tells, if no acknowledgement is known', async () => {
+  const [base] = edges('e1');
+  assert.ok(base);
+  const settled = [{ key: 'tenant.a', revision: 5, settled: true }];
+  const outcome = (edge: Partial<LiveEdge>, documents = settled) =>
+    new Acknowledgements(() => [{ ...base, ...edge }]).wait(documents, 1);
+  const synced = { synced: true, revision: 9 };
+  assert.equal(await outcome(synced), true);
+  assert.equal(await outcome({ ...synced, synced: false }), false);
+  assert.equal(await outcome({ ...synced, revision: 4 }), false);
+  const rejected = (key: string, revision: number) => ({
+    ...synced,
+    rejected: [{ key, revision }],
+  });
+  assert.equal(await outcome(rejected('tenant.a', 5)), false);
+  assert.equal(await outcome(rejected('tenant.a', 4)), true);
+  assert.equal(await outcome(rejected('tenant.b', 5)), true);
+  assert.equal(await outcome(synced, [{ key: 'tenant.a', revision: 5, settled: false }]), false);
+  const acks = new Acknowledgements(() => [{ ...base, ...synced }]);
+  acks.add('e1', [ack(5, 'rejected')]);
+  assert.equal(await acks.wait(settled, LONG_MS), false, 'an acknowledgement counts first');
 });
 
 test('reports tell the newest word of each edge, sorted', () => {
@@ -71,7 +96,7 @@ test('reports tell the newest word of each edge, sorted', () => {
 });
 
 test('closing ends every wait', async () => {
-  const acks = new Acknowledgements(() => ['e1']);
+  const acks = new Acknowledgements(() => edges('e1'));
   const waits = [acks.wait(document(5), LONG_MS), acks.wait(document(6), LONG_MS)];
   acks.close();
   assert.deepEqual(await Promise.all(waits), [false, false]);

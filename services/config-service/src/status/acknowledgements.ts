@@ -1,6 +1,6 @@
 import type { ConfigAck } from '@headgate/bus';
 import { BoundedMap } from '@headgate/runtime';
-import type { Convergence } from '../resources/api-context.ts';
+import type { AwaitedDocument, Convergence } from '../resources/api-context.ts';
 
 /** Edges remembered, and documents remembered of each. */
 const EDGES_MAX = 1000;
@@ -19,10 +19,14 @@ export interface EdgeReport {
   readonly at: number;
 }
 
-/** A document as it must be, or newer. */
-interface DocumentRevision {
-  readonly key: string;
+/** What an edge says of itself in its presence. */
+export interface LiveEdge {
+  readonly id: string;
+  /** Highest revision that it has heard of. */
   readonly revision: number;
+  /** It holds all documents of the newest digest. */
+  readonly synced: boolean;
+  readonly rejected: readonly { readonly key: string; readonly revision: number }[];
 }
 
 interface Wait {
@@ -41,10 +45,10 @@ interface Wait {
 export class Acknowledgements implements Convergence {
   readonly #byEdge = new BoundedMap<string, BoundedMap<string, ConfigAck>>(EDGES_MAX);
   readonly #waits = new Set<Wait>();
-  readonly #liveEdges: () => readonly string[];
+  readonly #liveEdges: () => readonly LiveEdge[];
 
-  /** @param liveEdges ids of the edges that are present. */
-  constructor(liveEdges: () => readonly string[]) {
+  /** @param liveEdges the edges that are present. */
+  constructor(liveEdges: () => readonly LiveEdge[]) {
     this.#liveEdges = liveEdges;
   }
 
@@ -82,7 +86,7 @@ export class Acknowledgements implements Convergence {
    * Whether every live edge has the documents. With no edge at all nobody has them: silence of all edges means a lost
    * bus, or a service that has just started, more often than an empty cluster.
    */
-  wait(documents: readonly DocumentRevision[], timeoutMs: number): Promise<boolean> {
+  wait(documents: readonly AwaitedDocument[], timeoutMs: number): Promise<boolean> {
     if (this.#waits.size >= WAITS_MAX) return Promise.resolve(false);
     if (documents.length === 0) return Promise.resolve(true);
     return new Promise((resolve) => {
@@ -112,22 +116,45 @@ export class Acknowledgements implements Convergence {
    * Waits for edges that have come too; one that has gone will read everything when it comes back, so nobody need wait
    * for it.
    */
-  #followPresence(wait: Wait, documents: readonly DocumentRevision[]): void {
-    const live = new Set(this.#liveEdges());
-    for (const edgeId of wait.open.keys()) if (!live.has(edgeId)) wait.open.delete(edgeId);
-    for (const edgeId of live) {
-      if (wait.open.has(edgeId) || wait.done.has(edgeId)) continue;
-      wait.open.set(edgeId, new Map(documents.map(({ key, revision }) => [key, revision])));
-      for (const { key } of documents) {
-        const ack = this.#byEdge.get(edgeId)?.get(key);
-        if (ack !== undefined) settle(wait, edgeId, ack);
+  #followPresence(wait: Wait, documents: readonly AwaitedDocument[]): void {
+    const live = this.#liveEdges();
+    const ids = new Set(live.map(({ id }) => id));
+    for (const edgeId of wait.open.keys()) if (!ids.has(edgeId)) wait.open.delete(edgeId);
+    for (const edge of live) {
+      if (wait.done.has(edge.id)) continue;
+      if (!wait.open.has(edge.id)) {
+        wait.open.set(edge.id, new Map(documents.map(({ key, revision }) => [key, revision])));
+      }
+      for (const document of documents) {
+        const ack = this.#byEdge.get(edge.id)?.get(document.key);
+        if (ack !== undefined && ack.revision >= document.revision) settle(wait, edge.id, ack);
+        else if (document.settled === true) {
+          const outcome = outcomeByPresence(edge, document);
+          if (outcome !== null) settle(wait, edge.id, { ...document, outcome });
+        }
       }
     }
     finishIfConverged(wait);
   }
 }
 
-function settle(wait: Wait, edgeId: string, ack: ConfigAck): void {
+/** What an edge made of a document that it must have by now; null if it does not tell. */
+function outcomeByPresence(
+  { revision, synced, rejected }: LiveEdge,
+  document: AwaitedDocument,
+): ConfigAck['outcome'] | null {
+  const refuses = rejected.some(
+    ({ key, revision: refused }) => key === document.key && refused >= document.revision,
+  );
+  if (refuses) return 'rejected';
+  return synced && revision >= document.revision ? 'applied' : null;
+}
+
+function settle(
+  wait: Wait,
+  edgeId: string,
+  ack: Pick<ConfigAck, 'key' | 'revision' | 'outcome'>,
+): void {
   const open = wait.open.get(edgeId);
   const revision = open?.get(ack.key);
   if (open === undefined || revision === undefined || ack.revision < revision) return;

@@ -39,7 +39,9 @@ export function createClusterView(
 ): ClusterView {
   const edges = trackPresence(bus, deps, 'edge', EdgePresence);
   const healthServices = trackPresence(bus, deps, 'health-service', z.unknown());
-  const acknowledgements = new Acknowledgements(() => edges.live().map(({ id }) => id));
+  const acknowledgements = new Acknowledgements(() =>
+    edges.live().map(({ id, info }) => ({ ...info, id })),
+  );
   const acks = subscribeAcks(bus, (edgeId, batch) => acknowledgements.add(edgeId, batch));
   const states = new BoundedMap<string, HealthState>(UPSTREAMS_MAX);
   const health = watchHealth(bus, deps, {

@@ -28,6 +28,8 @@ export interface Outbox {
   ): Promise<readonly Date[]>;
   /** A revision that was given out, or null if there is none or it was pruned. */
   revision(revision: number): Promise<RevisionColumns | null>;
+  /** Of these revisions, those that were not published before `publishedBefore`. */
+  unsettled(revisions: readonly number[], publishedBefore: Date): Promise<ReadonlySet<number>>;
   /** Forgets published revisions except the newest `keep`; at most 10,000 per call. */
   prune(keep: number): Promise<void>;
 }
@@ -79,6 +81,13 @@ export function createOutbox(db: Kysely<Tables>): Outbox {
     async revision(revision) {
       const query = db.selectFrom('revisions').selectAll().where('revision', '=', revision);
       return (await query.executeTakeFirst()) ?? null;
+    },
+    async unsettled(revisions, publishedBefore) {
+      const { rows } = await sql<{ revision: number }>`
+        select revision from revisions where revision = any(${[...revisions]}::bigint[])
+          and (published_at is null or published_at > ${publishedBefore.toISOString()}::timestamptz)
+      `.execute(db);
+      return new Set(rows.map(({ revision }) => revision));
     },
     async prune(keep) {
       await sql`

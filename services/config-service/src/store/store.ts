@@ -67,6 +67,10 @@ export interface Store {
   tenantDocuments(page: Page): Promise<readonly { readonly id: string; readonly body: string }[]>;
   /** A revision that was given out, or null. */
   revision(revision: number): Promise<RevisionColumns | null>;
+  /** Tells which documents were published at their revisions more than 60 s ago; none if the database is away. */
+  markSettled<Document extends { readonly revision: number }>(
+    documents: readonly Document[],
+  ): Promise<readonly (Document & { readonly settled: boolean })[]>;
   /** Forgets published revisions beyond the newest 100,000, and tenants deleted long ago. */
   forgetOld(): Promise<void>;
   /** Newest revision; how many are still to be published, and since when (null: none is). */
@@ -79,6 +83,8 @@ export interface Store {
 
 /** A request gets its answer, or a 503, within 2 s; the rest of them is for the reply. */
 export const REQUEST_DEADLINE_MS = 1800;
+/** Digests are at most 35 s apart: an edge that holds all of the newest one has what is older than this. */
+const SETTLED_MS = 60_000;
 /** Revisions that `GET /v1/revisions/{revision}` knows. */
 const REVISIONS_KEPT = 100_000;
 /** Races lost in a row before giving up; each attempt sees what the one before it lost against. */
@@ -111,6 +117,22 @@ export function createStore(
     tenantDocuments: (page) =>
       withDeadline(REQUEST_DEADLINE_MS, () => listTenantDocuments(db, page.limit, page.after)),
     revision: (revision) => withDeadline(REQUEST_DEADLINE_MS, () => outbox.revision(revision)),
+    async markSettled(documents) {
+      const publishedBefore = new Date(deps.clock.nowMs() - SETTLED_MS);
+      const revisions = documents.map(({ revision }) => revision);
+      if (revisions.length === 0) return [];
+      const recent = await withDeadline(REQUEST_DEADLINE_MS, () =>
+        outbox.unsettled(revisions, publishedBefore),
+      ).catch((error: unknown) => {
+        // The write is made: better a wait for acknowledgements than no reply.
+        if (error instanceof StoreUnavailableError) return new Set(revisions);
+        throw error;
+      });
+      return documents.map((document) => ({
+        ...document,
+        settled: !recent.has(document.revision),
+      }));
+    },
     async forgetOld() {
       await outbox.prune(REVISIONS_KEPT);
       await history.forgetDeleted(new Date(deps.clock.nowMs()));
