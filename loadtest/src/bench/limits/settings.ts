@@ -79,5 +79,5 @@ export const QUICK_SCHEDULES: LimitsSchedules = {
   oneTenant: { rounds: 1, settleSeconds: 0, measureSeconds: 1 },
   oneConnection: { rounds: 1, settleSeconds: 0, measureSeconds: 2 },
   denied: { rounds: 1, settleSeconds: 1, measureSeconds: 1 },
-  warmUpRequests: 10_000,
+  warmUpRequests: 5000,
 };

@@ -22,8 +22,11 @@ export async function startWithRedis(
       ...running,
       redis: { port: redis.port, pid: redis.pid },
       stop: async () => {
-        await running.stop();
-        await redis.stop();
+        try {
+          await running.stop();
+        } finally {
+          await redis.stop();
+        }
       },
     };
   } catch (error) {
