@@ -95,6 +95,46 @@ const rule: RateRule = {
 };
 const chain = compileChain('acme', [rule]);
 
+test('entries of one call share the burst of the tenant to the last unit, whatever keys they name', async () => {
+  await redis.flushall();
+  await redis.set('test:clock', 1_700_000_000_000_000);
+  const keyRule = (scope: string): RateRule => ({ ...rule, level: 'key', scope, burst: 60 });
+  const chains = [
+    chain,
+    ...['a', 'b'].map((scope) => compileChain('acme', [rule, keyRule(scope)])),
+  ];
+  const items = [...chains, ...chains].map((each) => ({ chain: each, cost: 1, units: 30 }));
+  const calls = takeCalls(items);
+  assert.equal(calls.length, 1);
+  const [call] = calls;
+  assert.ok(call !== undefined);
+  const reply = await redis.evalsha(take.sha, call.keys.length, ...call.keys, ...call.values);
+  const replies: ItemReply[] = [];
+  assert.ok(readTakeReply(call, items, reply, replies) !== null);
+  assert.deepEqual(
+    replies.map(({ granted }) => granted),
+    [30, 30, 30, 10, 0, 0],
+  );
+  assert.deepEqual(replies[5]?.remaining, [0, 30], 'the denial left the level of the key alone');
+});
+
+test('a clock that stepped back while the burst was used up delays nobody beyond its drain', async () => {
+  const item = { chain, cost: 1, units: 100 };
+  const at = (clockUs: number): PacedTake => ({ item, trueUs: clockUs, clockUs });
+  const startUs = 1_700_000_000_000_000;
+  const steppedUs = startUs - 60_000_000;
+  const replies = await scriptReplies([
+    at(startUs),
+    at(steppedUs),
+    at(steppedUs + 5_000_001),
+    at(steppedUs + 15_000_002),
+  ]);
+  assert.deepEqual(
+    replies.map(({ granted }) => granted),
+    [100, 0, 50, 100],
+  );
+});
+
 test('a replayed debt counts, but never grows beyond the burst', async () => {
   await redis.flushall();
   await redis.set('test:clock', 1_700_000_000_000_000);

@@ -71,7 +71,13 @@ test('rules that validated configuration cannot hold are rejected by name', () =
   ]) {
     assert.throws(() => compileChain('acme', [tenantRule(changes)]), RangeError);
   }
-  for (const changes of [{ burst: 0 }, { burst: 1.5 }, { burst: 9e9 + 1 }, { limit: 0 }]) {
+  for (const changes of [
+    { burst: 0 },
+    { burst: 1.5 },
+    { burst: 9e9 + 1 },
+    { limit: 5e6 },
+    { limit: 0 },
+  ]) {
     assert.throws(() => compileChain('acme', [tenantPace(changes)]), RangeError);
   }
   assert.throws(() => compileChain('acme', []), RangeError);

@@ -28,7 +28,7 @@ export interface RateRule extends RuleBase {
   readonly kind: 'rate';
   /** The time in ms in which `limit` units come back, 1 … 366 days. */
   readonly windowMs: number;
-  /** Units that may come at once after a pause; `burst × windowMs` is at most RATE_SPAN_MAX. */
+  /** Units that may come at once after a pause, `burstMin` or more; `burst × windowMs` is at most RATE_SPAN_MAX. */
   readonly burst: number;
 }
 
@@ -44,6 +44,14 @@ export const WINDOW_MS_MAX = 366 * 86_400_000;
 /** Largest `burst × windowMs` of a rate: in microseconds the product is still an exact double. */
 export const RATE_SPAN_MAX = 9e12;
 
+/**
+ * Smallest burst of a rate: what comes back in a microsecond, the step of its clock. A meter with less would refuse what
+ * the rate allows. It is 1 up to a million units per second.
+ */
+export function burstMin(limit: number, windowMs: number): number {
+  return Math.ceil(limit / (windowMs * 1000));
+}
+
 /** Throws a RangeError that names the bad field: rules come from validated configuration, so this is a bug. */
 export function assertLimitRule(rule: LimitRule): void {
   if (!/^[\x20-\x7e]{1,64}$/.test(rule.name)) {
@@ -55,7 +63,9 @@ export function assertLimitRule(rule: LimitRule): void {
   if (!isIntegerUpTo(rule.windowMs, WINDOW_MS_MAX)) {
     throw new RangeError(`windowMs of rule ${rule.name} is out of range: ${rule.windowMs}`);
   }
-  if (rule.kind === 'rate' && !isIntegerUpTo(rule.burst, RATE_SPAN_MAX / rule.windowMs)) {
+  if (rule.kind !== 'rate') return;
+  const isInRange = isIntegerUpTo(rule.burst, RATE_SPAN_MAX / rule.windowMs);
+  if (!isInRange || rule.burst < burstMin(rule.limit, rule.windowMs)) {
     throw new RangeError(`burst of rule ${rule.name} is out of range: ${rule.burst}`);
   }
 }

@@ -24,7 +24,7 @@ test('no interval of true time holds more than burst + rate × t, over 10,000 sc
   );
 });
 
-test('nothing is refused that a perfect meter would admit two microseconds later, over 10,000 schedules', () => {
+test('nothing is refused that a perfect meter would admit three microseconds later, over 10,000 schedules', () => {
   fc.assert(
     fc.property(pacedSchedules({ clockSteps: false }), (schedule) => {
       const takes = pacedTakes(schedule);

@@ -30,7 +30,7 @@ export interface RateDebt {
  * over all x ≤ u, of (admitted in [x, u]) − rate × (u − x). The meter's debt is never smaller, and never above the
  * burst after a charge. Never smaller, because the clock shows whole microseconds: a charge somewhere in a microsecond
  * begins to drain at its end, unless the debt before it is larger than what drains until then, so that it was draining
- * anyway. This delays by a microsecond at most.
+ * anyway. So the debt is at most what drains in a microsecond too large, provided that the burst is not less than that.
  *
  * The same algorithm as `rate-state.lua` of the Redis store. The clock may step back: time then goes on from the
  * highest time seen, at the clock's pace.

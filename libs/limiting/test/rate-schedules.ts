@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { burstMin } from '../src/limit-rule.ts';
 import { compileChain, type LimitChain, type RateRule, type WindowRule } from '../src/index.ts';
 
 /** One arrival of `units` requests of equal chain and cost. */
@@ -23,11 +24,13 @@ export interface PacedSchedule {
 export function pacedSchedules(options: {
   readonly clockSteps: boolean;
 }): fc.Arbitrary<PacedSchedule> {
-  const pace = fc.record({
-    limit: fc.oneof(fc.integer({ min: 1, max: 30 }), fc.constantFrom(1000, 7919, 2_000_000)),
-    windowMs: fc.constantFrom(1, 10, 97, 1000, 60_000),
-    burst: fc.oneof(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 20, max: 60 })),
-  });
+  const pace = fc
+    .record({
+      limit: fc.oneof(fc.integer({ min: 1, max: 30 }), fc.constantFrom(1000, 7919, 2_000_000)),
+      windowMs: fc.constantFrom(1, 10, 97, 1000, 60_000),
+      burst: fc.oneof(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 20, max: 60 })),
+    })
+    .filter(({ limit, windowMs, burst }) => burst >= burstMin(limit, windowMs));
   const noStep = fc.constant(0);
   const stepBackUs = options.clockSteps
     ? fc.oneof({ weight: 8, arbitrary: noStep }, fc.constantFrom(1, 2, 15_000, 60_000_000))

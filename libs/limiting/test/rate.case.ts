@@ -49,7 +49,8 @@ export function assertPromises(takes: readonly PacedTake[], replies: readonly It
 
 /**
  * Asserts that takes of the chain of one rate were refused only when they had to be, given a clock of whole
- * microseconds: an admission counts up to one later, and is seen up to one earlier.
+ * microseconds: an admission is dated up to one later, up to one more is not drained, and a wish is seen up to one
+ * earlier.
  */
 export function assertNoNeedlessRefusal(
   takes: readonly PacedTake[],
@@ -62,7 +63,7 @@ export function assertNoNeedlessRefusal(
     if (granted < item.units && item.chain.compiled.length === 1 && rule?.kind === 'rate') {
       const wish = { timeUs: trueUs, cost: (granted + 1) * item.cost };
       const log = admissions.get(rule.key) ?? [];
-      assert.ok(mustRefuse(log, wish, rule.rule, 2), `${rule.key}: ${wish.cost} units would fit`);
+      assert.ok(mustRefuse(log, wish, rule.rule, 3), `${rule.key}: ${wish.cost} units would fit`);
     }
     if (granted === 0) continue;
     for (const { key } of item.chain.compiled) {

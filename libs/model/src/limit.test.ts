@@ -36,6 +36,9 @@ test('what a kind does not have, or the limiter cannot count exactly, is refused
   assert.deepEqual(of({ limit: 1, burst: 2_678_401 }), [
     { path, rule: 'must come back within 31 days: lower it, or raise limit' },
   ]);
+  assert.deepEqual(of({ limit: 5_000_001, burst: 5 }), [
+    { path, rule: 'must be at least 6: what comes back in a microsecond' },
+  ]);
   assert.equal(of({ burst: 0 })[0]?.path, path);
   assert.equal(of({ kind: 'leaky' })[0]?.path, 'limits[0].kind');
 });

@@ -47,6 +47,9 @@ export const Limit = z
       return;
     }
     const units = burst ?? limit;
+    const unitsMin = Math.ceil(limit / (windowMs * 1000));
+    if (units < unitsMin)
+      addFault(`must be at least ${unitsMin}: what comes back in a microsecond`);
     if (units * windowMs > RATE_SPAN_MAX) {
       const most = Math.floor(RATE_SPAN_MAX / windowMs);
       addFault(
