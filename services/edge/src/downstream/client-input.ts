@@ -40,9 +40,14 @@ export class ClientInput {
     return this.#held.length;
   }
 
+  /** Bytes that are here and were not used, held or in the chunk. */
+  get unusedBytes(): number {
+    return this.#held.length + this.limit - this.position;
+  }
+
   /** All bytes were used. */
   get empty(): boolean {
-    return this.#held.length === 0 && this.position === this.limit;
+    return this.unusedBytes === 0;
   }
 
   /** Goes through bytes [0, length) of `chunk`, after those that are held. @hot */

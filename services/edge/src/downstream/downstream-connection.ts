@@ -118,6 +118,7 @@ export class DownstreamConnection
         else this.destroy();
         break;
       case 'request':
+      case 'gather':
       case 'body':
       case 'tunnel':
         if (this.exchange.active) this.guard(() => this.exchange.onDeadline());
@@ -138,8 +139,10 @@ export class DownstreamConnection
   checkPace(nowMs: number): void {
     const { bytes } = this;
     if (this.#limits.takesTooSlowly(nowMs, bytes.unsentBytes)) this.#cutWrite();
-    if (this.requests.reading !== 'body') return;
-    if (this.#limits.sendsTooSlowly(nowMs, bytes.isPaused, this.#context.bytesIn)) this.#cutBody();
+    const { reading, gathering, gatheredBytes } = this.requests;
+    if (reading !== 'body' && !gathering) return;
+    const bytesIn = this.#context.bytesIn + gatheredBytes;
+    if (this.#limits.sendsTooSlowly(nowMs, bytes.isPaused, bytesIn)) this.#cutBody();
   }
 
   /** Idle for at least `idleMs`, so that closing it will hardly cross a request on its way. */
@@ -190,7 +193,7 @@ export class DownstreamConnection
 
   onInputEnd(): void {
     const { reading } = this.requests;
-    if (reading === 'body') this.#onTruncated();
+    if (reading === 'body' || reading === 'gather') this.#onTruncated();
     else if (reading === 'tunnel') this.exchange.onClientTunnelEnd();
     else if (reading !== 'request') this.#linger();
   }

@@ -20,6 +20,7 @@ import type { RequestReceiver } from './request-receiver.ts';
  *
  *     proxy ─► head          only behind a load balancer that sends the PROXY protocol
  *     head ─► request ─► body ─► request … ─► head        keep-alive
+ *       │        ├─► gather ─► request                    small body that comes in pieces
  *       │        │                  └─► discard ─► head   refused, small rest of a body
  *       │        ├─► tunnel ─► closed                     after 101
  *       └────────┴─► lingering ─► closed                  last answer sent
@@ -80,6 +81,7 @@ export class RequestReader implements InputSteps {
   /** Bytes [0, length) of `chunk` were read. @hot */
   onBytes(chunk: Buffer, length: number): void {
     if (this.#reading === 'request') this.#input.hold(chunk, 0, length);
+    else if (this.#reading === 'gather') this.#gather(chunk, length);
     else this.#input.process(chunk, length);
   }
 
@@ -133,6 +135,32 @@ export class RequestReader implements InputSteps {
     return text;
   }
 
+  /**
+   * Whether the body is small but not all here yet; then `onSmallBody` of the exchange tells what comes of it. An endpoint
+   * has nothing to do with a client that sends a few bytes slowly, and what is whole can be sent again.
+   *
+   * Not for a client that waits for an interim response before it sends anything.
+   * @hot
+   */
+  awaitSmallBody(): boolean {
+    const { framing, contentLength, expectContinue } = this.#parser.head;
+    if (this.requestComplete || framing !== FRAMING_LENGTH || expectContinue) return false;
+    if (contentLength > JOINED_WRITE_BYTES_MAX || this.#input.unusedBytes >= contentLength)
+      return false;
+    this.#reading = 'gather';
+    return true;
+  }
+
+  /** A small body is awaited, see {@link awaitSmallBody}. */
+  get gathering(): boolean {
+    return this.#reading === 'gather';
+  }
+
+  /** Bytes of it that are here. */
+  get gatheredBytes(): number {
+    return this.gathering ? this.#input.heldBytes : 0;
+  }
+
   /** The exchange is ready for the body. */
   streamBody(): void {
     this.#reading = 'body';
@@ -170,6 +198,7 @@ export class RequestReader implements InputSteps {
         return true;
       }
       case 'request':
+      case 'gather':
         return false;
       case 'lingering':
       case 'closed':
@@ -214,6 +243,13 @@ export class RequestReader implements InputSteps {
     input.skipChunk();
     if (headBytes < 0) this.#receiver.onHeadFault(parser.fault);
     else if (!wasStarted && parser.started) this.#receiver.onHeadStarted();
+  }
+
+  #gather(chunk: Buffer, length: number): void {
+    this.#input.hold(chunk, 0, length);
+    const complete = this.#input.heldBytes >= this.#parser.head.contentLength;
+    if (complete) this.#reading = 'request';
+    this.#exchange.onSmallBody(complete);
   }
 
   /** @hot */
@@ -268,8 +304,8 @@ export class RequestReader implements InputSteps {
 }
 
 /**
- * What the next bytes of the client are. In `request` they are ahead of their time, so they are held; in `lingering` and
- * `closed` they are dropped.
+ * What the next bytes of the client are. In `request` they are ahead of their time, so they are held, as they are in
+ * `gather` until a small body is complete; in `lingering` and `closed` they are dropped.
  */
 export type Reading =
-  'proxy' | 'head' | 'request' | 'body' | 'discard' | 'tunnel' | 'lingering' | 'closed';
+  'proxy' | 'head' | 'request' | 'gather' | 'body' | 'discard' | 'tunnel' | 'lingering' | 'closed';

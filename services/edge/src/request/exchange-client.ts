@@ -38,6 +38,10 @@ export interface ExchangeClient {
 export interface RequestSource {
   /** The whole body was read. */
   readonly requestComplete: boolean;
+  /** A small body is awaited. */
+  readonly gathering: boolean;
+  /** Whether the body is small but not all here yet; then `onSmallBody` of the exchange follows. @hot */
+  awaitSmallBody(): boolean;
   /** The whole body as text, '' for none; null: it must be streamed. Uses it up. @hot */
   takeSmallBody(): string | null;
   /** Calls `onRequestData` and `onRequestEnd` of the exchange from now on. */

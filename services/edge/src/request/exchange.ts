@@ -1,6 +1,7 @@
 import type { ErrorCode } from '@headgate/errors';
 import type { ResponseHead } from '@headgate/http1';
 import type { LimitChain, LimitVerdict } from '@headgate/limiting';
+import type { CompiledRoute } from '../snapshot/compile-tenant.ts';
 import { applyVerdict } from '../stages/enforce-limits.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoint.ts';
 import { FAILURE_CODES, failureReply, type UpstreamFailure } from '../upstream/failure.ts';
@@ -95,6 +96,20 @@ export class Exchange implements UpstreamUser {
     const { route, startMs } = this.context;
     if (route === null) return this.answer(localReply('HG_INTERNAL'));
     if (route.totalTimeoutMs > 0) this.#totalDeadlineMs = startMs + route.totalTimeoutMs;
+    if (this.#client.requests.awaitSmallBody()) this.#setDeadline(route.idleTimeoutMs);
+    else this.#start(route);
+  }
+
+  /** Some of the small body that is awaited came, or the rest of it. */
+  onSmallBody(complete: boolean): void {
+    const { route } = this.context;
+    if (this.#done || route === null) return;
+    if (complete) this.#start(route);
+    else this.#setDeadline(route.idleTimeoutMs);
+  }
+
+  /** @hot */
+  #start(route: CompiledRoute): void {
     this.#attempts.begin(route);
     if (!this.#attempt(null, false)) this.#giveUp('none_available');
   }
@@ -271,7 +286,7 @@ export class Exchange implements UpstreamUser {
     const uploading = attempts.sent && !requests.requestComplete;
     const clientStalls = responseStarted
       ? bytes.congested
-      : uploading && attempts.connection?.bytes.congested === false;
+      : requests.gathering || (uploading && attempts.connection?.bytes.congested === false);
     if (this.#tunnel !== null) {
       this.onClientGone();
     } else if (clientStalls) {
