@@ -8,6 +8,7 @@ export {
   readEnvironment,
   type EnvironmentReading,
 } from './environment.ts';
+export { mendStringPrototype } from './mend-string-prototype.ts';
 export { fullJitterMs, systemRandom, type Random } from './random.ts';
 export {
   readServiceSettings,

@@ -1,4 +1,5 @@
 import process from 'node:process';
+import { mendStringPrototype } from '@headgate/runtime';
 import type { PrimaryMessage, WorkerMessage, WorkerSettings } from '../ipc/messages.ts';
 import { createDataPlane, type DataPlane } from './data-plane.ts';
 
@@ -21,6 +22,7 @@ export function startWorker(): void {
     const created = await createDataPlane(settings, (outcomes) =>
       send({ type: 'outcomes', outcomes }),
     );
+    mendStringPrototype(); // all modules are loaded by now, those of tracing too
     send({ type: 'started' });
     return created;
   };
