@@ -7,6 +7,7 @@ import {
   type HandleEvents,
   type StreamHandle,
 } from './stream-handle.ts';
+import { writeQueue, type QueuedWriter } from './write-queue.ts';
 
 /** Who handles what a socket reads. None of these may throw: they are called by the event loop. */
 export interface ByteReceiver {
@@ -35,7 +36,7 @@ export const JOINED_WRITE_BYTES_MAX = 16_384;
  * the kernel does not take all of it at once, the pending write keeps that buffer and this socket goes on reading
  * into another one.
  */
-export class ByteSocket implements HandleEvents {
+export class ByteSocket implements HandleEvents, QueuedWriter {
   readonly socket: net.Socket;
   /** Carries the bytes once the socket is connected; null before, and where it is not available. */
   #handle: StreamHandle | null = null;
@@ -62,6 +63,8 @@ export class ByteSocket implements HandleEvents {
   /** A pending write refers to the current buffer. */
   #kept = false;
   #text = '';
+  /** In the write queue. */
+  #queued = false;
   /** Buffers of other sockets that pending writes of this one refer to. */
   #unwritten: Buffer[] = [];
   #error: Error | null = null;
@@ -148,13 +151,13 @@ export class ByteSocket implements HandleEvents {
   }
 
   /**
-   * Queues latin1 text until {@link flush}: head, chunk framing and small bodies leave in one system call.
+   * Keeps latin1 text until {@link flush}: head, chunk framing and small bodies leave in one system call.
    *
    * @hot
    */
   writeText(text: string): void {
     this.#text = this.#text === '' ? text : this.#text + text;
-    if (this.#text.length > JOINED_WRITE_BYTES_MAX) this.flush();
+    if (this.#text.length > JOINED_WRITE_BYTES_MAX) this.#writeText();
   }
 
   /**
@@ -168,7 +171,7 @@ export class ByteSocket implements HandleEvents {
       this.writeText(chunk.toString('latin1', start, end));
       return;
     }
-    this.flush();
+    this.#writeText();
     if (!this.#writable) return;
     if (this.unsentBytes === 0) this.#releaseWritten();
     if (chunk === this.#buffers.shared) {
@@ -180,14 +183,17 @@ export class ByteSocket implements HandleEvents {
     if (this.unsentBytes > 0 && source.#keep(chunk)) this.#unwritten.push(chunk);
   }
 
-  /** Hands the queued text to the kernel. Every entry from the event loop ends with it. @hot */
+  /** The text goes to the kernel at the end of this turn of the event loop. Every entry from the loop ends with it. @hot */
   flush(): void {
-    if (this.#text === '') return;
-    const text = this.#text;
-    this.#text = '';
-    if (!this.#writable) return;
-    if (this.#handle === null) this.socket.write(text, 'latin1');
-    else this.#note(this.#handle.writeText(text));
+    if (this.#text === '' || this.#queued) return;
+    this.#queued = true;
+    writeQueue.add(this);
+  }
+
+  /** @hot */
+  writeQueued(): void {
+    this.#queued = false;
+    this.#writeText();
   }
 
   /** Whether the peer reads slower than we write: stop reading the source until `onDrain`. */
@@ -236,7 +242,7 @@ export class ByteSocket implements HandleEvents {
 
   /** Sends what is queued, then FIN. */
   end(): void {
-    this.flush();
+    this.#writeText();
     this.#writable = false;
     if (this.#pendingWrites > 0) this.#endsWhenWritten = true;
     else this.socket.end();
@@ -285,6 +291,16 @@ export class ByteSocket implements HandleEvents {
     this.#writeBytes(copy.subarray(0, end - start));
     if (this.unsentBytes > 0) this.#unwritten.push(copy);
     else this.#buffers.giveBack(copy);
+  }
+
+  /** Hands the text to the kernel. @hot */
+  #writeText(): void {
+    const text = this.#text;
+    if (text === '') return;
+    this.#text = '';
+    if (!this.#writable) return;
+    if (this.#handle === null) this.socket.write(text, 'latin1');
+    else this.#note(this.#handle.writeText(text));
   }
 
   #writeBytes(bytes: Uint8Array): void {
