@@ -37,3 +37,23 @@ test('a loop that was blocked hears what arrived in time before it expires anyth
   while (events.length === 0) await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(events, ['data']);
 });
+
+test('a thousand that expire at once do so in several turns of the loop, each once', async (context) => {
+  const expiredInTurn: number[] = [0];
+  const sweeper = new DeadlineSweeper({ now: () => 1000, tickMs: 1, onError: assert.ifError });
+  context.after(() => sweeper.stop());
+  for (let entry = 0; entry < 1000; entry += 1) {
+    const onExpire = (): void => {
+      expiredInTurn[expiredInTurn.length - 1] = (expiredInTurn.at(-1) ?? 0) + 1;
+    };
+    sweeper.add({ deadlineMs: entry, onExpire });
+  }
+  sweeper.start();
+  const total = (): number => expiredInTurn.reduce((sum, count) => sum + count, 0);
+  while (total() < 1000) {
+    await new Promise((resolve) => setImmediate(resolve));
+    expiredInTurn.push(0);
+  }
+  assert.equal(total(), 1000);
+  assert.ok(Math.max(...expiredInTurn) <= 128, expiredInTurn.join());
+});

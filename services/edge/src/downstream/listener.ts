@@ -31,6 +31,9 @@ const GOING_AWAY_MS = 500;
 /** Distance of looks at the pace of clients and at whether a pause can end. */
 const LOOK_MS = 1000;
 
+/** A cut takes some 15 µs: 1 ms in one go. */
+const LOOKS_PER_TURN = 64;
+
 /**
  * Listening sockets on the port. libuv accepts one connection per socket and turn of the loop; with a single one, a busy
  * worker whose turns take 100 ms would let in ten clients a second. Those who wait give up, and who is let in at last is
@@ -61,6 +64,8 @@ export class Listener {
   #servers: readonly net.Server[] = [];
   #port = 0;
   #lookTimer: NodeJS.Timeout | null = null;
+  /** Whom a look has yet to come to; null between looks. */
+  #looking: SetIterator<DownstreamConnection> | null = null;
   #stopped = false;
 
   constructor(
@@ -172,11 +177,26 @@ export class Listener {
 
   /** Once a second: who is too slow, and is there room again? */
   #look(): void {
-    const nowMs = this.#deps.clock.monotonicMs();
-    for (const connection of this.#connections) connection.checkPace(nowMs);
+    this.#looking ??= this.#connections.values();
+    this.#lookFurther();
     if (this.#connections.size <= this.#settings.connectionsWithinFds * RESUME_SHARE) {
       this.resume('fds');
     }
+  }
+
+  /** A part of them in each turn of the event loop: thousands that are cut at once must hold up nobody else. */
+  #lookFurther(): void {
+    if (this.#looking === null) return;
+    const nowMs = this.#deps.clock.monotonicMs();
+    for (let looks = 0; looks < LOOKS_PER_TURN; looks += 1) {
+      const { done, value: connection } = this.#looking.next();
+      if (done === true) {
+        this.#looking = null;
+        return;
+      }
+      connection.checkPace(nowMs);
+    }
+    setImmediate(() => this.#lookFurther()).unref();
   }
 
   #accept(socket: net.Socket): void {
