@@ -227,6 +227,7 @@ test('a benchmark installs what it starts; the list and publish install nothing'
   const cases = [
     ['proxy', '--quick'],
     ['--json', 'x', 'micro'],
+    ['limits'],
     [],
     ['publish', 'x'],
     ['proxy', '-h'],
@@ -241,6 +242,7 @@ test('a benchmark installs what it starts; the list and publish install nothing'
   assert.deepEqual(stdout.split('\n'), [
     'wrk nginx | haproxy caddy',
     'redis-server |',
+    'wrk nginx redis-server |',
     '|',
     '|',
     '|',
