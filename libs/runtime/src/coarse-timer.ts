@@ -22,6 +22,8 @@ export class DeadlineSweeper {
   readonly #now: () => number;
   readonly #onError: (error: unknown) => void;
   #timer: NodeJS.Timeout | null = null;
+  /** A sweep is due in the next turn of the event loop. */
+  #due = false;
 
   constructor(options: {
     /** Monotonic clock in ms. */
@@ -54,8 +56,7 @@ export class DeadlineSweeper {
    * was due meanwhile, such as connections that have stood for seconds.
    */
   start(): void {
-    const sweep = (): void => this.sweep();
-    this.#timer ??= setInterval(() => setImmediate(sweep).unref(), this.#tickMs).unref();
+    this.#timer ??= setInterval(() => this.#sweepSoon(), this.#tickMs).unref();
   }
 
   stop(): void {
@@ -73,8 +74,8 @@ export class DeadlineSweeper {
     for (const entry of this.#entries) {
       if (entry.deadlineMs > nowMs) continue;
       if (expired === EXPIRED_PER_TURN) {
-        this.#continueNextTurn();
-        return;
+        this.#sweepSoon();
+        break;
       }
       expired += 1;
       entry.deadlineMs = Infinity;
@@ -86,7 +87,13 @@ export class DeadlineSweeper {
     }
   }
 
-  #continueNextTurn(): void {
-    if (this.#timer !== null) setImmediate(() => this.sweep()).unref();
+  /** After the sockets of this turn of the event loop. */
+  #sweepSoon(): void {
+    if (this.#due || this.#timer === null) return;
+    this.#due = true;
+    setImmediate(() => {
+      this.#due = false;
+      this.sweep();
+    }).unref();
   }
 }

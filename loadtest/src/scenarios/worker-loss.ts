@@ -60,7 +60,8 @@ async function lose(
     deadlineMs: 20_000,
   });
   const primary = edge.component.process.pid;
-  const [victim] = await workersOf(primary);
+  // The oldest, so that the second victim does not stand in for the first: that would be a crash loop (ADR 11).
+  const [victim] = (await workersOf(primary)).toSorted((a, b) => a - b);
   if (victim === undefined) throw new Error('the edge has no worker');
   say(`${signal} to one of ${workers} workers under ${options.perSecond} requests/s`);
   let ended = false;

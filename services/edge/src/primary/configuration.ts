@@ -192,7 +192,7 @@ export class Configuration {
       this.#refuse(refused, { key, revision: header.revision, outcome: 'rejected', reason: why });
     }
     for (const { document } of accepted) this.#accept(document);
-    const suspects = this.#deps.probation.workerEnded(livedMs, wasCompiling);
+    const suspects = this.#deps.probation.workerEnded(placeOf(workerId), livedMs, wasCompiling);
     return this.withdraw(suspects, `workers ended soon after it; the last one: ${reason}`);
   }
 
@@ -361,4 +361,9 @@ const REASON_CHARS_MAX = 400;
 
 function shorten(reason: string): string {
   return reason.length > REASON_CHARS_MAX ? `${reason.slice(0, REASON_CHARS_MAX)}…` : reason;
+}
+
+/** Of `1.7`, the seventh worker, which serves in place 1: `1`. */
+function placeOf(workerId: string): string {
+  return workerId.slice(0, workerId.indexOf('.'));
 }

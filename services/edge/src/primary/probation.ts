@@ -12,7 +12,7 @@ export interface ProbationTimes {
 /** Times of an edge in service. */
 export const PROBATION_TIMES: ProbationTimes = Object.freeze({ soakMs: 300_000, soonMs: 60_000 });
 
-/** So many workers that end soon make a loop: the next start goes without the newest documents. */
+/** So many workers that end soon at one place make a loop: the next start goes without the newest documents. */
 export const ENDS_MAX = 2;
 
 interface Change {
@@ -21,12 +21,19 @@ interface Change {
   readonly atMs: number;
 }
 
+/** Workers of one place that ended soon, one after the other. */
+interface Loop {
+  ends: number;
+  firstEndMs: number;
+  lastEndMs: number;
+}
+
 /**
  * Which documents have proved themselves, and which have to go when workers end in a loop. A document that compiles may
  * still end the worker that serves it, minutes later.
  *
  *     in force ── soakMs without a worker that ended ──► good
- *         └── two workers ended soon ──► withdrawn: first what came last, at the next loop all that is on probation
+ *         └── a worker and its replacement ended soon ──► withdrawn: first what came last, at the next loop all that is on probation
  *
  * The very first configuration of an edge has nothing before it, so it is not on probation.
  */
@@ -34,8 +41,8 @@ export class Probation {
   readonly #clock: Clock;
   readonly #times: ProbationTimes;
   readonly #changes = new Map<string, Change>();
-  #ends = 0;
-  #firstEndMs = 0;
+  /** By the place that a worker and those that replace it have among all. */
+  readonly #loops = new Map<string, Loop>();
   #lastEndMs = -Infinity;
 
   constructor(clock: Clock, times: ProbationTimes = PROBATION_TIMES) {
@@ -85,23 +92,34 @@ export class Probation {
   }
 
   /**
-   * A worker ended unexpectedly after `livedMs`. Returns the documents to withdraw: none before the second one in a row,
-   * then those that came within `soonMs` before the first, else all that are on probation.
+   * A worker ended unexpectedly after `livedMs`. Returns the documents to withdraw: none before the second one in a row
+   * at the same place, then those that came within `soonMs` before the first, else all that are on probation. Workers
+   * that replace nobody do not make a loop: two that are killed from outside say nothing about a document.
    *
+   * @param place of the worker among all: the one that replaces it has the same.
    * @param explained something else is to blame, so it only starts the soak of all anew.
    */
-  workerEnded(livedMs: number, explained = false): string[] {
+  workerEnded(place: string, livedMs: number, explained = false): string[] {
     const nowMs = this.#clock.monotonicMs();
     const { soonMs } = this.#times;
-    if (nowMs - this.#lastEndMs > soonMs) this.#ends = 0;
     this.#lastEndMs = nowMs;
+    const loop = this.#loopAt(place, nowMs);
+    loop.lastEndMs = nowMs;
     if (explained || (livedMs > soonMs && nowMs - this.#newestMs() > soonMs)) return [];
-    if (this.#ends === 0) this.#firstEndMs = nowMs;
-    this.#ends += 1;
-    if (this.#ends < ENDS_MAX) return [];
-    this.#ends = 0;
-    const newest = this.#since(this.#firstEndMs - soonMs);
+    if (loop.ends === 0) loop.firstEndMs = nowMs;
+    loop.ends += 1;
+    if (loop.ends < ENDS_MAX) return [];
+    this.#loops.clear(); // the workers start anew with other documents
+    const newest = this.#since(loop.firstEndMs - soonMs);
     return newest.length > 0 ? newest : [...this.#changes.keys()];
+  }
+
+  #loopAt(place: string, nowMs: number): Loop {
+    const known = this.#loops.get(place);
+    if (known !== undefined && nowMs - known.lastEndMs <= this.#times.soonMs) return known;
+    const loop = { ends: 0, firstEndMs: nowMs, lastEndMs: nowMs };
+    this.#loops.set(place, loop);
+    return loop;
   }
 
   #newestMs(): number {

@@ -52,7 +52,7 @@ export class SnapshotWriter {
   /** A revision does not serve any more. */
   writeWithdrawn(key: string, withdrawn: WithdrawnDocument): void {
     this.#withdrawn.set(key, withdrawn);
-    this.#schedule(DISK_DELAY_MS);
+    void this.flush(); // it must not serve again if the edge ends now
   }
 
   /** Starts a new generation. */
