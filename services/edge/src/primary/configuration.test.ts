@@ -101,7 +101,7 @@ test('a worker that dies is not waited for', async () => {
   const harness = await createHarness();
   await harness.receive(1);
   harness.answer('0.1', 1);
-  harness.configuration.workerLost('1.2', 100_000, 'killed');
+  harness.configuration.workerLost({ id: '1.2', index: 1, livedMs: 100_000 }, 'killed');
   assert.deepEqual(inForce(harness.configuration), { 'tenant.a': 1 });
   await harness.onDisk();
   await harness.remove();

@@ -1,12 +1,14 @@
 import type { ReceivedDocument } from '@headgate/bus';
 import type { Clock } from '@headgate/runtime';
 import type { DocumentOutcome, PrimaryMessage, WorkerDocument } from '../ipc/messages.ts';
+import { shortReason } from '../ipc/reason.ts';
 import { Candidates, type Candidate } from './candidates.ts';
 import type { LoadedSnapshots } from './merge-generations.ts';
 import type { Probation } from './probation.ts';
 import type { SnapshotFiles, Unproven } from './snapshot-files.ts';
 import type { WithdrawnDocument } from './snapshot-records.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
+import type { LostWorker } from './worker-pool.ts';
 
 /** What the configuration works with. */
 export interface ConfigurationDeps {
@@ -115,11 +117,7 @@ export class Configuration {
 
   /** Messages that bring a new worker up to date; from now on it decides on candidates too. */
   *primingMessages(workerId: string): Generator<PrimaryMessage> {
-    const documents = [...this.#inForce.values(), ...this.#placeholders()];
-    for (let from = 0; from < documents.length; from += BATCH_DOCUMENTS) {
-      const batch = documents.slice(from, from + BATCH_DOCUMENTS);
-      yield { type: 'documents', compileNow: false, documents: batch };
-    }
+    yield* batchesOf([...this.#inForce.values(), ...this.#placeholders()], false);
     // One by one: if the worker ends, its answers tell which one it was busy with.
     for (const document of this.#candidates.join(workerId)) {
       yield { type: 'documents', compileNow: true, documents: [document] };
@@ -181,18 +179,18 @@ export class Configuration {
   }
 
   /**
-   * A worker ended unexpectedly, `livedMs` after its start. Returns the revisions that were withdrawn because of it; the
-   * next worker starts without them.
+   * A worker ended unexpectedly. Returns the revisions that were withdrawn because of it; the next worker starts without
+   * them.
    */
-  workerLost(workerId: string, livedMs: number, reason: string): RejectedDocument[] {
-    const { accepted, refused, wasCompiling } = this.#candidates.workerLost(workerId);
+  workerLost(worker: LostWorker, reason: string): RejectedDocument[] {
+    const { accepted, refused, wasCompiling } = this.#candidates.workerLost(worker.id);
     if (refused !== null) {
       const { key, header } = refused.document;
       const why = `workers ended while they compiled it; the last one: ${reason}`;
       this.#refuse(refused, { key, revision: header.revision, outcome: 'rejected', reason: why });
     }
     for (const { document } of accepted) this.#accept(document);
-    const suspects = this.#deps.probation.workerEnded(placeOf(workerId), livedMs, wasCompiling);
+    const suspects = this.#deps.probation.workerEnded(worker.index, worker.livedMs, wasCompiling);
     return this.withdraw(suspects, `workers ended soon after it; the last one: ${reason}`);
   }
 
@@ -204,7 +202,7 @@ export class Configuration {
       const good = this.#deps.probation.goodOf(key);
       if (bad === undefined || good === undefined) continue;
       this.#deps.probation.end(key);
-      const withdrawn = { header: bad.header, reason: shorten(reason) };
+      const withdrawn = { header: bad.header, reason: shortReason(reason) };
       rejected.push(this.#noteWithdrawn(key, withdrawn));
       if (good === null) this.#inForce.delete(key);
       else this.#inForce.set(key, good);
@@ -264,7 +262,7 @@ export class Configuration {
     const { key, revision, reason } = outcome;
     this.#completeIfDecided(key);
     if (this.#rejected.get(key)?.revision === revision) return;
-    this.#rejected.set(key, { key, revision, reason: shorten(reason) });
+    this.#rejected.set(key, { key, revision, reason: shortReason(reason) });
     this.#tell(outcome);
   }
 
@@ -281,21 +279,18 @@ export class Configuration {
     const documents = keys.flatMap((key) => this.#inForce.get(key) ?? []);
     const gone = keys.filter((key) => !this.#inForce.has(key));
     if (gone.length > 0) this.#deps.broadcast({ type: 'removed', keys: gone });
-    const placeholders = [...this.#placeholders()].filter(({ key }) => gone.includes(key));
-    const all = [...documents, ...placeholders];
-    for (let from = 0; from < all.length; from += BATCH_DOCUMENTS) {
-      const batch = all.slice(from, from + BATCH_DOCUMENTS);
-      this.#deps.broadcast({ type: 'documents', compileNow: true, documents: batch });
-    }
+    const all = [...documents, ...this.#placeholders(gone)];
+    for (const message of batchesOf(all, true)) this.#deps.broadcast(message);
   }
 
   /**
    * Withdrawn tenants without a good revision, as documents that cannot be used: their hosts are known and answer 503,
    * where 404 would say that there is no such tenant.
    */
-  *#placeholders(): Generator<WorkerDocument> {
-    for (const [key, { header }] of this.#withdrawn) {
-      if (!this.#inForce.has(key)) yield { key, header, body: '' };
+  *#placeholders(keys: Iterable<string> = this.#withdrawn.keys()): Generator<WorkerDocument> {
+    for (const key of keys) {
+      const header = this.#withdrawn.get(key)?.header;
+      if (header !== undefined && !this.#inForce.has(key)) yield { key, header, body: '' };
     }
   }
 
@@ -357,13 +352,16 @@ export class Configuration {
   }
 }
 
-const REASON_CHARS_MAX = 400;
-
-function shorten(reason: string): string {
-  return reason.length > REASON_CHARS_MAX ? `${reason.slice(0, REASON_CHARS_MAX)}…` : reason;
-}
-
-/** Of `1.7`, the seventh worker, which serves in place 1: `1`. */
-function placeOf(workerId: string): string {
-  return workerId.slice(0, workerId.indexOf('.'));
+/** Messages of at most {@link BATCH_DOCUMENTS} documents each. */
+function* batchesOf(
+  documents: readonly WorkerDocument[],
+  compileNow: boolean,
+): Generator<PrimaryMessage> {
+  for (let from = 0; from < documents.length; from += BATCH_DOCUMENTS) {
+    yield {
+      type: 'documents',
+      compileNow,
+      documents: documents.slice(from, from + BATCH_DOCUMENTS),
+    };
+  }
 }

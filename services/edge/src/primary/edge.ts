@@ -31,7 +31,7 @@ import { ENDS_MAX, Probation, PROBATION_TIMES, type ProbationTimes } from './pro
 import { judgeReadiness } from './readiness.ts';
 import { SnapshotFiles } from './snapshot-files.ts';
 import { StartMarks } from './start-marks.ts';
-import { WorkerPool } from './worker-pool.ts';
+import { WorkerPool, type LostWorker } from './worker-pool.ts';
 
 /** What an edge is started with. */
 export interface EdgeOptions {
@@ -178,12 +178,12 @@ export class Edge {
     this.#options.logger.error(fields, 'newest documents withdrawn; the last good ones serve');
   }
 
-  #onWorkerLost(workerId: string, reason: string, livedMs: number): void {
+  #onWorkerLost(worker: LostWorker, reason: string): void {
     this.#lastWorkerEnd = reason.split('\n', 1)[0] ?? '';
-    this.#options.logger.error({ workerId, reason }, 'worker ended; starting another');
-    const withdrawn = this.#configuration.workerLost(workerId, livedMs, this.#lastWorkerEnd);
+    this.#options.logger.error({ workerId: worker.id, reason }, 'worker ended; starting another');
+    const withdrawn = this.#configuration.workerLost(worker, this.#lastWorkerEnd);
     this.#logWithdrawn(withdrawn, this.#lastWorkerEnd);
-    this.#aggregate.removeWorker(workerId);
+    this.#aggregate.removeWorker(worker.id);
   }
 
   #openBus(): Bus {
@@ -229,7 +229,7 @@ export class Edge {
         },
         onOutcomes: (workerId, outcomes) => this.#configuration.decide(workerId, outcomes),
         onListening: (port) => this.#onListening(port),
-        onLost: (workerId, reason, livedMs) => this.#onWorkerLost(workerId, reason, livedMs),
+        onLost: (worker, reason) => this.#onWorkerLost(worker, reason),
         onNeverListened: (reason) => this.#options.onFatal(reason),
         ...(workerEntry === undefined ? {} : { entry: workerEntry }),
       },

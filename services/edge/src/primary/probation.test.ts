@@ -29,7 +29,7 @@ suite('probation: soak', () => {
     const { clock, probation } = createScene();
     probation.begin('tenant.a', good);
     clock.advance(200_000);
-    assert.deepEqual(probation.workerEnded('0', LONG_MS), []);
+    assert.deepEqual(probation.workerEnded(0, LONG_MS), []);
     clock.advance(200_000);
     assert.deepEqual(probation.takeSoaked(), []);
     clock.advance(100_000);
@@ -53,25 +53,25 @@ suite('probation: loops', () => {
   test('one worker that ends withdraws nothing; the second in a row does', () => {
     const { probation } = createScene();
     probation.begin('tenant.a', good);
-    assert.deepEqual(probation.workerEnded('0', LONG_MS), []);
-    assert.deepEqual(probation.workerEnded('0', 500), ['tenant.a']);
+    assert.deepEqual(probation.workerEnded(0, LONG_MS), []);
+    assert.deepEqual(probation.workerEnded(0, 500), ['tenant.a']);
   });
 
   test('workers of different places that end make no loop', () => {
     const { probation } = createScene();
     probation.begin('tenant.a', null);
-    for (const place of ['0', '1', '2']) {
-      assert.deepEqual(probation.workerEnded(place, 500), []);
+    for (const index of [0, 1, 2]) {
+      assert.deepEqual(probation.workerEnded(index, 500), []);
     }
-    assert.deepEqual(probation.workerEnded('1', 500), ['tenant.a']);
+    assert.deepEqual(probation.workerEnded(1, 500), ['tenant.a']);
   });
 
   test('ends with a minute of peace between them are no loop', () => {
     const { clock, probation } = createScene();
     probation.begin('tenant.a', good);
-    assert.deepEqual(probation.workerEnded('0', 500), []);
+    assert.deepEqual(probation.workerEnded(0, 500), []);
     clock.advance(60_001);
-    assert.deepEqual(probation.workerEnded('0', 500), []);
+    assert.deepEqual(probation.workerEnded(0, 500), []);
   });
 
   test('old workers that end long after the last change speak against nothing', () => {
@@ -79,7 +79,7 @@ suite('probation: loops', () => {
     probation.begin('tenant.a', good);
     clock.advance(60_001);
     for (let count = 0; count < 5; count += 1) {
-      assert.deepEqual(probation.workerEnded('0', LONG_MS), []);
+      assert.deepEqual(probation.workerEnded(0, LONG_MS), []);
     }
     assert.equal(probation.size, 1);
   });
@@ -89,11 +89,11 @@ suite('probation: loops', () => {
     probation.begin('tenant.a', good);
     clock.advance(100_000);
     probation.begin('tenant.b', null);
-    assert.deepEqual(probation.workerEnded('0', LONG_MS), []);
-    assert.deepEqual(probation.workerEnded('0', 500), ['tenant.b']);
+    assert.deepEqual(probation.workerEnded(0, LONG_MS), []);
+    assert.deepEqual(probation.workerEnded(0, 500), ['tenant.b']);
     probation.end('tenant.b');
-    assert.deepEqual(probation.workerEnded('0', 500), []);
-    assert.deepEqual(probation.workerEnded('0', 500), ['tenant.a']);
+    assert.deepEqual(probation.workerEnded(0, 500), []);
+    assert.deepEqual(probation.workerEnded(0, 500), ['tenant.a']);
   });
 
   test('an end that is explained only starts the soak anew', () => {
@@ -101,7 +101,7 @@ suite('probation: loops', () => {
     probation.begin('tenant.a', good);
     clock.advance(299_999);
     for (let count = 0; count < 3; count += 1) {
-      assert.deepEqual(probation.workerEnded('0', 500, true), []);
+      assert.deepEqual(probation.workerEnded(0, 500, true), []);
     }
     clock.advance(1);
     assert.deepEqual(probation.takeSoaked(), []);

@@ -41,8 +41,8 @@ export class Probation {
   readonly #clock: Clock;
   readonly #times: ProbationTimes;
   readonly #changes = new Map<string, Change>();
-  /** By the place that a worker and those that replace it have among all. */
-  readonly #loops = new Map<string, Loop>();
+  /** By the worker's index, which the one that replaces it has too. */
+  readonly #loops = new Map<number, Loop>();
   #lastEndMs = -Infinity;
 
   constructor(clock: Clock, times: ProbationTimes = PROBATION_TIMES) {
@@ -93,17 +93,17 @@ export class Probation {
 
   /**
    * A worker ended unexpectedly after `livedMs`. Returns the documents to withdraw: none before the second one in a row
-   * at the same place, then those that came within `soonMs` before the first, else all that are on probation. Workers
+   * with the same index, then those that came within `soonMs` before the first, else all that are on probation. Workers
    * that replace nobody do not make a loop: two that are killed from outside say nothing about a document.
    *
-   * @param place of the worker among all: the one that replaces it has the same.
+   * @param index the worker's place in the pool, which the one that replaces it has too.
    * @param explained something else is to blame, so it only starts the soak of all anew.
    */
-  workerEnded(place: string, livedMs: number, explained = false): string[] {
+  workerEnded(index: number, livedMs: number, explained = false): string[] {
     const nowMs = this.#clock.monotonicMs();
     const { soonMs } = this.#times;
     this.#lastEndMs = nowMs;
-    const loop = this.#loopAt(place, nowMs);
+    const loop = this.#loopAt(index, nowMs);
     loop.lastEndMs = nowMs;
     if (explained || (livedMs > soonMs && nowMs - this.#newestMs() > soonMs)) return [];
     if (loop.ends === 0) loop.firstEndMs = nowMs;
@@ -114,11 +114,11 @@ export class Probation {
     return newest.length > 0 ? newest : [...this.#changes.keys()];
   }
 
-  #loopAt(place: string, nowMs: number): Loop {
-    const known = this.#loops.get(place);
+  #loopAt(index: number, nowMs: number): Loop {
+    const known = this.#loops.get(index);
     if (known !== undefined && nowMs - known.lastEndMs <= this.#times.soonMs) return known;
     const loop = { ends: 0, firstEndMs: nowMs, lastEndMs: nowMs };
-    this.#loops.set(place, loop);
+    this.#loops.set(index, loop);
     return loop;
   }
 

@@ -3,6 +3,15 @@ import type { WorkerSnapshot } from '@headgate/telemetry';
 import type { DocumentOutcome, PrimaryMessage, WorkerSettings } from '../ipc/messages.ts';
 import { WorkerProcess, type WorkerEnd } from './worker-process.ts';
 
+/** A worker that ended unexpectedly. */
+export interface LostWorker {
+  readonly id: string;
+  /** Its place in the pool, which the worker that replaces it has too. */
+  readonly index: number;
+  /** From its start to its end, in ms. */
+  readonly livedMs: number;
+}
+
 /** What the pool works with. */
 export interface WorkerPoolDeps {
   readonly clock: Clock;
@@ -12,8 +21,8 @@ export interface WorkerPoolDeps {
   /** Brings a new worker up to date before it listens. */
   readonly prime: (worker: WorkerProcess) => void;
   readonly onOutcomes: (workerId: string, outcomes: readonly DocumentOutcome[]) => void;
-  /** A worker ended unexpectedly, `livedMs` after its start, and will be replaced. */
-  readonly onLost: (workerId: string, reason: string, livedMs: number) => void;
+  /** A worker ended unexpectedly and will be replaced. */
+  readonly onLost: (worker: LostWorker, reason: string) => void;
   readonly onListening: (port: number) => void;
   /** The first workers could not start at all, such as when the port is taken. */
   readonly onNeverListened: (reason: string) => void;
@@ -146,7 +155,7 @@ export class WorkerPool {
     }
     this.restarts[end] += 1;
     const livedMs = this.#deps.clock.monotonicMs() - (this.#bornMs.get(worker.index) ?? 0);
-    this.#deps.onLost(worker.id, reason, livedMs);
+    this.#deps.onLost({ id: worker.id, index: worker.index, livedMs }, reason);
     const attempt = livedMs >= STABLE_MS ? 0 : (this.#attempts.get(worker.index) ?? 0);
     this.#attempts.set(worker.index, attempt + 1);
     const waitMs =

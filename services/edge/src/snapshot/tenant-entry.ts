@@ -1,5 +1,6 @@
 import { TenantDocument, type DocumentHeader, type PlanDocument } from '@headgate/model';
 import type { WorkerMetrics } from '@headgate/telemetry';
+import { shortReason } from '../ipc/reason.ts';
 import type { TenantHandle } from '../stages/identify-tenant.ts';
 import type { UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import { compileTenant, type CompiledTenant } from './compile-tenant.ts';
@@ -102,10 +103,7 @@ export class TenantEntry implements TenantHandle {
   }
 }
 
-const REASON_CHARS_MAX = 400;
-
 /** What a document's fault is, in one short text. */
 export function describeFault(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.length > REASON_CHARS_MAX ? `${text.slice(0, REASON_CHARS_MAX)}…` : text;
+  return shortReason(error instanceof Error ? error.message : String(error));
 }
