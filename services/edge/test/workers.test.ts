@@ -65,7 +65,8 @@ async function startPool(nodeId = 'test'): Promise<Scene> {
       settingsOf: settingsOf(port, nodeId),
       prime: (worker) => started.push(worker),
       onOutcomes: () => undefined,
-      onLost: ({ id: workerId }, reason) => lost.push({ workerId, reason, atMs: performance.now() }),
+      onLost: ({ id: workerId }, reason) =>
+        lost.push({ workerId, reason, atMs: performance.now() }),
       onListening: () => undefined,
       onNeverListened: (reason) => assert.fail(reason),
       entry: ENTRY,
