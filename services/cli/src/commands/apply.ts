@@ -1,6 +1,7 @@
 import { readBundleSource, type BundleSource } from '../bundle-source.ts';
 import { CliError, EXIT } from '../cli-error.ts';
 import type { CommandContext } from '../context.ts';
+import { assertConverged, convergenceText } from '../convergence.ts';
 import { checkBundle } from '../faults.ts';
 import { countChanges, formatCounts, formatPlan } from '../plan-format.ts';
 import { ApplyReply } from '../replies.ts';
@@ -50,13 +51,8 @@ export async function apply(context: CommandContext, options: ApplyOptions): Pro
   const applied = await send(context, source, label, query, options.waitMs ?? 0);
   const seconds = ((io.clock.monotonicMs() - startedMs) / 1000).toFixed(1);
   if (output === 'json') terminal.print(JSON.stringify(applied, null, 2));
-  tell(`Applied as revision ${applied.revision} in ${seconds} s.${convergence(applied)}`);
-  if (applied.converged === false) {
-    throw new CliError(EXIT.failure, 'not every live edge has the change yet', [
-      `It is stored, and reaches them as soon as they can take it (waited ${options.waitMs} ms).`,
-      'See which edge is missing, and why: headgate status',
-    ]);
-  }
+  tell(`Applied as revision ${applied.revision} in ${seconds} s.${convergenceText(applied)}`);
+  assertConverged(applied, options.waitMs);
 }
 
 function send(
@@ -83,8 +79,4 @@ async function confirm({ terminal }: CommandContext, file: string): Promise<bool
     ]);
   }
   return terminal.confirm('Apply?');
-}
-
-function convergence(applied: ApplyReply): string {
-  return applied.converged === true ? ' All live edges have it.' : '';
 }

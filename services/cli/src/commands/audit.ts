@@ -1,7 +1,7 @@
-import { stringify } from 'yaml';
 import type { CommandContext } from '../context.ts';
 import { AuditEntry } from '../history-replies.ts';
 import { readPages } from '../pages.ts';
+import { printValue } from '../print-value.ts';
 import { formatTable, printable } from '../table.ts';
 
 /** Options of `headgate audit`; what is not given does not restrict. */
@@ -25,7 +25,7 @@ const FIELDS_SHOWN_MAX = 4;
  * @throws CliError for what the server refuses.
  */
 export async function audit(context: CommandContext, options: AuditOptions): Promise<void> {
-  const { api, terminal, output } = context;
+  const { api, terminal } = context;
   const query = new URLSearchParams();
   for (const name of ['tenant', 'actor', 'action', 'from', 'to'] as const) {
     const value = options[name];
@@ -34,8 +34,7 @@ export async function audit(context: CommandContext, options: AuditOptions): Pro
   const path = query.size === 0 ? '/v1/audit' : `/v1/audit?${query.toString()}`;
   const reading = readPages(api, AuditEntry, path, PAGE_SIZE, options.limit);
   const entries = await terminal.progress('reading the audit', reading);
-  if (output === 'json') return terminal.print(JSON.stringify(entries, null, 2));
-  if (output === 'yaml') return terminal.print(stringify(entries).trimEnd());
+  if (printValue(context, entries)) return;
   if (entries.length === 0) return terminal.note('There are no such changes.');
   const header = ['AT', 'ACTOR', 'SOURCE', 'ACTION', 'RESOURCE', 'REVISION', 'FIELDS'];
   const rows = entries.map((entry) => describe(entry).map(printable));

@@ -1,4 +1,3 @@
-import { stringify } from 'yaml';
 import { readBundleSource } from '../bundle-source.ts';
 import { CliError, EXIT } from '../cli-error.ts';
 import { compareBundle } from '../compare-bundle.ts';
@@ -6,6 +5,7 @@ import type { CommandContext } from '../context.ts';
 import { formatFieldChanges } from '../diff-format.ts';
 import { DiffReply } from '../history-replies.ts';
 import { countChanges, formatCounts, formatPlan } from '../plan-format.ts';
+import { printValue } from '../print-value.ts';
 
 /** Options of `headgate diff`: a tenant with one or two revisions, or a bundle. */
 export interface DiffOptions {
@@ -29,23 +29,21 @@ export async function diff(context: CommandContext, options: DiffOptions): Promi
       'A bundle with the cluster: headgate diff -f FILE',
     ]);
   }
-  const { api, terminal, output } = context;
+  const { api, terminal } = context;
   const query = to === undefined ? `from=${from}` : `from=${from}&to=${to}`;
   const path = `/v1/tenants/${encodeURIComponent(tenantId)}/diff?${query}`;
   const reply = await api.send(DiffReply, { method: 'GET', path });
-  if (output === 'json') return terminal.print(JSON.stringify(reply, null, 2));
-  if (output === 'yaml') return terminal.print(stringify(reply).trimEnd());
+  if (printValue(context, reply)) return;
   const what = `revisions ${reply.from} and ${reply.to} of ${tenantId}`;
   if (reply.changes.length === 0) return terminal.note(`No difference between ${what}.`);
   terminal.print(formatFieldChanges(reply.changes, terminal.colors));
 }
 
 async function diffBundle(context: CommandContext, file: string): Promise<void> {
-  const { terminal, io, output } = context;
+  const { terminal, io } = context;
   const source = await readBundleSource(file, io.stdin);
   const reply = await compareBundle(context, source);
-  if (output === 'json') return terminal.print(JSON.stringify(reply, null, 2));
-  if (output === 'yaml') return terminal.print(stringify(reply).trimEnd());
+  if (printValue(context, reply)) return;
   const plan = formatPlan(reply.changes, terminal.colors, { values: true });
   if (plan === '') return terminal.note(`The cluster is as ${source.name} says.`);
   terminal.print(`${plan}\n\n${formatCounts(countChanges(reply.changes))}.`);

@@ -1,9 +1,9 @@
-import { stringify } from 'yaml';
 import { readBundleSource } from '../bundle-source.ts';
 import { CliError, EXIT } from '../cli-error.ts';
 import { compareBundle } from '../compare-bundle.ts';
 import type { CommandContext } from '../context.ts';
 import { countChanges, formatPlan } from '../plan-format.ts';
+import { printValue } from '../print-value.ts';
 
 /**
  * Fails if the cluster is not as a bundle says, and prints what would bring it back.
@@ -14,15 +14,15 @@ export async function drift(
   context: CommandContext,
   options: { readonly file: string },
 ): Promise<void> {
-  const { terminal, io, output } = context;
+  const { terminal, io } = context;
   const source = await readBundleSource(options.file, io.stdin);
   const reply = await compareBundle(context, source);
   const changes = reply.changes.filter(({ action }) => action !== 'unchanged');
   const result = { drift: changes.length > 0, revision: reply.revision, changes };
-  if (output === 'json') terminal.print(JSON.stringify(result, null, 2));
-  else if (output === 'yaml') terminal.print(stringify(result).trimEnd());
-  else if (result.drift) terminal.print(formatPlan(changes, terminal.colors, { values: true }));
-  else terminal.print(`No drift: the cluster is as ${source.name} says.`);
+  if (!printValue(context, result)) {
+    const plan = formatPlan(changes, terminal.colors, { values: true });
+    terminal.print(result.drift ? plan : `No drift: the cluster is as ${source.name} says.`);
+  }
   if (!result.drift) return;
   const { create, update, delete: gone } = countChanges(changes);
   throw new CliError(EXIT.drift, `the cluster has drifted from ${source.name}`, [

@@ -1,7 +1,7 @@
-import { stringify } from 'yaml';
 import { CliError, EXIT } from '../cli-error.ts';
 import type { CommandContext } from '../context.ts';
 import { readPages } from '../pages.ts';
+import { printValue } from '../print-value.ts';
 import { Resource } from '../replies.ts';
 import { findResourceKind, RESOURCE_KINDS, type ResourceKind } from '../resource-kinds.ts';
 import { formatTable, printable } from '../table.ts';
@@ -55,13 +55,13 @@ function resourcePath(kind: ResourceKind, tenantId: string | undefined): string 
 }
 
 function print(
-  { terminal, output }: CommandContext,
+  context: CommandContext,
   kind: ResourceKind,
   rows: readonly Resource[],
   value: unknown,
 ): void {
-  if (output === 'json') return terminal.print(JSON.stringify(value, null, 2));
-  if (output === 'yaml') return terminal.print(stringify(value).trimEnd());
+  if (printValue(context, value)) return;
+  const { terminal } = context;
   if (rows.length === 0) return terminal.note(`There are no ${kind.name}.`);
   const header = kind.columns.map((column) => column.title);
   const cells = rows.map((row) => kind.columns.map((column) => printable(column.cell(row))));

@@ -1,7 +1,7 @@
-import { stringify } from 'yaml';
 import type { CommandContext } from '../context.ts';
 import { HistoryEntry } from '../history-replies.ts';
 import { readPages } from '../pages.ts';
+import { printValue } from '../print-value.ts';
 import { formatTable, printable } from '../table.ts';
 
 /** Options of `headgate history`. */
@@ -21,12 +21,11 @@ const CHANGES_SHOWN_MAX = 3;
  * @throws CliError for what the server refuses.
  */
 export async function history(context: CommandContext, options: HistoryOptions): Promise<void> {
-  const { api, terminal, output } = context;
+  const { api, terminal } = context;
   const path = `/v1/tenants/${encodeURIComponent(options.tenantId)}/history`;
   const reading = readPages(api, HistoryEntry, path, PAGE_SIZE, options.limit);
   const entries = await terminal.progress('reading the history', reading);
-  if (output === 'json') return terminal.print(JSON.stringify(entries, null, 2));
-  if (output === 'yaml') return terminal.print(stringify(entries).trimEnd());
+  if (printValue(context, entries)) return;
   const rows = entries.map((entry) =>
     [
       String(entry.revision),

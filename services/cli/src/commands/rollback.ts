@@ -1,5 +1,6 @@
 import { CliError, EXIT } from '../cli-error.ts';
 import type { CommandContext } from '../context.ts';
+import { assertConverged, convergenceText } from '../convergence.ts';
 import { HistoryEntry, RollbackReply } from '../history-replies.ts';
 import { readPages } from '../pages.ts';
 import { countChanges, formatCounts, formatPlan } from '../plan-format.ts';
@@ -51,14 +52,10 @@ export async function rollback(context: CommandContext, options: RollbackOptions
   const query = waitMs === null ? '' : `?wait=converged&timeout=${waitMs}`;
   const done = await terminal.progress('rolling back', send(context, options, query, newest));
   if (output === 'json') terminal.print(JSON.stringify(done, null, 2));
-  const converged = done.converged === true ? ' All live edges have it.' : '';
-  tell(`Rolled ${tenantId} back to ${revision}, as revision ${done.revision}.${converged}`);
-  if (done.converged === false) {
-    throw new CliError(EXIT.failure, 'not every live edge has the change yet', [
-      `It is stored, and reaches them as soon as they can take it (waited ${waitMs} ms).`,
-      'See which edge is missing, and why: headgate status',
-    ]);
-  }
+  tell(
+    `Rolled ${tenantId} back to ${revision}, as revision ${done.revision}.${convergenceText(done)}`,
+  );
+  assertConverged(done, waitMs);
 }
 
 /** What the user is shown is what is rolled back: somebody else's change in between refuses it. */

@@ -1,6 +1,6 @@
-import { stringify } from 'yaml';
 import { CliError, EXIT } from '../cli-error.ts';
 import type { CommandContext } from '../context.ts';
+import { printValue } from '../print-value.ts';
 import { StatusReply } from '../replies.ts';
 import { findProblems, formatStatus } from '../status-format.ts';
 
@@ -18,9 +18,9 @@ export interface StatusOptions {
 export async function status(context: CommandContext, options: StatusOptions): Promise<void> {
   const { api, terminal, io, output } = context;
   const reply = await api.send(StatusReply, { method: 'GET', path: '/v1/status' });
-  if (output === 'json') terminal.print(JSON.stringify(reply, null, 2));
-  else if (output === 'yaml') terminal.print(stringify(reply).trimEnd());
-  else terminal.print(formatStatus(reply, terminal.colors, io.clock.nowMs()));
+  if (!printValue(context, reply)) {
+    terminal.print(formatStatus(reply, terminal.colors, io.clock.nowMs()));
+  }
   const problems = findProblems(reply);
   if (options.check && problems.length > 0) {
     const count = problems.length === 1 ? '1 thing is' : `${problems.length} things are`;

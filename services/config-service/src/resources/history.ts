@@ -138,7 +138,7 @@ function defineGet(context: ApiContext): Operation {
     async ({ params: { tenantId, revision } }) => {
       const row = await context.store.history.get(tenantId, revision);
       if (row === null) return unknownRevision(context, tenantId, revision);
-      const tenant = row.deleted ? null : bundleOfDocument(row.body);
+      const tenant = configurationOf(row);
       const headers = { etag: formatEtag(revision) };
       return { status: 200, headers, body: { ...presentHead(row), tenant } };
     },
