@@ -164,7 +164,7 @@ suite('drain', () => {
         half.send('GET / HTTP');
         await waitFor(() => listener.openConnections === 3, { message: 'three connections' });
         const startMs = performance.now();
-        listener.stopAccepting();
+        await listener.stopAccepting();
         const drained = listener.drain(systemClock.monotonicMs() + 2600);
         await Promise.all([idle.closed(), fresh.closed()]);
         assert.ok(performance.now() - startMs >= 1900);

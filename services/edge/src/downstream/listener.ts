@@ -44,6 +44,9 @@ const SOCKETS = 32;
 /** Connections that wait to be accepted, per socket. A longer queue is one of clients that have given up. */
 const BACKLOG = 128;
 
+/** Turns in which a listener that stops waits for an empty queue; one more than the longest queue has. */
+const LAST_TURNS = BACKLOG + 2;
+
 /** Part of the connections that has to be left when a pause for file descriptors ends. */
 const RESUME_SHARE = 0.9;
 
@@ -67,6 +70,8 @@ export class Listener {
   /** Whom a look has yet to come to; null between looks. */
   #looking: SetIterator<DownstreamConnection> | null = null;
   #stopped = false;
+  /** Connections that came out of the queues, welcome or not. */
+  #arrivals = 0;
 
   constructor(
     settings: ListenerSettings,
@@ -118,14 +123,22 @@ export class Listener {
     });
   }
 
-  /** Stops accepting. Connections go on; their next answer ends them, as `deps.draining` is true by now. */
-  stopAccepting(): void {
+  /**
+   * Stops accepting for good; what is open goes on. The kernel resets whoever waits in the queue of a socket that closes,
+   * so the sockets close at the end of a turn of the event loop in which nobody waited, or after {@link LAST_TURNS}.
+   */
+  async stopAccepting(): Promise<void> {
     this.#stopped = true;
+    for (let turn = 0; turn < LAST_TURNS && this.accepting; turn += 1) {
+      const before = this.#arrivals;
+      await new Promise(setImmediate);
+      if (this.#arrivals === before && turn > 0) break;
+    }
     this.#close();
   }
 
   /**
-   * Resolves when no connection is left. At `deadlineMs` (monotonic) WebSockets are told to end and everything else is
+   * Resolves when no connection is left; `deps.draining` is true by now, so that the next answer of each is its last. At `deadlineMs` (monotonic) WebSockets are told to end and everything else is
    * cut; {@link GOING_AWAY_MS} later the rest is.
    */
   async drain(deadlineMs: number): Promise<void> {
@@ -200,6 +213,7 @@ export class Listener {
   }
 
   #accept(socket: net.Socket): void {
+    this.#arrivals += 1;
     const address = socket.remoteAddress;
     const { connectionsMax, connectionsWithinFds } = this.#settings;
     if (address === undefined || this.#connections.size >= connectionsMax) {

@@ -72,6 +72,8 @@ export type PrimaryMessage =
   | { readonly type: 'listen' }
   | { readonly type: 'take_metrics'; readonly id: number }
   | { readonly type: 'ping'; readonly id: number }
+  | { readonly type: 'stop_accepting' }
+  /** End all connections, the last ones `deadlineMs` from now. */
   | { readonly type: 'drain'; readonly deadlineMs: number };
 
 /** From a worker to the primary. */
@@ -82,4 +84,5 @@ export type WorkerMessage =
   | { readonly type: 'outcomes'; readonly outcomes: readonly DocumentOutcome[] }
   | { readonly type: 'metrics'; readonly id: number; readonly snapshot: WorkerSnapshot }
   | { readonly type: 'pong'; readonly id: number }
+  | { readonly type: 'stopped_accepting' }
   | { readonly type: 'drained' };

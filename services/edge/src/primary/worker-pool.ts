@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fullJitterMs, type Clock, type Random } from '@headgate/runtime';
 import type { WorkerSnapshot } from '@headgate/telemetry';
 import type { DocumentOutcome, PrimaryMessage, WorkerSettings } from '../ipc/messages.ts';
@@ -38,6 +39,9 @@ const RESTART_BASE_MS = 100;
 const RESTART_CAP_MS = 5000;
 /** A worker that lived this long had no fault of starting: its successor starts at once. */
 const STABLE_MS = 10_000;
+
+/** A blocked worker holds up the others' drain no longer than this. */
+const STOP_ACCEPTING_MS_MAX = 500;
 
 /** The worker processes of an edge: keeps `size` of them running. */
 export class WorkerPool {
@@ -108,12 +112,20 @@ export class WorkerPool {
     );
   }
 
-  /** Drains all workers; those that have not ended `graceMs` after the deadline are killed. */
+  /**
+   * Drains all workers; those that have not ended `graceMs` after the deadline are killed. No connection is asked to end
+   * before every worker refuses new ones: its client would come back to a socket that is about to close.
+   */
   async stop(drainMs: number, graceMs = 1000): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#checkTimer);
-    this.broadcast({ type: 'drain', deadlineMs: drainMs });
     const workers = [...this.#workers.values()];
+    this.broadcast({ type: 'stop_accepting' });
+    await Promise.race([
+      Promise.all(workers.map((worker) => worker.stoppedAccepting)),
+      sleep(STOP_ACCEPTING_MS_MAX, undefined, { ref: false }),
+    ]);
+    this.broadcast({ type: 'drain', deadlineMs: drainMs });
     const timer = setTimeout(() => {
       for (const worker of workers) worker.kill();
     }, drainMs + graceMs);

@@ -43,15 +43,19 @@ export class WorkerProcess {
   #blocked = false;
   #hasStarted = false;
   #markStarted: () => void = () => undefined;
+  #markStoppedAccepting: () => void = () => undefined;
   #markDrained: () => void = () => undefined;
   /** Resolves once the worker takes messages. */
   readonly started: Promise<void>;
+  /** Resolves when the worker refuses connections. */
+  readonly stoppedAccepting: Promise<void>;
   readonly drained: Promise<void>;
 
   constructor(id: string, settings: WorkerSettings, events: WorkerEvents, entry: string = ENTRY) {
     this.index = settings.workerIndex;
     this.id = id;
     this.started = new Promise((resolve) => (this.#markStarted = resolve));
+    this.stoppedAccepting = new Promise((resolve) => (this.#markStoppedAccepting = resolve));
     this.drained = new Promise((resolve) => (this.#markDrained = resolve));
     this.#child = fork(entry, [], {
       serialization: 'advanced',
@@ -61,6 +65,7 @@ export class WorkerProcess {
       this.#child.once('exit', (code, signal) => {
         this.listening = false;
         this.#markStarted();
+        this.#markStoppedAccepting();
         this.#markDrained();
         const end = this.#endOf(signal);
         const said = end === 'blocked' ? 'gave no sign of life' : this.#failure;
@@ -150,6 +155,9 @@ export class WorkerProcess {
         break;
       case 'pong':
         this.#answeredPingId = message.id;
+        break;
+      case 'stopped_accepting':
+        this.#markStoppedAccepting();
         break;
       case 'drained':
         this.#markDrained();

@@ -57,6 +57,8 @@ export interface DataPlane {
   /** Starts to accept; resolves with the port. */
   listen(): Promise<number>;
   takeMetrics(): WorkerSnapshot;
+  /** Stops to accept; connections go on. Resolves when new ones are refused. */
+  stopAccepting(): Promise<void>;
   /** Ends all connections within `deadlineMs` from now, then closes everything. */
   drain(deadlineMs: number): Promise<void>;
 }
@@ -123,9 +125,9 @@ export async function createDataPlane(
     setShare: (next) => (share = next),
     listen: () => listener.listen(),
     takeMetrics: () => metrics.takeSnapshot(),
+    stopAccepting: () => listener.stopAccepting(),
     async drain(deadlineMs) {
       draining = true;
-      listener.stopAccepting();
       await listener.drain(monotonicMs() + deadlineMs);
       sweeper.stop();
       await shutdown.close();

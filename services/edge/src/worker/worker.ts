@@ -77,6 +77,10 @@ async function handle(
     case 'ping':
       send({ type: 'pong', id: message.id });
       break;
+    case 'stop_accepting':
+      await plane.stopAccepting();
+      send({ type: 'stopped_accepting' });
+      break;
     case 'drain':
       await plane.drain(message.deadlineMs);
       send({ type: 'drained' });

@@ -114,7 +114,7 @@ export async function withListener(
     await waitFor(() => listener.openConnections === 0, { message: 'all connections to end' });
     assert.deepEqual([sweeper.size, recorder.activeRequests], [0, 0]);
   } finally {
-    listener.stopAccepting();
+    await listener.stopAccepting();
     await listener.drain(0);
     sweeper.stop();
     await tracing.shutdown();
