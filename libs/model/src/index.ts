@@ -10,6 +10,7 @@ export {
 } from './document.ts';
 export { describeFaults, type Fault } from './faults.ts';
 export { EndpointHealth, HealthState } from './health-state.ts';
+export { bundleFaults, routeFaults } from './integrity.ts';
 export { Limit } from './limit.ts';
 export { Plan, PlanSpec } from './plan.ts';
 export {

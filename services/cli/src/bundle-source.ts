@@ -29,7 +29,8 @@ const FILE_BYTES_MAX = 64 * 1024 * 1024;
 const ALIASES_MAX = 1000;
 /** JavaScript objects lose this key, or change by it: nothing may be called so. */
 const FORBIDDEN_KEY = /(?:^|\.)__proto__$/;
-const BUNDLE_FILE = /\.(ya?ml|json)$/;
+/** Not hidden ones: `.pre-commit-config.yaml` is no bundle. */
+const BUNDLE_FILE = /^[^.].*\.(ya?ml|json)$/;
 
 /**
  * Reads a bundle: a YAML or JSON file, `-` for standard input, or a folder, whose files (not those

@@ -9,7 +9,7 @@ export const EXIT = Object.freeze({
   refused: 3,
   /** No answer from the server. */
   unreachable: 4,
-  /** `headgate drift`: the cluster is not as the bundle says. */
+  /** `headgate drift`, `headgate plan --detailed-exitcode`: the cluster is not as the bundle says. */
   drift: 5,
 });
 

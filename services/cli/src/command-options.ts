@@ -21,7 +21,7 @@ export interface ProgramParts {
 }
 
 /** Options that every command takes, before or after its name. */
-interface GlobalOptions {
+export interface GlobalOptions {
   readonly url?: string;
   readonly token?: string;
   readonly output?: OutputFormat;

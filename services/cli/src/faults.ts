@@ -1,4 +1,4 @@
-import { Bundle, describeFaults, type Fault } from '@headgate/model';
+import { Bundle, bundleFaults, describeFaults, type Fault } from '@headgate/model';
 import { formatPosition, type BundleSource } from './bundle-source.ts';
 import { CliError, EXIT, type ExitCode } from './cli-error.ts';
 import { printable } from './table.ts';
@@ -6,15 +6,27 @@ import { printable } from './table.ts';
 const FAULTS_SHOWN_MAX = 50;
 
 /**
- * Checks a bundle against the schema before anything is sent.
+ * Checks a bundle before anything is sent: the schema, and what its resources say of one another.
  *
+ * @returns the bundle with defaults filled in.
  * @throws CliError that lists each fault with file, line, column, path, value and rule.
  */
-export function checkBundle(source: BundleSource): void {
-  const result = Bundle.safeParse(source.value);
-  if (result.success) return;
-  const faults = describeFaults(result.error, source.value);
+export function checkBundle(source: BundleSource): Bundle {
+  const { bundle, faults } = inspectBundle(source);
+  if (bundle !== null && faults.length === 0) return bundle;
   throw faultsError(EXIT.failure, `${source.name} is not a valid bundle`, faults, source);
+}
+
+/** Every fault of a bundle that shows without a server; a null bundle breaks the schema. */
+export function inspectBundle(source: BundleSource): {
+  readonly bundle: Bundle | null;
+  readonly faults: readonly Fault[];
+} {
+  const result = Bundle.safeParse(source.value);
+  if (!result.success) {
+    return { bundle: null, faults: describeFaults(result.error, source.value) };
+  }
+  return { bundle: result.data, faults: bundleFaults(result.data) };
 }
 
 /** An error that lists faults, each with its place in the files. */

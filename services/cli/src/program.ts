@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addBundleCommands } from './bundle-program.ts';
 import {
   addGlobalOptions,
   addWaitOption,
@@ -22,7 +23,7 @@ Exit codes:
   2  the command line makes no sense
   3  refused by the server (4xx)
   4  no answer from the server
-  5  "headgate drift" found a difference`;
+  5  "headgate drift" or "plan --detailed-exitcode" found a difference`;
 
 const ROOT_HELP = `
 Environment:
@@ -35,7 +36,8 @@ A first tour:
   $ headgate status                          how are edges and endpoints?
   $ headgate get tenants                     who is configured?
   $ headgate get tenant acme -o yaml         all about one of them
-  $ headgate apply -f demo.yaml --dry-run    what would change?
+  $ headgate validate -f demo.yaml           is it valid?
+  $ headgate plan -f demo.yaml               what would change?
   $ headgate apply -f demo.yaml --wait       change it, and wait for the edges
   $ headgate history acme                    who changed what?
   $ headgate rollback acme 41 --wait         undo it`;
@@ -98,6 +100,7 @@ export function createProgram(io: CliIo, terminal: Terminal): Command {
     .addHelpText('after', ROOT_HELP);
   addGlobalOptions(program);
   const parts = { program, io, terminal };
+  addBundleCommands(parts);
   addApply(parts);
   addGet(parts);
   addStatus(parts);

@@ -104,6 +104,13 @@ test('get shows what was applied', async () => {
 test('a changed bundle is planned field by field, and a missing route is deleted', async () => {
   await editBundle('limit: 100, windowMs: 1000', 'limit: 50, windowMs: 1000');
   await editBundle('      orders:\n        match:', '      invoices:\n        match:');
+  const plan = await headgate(['plan', '-f', bundle, '--detailed-exitcode']);
+  assert.equal(plan.code, 5, plan.stderr);
+  assert.match(
+    plan.stdout,
+    /\nLimit tightened: plan standard per-second 100\/1000ms → 50\/1000ms\n/,
+  );
+  assert.match(plan.stdout, /\nRoutes: 1 new, 0 changed, 1 gone\n/);
   const { code, stdout } = await headgate(['apply', '-f', bundle, '--dry-run']);
   assert.equal(code, 0);
   assert.match(stdout, /^~ plan standard {2}limits/);

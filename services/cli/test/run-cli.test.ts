@@ -299,6 +299,8 @@ for (const args of [
   ['diff', 'acme', 'old'],
   ['diff', 'acme', '1', '-f', 'x'],
   ['drift'],
+  ['validate'],
+  ['plan'],
   ['rollback', 'acme'],
   ['rollback', 'acme', '0'],
   ['rollback', 'acme', '1', '--api-keys', 'all'],
@@ -316,6 +318,8 @@ for (const args of [
 
 for (const command of [
   [],
+  ['validate'],
+  ['plan'],
   ['apply'],
   ['get'],
   ['status'],

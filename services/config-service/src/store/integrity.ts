@@ -1,3 +1,4 @@
+import { routeFaults } from '@headgate/model';
 import { COLLECTION_BY_KIND, type ResourceKind } from './kinds.ts';
 import type { TenantSpecs } from './state.ts';
 
@@ -24,25 +25,12 @@ export function bundlePath(fault: LocatedFault): string {
 /** What a tenant's own resources break among themselves: missing upstreams, foreign route hosts. */
 export function checkTenantIntegrity(tenantId: string, specs: TenantSpecs): LocatedFault[] {
   if (specs.tenant === null) return [];
-  const faults: LocatedFault[] = [];
   const { hosts } = specs.tenant.identity;
-  for (const [id, route] of specs.route) {
-    const located = { kind: 'route', tenantId, id, conflict: false } as const;
-    if (!specs.upstream.has(route.upstreamId)) {
-      const rule = `the tenant has no upstream "${route.upstreamId}"; create it first`;
-      faults.push({ ...located, path: 'upstreamId', value: route.upstreamId, rule });
-    }
-    route.match.hosts.forEach((host, index) => {
-      if (hosts.some((owned) => coversHost(owned, host))) return;
-      const rule = 'must lie within identity.hosts of the tenant';
-      faults.push({ ...located, path: `match.hosts[${index}]`, value: host, rule });
-    });
-  }
-  return faults;
-}
-
-/** Whether every request for `host` (a name or a pattern) is one for `owned`. */
-export function coversHost(owned: string, host: string): boolean {
-  if (owned === host) return true;
-  return owned.startsWith('*.') && host.replace(/^\*\./, '').endsWith(owned.slice(1));
+  const hasUpstream = (upstreamId: string) => specs.upstream.has(upstreamId);
+  return [...specs.route].flatMap(([id, route]) =>
+    routeFaults(hosts, hasUpstream, route).map((fault) => ({
+      ...fault,
+      ...{ kind: 'route' as const, tenantId, id, conflict: false },
+    })),
+  );
 }

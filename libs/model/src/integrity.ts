@@ -1,0 +1,58 @@
+import type { Bundle } from './bundle.ts';
+import type { Fault } from './faults.ts';
+import type { RouteSpec } from './route.ts';
+
+/**
+ * What routes of one tenant break: upstreams that it does not have, hosts that are not its own. Paths are those inside of
+ * the route.
+ *
+ * @param hosts the tenant's own, as in its identity.
+ * @param hasUpstream whether the tenant has an upstream of that id.
+ */
+export function routeFaults(
+  hosts: readonly string[],
+  hasUpstream: (upstreamId: string) => boolean,
+  route: Pick<RouteSpec, 'upstreamId' | 'match'>,
+): Fault[] {
+  const faults: Fault[] = [];
+  if (!hasUpstream(route.upstreamId)) {
+    const rule = `the tenant has no upstream "${route.upstreamId}"; create it first`;
+    faults.push({ path: 'upstreamId', value: route.upstreamId, rule });
+  }
+  route.match.hosts.forEach((host, index) => {
+    if (hosts.some((owned) => coversHost(owned, host))) return;
+    const rule = 'must lie within identity.hosts of the tenant';
+    faults.push({ path: `match.hosts[${index}]`, value: host, rule });
+  });
+  return faults;
+}
+
+/** What a bundle breaks among its own tenants, as far as the bundle alone can tell: routes, and hosts wanted twice. */
+export function bundleFaults(bundle: Bundle): Fault[] {
+  const faults: Fault[] = [];
+  const owners = new Map<string, string>();
+  for (const [tenantId, tenant] of Object.entries(bundle.tenants)) {
+    const { hosts } = tenant.identity;
+    hosts.forEach((host, index) => {
+      const owner = owners.get(host);
+      if (owner !== undefined && owner !== tenantId) {
+        const rule = `tenant "${owner}" has this host too; a host belongs to one tenant`;
+        faults.push({ path: `tenants.${tenantId}.identity.hosts[${index}]`, value: host, rule });
+      }
+      owners.set(host, tenantId);
+    });
+    const hasUpstream = (id: string) => Object.hasOwn(tenant.upstreams, id);
+    for (const [routeId, route] of Object.entries(tenant.routes)) {
+      for (const { path, ...fault } of routeFaults(hosts, hasUpstream, route)) {
+        faults.push({ path: `tenants.${tenantId}.routes.${routeId}.${path}`, ...fault });
+      }
+    }
+  }
+  return faults;
+}
+
+/** Whether every request for `host` (a name or a pattern) is one for `owned`. */
+export function coversHost(owned: string, host: string): boolean {
+  if (owned === host) return true;
+  return owned.startsWith('*.') && host.replace(/^\*\./, '').endsWith(owned.slice(1));
+}

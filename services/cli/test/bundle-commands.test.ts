@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { run, startContractServer } from './cli-harness.ts';
+
+async function createFolder(context: TestContext, files: Readonly<Record<string, string>>) {
+  const folder = await mkdtemp(join(tmpdir(), 'headgate-cli-'));
+  context.after(() => rm(folder, { recursive: true }));
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+  return folder;
+}
+
+const PLANS =
+  'apiVersion: headgate/v1\nplans:\n  gold:\n    limits: [{ name: s, limit: 5, windowMs: 1000 }]\n';
+const ACME = `tenants:
+  acme:
+    planId: gold
+    identity: { hosts: [a.example] }
+    upstreams: { web: { endpoints: [{ host: 10.0.0.1, port: 80 }] } }
+    routes:
+      web: { upstreamId: web }
+`;
+
+test('validate needs no server: a folder without faults, hidden files left out', async (t) => {
+  const files = { 'plans.yaml': PLANS, 'acme.yaml': ACME, '.pre-commit-config.yaml': 'repos: []' };
+  const folder = await createFolder(t, files);
+  assert.deepEqual(await run(['validate', '-f', folder, '--url', 'http://127.0.0.1:1']), {
+    code: 0,
+    stdout: `${folder} (2 files) is valid: plans 1, tenants 1\n`,
+    stderr: '',
+  });
+});
+
+test('validate finds what resources say of one another, each with file and line', async (t) => {
+  const globex = `apiVersion: headgate/v1
+tenants:
+  globex:
+    planId: silver
+    identity: { hosts: [a.example] }
+    routes:
+      api:
+        upstreamId: nope
+        match: { hosts: [b.example] }
+`;
+  const folder = await createFolder(t, { 'acme.yaml': ACME, 'globex.yaml': globex });
+  const file = join(folder, 'globex.yaml');
+  const { code, stdout, stderr } = await run(['validate', '-f', folder]);
+  assert.deepEqual([code, stdout], [1, '']);
+  assert.equal(
+    stderr,
+    `error: ${folder} (2 files) is not a valid bundle: 3 faults
+  ${file}:5:25  tenants.globex.identity.hosts[0] = "a.example"
+      tenant "acme" has this host too; a host belongs to one tenant
+  ${file}:8:9  tenants.globex.routes.api.upstreamId = "nope"
+      the tenant has no upstream "nope"; create it first
+  ${file}:9:26  tenants.globex.routes.api.match.hosts[0] = "b.example"
+      must lie within identity.hosts of the tenant
+`,
+  );
+});
+
+test('validate -o json prints every fault with its place, and fails', async () => {
+  const stdin = 'apiVersion: headgate/v1\nplans:\n  gold: { colour: red }\n';
+  const { code, stdout } = await run(['validate', '-f', '-', '-o', 'json'], { stdin });
+  assert.equal(code, 1);
+  assert.deepEqual(JSON.parse(stdout), {
+    valid: false,
+    faults: [
+      {
+        ...{ file: 'standard input', line: 3, column: 11, path: 'plans.gold.colour' },
+        rule: 'unknown key; remove it or check its spelling',
+      },
+    ],
+  });
+});
+
+test('validate names plans that only the server can know', async () => {
+  const stdin = `apiVersion: headgate/v1\n${ACME}`;
+  const { code, stderr } = await run(['validate', '-f', '-'], { stdin });
+  assert.deepEqual([code, stderr], [0, 'Plans that must be on the server: gold\n']);
+});
+
+test('plan tells what a change means, writes nothing, and fails with 5 only if asked to', async (t) => {
+  const diff = [{ path: 'limits[0].limit', before: 9, after: 5 }];
+  const changes = [{ action: 'update', kind: 'plan', id: 'gold', fields: ['limits'], diff }];
+  const body = { dryRun: true, revision: 7, changes };
+  const server = await startContractServer(t, () => ({ body }));
+  const folder = await createFolder(t, { 'plans.yaml': PLANS });
+  const args = ['plan', '-f', folder, '--url', server.url];
+  assert.deepEqual(await run(args), {
+    code: 0,
+    stderr: '',
+    stdout: `~ plan gold
+    ~ limits[0].limit: 9 → 5
+
+Plans changed, for every tenant on them: 1 (gold)
+Routes: 0 new, 0 changed, 0 gone
+Limit tightened: plan gold s 9/1000ms → 5/1000ms
+Connections that would drop: 0
+
+Plan: 0 to create, 1 to update, 0 to delete, 0 unchanged.
+`,
+  });
+  const detailed = await run([...args, '--detailed-exitcode', '-o', 'json']);
+  assert.equal(detailed.code, 5);
+  const { impact } = JSON.parse(detailed.stdout) as { impact: { limits: unknown[] } };
+  assert.equal(impact.limits.length, 1);
+  assert.deepEqual(
+    [...new Set(server.requests.map(({ path }) => path))],
+    ['/v1/apply?dryRun=true'],
+  );
+});
+
+test('plan of what is there already exits with 0, also with --detailed-exitcode', async (t) => {
+  const changes = [{ action: 'unchanged', kind: 'plan', id: 'gold', fields: [] }];
+  const body = { dryRun: true, revision: 7, changes };
+  const server = await startContractServer(t, () => ({ body }));
+  const args = ['plan', '-f', '-', '--detailed-exitcode', '--url', server.url];
+  const { code, stdout } = await run(args, { stdin: PLANS });
+  assert.deepEqual(
+    [code, stdout],
+    [0, 'Nothing to change: the cluster is as standard input says.\n'],
+  );
+});
