@@ -2,6 +2,7 @@
 // page differs from what it would write.
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { bundleJsonSchema } from '@headgate/model';
 import { renderCliPage } from './cli-page.ts';
 import { renderEnvironmentPage } from './environment-page.ts';
 import { renderErrorsPage } from './errors-page.ts';
@@ -17,6 +18,7 @@ const PAGES: readonly (readonly [file: string, render: () => string | Promise<st
   ['metrics.md', renderMetricsPage],
   ['environment.md', renderEnvironmentPage],
   ['cli.md', renderCliPage],
+  ['bundle.schema.json', () => `${JSON.stringify(bundleJsonSchema(), null, 2)}\n`],
 ];
 
 /** Writes the pages, or with `checkOnly` compares them. Returns what is wrong, one line each. */

@@ -1,4 +1,5 @@
 export { API_KEY_PREFIX, ApiKey, ApiKeySpec } from './api-key.ts';
+export { bundleJsonSchema } from './bundle-json-schema.ts';
 export { Bundle, BundleApiKey, TenantBundle } from './bundle.ts';
 export {
   DOCUMENT_VERSION,

@@ -1,3 +1,4 @@
+import { bundleJsonSchema } from '@headgate/model';
 import {
   addGlobalOptions,
   withContext,
@@ -27,9 +28,16 @@ Examples:
   $ headgate plan -f tenants/ --detailed-exitcode   exit code 5: there is something to change
   $ headgate plan -f tenants/ -o json | jq '.impact.limits'`;
 
+const SCHEMA_HELP = `
+For editors: a file whose first line is "# yaml-language-server: $schema=bundle.schema.json" is completed
+and checked while it is written. Needs no server.
+
+Examples:
+  $ headgate schema > bundle.schema.json`;
+
 const FILE_HELP = 'YAML or JSON file, a folder, or - for standard input';
 
-/** Adds the commands that read a bundle and write nothing: validate, plan. */
+/** Adds the commands that read a bundle and write nothing: validate, plan, schema. */
 export function addBundleCommands(parts: ProgramParts): void {
   const { io, terminal } = parts;
   const check = parts.program
@@ -50,4 +58,10 @@ export function addBundleCommands(parts: ProgramParts): void {
   addGlobalOptions(preview).action((options: { file: string; detailedExitcode: boolean }) =>
     withContext(preview, parts, (context) => plan(context, options)),
   );
+  parts.program
+    .command('schema')
+    .description('Print the JSON Schema of a bundle, for editors.')
+    .option('--no-color', 'no colours')
+    .addHelpText('after', SCHEMA_HELP)
+    .action(() => terminal.print(JSON.stringify(bundleJsonSchema(), null, 2)));
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { parse } from 'yaml';
 import { run, startContractServer } from './cli-harness.ts';
 
 async function createFolder(context: TestContext, files: Readonly<Record<string, string>>) {
@@ -123,4 +125,17 @@ test('plan of what is there already exits with 0, also with --detailed-exitcode'
     [code, stdout],
     [0, 'Nothing to change: the cluster is as standard input says.\n'],
   );
+});
+
+test('schema: takes the demo bundle, and names the place of what it does not take', async () => {
+  const { code, stdout } = await run(['schema']);
+  assert.equal(code, 0);
+  const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
+  const isBundle = ajv.compile(JSON.parse(stdout) as object);
+  const demo = new URL('../../../deploy/local/demo.yaml', import.meta.url);
+  assert.ok(isBundle(parse(await readFile(demo, 'utf8'))), ajv.errorsText(isBundle.errors));
+  const wrong = { apiVersion: 'headgate/v1', plans: { gold: { colour: 1 } }, tenants: { a: {} } };
+  assert.equal(isBundle(wrong), false);
+  const places = isBundle.errors?.map(({ instancePath, keyword }) => `${instancePath} ${keyword}`);
+  assert.deepEqual(places?.sort(), ['/plans/gold additionalProperties', '/tenants/a required']);
 });

@@ -319,6 +319,7 @@ for (const args of [
 for (const command of [
   [],
   ['validate'],
+  ['schema'],
   ['plan'],
   ['apply'],
   ['get'],
