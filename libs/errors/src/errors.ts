@@ -74,6 +74,7 @@ export const ERRORS = Object.freeze({
   // The management API (config-service)
   HG_API_MALFORMED: row(400, 'downstream', 'never', 'The request cannot be read'),
   HG_API_UNAUTHENTICATED: row(401, 'downstream', 'never', 'A valid bearer token is required'),
+  HG_API_FORBIDDEN: row(403, 'downstream', 'never', 'The role does not allow this'),
   HG_API_NOT_FOUND: row(404, 'downstream', 'never', 'The resource does not exist'),
   HG_API_METHOD_NOT_ALLOWED: row(405, 'downstream', 'never', 'The resource has no such method'),
   HG_API_CONFLICT: row(409, 'downstream', 'never', 'The change conflicts with another resource'),

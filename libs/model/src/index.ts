@@ -1,3 +1,4 @@
+export { ACCESS_TOKEN_PREFIX, AccessToken, AccessTokenSpec, Role } from './access-token.ts';
 export { API_KEY_PREFIX, ApiKey, ApiKeySpec } from './api-key.ts';
 export { bundleJsonSchema } from './bundle-json-schema.ts';
 export { Bundle, BundleApiKey, TenantBundle } from './bundle.ts';
@@ -15,6 +16,7 @@ export { bundleFaults, routeFaults } from './integrity.ts';
 export { Limit } from './limit.ts';
 export { Plan, PlanSpec } from './plan.ts';
 export {
+  AccessTokenId,
   ApiKeyId,
   HostPattern,
   ID_PATTERN,

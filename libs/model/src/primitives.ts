@@ -25,6 +25,9 @@ export type RouteId = z.infer<typeof RouteId>;
 export const ApiKeyId = id('API key').brand<'ApiKeyId'>();
 export type ApiKeyId = z.infer<typeof ApiKeyId>;
 
+export const AccessTokenId = id('access token').brand<'AccessTokenId'>();
+export type AccessTokenId = z.infer<typeof AccessTokenId>;
+
 /** Rising number of a document; one sequence for the whole cluster. */
 export const Revision = z.int().min(0).describe('Rising number of a change.');
 

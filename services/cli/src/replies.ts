@@ -49,7 +49,7 @@ export const StatusReply = z.object({
       zone: z.string().nullish(),
       address: z.string().nullish(),
       revision: z.number(),
-      documents: z.number(),
+      documents: z.number().optional(),
       synced: z.boolean(),
       live: z.boolean(),
       lastSeenMs: z.number(),

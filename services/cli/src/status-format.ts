@@ -69,7 +69,7 @@ function formatEdges({ edges }: StatusReply, colors: Colors): string {
     edge.live ? 'live' : 'gone',
     edge.synced ? 'yes' : 'no',
     String(edge.revision),
-    String(edge.documents),
+    String(edge.documents ?? '-'),
     String(edge.rejected.length),
     printable(edge.zone ?? '-'),
     printable(edge.address ?? '-'),

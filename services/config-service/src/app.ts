@@ -1,5 +1,6 @@
 import rateLimit from '@fastify/rate-limit';
 import { createProblem } from '@headgate/errors';
+import type { Clock } from '@headgate/runtime';
 import {
   fastify,
   LogController,
@@ -7,13 +8,17 @@ import {
   type FastifyInstance,
   type FastifyRequest,
 } from 'fastify';
+import { createAuthenticate } from './access/authenticate.ts';
+import { authorise, type Authorise } from './access/authorise.ts';
+import { guardRoutes } from './access/guard-routes.ts';
+import type { Session } from './access/session.ts';
 import { createAllowedMethods } from './http/allowed-methods.ts';
-import { createTokenCheck } from './http/auth.ts';
 import { observeRequests, type RequestObserver } from './http/observe-requests.ts';
 import { buildOpenApi } from './http/openapi.ts';
 import { NOTHING, defineOperation, type Operation } from './http/operation.ts';
 import { sendFailure, sendProblem } from './http/problems.ts';
 import type { ApiContext } from './resources/api-context.ts';
+import { accessTokenOperations } from './resources/access-tokens.ts';
 import { apiKeyOperations } from './resources/api-keys.ts';
 import { applyOperation } from './resources/apply.ts';
 import { auditOperation } from './resources/audit.ts';
@@ -27,7 +32,10 @@ import { upstreamOperations } from './resources/upstreams.ts';
 
 /** Options of {@link createApp}. */
 export interface AppOptions {
+  readonly clock: Clock;
   readonly adminToken: string;
+  /** The first wall, default {@link authorise}; a test takes it down to look at the second one. */
+  readonly authorise?: Authorise;
   readonly logger: FastifyBaseLogger;
   /** Hears of every request. */
   readonly observer?: RequestObserver;
@@ -69,10 +77,13 @@ export async function createApp(
     timeWindow: 1000,
     cache: 10_000,
   });
-  const isAuthorised = createTokenCheck(options.adminToken);
-  app.addHook('onRequest', async (request, reply) => {
-    if (isPublic(request) || isAuthorised(request.headers.authorization)) return;
-    await sendProblem(request, reply, createProblem('HG_API_UNAUTHENTICATED'));
+  const sessionOf = guardRoutes(app, {
+    authenticate: createAuthenticate({
+      clock: options.clock,
+      adminToken: options.adminToken,
+      findToken: (sha256) => context.store.findToken(sha256),
+    }),
+    authorise: options.authorise ?? authorise,
   });
   app.setErrorHandler(sendFailure);
   const operations = [
@@ -81,6 +92,7 @@ export async function createApp(
     ...upstreamOperations(context),
     ...routeOperations(context),
     ...apiKeyOperations(context),
+    ...accessTokenOperations(context),
     applyOperation(context),
     ...historyOperations(context),
     rollbackOperation(context),
@@ -100,7 +112,7 @@ export async function createApp(
     reply.header('allow', allowed.join(', '));
     return sendProblem(request, reply, createProblem('HG_API_METHOD_NOT_ALLOWED', { detail }));
   });
-  for (const operation of operations) route(app, operation);
+  for (const operation of operations) route(app, operation, sessionOf);
   return app;
 }
 
@@ -113,7 +125,7 @@ function openApiOperation(operations: readonly Operation[]): Operation {
       operationId: 'getOpenApi',
       summary: 'This description',
       tag: 'service',
-      public: true,
+      permission: 'public',
       params: NOTHING,
       query: NOTHING,
       body: null,
@@ -125,12 +137,16 @@ function openApiOperation(operations: readonly Operation[]): Operation {
   return operation;
 }
 
-function route(app: FastifyInstance, operation: Operation): void {
-  const { method, path, bodyBytesMax, operationId } = operation.shape;
+function route(
+  app: FastifyInstance,
+  operation: Operation,
+  sessionOf: (request: FastifyRequest) => Session,
+): void {
+  const { method, path, bodyBytesMax, operationId, permission, tag } = operation.shape;
   app.route({
     method,
     url: path.replaceAll(/\{(\w+)\}/g, ':$1'),
-    config: { isPublic: operation.shape.public ?? false, tag: operation.shape.tag },
+    config: { permission, operationId, tag },
     ...(bodyBytesMax === undefined ? {} : { bodyLimit: bodyBytesMax }),
     async handler(request, reply) {
       const answer = await operation.handle({
@@ -139,11 +155,7 @@ function route(app: FastifyInstance, operation: Operation): void {
         body: request.body,
         ifMatch: request.headers['if-match'],
         ifNoneMatch: request.headers['if-none-match'],
-        // There is one administrator for now; the address tells where the change came from.
-        author: {
-          ...{ actor: 'admin', source: request.ip },
-          ...{ requestId: request.id, operation: operationId },
-        },
+        session: sessionOf(request),
       });
       if (answer.status === 'problem') return sendProblem(request, reply, answer.problem);
       return reply
@@ -152,9 +164,4 @@ function route(app: FastifyInstance, operation: Operation): void {
         .send(answer.body);
     },
   });
-}
-
-function isPublic(request: FastifyRequest): boolean {
-  const config: object = request.routeOptions.config;
-  return 'isPublic' in config && config.isPublic === true;
 }

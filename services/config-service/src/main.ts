@@ -105,6 +105,7 @@ async function serve(parts: Parts): Promise<void> {
     },
     [statusOperation({ store, view, bus }), revisionOperation({ store, view, bus })],
     {
+      clock,
       adminToken: settings.adminToken,
       logger,
       requestsPerSecondMax: settings.requestsPerSecondMax,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
+import { systemClock } from '@headgate/runtime';
 import { Ajv2020, type AnySchema } from 'ajv/dist/2020.js';
 import * as formats from 'ajv-formats';
 import { pino } from 'pino';
@@ -38,6 +39,7 @@ async function assemble() {
   };
   const status = { store: nothing, view: nothing, bus: nothing };
   const app = await createApp(context, [statusOperation(status), revisionOperation(status)], {
+    clock: systemClock,
     adminToken: 'x'.repeat(16),
     logger: pino({ level: 'silent' }),
   });

@@ -1,5 +1,7 @@
 import { ERRORS, type ErrorCode } from '@headgate/errors';
+import { Role } from '@headgate/model';
 import { z } from 'zod';
+import { rolesWith, type PermissionName } from '../access/permissions.ts';
 import type { Operation, ResponseShape } from './operation.ts';
 
 /** Codes that every operation can answer. */
@@ -34,11 +36,15 @@ export function buildOpenApi(operations: readonly Operation[]): Json {
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
-    security: [{ adminToken: [] }],
+    security: [{ bearer: [] }],
     paths,
     components: {
       securitySchemes: {
-        adminToken: { type: 'http', scheme: 'bearer', description: 'HEADGATE_ADMIN_TOKEN' },
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'HEADGATE_ADMIN_TOKEN, or an access token.',
+        },
       },
       schemas: { Problem: PROBLEM_SCHEMA },
     },
@@ -51,7 +57,7 @@ function describeOperation({ shape }: Operation): Json {
     summary: shape.summary,
     ...(shape.description === undefined ? {} : { description: shape.description }),
     tags: [shape.tag],
-    ...(shape.public === true ? { security: [] } : {}),
+    ...(shape.permission === 'public' ? { security: [] } : describeRoles(shape.permission)),
     parameters: [
       ...describeParameters('path', shape.params),
       ...describeParameters('query', shape.query),
@@ -63,6 +69,11 @@ function describeOperation({ shape }: Operation): Json {
       ...describeErrors(shape),
     },
   };
+}
+
+/** Tenant-bound roles reach their own tenants only; others answer as those that do not exist. */
+function describeRoles(permission: PermissionName): Json {
+  return { 'x-headgate-permission': permission, 'x-headgate-roles': rolesWith(permission) };
 }
 
 function describeParameters(place: 'path' | 'query', schema: z.ZodObject): Json[] {
@@ -127,8 +138,12 @@ function describeResponse({ description, schema, example, headers }: ResponseSha
 }
 
 function describeErrors(shape: Operation['shape']): Json {
+  const roles = rolesWith(shape.permission);
   const codes = [
-    ...COMMON_ERRORS.filter((code) => shape.public !== true || code !== 'HG_API_UNAUTHENTICATED'),
+    ...COMMON_ERRORS.filter((code) => roles !== null || code !== 'HG_API_UNAUTHENTICATED'),
+    ...(roles === null || roles.length === Role.options.length
+      ? []
+      : (['HG_API_FORBIDDEN'] as const)),
     ...(shape.body === null ? [] : BODY_ERRORS),
     ...shape.errors,
   ];

@@ -1,7 +1,8 @@
 import type { ErrorCode, Problem } from '@headgate/errors';
 import { describeFaults, type Fault } from '@headgate/model';
 import { z } from 'zod';
-import type { Author } from '../store/write-changes.ts';
+import type { PermissionName } from '../access/permissions.ts';
+import type { Session } from '../access/session.ts';
 import { parseEtagCondition, type Preconditions } from './etag.ts';
 import { isNestedTooDeep } from './nesting.ts';
 import { problem } from './problems.ts';
@@ -46,8 +47,8 @@ export interface OperationShape<
   readonly bodyBytesMax?: number;
   /** Whether `If-Match` and `If-None-Match` are heard. */
   readonly conditional?: boolean;
-  /** Whether it works without a token. */
-  readonly public?: boolean;
+  /** What a principal needs to call it; `public` works without a token. */
+  readonly permission: PermissionName;
   readonly responses: Readonly<Record<number, ResponseShape>>;
   /** Codes beside those that every operation has. */
   readonly errors: readonly ErrorCode[];
@@ -63,7 +64,7 @@ export interface OperationRequest<
   readonly query: z.output<Query>;
   readonly body: z.output<Body>;
   readonly preconditions: Preconditions;
-  readonly author: Omit<Author, 'at'>;
+  readonly session: Session;
 }
 
 /** A request before it is parsed. */
@@ -73,7 +74,7 @@ export interface RawRequest {
   readonly body: unknown;
   readonly ifMatch: string | undefined;
   readonly ifNoneMatch: string | undefined;
-  readonly author: Omit<Author, 'at'>;
+  readonly session: Session;
 }
 
 /** An operation, ready to be routed. */
@@ -121,7 +122,7 @@ export function defineOperation<
         query: query.data,
         body: body.data as z.output<Body>, // parsed with it, if there is one
         preconditions,
-        author: raw.author,
+        session: raw.session,
       });
     },
   };

@@ -1,7 +1,7 @@
 import { createProblem, PROBLEM_MEDIA_TYPE, type ErrorCode, type Problem } from '@headgate/errors';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { StoreUnavailableError } from '../store/deadline.ts';
 import type { Refusal } from '../store/outcome.ts';
-import { StoreUnavailableError } from '../store/store.ts';
 import type { OperationReply } from './operation.ts';
 
 /** Seconds after which a client may try again when the store is away. */
@@ -28,6 +28,8 @@ export function problemOfRefusal(refusal: Refusal): OperationReply {
   switch (refusal.reason) {
     case 'not_found':
       return problem('HG_API_NOT_FOUND', { detail: refusal.detail });
+    case 'forbidden':
+      return problem('HG_API_FORBIDDEN', { errors: refusal.faults });
     case 'precondition_failed':
       return problem('HG_API_REVISION_MISMATCH', { detail: refusal.detail });
     case 'conflict':

@@ -12,6 +12,7 @@ import {
   changeResource,
   defineResource,
   dryRunReply,
+  NESTED_PERMISSIONS,
   present,
   resourceReply,
   storedAfter,
@@ -41,6 +42,7 @@ export function apiKeyOperations(context: ApiContext): Operation[] {
   const common = defineResource(context, {
     kind: 'apiKey',
     title: 'API key',
+    permissions: NESTED_PERMISSIONS,
     collectionPath: COLLECTION,
     idName: 'apiKeyId',
     params: Params,
@@ -78,6 +80,7 @@ function defineCreate(context: ApiContext): Operation {
       operationId: 'createApiKey',
       summary: 'Create an API key',
       tag: 'API key',
+      permission: 'tenant.write',
       params: Params,
       query: WriteQuery,
       body: ApiKeySpec,
@@ -93,12 +96,12 @@ function defineCreate(context: ApiContext): Operation {
       },
       errors: ['HG_API_NOT_FOUND', 'HG_API_CONFLICT'],
     },
-    async ({ params, query, body, author }) => {
+    async ({ params, query, body, session }) => {
       const target = { tenantId: params.tenantId, id: params.apiKeyId };
       const secret = API_KEY_PREFIX + context.randomBytes(SECRET_BYTES).toString('base64url');
       const edits = createKey(target, body, secret);
       const { dryRun } = query;
-      const outcome = await changeResource(context, 'apiKey', target, edits, author, { dryRun });
+      const outcome = await changeResource(context, 'apiKey', target, edits, session, { dryRun });
       if (!outcome.ok) return problemOfRefusal(outcome.refusal);
       if (dryRun) return dryRunReply(outcome.value);
       const { resource } = storedAfter<unknown>(outcome.value, 'apiKey', target.id);

@@ -36,6 +36,7 @@ export function applyOperation(context: ApiContext): Operation {
         'Plans and tenants that the bundle does not name are left alone. Of a tenant that it names, ' +
         'upstreams and routes are replaced as a whole; API keys that it does not name stay.',
       tag: 'apply',
+      permission: 'tenant.write',
       params: NOTHING,
       query: WriteQuery,
       body: Bundle,
@@ -53,10 +54,10 @@ export function applyOperation(context: ApiContext): Operation {
           headers: WRITE_HEADERS,
         },
       },
-      errors: ['HG_API_CONFLICT'],
+      errors: ['HG_API_NOT_FOUND', 'HG_API_CONFLICT'],
     },
-    async ({ query, body, author }) => {
-      const outcome = await context.store.change(bundleEdits(body), author, {
+    async ({ query, body, session }) => {
+      const outcome = await context.store.as(session).change(bundleEdits(body), {
         documentBytesMax: context.documentBytesMax(),
         dryRun: query.dryRun,
         deadlineMs: APPLY_DEADLINE_MS,

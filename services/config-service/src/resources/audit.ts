@@ -3,8 +3,7 @@ import { z } from 'zod';
 import { fieldChanges } from '../apply/field-changes.ts';
 import { defineOperation, NOTHING, type Operation } from '../http/operation.ts';
 import { decodeSequenceCursor, pageOf, sequencePageQuery, toPage } from '../http/pagination.ts';
-import { COMPARED_CHARS_MAX, type AuditRow } from '../store/audit.ts';
-import { RESOURCE_KINDS } from '../store/kinds.ts';
+import { AUDIT_KINDS, COMPARED_CHARS_MAX, type AuditRow } from '../store/audit.ts';
 import type { ApiContext } from './api-context.ts';
 import { FieldChangeReply } from './change-reply.ts';
 
@@ -29,10 +28,10 @@ const AuditItem = z.object({
   requestId: z.string().nullable().describe('`x-request-id` of the reply.'),
   operation: z.string().nullable().describe('Operation of this API, such as `putRoute`.'),
   action: Action,
-  kind: z.enum(RESOURCE_KINDS),
+  kind: z.enum(AUDIT_KINDS),
   tenantId: z.string().optional(),
   resourceId: z.string(),
-  revision: z.int(),
+  revision: z.int().describe('0 for access tokens, which no document holds.'),
   changes: z.array(FieldChangeReply).describe('Fields before and after; secrets are hidden.'),
   complete: z
     .boolean()
@@ -51,9 +50,10 @@ export function auditOperation({ store }: ApiContext): Operation {
       operationId: 'listAudit',
       summary: 'List who changed what, when and from where; newest first',
       description:
-        'One row for each resource that a write changed. Rows are never altered nor deleted: the ' +
+        'One row for each resource that a write changed, of the tenants of the caller. Rows are never altered nor deleted: the ' +
         'database refuses it.',
       tag: 'audit',
+      permission: 'shared.read',
       params: NOTHING,
       query: AuditQuery,
       body: null,
@@ -77,14 +77,14 @@ export function auditOperation({ store }: ApiContext): Operation {
       },
       errors: [],
     },
-    async ({ query: { limit, cursor, tenant, actor, action, from, to } }) => {
+    async ({ session, query: { limit, cursor, tenant, actor, action, from, to } }) => {
       const filter = {
         ...{ tenantId: tenant ?? null, actor: actor ?? null, action: action ?? null },
         from: from === undefined ? null : new Date(from),
         to: to === undefined ? null : new Date(to),
       };
       const before = cursor === undefined ? null : decodeSequenceCursor(cursor);
-      const rows = await store.audit(filter, limit + 1, before);
+      const rows = await store.as(session).audit(filter, limit + 1, before);
       return { status: 200, body: toPage(rows.map(present), limit, ({ id }) => id) };
     },
   );

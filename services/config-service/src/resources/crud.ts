@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { PermissionName } from '../access/permissions.ts';
+import type { Session } from '../access/session.ts';
 import { formatEtag, matchesWeakly, type Preconditions } from '../http/etag.ts';
 import { defineOperation, type Operation, type OperationReply } from '../http/operation.ts';
 import { decodeCursor, PageQuery, pageOf, toPage } from '../http/pagination.ts';
@@ -12,8 +14,7 @@ import {
   type Stored,
 } from '../store/kinds.ts';
 import type { Outcome, Committed } from '../store/outcome.ts';
-import type { StoreChangeOptions } from '../store/store.ts';
-import type { Author } from '../store/write-changes.ts';
+import type { StoreChangeOptions } from '../store/change-transaction.ts';
 import type { ApiContext } from './api-context.ts';
 import { ChangesReply, presentChange } from './change-reply.ts';
 import { finishWrite, WRITE_HEADERS, WriteQuery } from './write-options.ts';
@@ -42,6 +43,12 @@ export interface ResourceOperations<Kind extends ResourceKind, Spec extends z.Zo
   readonly kind: Kind;
   /** Singular, for summaries: "API key". */
   readonly title: string;
+  readonly permissions: {
+    readonly list: PermissionName;
+    readonly get: PermissionName;
+    /** To create, replace and delete. */
+    readonly write: PermissionName;
+  };
   /** Path of the collection: `/v1/tenants/{tenantId}/routes`. */
   readonly collectionPath: string;
   /** Name of the id in the path: `routeId`. */
@@ -59,6 +66,13 @@ export interface ResourceOperations<Kind extends ResourceKind, Spec extends z.Zo
   /** The change that a PUT or (null) DELETE makes. */
   edit(target: Target, spec: z.output<Spec> | null, preconditions: Preconditions): Edits;
 }
+
+/** Permissions of what belongs to a tenant. */
+export const NESTED_PERMISSIONS = {
+  list: 'tenant.read',
+  get: 'tenant.read',
+  write: 'tenant.write',
+} as const satisfies ResourceOperations<ResourceKind, z.ZodType>['permissions'];
 
 /** Operations that every kind has: list, get, put, delete. */
 export function defineResource<Kind extends ResourceKind, Spec extends z.ZodType>(
@@ -85,6 +99,7 @@ function defineList<Kind extends ResourceKind, Spec extends z.ZodType>(
       operationId: `list${capitalise(COLLECTION_BY_KIND[resource.kind])}`,
       summary: `List ${resource.title}s in the order of their ids`,
       tag: resource.title,
+      permission: resource.permissions.list,
       params: withoutKey(resource.params, resource.idName),
       query: PageQuery,
       body: null,
@@ -93,13 +108,14 @@ function defineList<Kind extends ResourceKind, Spec extends z.ZodType>(
       },
       errors: isNestedKind(resource.kind) ? ['HG_API_NOT_FOUND'] : [],
     },
-    async ({ params, query: { limit, cursor } }) => {
+    async ({ session, params, query: { limit, cursor } }) => {
       const { tenantId } = targetOf(resource, params);
       const after = cursor === undefined ? null : decodeCursor(cursor);
       const page = { limit: limit + 1, after };
-      const found = await context.store.list(resource.kind, tenantId, page);
+      const store = context.store.as(session);
+      const found = await store.list(resource.kind, tenantId, page);
       if (found.length === 0 && tenantId !== null) {
-        const tenant = await context.store.get('tenant', null, tenantId);
+        const tenant = await store.get('tenant', null, tenantId);
         if (tenant === null) return notFound(`there is no tenant "${tenantId}"`);
       }
       return { status: 200, body: toPage(found.map(present), limit, ({ id }) => id) };
@@ -118,6 +134,7 @@ function defineGet<Kind extends ResourceKind, Spec extends z.ZodType>(
       operationId: `get${capitalise(resource.kind)}`,
       summary: `Get a ${resource.title}`,
       tag: resource.title,
+      permission: resource.permissions.get,
       params: resource.params,
       query: z.strictObject({}),
       body: null,
@@ -133,9 +150,9 @@ function defineGet<Kind extends ResourceKind, Spec extends z.ZodType>(
       },
       errors: ['HG_API_NOT_FOUND'],
     },
-    async ({ params, preconditions }) => {
+    async ({ session, params, preconditions }) => {
       const { tenantId, id } = targetOf(resource, params);
-      const stored = await context.store.get(resource.kind, tenantId, id);
+      const stored = await context.store.as(session).get(resource.kind, tenantId, id);
       if (stored === null) return notFound(`there is no ${resource.title} "${id}"`);
       const headers = { etag: formatEtag(stored.revision) };
       const { ifNoneMatch } = preconditions;
@@ -164,6 +181,7 @@ function definePut<Kind extends ResourceKind, Spec extends z.ZodType>(
       summary: `Create or replace a ${resource.title}`,
       description: 'Writing what is there already changes nothing and keeps the revision.',
       tag: resource.title,
+      permission: resource.permissions.write,
       params: resource.params,
       query: WriteQuery,
       body: resource.spec,
@@ -179,11 +197,11 @@ function definePut<Kind extends ResourceKind, Spec extends z.ZodType>(
       },
       errors: ['HG_API_NOT_FOUND', 'HG_API_CONFLICT', 'HG_API_REVISION_MISMATCH'],
     },
-    async ({ params, query, body, preconditions, author }) => {
+    async ({ params, query, body, preconditions, session }) => {
       const target = targetOf(resource, params);
       const edits = resource.edit(target, body, preconditions);
       const { dryRun } = query;
-      const outcome = await changeResource(context, resource.kind, target, edits, author, {
+      const outcome = await changeResource(context, resource.kind, target, edits, session, {
         dryRun,
       });
       if (!outcome.ok) return problemOfRefusal(outcome.refusal);
@@ -210,6 +228,7 @@ function defineDelete<Kind extends ResourceKind, Spec extends z.ZodType>(
       operationId: `delete${capitalise(resource.kind)}`,
       summary: `Delete a ${resource.title}`,
       tag: resource.title,
+      permission: resource.permissions.write,
       params: resource.params,
       query: WriteQuery,
       body: null,
@@ -220,11 +239,11 @@ function defineDelete<Kind extends ResourceKind, Spec extends z.ZodType>(
       },
       errors: ['HG_API_NOT_FOUND', 'HG_API_CONFLICT', 'HG_API_REVISION_MISMATCH'],
     },
-    async ({ params, query, preconditions, author }) => {
+    async ({ params, query, preconditions, session }) => {
       const target = targetOf(resource, params);
       const edits = resource.edit(target, null, preconditions);
       const { dryRun } = query;
-      const outcome = await changeResource(context, resource.kind, target, edits, author, {
+      const outcome = await changeResource(context, resource.kind, target, edits, session, {
         dryRun,
       });
       if (!outcome.ok) return problemOfRefusal(outcome.refusal);
@@ -241,7 +260,7 @@ export function changeResource(
   kind: ResourceKind,
   target: Target,
   edits: Edits,
-  author: Omit<Author, 'at'>,
+  session: Session,
   options: Pick<StoreChangeOptions, 'dryRun' | 'rolledBackTo'>,
 ): Promise<Outcome<Committed>> {
   const pathOf = (fault: LocatedFault) => {
@@ -249,7 +268,7 @@ export function changeResource(
     return [COLLECTION_BY_KIND[fault.kind], fault.id, fault.path].filter(Boolean).join('.');
   };
   const documentBytesMax = context.documentBytesMax();
-  return context.store.change(edits, author, { ...options, documentBytesMax, pathOf });
+  return context.store.as(session).change(edits, { ...options, documentBytesMax, pathOf });
 }
 
 /** The reply to a dry run: what would change. */

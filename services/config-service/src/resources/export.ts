@@ -25,6 +25,7 @@ export function exportOperation({ store }: ApiContext): Operation {
       summary: 'Tenants as in a bundle, in the order of their ids',
       description: 'Each tenant is of one moment; the pages are not of the same one.',
       tag: 'apply',
+      permission: 'shared.read',
       params: NOTHING,
       query: pageQuery(decodeCursor, LIMIT_MAX),
       body: null,
@@ -37,9 +38,9 @@ export function exportOperation({ store }: ApiContext): Operation {
       },
       errors: [],
     },
-    async ({ query: { limit, cursor } }) => {
+    async ({ session, query: { limit, cursor } }) => {
       const after = cursor === undefined ? null : decodeCursor(cursor);
-      const documents = await store.tenantDocuments({ limit: limit + 1, after });
+      const documents = await store.as(session).tenantDocuments({ limit: limit + 1, after });
       const { items, nextCursor } = toPage(documents, limit, ({ id }) => id);
       const tenants = Object.fromEntries(items.map(({ id, body }) => [id, bundleOfDocument(body)]));
       return { status: 200, body: { tenants, nextCursor } };

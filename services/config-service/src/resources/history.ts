@@ -10,6 +10,7 @@ import { RevisionParameter } from '../http/query-integer.ts';
 import { DELETED_HISTORY_DAYS, HISTORY_REVISIONS_MAX } from '../store/history.ts';
 import type { HistoryEntry } from '../store/history.ts';
 import { RESOURCE_KINDS } from '../store/kinds.ts';
+import type { SessionStore } from '../store/session-store.ts';
 import type { HistoryColumns } from '../store/tables.ts';
 import type { ApiContext } from './api-context.ts';
 import { FieldChangeReply } from './change-reply.ts';
@@ -78,6 +79,7 @@ function defineList({ store }: ApiContext): Operation {
       summary: 'List the revisions of a tenant, newest first',
       description: RETENTION,
       tag: 'history',
+      permission: 'tenant.read',
       params: z.strictObject({ tenantId: TenantId }),
       query: sequencePageQuery(),
       body: null,
@@ -99,9 +101,9 @@ function defineList({ store }: ApiContext): Operation {
       },
       errors: ['HG_API_NOT_FOUND'],
     },
-    async ({ params: { tenantId }, query: { limit, cursor } }) => {
+    async ({ session, params: { tenantId }, query: { limit, cursor } }) => {
       const before = cursor === undefined ? null : decodeSequenceCursor(cursor);
-      const entries = await store.history.list(tenantId, limit + 1, before);
+      const entries = await store.as(session).history.list(tenantId, limit + 1, before);
       if (entries.length === 0 && before === null) return unknownTenant(tenantId);
       const items = entries.map((entry) => ({
         ...presentHead(entry),
@@ -122,6 +124,7 @@ function defineGet(context: ApiContext): Operation {
       summary: 'Get the whole configuration that a tenant had at a revision',
       description: RETENTION,
       tag: 'history',
+      permission: 'tenant.read',
       params: z.strictObject({ tenantId: TenantId, revision: RevisionParameter }),
       query: z.strictObject({}),
       body: null,
@@ -135,9 +138,10 @@ function defineGet(context: ApiContext): Operation {
       },
       errors: ['HG_API_NOT_FOUND'],
     },
-    async ({ params: { tenantId, revision } }) => {
-      const row = await context.store.history.get(tenantId, revision);
-      if (row === null) return unknownRevision(context, tenantId, revision);
+    async ({ session, params: { tenantId, revision } }) => {
+      const { history } = context.store.as(session);
+      const row = await history.get(tenantId, revision);
+      if (row === null) return unknownRevision(history, tenantId, revision);
       const tenant = configurationOf(row);
       const headers = { etag: formatEtag(revision) };
       return { status: 200, headers, body: { ...presentHead(row), tenant } };
@@ -154,6 +158,7 @@ function defineDiff(context: ApiContext): Operation {
       summary: 'Compare two revisions of a tenant field by field',
       description: RETENTION,
       tag: 'history',
+      permission: 'tenant.read',
       params: z.strictObject({ tenantId: TenantId }),
       query: z.strictObject({
         from: RevisionParameter,
@@ -172,8 +177,8 @@ function defineDiff(context: ApiContext): Operation {
       },
       errors: ['HG_API_NOT_FOUND'],
     },
-    async ({ params: { tenantId }, query }) => {
-      const { history } = context.store;
+    async ({ session, params: { tenantId }, query }) => {
+      const { history } = context.store.as(session);
       const to = query.to ?? (await history.newestUpTo(tenantId, null));
       if (to === null) return unknownTenant(tenantId);
       const rows = await Promise.all([
@@ -181,8 +186,8 @@ function defineDiff(context: ApiContext): Operation {
         history.get(tenantId, to),
       ]);
       const [before, after] = rows;
-      if (before === null) return unknownRevision(context, tenantId, query.from);
-      if (after === null) return unknownRevision(context, tenantId, to);
+      if (before === null) return unknownRevision(history, tenantId, query.from);
+      if (after === null) return unknownRevision(history, tenantId, to);
       const changes = fieldChanges(configurationOf(before), configurationOf(after));
       return { status: 200, body: { tenantId, from: query.from, to, changes } };
     },
@@ -191,11 +196,11 @@ function defineDiff(context: ApiContext): Operation {
 
 /** The reply for a revision that the tenant does not have, with the one that was in force then. */
 export async function unknownRevision(
-  { store }: ApiContext,
+  history: SessionStore['history'],
   tenantId: string,
   revision: number,
 ): Promise<OperationReply> {
-  const nearest = await store.history.newestUpTo(tenantId, revision);
+  const nearest = await history.newestUpTo(tenantId, revision);
   const hint =
     nearest === null
       ? `none as old as that is kept; GET /v1/tenants/${tenantId}/history lists them`

@@ -11,6 +11,7 @@ export function planOperations(context: ApiContext): Operation[] {
   return defineResource(context, {
     kind: 'plan',
     title: 'plan',
+    permissions: { list: 'shared.read', get: 'shared.read', write: 'plans.write' },
     collectionPath: '/v1/plans',
     idName: 'planId',
     params: z.strictObject({ planId: PlanId }),

@@ -37,6 +37,7 @@ export function rollbackOperation(context: ApiContext): Operation {
         'become what they were; a deleted tenant comes back. Plans are not touched. If-Match ' +
         'takes the newest revision of the history, which every change within the tenant raises.',
       tag: 'history',
+      permission: 'tenant.write',
       params: z.strictObject({ tenantId: TenantId }),
       query: WriteQuery,
       body: RollbackBody,
@@ -55,10 +56,11 @@ export function rollbackOperation(context: ApiContext): Operation {
       },
       errors: ['HG_API_NOT_FOUND', 'HG_API_CONFLICT', 'HG_API_REVISION_MISMATCH'],
     },
-    async ({ params: { tenantId }, query, body, preconditions, author }) => {
+    async ({ params: { tenantId }, query, body, preconditions, session }) => {
       const { revision: rolledBackTo, apiKeys } = body;
-      const row = await context.store.history.get(tenantId, rolledBackTo);
-      if (row === null) return unknownRevision(context, tenantId, rolledBackTo);
+      const { history } = context.store.as(session);
+      const row = await history.get(tenantId, rolledBackTo);
+      if (row === null) return unknownRevision(history, tenantId, rolledBackTo);
       if (row.deleted) {
         const rule = 'the tenant was deleted by this revision; to delete it again use DELETE';
         return problem('HG_API_INVALID', {
@@ -70,7 +72,7 @@ export function rollbackOperation(context: ApiContext): Operation {
       const target = { tenantId: null, id: tenantId };
       const edits = editRollback(tenantId, wanted.value, apiKeys, preconditions);
       const { dryRun } = query;
-      const outcome = await changeResource(context, 'tenant', target, edits, author, {
+      const outcome = await changeResource(context, 'tenant', target, edits, session, {
         dryRun,
         rolledBackTo,
       });

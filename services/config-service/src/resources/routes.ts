@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Operation } from '../http/operation.ts';
 import { accept } from '../store/outcome.ts';
 import type { ApiContext } from './api-context.ts';
-import { defineResource } from './crud.ts';
+import { defineResource, NESTED_PERMISSIONS } from './crud.ts';
 import { editNested } from './edits.ts';
 import { exampleOf } from './example.ts';
 
@@ -12,6 +12,7 @@ export function routeOperations(context: ApiContext): Operation[] {
   return defineResource(context, {
     kind: 'route',
     title: 'route',
+    permissions: NESTED_PERMISSIONS,
     collectionPath: '/v1/tenants/{tenantId}/routes',
     idName: 'routeId',
     params: z.strictObject({ tenantId: TenantId, routeId: RouteId }),

@@ -4,8 +4,10 @@ import { z } from 'zod';
 import { defineOperation, NOTHING, type Operation } from '../http/operation.ts';
 import { problem } from '../http/problems.ts';
 import { queryInteger } from '../http/query-integer.ts';
+import { inScope, isKeyInScope } from '../access/session.ts';
 import type { ClusterView } from '../status/cluster-view.ts';
-import { StoreUnavailableError, type Store } from '../store/store.ts';
+import { StoreUnavailableError } from '../store/deadline.ts';
+import type { Store } from '../store/store.ts';
 
 /** What status tells of. */
 export interface StatusContext {
@@ -20,9 +22,9 @@ const StatusReply = z.object({
     z.object({
       id: z.string(),
       zone: z.string(),
-      address: z.string(),
+      address: z.string().optional().describe('Absent for principals with some tenants only.'),
       revision: z.int(),
-      documents: z.int(),
+      documents: z.int().optional().describe('Absent for principals with some tenants only.'),
       synced: z.boolean(),
       live: z.boolean(),
       lastSeenMs: z.number().describe('ms since the epoch.'),
@@ -47,6 +49,7 @@ export function statusOperation({ store, view, bus }: StatusContext): Operation 
       operationId: 'getStatus',
       summary: 'Edges, revisions and health of the cluster',
       tag: 'status',
+      permission: 'shared.read',
       params: NOTHING,
       query: NOTHING,
       body: null,
@@ -55,7 +58,7 @@ export function statusOperation({ store, view, bus }: StatusContext): Operation 
       },
       errors: [],
     },
-    async () => {
+    async ({ session: { scope } }) => {
       const figures = await store.figures().catch((error: unknown) => {
         if (error instanceof StoreUnavailableError) return null;
         throw error;
@@ -65,17 +68,18 @@ export function statusOperation({ store, view, bus }: StatusContext): Operation 
         edges: view.edges().map(({ id, info, live, lastSeenMs }) => ({
           id,
           zone: info.zone,
-          address: info.adminAddress,
           revision: info.revision,
-          documents: info.documents,
           synced: info.synced,
           live,
           lastSeenMs,
-          rejected: info.rejected,
+          rejected: info.rejected.filter(({ key }) => isKeyInScope(scope, key)),
+          // Both tell of others: where the platform is, and how many they are.
+          ...(scope === 'all' ? { address: info.adminAddress, documents: info.documents } : {}),
         })),
         healthServices: view.healthServices().map(({ id, live }) => ({ id, live })),
         upstreams: view
           .health()
+          .filter(({ tenantId }) => inScope(scope, tenantId))
           .map(({ tenantId, upstreamId, endpoints }) => ({ tenantId, upstreamId, endpoints })),
         store: { kind: store.kind, ok: figures !== null },
         bus: { connected: bus.connected },
@@ -111,14 +115,15 @@ export function revisionOperation({ store, view }: StatusContext): Operation {
       summary: 'Which edges have a change',
       description: 'The newest 100,000 revisions are kept.',
       tag: 'status',
+      permission: 'shared.read',
       params: z.strictObject({ revision: queryInteger(1, Number.MAX_SAFE_INTEGER) }),
       query: NOTHING,
       body: null,
       responses: { 200: { description: 'The revision.', schema: RevisionReply } },
       errors: ['HG_API_NOT_FOUND'],
     },
-    async ({ params: { revision } }) => {
-      const found = await store.revision(revision);
+    async ({ session, params: { revision } }) => {
+      const found = await store.as(session).revision(revision);
       if (found === null) {
         return problem('HG_API_NOT_FOUND', { detail: `there is no revision ${revision}` });
       }

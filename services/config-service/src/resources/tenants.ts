@@ -11,6 +11,7 @@ export function tenantOperations(context: ApiContext): Operation[] {
   return defineResource(context, {
     kind: 'tenant',
     title: 'tenant',
+    permissions: { list: 'shared.read', get: 'tenant.read', write: 'tenants.write' },
     collectionPath: '/v1/tenants',
     idName: 'tenantId',
     params: z.strictObject({ tenantId: TenantId }),

@@ -1,5 +1,7 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely';
-import type { ResourceKind } from './kinds.ts';
+import type { TenantScope } from '../access/session.ts';
+import { RESOURCE_KINDS } from './kinds.ts';
+import { isAnyOf } from './is-any-of.ts';
 import type { Tables } from './tables.ts';
 
 /** Which audit rows are wanted; null: whatever. */
@@ -13,6 +15,10 @@ export interface AuditFilter {
   readonly to: Date | null;
 }
 
+/** What audit rows tell of: resources, and the credentials of this API. */
+export const AUDIT_KINDS = [...RESOURCE_KINDS, 'accessToken'] as const;
+export type AuditKind = (typeof AUDIT_KINDS)[number];
+
 /** What a write did to a resource. */
 export type AuditAction = 'create' | 'update' | 'delete';
 
@@ -25,7 +31,7 @@ export interface AuditRow {
   readonly request_id: string | null;
   readonly operation: string | null;
   readonly action: AuditAction;
-  readonly kind: ResourceKind;
+  readonly kind: AuditKind;
   readonly tenant_id: string | null;
   readonly resource_id: string;
   readonly revision: number;
@@ -42,9 +48,10 @@ export interface AuditRow {
  */
 export const COMPARED_CHARS_MAX = 65_536;
 
-/** Audit rows, newest first, those below `before` (null: all); at most `limit`. */
+/** Audit rows of the scope, newest first, those below `before` (null: all); at most `limit`. */
 export async function listAudit(
   db: Kysely<Tables>,
+  scope: TenantScope,
   filter: AuditFilter,
   limit: number,
   before: number | null,
@@ -56,7 +63,7 @@ export async function listAudit(
     from (
       select *, coalesce(length(before::text), 0) <= ${COMPARED_CHARS_MAX}::integer
         and coalesce(length(after::text), 0) <= ${COMPARED_CHARS_MAX}::integer as complete
-      from audit where ${conditions(filter, before)}
+      from audit where ${conditions(scope, filter, before)}
       order by id desc limit ${limit}::integer
     ) as page
     order by id desc
@@ -64,14 +71,19 @@ export async function listAudit(
   return rows;
 }
 
+/** The tenant that a row is about, as the index audit_by_tenant has it. */
+const TENANT = sql`(case when kind = 'tenant' then resource_id else tenant_id end)`;
+
 /** Only what is asked for stands in the statement, so that each filter finds its index. */
-function conditions(filter: AuditFilter, before: number | null): RawBuilder<unknown> {
+function conditions(
+  scope: TenantScope,
+  filter: AuditFilter,
+  before: number | null,
+): RawBuilder<unknown> {
   const { tenantId, actor, action, from, to } = filter;
   const all: RawBuilder<unknown>[] = [sql`true`];
-  if (tenantId !== null) {
-    // As the index audit_by_tenant has it.
-    all.push(sql`(case when kind = 'tenant' then resource_id else tenant_id end) = ${tenantId}`);
-  }
+  if (tenantId !== null) all.push(sql`${TENANT} = ${tenantId}`);
+  if (scope !== 'all') all.push(isAnyOf(TENANT, [...scope]));
   if (actor !== null) all.push(sql`actor = ${actor}`);
   if (action !== null) all.push(sql`action = ${action}`);
   if (from !== null) all.push(sql`at >= ${from.toISOString()}::timestamptz`);

@@ -1,6 +1,7 @@
 import type { PlanSpec } from '@headgate/model';
 import { documentKey } from '@headgate/model';
 import type { Kysely } from 'kysely';
+import type { TenantScope } from '../access/session.ts';
 import {
   buildPlanDocument,
   buildTenantDocument,
@@ -23,6 +24,7 @@ import {
 } from './state.ts';
 import type { Tables } from './tables.ts';
 import { deleteResources, writeAudit, writeResources, type Author } from './write-changes.ts';
+import { refuseChanges } from './write-rule.ts';
 
 /** What is wanted, as functions of what is there; they run under the lock of the documents. */
 export interface Edits {
@@ -40,6 +42,8 @@ export interface ChangeOptions {
   readonly documentBytesMax: number;
   /** Path of a fault for the reader: relative to the resource in a PUT, absolute in a bundle. */
   readonly pathOf?: (fault: LocatedFault) => string;
+  /** Tenants that the author may change. */
+  readonly scope: TenantScope;
   /** For the history: the revision that this change restores. */
   readonly rolledBackTo?: number;
 }
@@ -74,6 +78,11 @@ export async function makeChanges(
 
   const drafts = [...plans.value.map(draftOfPlan), ...tenants.value.map(draftOfTenant)];
   const changed = drafts.filter(isChanged);
+  const refusal = refuseChanges(
+    options.scope,
+    changed.flatMap(({ changes }) => changes),
+  );
+  if (refusal !== null) return refuse(refusal);
   const claims = tenants.value.map(({ state, next }) =>
     compareClaims(state.id, state.tenant?.spec ?? null, next.tenant),
   );

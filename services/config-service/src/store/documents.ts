@@ -1,7 +1,9 @@
 import { documentKey } from '@headgate/model';
 import { sql, type Kysely } from 'kysely';
+import type { TenantScope } from '../access/session.ts';
 import type { BuiltDocument } from '../publish/build-document.ts';
 import { inChunks } from './chunks.ts';
+import { isAnyOf } from './is-any-of.ts';
 import type { Tables } from './tables.ts';
 
 /**
@@ -95,9 +97,10 @@ export async function writeDocuments(
   await sql`select pg_notify(${OUTBOX_CHANNEL}, '')`.execute(db);
 }
 
-/** Documents of tenants that exist, in the order of their ids, those after `after` (null: all). */
+/** Documents of the scope's tenants that exist, in the order of their ids, those after `after` (null: all). */
 export async function listTenantDocuments(
   db: Kysely<Tables>,
+  scope: TenantScope,
   limit: number,
   after: string | null,
 ): Promise<readonly { readonly id: string; readonly body: string }[]> {
@@ -108,6 +111,14 @@ export async function listTenantDocuments(
     .where('key', '>', documentKey('tenant', after ?? ''))
     .where('key', '<', 'tenant/')
     .where('deleted', '=', false)
+    .$if(scope !== 'all', (query) =>
+      query.where(
+        isAnyOf(
+          'key',
+          Array.from(scope, (id) => documentKey('tenant', id)),
+        ),
+      ),
+    )
     .orderBy('key')
     .limit(limit)
     .execute();

@@ -16,7 +16,7 @@ export interface LocatedFault {
 }
 
 /** Path of a fault as in a bundle: `tenants.acme.routes.web.upstreamId`. */
-export function bundlePath(fault: LocatedFault): string {
+export function bundlePath(fault: Pick<LocatedFault, 'kind' | 'tenantId' | 'id' | 'path'>): string {
   const collection = COLLECTION_BY_KIND[fault.kind];
   const parents = fault.tenantId === null ? '' : `tenants.${fault.tenantId}.`;
   return `${parents}${collection}.${fault.id}${fault.path === '' ? '' : `.${fault.path}`}`;

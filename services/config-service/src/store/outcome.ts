@@ -4,6 +4,7 @@ import type { Change } from './change.ts';
 /** Why a change was not made. Nothing was written. */
 export type Refusal =
   | { readonly reason: 'not_found'; readonly detail: string }
+  | { readonly reason: 'forbidden'; readonly faults: readonly ProblemFault[] }
   | { readonly reason: 'precondition_failed'; readonly detail: string }
   | { readonly reason: 'conflict'; readonly faults: readonly ProblemFault[] }
   | { readonly reason: 'invalid'; readonly faults: readonly ProblemFault[] };

@@ -1,6 +1,7 @@
 import type { PlanSpec, TenantSpec } from '@headgate/model';
-import { sql, type Kysely } from 'kysely';
+import type { Kysely } from 'kysely';
 import { inChunks } from './chunks.ts';
+import { isAnyOf } from './is-any-of.ts';
 import {
   NESTED_KINDS,
   TABLE_BY_KIND,
@@ -123,8 +124,3 @@ async function loadChunk(
 }
 
 const NO_CHILDREN = { upstream: new Map(), route: new Map(), apiKey: new Map() };
-
-/** `column = any(array)`: one parameter however long the list is, unlike `in (…)`. */
-function isAnyOf(column: string, values: readonly string[]) {
-  return sql<boolean>`${sql.ref(column)} = any(${[...values]}::text[])`;
-}

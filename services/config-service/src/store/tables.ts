@@ -82,6 +82,17 @@ export interface HistoryColumns {
   readonly body: string;
 }
 
+/** A credential of the management API. */
+export interface AccessTokenColumns {
+  readonly id: string;
+  /** An `AccessTokenSpec` of @headgate/model. */
+  readonly spec: ColumnType<unknown, string, never>;
+  readonly sha256: string;
+  readonly hint: string;
+  readonly created_at: Date;
+  readonly created_by: string;
+}
+
 /** The tables, for Kysely. */
 export interface Tables {
   installation: { readonly epoch: string };
@@ -95,4 +106,5 @@ export interface Tables {
   revisions: RevisionColumns;
   audit: AuditColumns;
   tenant_history: HistoryColumns;
+  access_tokens: AccessTokenColumns;
 }

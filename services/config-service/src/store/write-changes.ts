@@ -1,4 +1,5 @@
 import { sql, type Kysely } from 'kysely';
+import type { AuditKind } from './audit.ts';
 import type { Change } from './change.ts';
 import { inChunks } from './chunks.ts';
 import { isNestedKind, RESOURCE_KINDS, TABLE_BY_KIND, type ResourceKind } from './kinds.ts';
@@ -46,13 +47,35 @@ export async function deleteResources(
   }
 }
 
+/** What one audit row tells beside the author. */
+export interface AuditEntry {
+  readonly action: Change['action'];
+  readonly kind: AuditKind;
+  readonly tenantId: string | null;
+  readonly id: string;
+  /** 0 if no document changed. */
+  readonly revision: number;
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
 /** Writes one audit row per changed resource. */
-export async function writeAudit(
+export function writeAudit(
   db: Kysely<Tables>,
   changes: readonly NumberedChange[],
   author: Author,
 ): Promise<void> {
-  for (const chunk of inChunks(changes)) {
+  const entries = changes.map((change) => ({ ...change, before: change.before?.spec }));
+  return writeAuditRows(db, entries, author);
+}
+
+/** Writes audit rows. */
+export async function writeAuditRows(
+  db: Kysely<Tables>,
+  entries: readonly AuditEntry[],
+  author: Author,
+): Promise<void> {
+  for (const chunk of inChunks(entries)) {
     await sql`
       insert into audit
         (at, actor, source, request_id, operation, action, kind, tenant_id, resource_id, revision,
@@ -60,13 +83,13 @@ export async function writeAudit(
       select ${author.at.toISOString()}::timestamptz, ${author.actor}, ${author.source},
         ${author.requestId}, ${author.operation}, entry.*
       from unnest(
-        ${chunk.map((change) => change.action)}::text[],
-        ${chunk.map((change) => change.kind)}::text[],
-        ${chunk.map((change) => change.tenantId)}::text[],
-        ${chunk.map((change) => change.id)}::text[],
-        ${chunk.map((change) => change.revision)}::bigint[],
-        ${chunk.map((change) => jsonOrNull(change.before?.spec))}::jsonb[],
-        ${chunk.map((change) => jsonOrNull(change.after))}::jsonb[]
+        ${chunk.map((entry) => entry.action)}::text[],
+        ${chunk.map((entry) => entry.kind)}::text[],
+        ${chunk.map((entry) => entry.tenantId)}::text[],
+        ${chunk.map((entry) => entry.id)}::text[],
+        ${chunk.map((entry) => entry.revision)}::bigint[],
+        ${chunk.map((entry) => jsonOrNull(entry.before))}::jsonb[],
+        ${chunk.map((entry) => jsonOrNull(entry.after))}::jsonb[]
       ) as entry
     `.execute(db);
   }

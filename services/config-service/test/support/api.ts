@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { systemClock } from '@headgate/runtime';
 import { temporaryDirectory } from '@headgate/testkit';
 import { pino } from 'pino';
+import type { Authorise } from '../../src/access/authorise.ts';
 import { createApp } from '../../src/app.ts';
 import type { ApiContext } from '../../src/resources/api-context.ts';
 import {
@@ -44,6 +45,8 @@ export interface TestApiOptions {
   readonly location?: DatabaseLocation;
   readonly documentBytesMax?: number;
   readonly requestsPerSecondMax?: number;
+  /** In place of the rule of the application. */
+  readonly authorise?: Authorise;
 }
 
 /** Starts the API on a free port; without a location on a new PGlite. */
@@ -63,7 +66,9 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     randomBytes,
   };
   const app = await createApp(context, [], {
+    clock: systemClock,
     adminToken: ADMIN_TOKEN,
+    ...(options.authorise === undefined ? {} : { authorise: options.authorise }),
     logger: pino({ level: 'silent' }),
     requestsPerSecondMax: options.requestsPerSecondMax ?? 100_000,
   });

@@ -1,0 +1,69 @@
+import { createProblem } from '@headgate/errors';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { sendProblem } from '../http/problems.ts';
+import type { Authenticate } from './authenticate.ts';
+import type { Authorise } from './authorise.ts';
+import { isPermissionName, type PermissionName } from './permissions.ts';
+import type { Session } from './session.ts';
+
+/** What {@link guardRoutes} works with. */
+export interface RouteGuard {
+  readonly authenticate: Authenticate;
+  readonly authorise: Authorise;
+}
+
+/**
+ * Guards every route of the app by the permission in its `config`; call it before any route is added.
+ * A route without one cannot be added: the start fails.
+ *
+ * @returns the session of a request that was let in.
+ */
+export function guardRoutes(
+  app: FastifyInstance,
+  { authenticate, authorise }: RouteGuard,
+): (request: FastifyRequest) => Session {
+  const sessions = new WeakMap<FastifyRequest, Session>();
+  app.addHook('onRoute', ({ method, url, config }) => {
+    if (permissionIn(config) !== null) return;
+    throw new TypeError(`${String(method)} ${url} declares no permission`);
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    const { config } = request.routeOptions;
+    const permission = permissionIn(config);
+    if (permission === 'public') return;
+    const principal = await authenticate(request.headers.authorization);
+    if (principal === null) {
+      return sendProblem(request, reply, createProblem('HG_API_UNAUTHENTICATED'));
+    }
+    // None: no route of ours. Whoever has a credential hears which paths there are.
+    if (permission === null) return;
+    const { access, actor } = principal;
+    const authorisation = authorise(permission, access, tenantIn(request.params));
+    if (!authorisation.ok) return sendProblem(request, reply, authorisation.problem);
+    const operation = operationIn(config);
+    const author = { actor, source: request.ip, requestId: request.id, operation };
+    sessions.set(request, { author, access, scope: authorisation.scope });
+  });
+  return (request) => sessions.get(request) ?? NOBODY;
+}
+
+/** Of public operations: the store shows them nothing. */
+const NOBODY: Session = {
+  author: { actor: 'nobody', source: '', requestId: '', operation: '' },
+  access: { role: 'viewer', tenants: new Set<string>() },
+  scope: new Set<string>(),
+};
+
+function permissionIn(config: object | undefined): PermissionName | null {
+  if (config === undefined || !('permission' in config)) return null;
+  return isPermissionName(config.permission) ? config.permission : null;
+}
+
+function operationIn(config: object): string {
+  return 'operationId' in config ? String(config.operationId) : 'unknown';
+}
+
+function tenantIn(params: unknown): string | null {
+  if (typeof params !== 'object' || params === null || !('tenantId' in params)) return null;
+  return String(params.tenantId);
+}

@@ -1,0 +1,42 @@
+import type { Role } from '@headgate/model';
+import type { Author } from '../store/write-changes.ts';
+
+/** Tenants that somebody may see: all of them, or these ids. */
+export type TenantScope = 'all' | ReadonlySet<string>;
+
+/** What a credential allows. The database enforces it by row-level security. */
+export interface Access {
+  readonly role: Role;
+  readonly tenants: TenantScope;
+}
+
+/** Who asks. */
+export interface Principal {
+  /** As audit rows name it: `admin`, `token:<id>`, `oidc:<subject>`. */
+  readonly actor: string;
+  readonly access: Access;
+}
+
+/** One request of a principal; the store answers it within these bounds. */
+export interface Session {
+  readonly author: Omit<Author, 'at'>;
+  /** For the database, the second wall. */
+  readonly access: Access;
+  /** For the application, the first wall: what queries look at. */
+  readonly scope: TenantScope;
+}
+
+/** Whether a tenant lies in the scope; whether it exists is another question. */
+export function inScope(scope: TenantScope, tenantId: string): boolean {
+  return scope === 'all' || scope.has(tenantId);
+}
+
+/** Whether a document lies in the scope, by its key; those of plans are the platform's. */
+export function isKeyInScope(scope: TenantScope, key: string): boolean {
+  return scope === 'all' || (key.startsWith('tenant.') && scope.has(key.slice('tenant.'.length)));
+}
+
+/** The scope as tenants are named in a credential. */
+export function scopeOfTenants(tenants: '*' | readonly string[] | undefined): TenantScope {
+  return tenants === undefined || tenants === '*' ? 'all' : new Set(tenants);
+}

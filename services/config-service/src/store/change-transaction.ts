@@ -1,0 +1,67 @@
+import type { Kysely } from 'kysely';
+import { makeChanges, newestRevision, type ChangeOptions, type Edits } from './commit.ts';
+import { accept, refuse, type Committed, type Outcome } from './outcome.ts';
+import { classifyFailure } from './postgres-error.ts';
+import type { Tables } from './tables.ts';
+import type { Author } from './write-changes.ts';
+
+/** Options of a change. */
+export interface StoreChangeOptions extends Omit<ChangeOptions, 'scope'> {
+  /** Do everything but keep nothing. */
+  readonly dryRun?: boolean;
+  /** Longest wait; default 1.8 s. */
+  readonly deadlineMs?: number;
+}
+
+type Options = StoreChangeOptions & Pick<ChangeOptions, 'scope'>;
+
+/** Races lost in a row before giving up; each attempt sees what the one before it lost against. */
+const ATTEMPTS_MAX = 8;
+
+/** Makes changes in a transaction of its own, again if another one was in the way. */
+export async function changeWithRetries(
+  db: Kysely<Tables>,
+  edits: Edits,
+  author: Author,
+  options: Options,
+): Promise<Outcome<Committed>> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await changeOnce(db, edits, author, options);
+    } catch (error) {
+      const failure = classifyFailure(error);
+      if (failure === 'unstorable-text') {
+        const rule = 'text must not hold NUL characters or unpaired surrogates';
+        return refuse({ reason: 'invalid', faults: [{ path: '', rule }] });
+      }
+      if (failure !== 'race' || attempt === ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
+async function changeOnce(
+  db: Kysely<Tables>,
+  edits: Edits,
+  author: Author,
+  options: Options,
+): Promise<Outcome<Committed>> {
+  const transaction = await db.startTransaction().execute();
+  try {
+    const outcome = await makeChanges(transaction, edits, author, options);
+    const keep = outcome.ok && outcome.value.documents.length > 0 && options.dryRun !== true;
+    if (keep) await transaction.commit().execute();
+    else await transaction.rollback().execute();
+    if (!outcome.ok || options.dryRun !== true) return outcome;
+    // The revisions taken went with the transaction.
+    return accept({ ...outcome.value, revision: await newestRevision(db) });
+  } catch (error) {
+    if (!transaction.isCommitted && !transaction.isRolledBack) {
+      // The first failure tells more than that of a rollback on a broken connection.
+      await transaction
+        .rollback()
+        .execute()
+        .catch(() => undefined);
+    }
+    throw error;
+  }
+}

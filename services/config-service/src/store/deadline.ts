@@ -1,0 +1,32 @@
+import { classifyFailure } from './postgres-error.ts';
+
+/** The database does not answer, or not in time. Whether a write was made is then unknown. */
+export class StoreUnavailableError extends Error {
+  override readonly name = 'StoreUnavailableError';
+}
+
+/** A request gets its answer, or a 503, within 2 s; the rest of them is for the reply. */
+export const REQUEST_DEADLINE_MS = 1800;
+
+/**
+ * Ends a wait for the database. The work itself may go on, and a write may still be made.
+ *
+ * @throws StoreUnavailableError after `ms`, or when the database is away.
+ */
+export async function withDeadline<Value>(ms: number, work: () => Promise<Value>): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new StoreUnavailableError(`the database did not answer within ${ms} ms`));
+    }, ms);
+  });
+  try {
+    return await Promise.race([work(), expired]);
+  } catch (error) {
+    if (classifyFailure(error) !== 'unavailable' || error instanceof StoreUnavailableError)
+      throw error;
+    throw new StoreUnavailableError('the database is not available', { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}

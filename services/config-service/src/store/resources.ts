@@ -1,0 +1,71 @@
+import { sql, type Kysely } from 'kysely';
+import { inScope, type TenantScope } from '../access/session.ts';
+import { isAnyOf } from './is-any-of.ts';
+import {
+  isNestedKind,
+  TABLE_BY_KIND,
+  type ResourceKind,
+  type SpecByKind,
+  type Stored,
+} from './kinds.ts';
+import { readStored } from './state.ts';
+import type { Tables } from './tables.ts';
+
+/** A page of a list: what follows `after` in the order of the ids. */
+export interface Page {
+  readonly limit: number;
+  readonly after: string | null;
+}
+
+/** One resource of the scope, or null. `tenantId` is null for plans and tenants. */
+export async function getResource<Kind extends ResourceKind>(
+  db: Kysely<Tables>,
+  scope: TenantScope,
+  kind: Kind,
+  tenantId: string | null,
+  id: string,
+): Promise<Stored<SpecByKind[Kind]> | null> {
+  const query = selectResources(db, scope, kind, tenantId)?.where('id', '=', id);
+  const row = await query?.executeTakeFirst();
+  return row === undefined ? null : readStored<Kind>(row);
+}
+
+/** Resources of the scope in the order of their ids. */
+export async function listResources<Kind extends ResourceKind>(
+  db: Kysely<Tables>,
+  scope: TenantScope,
+  kind: Kind,
+  tenantId: string | null,
+  page: Page,
+): Promise<readonly Stored<SpecByKind[Kind]>[]> {
+  const rows = await selectResources(db, scope, kind, tenantId)
+    ?.$if(page.after !== null, (query) => query.where('id', '>', page.after ?? ''))
+    .orderBy('id')
+    .limit(page.limit)
+    .execute();
+  return (rows ?? []).map((row) => readStored<Kind>(row));
+}
+
+/** Null if nothing of the kind can lie in the scope. */
+function selectResources(
+  db: Kysely<Tables>,
+  scope: TenantScope,
+  kind: ResourceKind,
+  tenantId: string | null,
+) {
+  const columns = ['id', 'spec', 'revision', 'created_at', 'updated_at'] as const;
+  // The columns are those of ResourceColumns in every table.
+  const query = db.selectFrom(TABLE_BY_KIND[kind] as 'plans').select(columns);
+  if (isNestedKind(kind)) {
+    const visible = inScope(scope, tenantId ?? '');
+    return visible ? query.where(sql<boolean>`tenant_id = ${tenantId}`) : null;
+  }
+  if (scope === 'all') return query;
+  if (kind === 'tenant') return query.where(isAnyOf('id', [...scope]));
+  // Plans of others may tell who the others are.
+  const own = db
+    .selectFrom('tenants')
+    .select('plan_id')
+    .where(isAnyOf('id', [...scope]));
+  return query.where('id', 'in', own);
+}

@@ -1,0 +1,110 @@
+import type { Clock } from '@headgate/runtime';
+import type { Kysely } from 'kysely';
+import { inScope, isKeyInScope, type Session } from '../access/session.ts';
+import {
+  createToken,
+  getToken,
+  listTokens,
+  revokeToken,
+  type NewToken,
+  type StoredToken,
+} from './access-tokens.ts';
+import { listAudit, type AuditFilter, type AuditRow } from './audit.ts';
+import { changeWithRetries, type StoreChangeOptions } from './change-transaction.ts';
+import type { Edits } from './commit.ts';
+import { REQUEST_DEADLINE_MS, withDeadline } from './deadline.ts';
+import { listTenantDocuments } from './documents.ts';
+import { createHistory, type History } from './history.ts';
+import type { ResourceKind, SpecByKind, Stored } from './kinds.ts';
+import { refuse, type Committed, type Outcome } from './outcome.ts';
+import { createOutbox } from './outbox.ts';
+import { getResource, listResources, type Page } from './resources.ts';
+import type { RevisionColumns, Tables } from './tables.ts';
+import { refuseEdits } from './write-rule.ts';
+
+/**
+ * The configuration as one principal sees it: what lies outside of its tenants is not there. Every
+ * method rejects with StoreUnavailableError when the database does not answer in time.
+ */
+export interface SessionStore {
+  /** One resource, or null. `tenantId` is null for plans and tenants. */
+  get<Kind extends ResourceKind>(
+    kind: Kind,
+    tenantId: string | null,
+    id: string,
+  ): Promise<Stored<SpecByKind[Kind]> | null>;
+  /** Resources in the order of their ids. */
+  list<Kind extends ResourceKind>(
+    kind: Kind,
+    tenantId: string | null,
+    page: Page,
+  ): Promise<readonly Stored<SpecByKind[Kind]>[]>;
+  /** Makes changes in one transaction: all or nothing. */
+  change(edits: Edits, options: StoreChangeOptions): Promise<Outcome<Committed>>;
+  readonly history: Omit<History, 'forgetDeleted'>;
+  /** Audit rows, newest first, those below `before` (null: all); at most `limit`. */
+  audit(filter: AuditFilter, limit: number, before: number | null): Promise<readonly AuditRow[]>;
+  /** Bodies of the documents of tenants that exist, in the order of their ids. */
+  tenantDocuments(page: Page): Promise<readonly { readonly id: string; readonly body: string }[]>;
+  /** A revision that was given out, or null. */
+  revision(revision: number): Promise<RevisionColumns | null>;
+  readonly tokens: {
+    list(page: Page): Promise<readonly StoredToken[]>;
+    get(id: string): Promise<StoredToken | null>;
+    /** Null if the id is taken. */
+    create(token: NewToken): Promise<StoredToken | null>;
+    /** False if there is none of that id. It is refused from the next request on. */
+    revoke(id: string): Promise<boolean>;
+  };
+}
+
+/** Creates the view of one session. Cheap: made for each request. */
+export function createSessionStore(
+  { clock }: { readonly clock: Clock },
+  db: Kysely<Tables>,
+  session: Session,
+): SessionStore {
+  const { scope } = session;
+  const ask = <Value>(work: (db: Kysely<Tables>) => Promise<Value>) =>
+    withDeadline(REQUEST_DEADLINE_MS, () => work(db));
+  const write = <Value>(work: (db: Kysely<Tables>) => Promise<Value>) =>
+    withDeadline(REQUEST_DEADLINE_MS, () => db.transaction().execute(work));
+  const author = () => ({ ...session.author, at: new Date(clock.nowMs()) });
+  return {
+    get: (...args) => ask((in_) => getResource(in_, scope, ...args)),
+    list: (...args) => ask((in_) => listResources(in_, scope, ...args)),
+    async change(edits, options) {
+      const refusal = refuseEdits(scope, edits);
+      if (refusal !== null) return refuse(refusal);
+      return withDeadline(options.deadlineMs ?? REQUEST_DEADLINE_MS, () =>
+        changeWithRetries(db, edits, author(), { ...options, scope }),
+      );
+    },
+    history: createSessionHistory(session, ask),
+    audit: (...args) => ask((in_) => listAudit(in_, scope, ...args)),
+    tenantDocuments: ({ limit, after }) =>
+      ask((in_) => listTenantDocuments(in_, scope, limit, after)),
+    async revision(revision) {
+      const found = await ask((in_) => createOutbox(in_).revision(revision));
+      return found !== null && isKeyInScope(scope, found.key) ? found : null;
+    },
+    tokens: {
+      list: (page) => ask((in_) => listTokens(in_, page)),
+      get: (id) => ask((in_) => getToken(in_, id)),
+      create: (token) => write((in_) => createToken(in_, token, author())),
+      revoke: (id) => write((in_) => revokeToken(in_, id, author())),
+    },
+  };
+}
+
+type Ask = <Value>(work: (db: Kysely<Tables>) => Promise<Value>) => Promise<Value>;
+
+function createSessionHistory({ scope }: Session, ask: Ask): SessionStore['history'] {
+  const own = (tenantId: string) => inScope(scope, tenantId);
+  return {
+    list: async (id, ...args) => (own(id) ? ask((db) => createHistory(db).list(id, ...args)) : []),
+    get: async (id, ...args) => (own(id) ? ask((db) => createHistory(db).get(id, ...args)) : null),
+    newestUpTo: async (id, ...args) =>
+      own(id) ? ask((db) => createHistory(db).newestUpTo(id, ...args)) : null,
+  };
+}

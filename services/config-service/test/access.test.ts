@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { fastify } from 'fastify';
+import { authorise } from '../src/access/authorise.ts';
+import { guardRoutes } from '../src/access/guard-routes.ts';
+import { createSend, startApi, type Send, type TestApi } from './support/api.ts';
+
+let api: TestApi;
+let tenantAdmin: Send;
+let viewer: Send;
+
+async function tokenOf(id: string, spec: object): Promise<Send> {
+  const { status, body } = await api.send('POST', `/v1/access-tokens/${id}`, spec);
+  assert.equal(status, 201, JSON.stringify(body));
+  assert.match(String(body['token']), /^hgt_[\w-]{43}$/);
+  return createSend(api.url, String(body['token']));
+}
+
+before(async () => {
+  api = await startApi();
+  for (const id of ['own', 'foreign']) {
+    await api.send('PUT', `/v1/plans/plan-${id}`, {});
+    await api.send('PUT', `/v1/tenants/${id}`, { planId: `plan-${id}` });
+  }
+  tenantAdmin = await tokenOf('ta', { role: 'tenant_admin', tenants: ['own'] });
+  viewer = await tokenOf('vi', { role: 'viewer', tenants: ['own'] });
+});
+after(() => api.close());
+
+const UPSTREAM = { endpoints: [{ host: '10.0.0.1', port: 80 }] };
+
+test('a route without a permission cannot be added', () => {
+  const app = fastify();
+  guardRoutes(app, { authorise, authenticate: () => Promise.resolve(null) });
+  assert.throws(() => app.get('/open', () => 'x'), /GET \/open declares no permission/);
+});
+
+test('a tenant_admin changes what belongs to its tenants, and nothing else', async () => {
+  assert.equal((await tenantAdmin('PUT', '/v1/tenants/own/upstreams/api', UPSTREAM)).status, 201);
+  const foreign = await tenantAdmin('PUT', '/v1/tenants/foreign/upstreams/api', UPSTREAM);
+  const missing = await tenantAdmin('PUT', '/v1/tenants/missing/upstreams/api', UPSTREAM);
+  assert.deepEqual([foreign.status, missing.status], [404, 404]);
+  const text = JSON.stringify(foreign.body['detail']).replace('foreign', 'missing');
+  assert.equal(text, JSON.stringify(missing.body['detail']), 'existence is not told');
+  const bundle = (tenants: object, plans = {}) => ({ apiVersion: 'headgate/v1', plans, tenants });
+  const apply = (body: object) => tenantAdmin('POST', '/v1/apply', body);
+  const upstreams = { api: UPSTREAM };
+  assert.equal((await apply(bundle({ own: { planId: 'plan-own', upstreams } }))).status, 200);
+  assert.equal((await apply(bundle({ own: { planId: 'plan-foreign', upstreams } }))).status, 403);
+  assert.equal((await apply(bundle({ foreign: { planId: 'plan-foreign' } }))).status, 404);
+  assert.equal((await apply(bundle({}, { 'plan-own': {} }))).status, 403);
+  const put = await tenantAdmin('PUT', '/v1/tenants/own', { planId: 'plan-own' });
+  assert.equal(put.body['code'], 'HG_API_FORBIDDEN');
+  assert.match(String(put.body['detail']), /lacks the permission tenants\.write/);
+  assert.equal((await tenantAdmin('GET', '/v1/access-tokens')).status, 403);
+  const { body } = await api.send('GET', '/v1/audit?actor=token:ta');
+  assert.equal((body['items'] as readonly unknown[]).length, 1);
+});
+
+test('a viewer of some tenants reads them, and lists hold nothing of others', async () => {
+  assert.equal((await viewer('PUT', '/v1/tenants/own/upstreams/no', UPSTREAM)).status, 403);
+  assert.equal((await viewer('GET', '/v1/tenants/own')).status, 200);
+  for (const path of ['', '/routes', '/history', '/diff?from=1', '/history/2']) {
+    assert.equal((await viewer('GET', `/v1/tenants/foreign${path}`)).status, 404, path);
+  }
+  for (const path of ['/v1/tenants', '/v1/plans', '/v1/export', '/v1/audit']) {
+    const { status, body } = await viewer('GET', path);
+    assert.equal(status, 200, path);
+    assert.match(JSON.stringify(body), /own/, path);
+    assert.doesNotMatch(JSON.stringify(body), /foreign/, path);
+  }
+  assert.equal((await viewer('GET', '/v1/plans/plan-foreign')).status, 404);
+});
+
+test('tokens: kept as hashes, checked, revoked at once, refused when expired', async () => {
+  const passing = await tokenOf('passing', { role: 'viewer', tenants: '*' });
+  assert.equal((await passing('GET', '/v1/tenants/foreign')).status, 200);
+  assert.equal(
+    (await api.send('POST', '/v1/access-tokens/passing', { role: 'platform_admin' })).status,
+    409,
+  );
+  assert.equal((await api.send('DELETE', '/v1/access-tokens/passing')).status, 204);
+  assert.equal((await passing('GET', '/v1/tenants')).status, 401);
+  const expired = { role: 'platform_admin', expiresAt: '2020-01-01T00:00:00Z' };
+  assert.equal((await (await tokenOf('old', expired))('GET', '/v1/tenants')).status, 401);
+  for (const bad of [
+    { role: 'viewer' },
+    { role: 'tenant_admin', tenants: '*' },
+    { role: 'root' },
+  ]) {
+    assert.equal((await api.send('POST', '/v1/access-tokens/bad', bad)).status, 422);
+  }
+  const list = await api.send('GET', '/v1/access-tokens');
+  assert.doesNotMatch(JSON.stringify(list.body), /sha256|"token"/);
+});
