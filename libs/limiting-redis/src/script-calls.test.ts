@@ -8,11 +8,22 @@ function chain(tenant: string, name = 'sec'): LimitChain {
   return compileChain(tenant, [{ ...rule, name, onStoreLoss: 'share' }]);
 }
 
-test('one call per tenant: its keys share a hash tag, its entries keep their order', () => {
+test('on one server a batch of many tenants is one call, its entries in order of arrival', () => {
+  const items = Array.from({ length: 64 }, (_, index) => {
+    return { chain: chain(`tenant-${index}`), cost: 1, units: 1 };
+  });
+  const calls = takeCalls(items);
+  assert.deepEqual(
+    calls.map(({ positions }) => positions),
+    [items.map((_, index) => index)],
+  );
+});
+
+test('a call per slot: the keys of each share a hash tag, its entries keep their order', () => {
   const items: BatchItem[] = ['a', 'b', 'a'].map((tenant, index) => {
     return { chain: chain(tenant), cost: 1 + index, units: 2 };
   });
-  const calls = takeCalls(items);
+  const calls = takeCalls(items, (tenantTag) => tenantTag);
   assert.deepEqual(
     calls.map(({ positions, keys }) => [positions, keys]),
     [
@@ -39,7 +50,7 @@ test('one call per tenant: its keys share a hash tag, its entries keep their ord
   ]);
 });
 
-test('a tenant with very many entries is split, so that no script runs for long', () => {
+test('very many entries, or keys, are split, so that no script runs for long', () => {
   const items = Array.from({ length: 130 }, (_, index) => {
     return { chain: chain('a', `rule-${index}`), cost: 1, units: 1 };
   });
@@ -47,11 +58,23 @@ test('a tenant with very many entries is split, so that no script runs for long'
     takeCalls(items).map(({ positions }) => positions.length),
     [64, 64, 2],
   );
+  const rule = { level: 'tenant', limit: 100, windowMs: 1000, scope: '' } as const;
+  const wide = compileChain(
+    'wide',
+    Array.from({ length: 32 }, (_, index) => {
+      return { ...rule, name: `rule-${index}`, onStoreLoss: 'share' as const };
+    }),
+  );
+  const wideItems = Array.from({ length: 10 }, () => ({ chain: wide, cost: 1, units: 1 }));
+  assert.deepEqual(
+    takeCalls(wideItems).map(({ keys }) => keys.length),
+    [256, 64],
+  );
 });
 
 test('replies land at the positions of their items; another form is no reply', () => {
   const items = ['a', 'b', 'a'].map((tenant) => ({ chain: chain(tenant), cost: 1, units: 2 }));
-  const call = takeCalls(items)[0];
+  const call = takeCalls(items, (tenantTag) => tenantTag)[0];
   assert.ok(call !== undefined);
   const replies: ItemReply[] = [];
   const read = readTakeReply(call, items, [1000, 2, 98, 1010, 1, 97, 990, 2], replies);

@@ -1,6 +1,6 @@
 import type { BatchItem, ItemReply, ReplayItem } from '@headgate/limiting';
 
-/** One script call: the keys of one tenant, hence of one Redis Cluster slot. */
+/** One script call: keys that live on the same server. */
 export interface ScriptCall {
   /** Positions of its items in the batch. */
   readonly positions: number[];
@@ -11,14 +11,26 @@ export interface ScriptCall {
 /** Entries per script call: a script blocks Redis while it runs, about 10 µs per entry of two rules. */
 const ENTRIES_MAX = 64;
 
-/** Splits a batch into one take call per tenant (more for very many entries), in order of first arrival. */
-export function takeCalls(items: readonly BatchItem[]): ScriptCall[] {
-  const calls = new CallGrouping();
+/** Keys per script call; only chains of very many rules reach it, and one chain may alone. */
+const KEYS_MAX = 256;
+
+/** Names the group of keys that one script call may touch, from the part of the keys that decides their slot. */
+export type GroupOf = (tenantTag: string) => string;
+
+/** Without Redis Cluster all keys are on one server; a cluster needs a group per slot. */
+const ONE_SERVER: GroupOf = () => '';
+
+/**
+ * Splits a batch into take calls, in order of arrival: one call for all tenants of a group, more for very many entries.
+ * The items of a tenant stay in order, because calls are sent in order.
+ */
+export function takeCalls(items: readonly BatchItem[], groupOf = ONE_SERVER): ScriptCall[] {
+  const calls = new CallGrouping(groupOf);
   for (let position = 0; position < items.length; position += 1) {
     const item = items[position];
     if (item === undefined) break;
     const { chain, units, cost } = item;
-    const call = calls.obtain(chain.tenantTag, position);
+    const call = calls.obtain(chain.tenantTag, chain.storeKeys.length, position);
     for (const key of chain.storeKeys) call.keys.push(key);
     call.values.push(String(units), String(cost), String(chain.storeKeys.length));
     for (const argument of chain.storeArguments) call.values.push(argument);
@@ -26,11 +38,11 @@ export function takeCalls(items: readonly BatchItem[]): ScriptCall[] {
   return calls.calls;
 }
 
-/** Splits a replay into one call per tenant. */
-export function replayCalls(items: readonly ReplayItem[]): ScriptCall[] {
-  const calls = new CallGrouping();
+/** Splits a replay as `takeCalls` does a batch. */
+export function replayCalls(items: readonly ReplayItem[], groupOf = ONE_SERVER): ScriptCall[] {
+  const calls = new CallGrouping(groupOf);
   for (const [position, { rule, tenantTag, charges }] of items.entries()) {
-    const call = calls.obtain(tenantTag, position);
+    const call = calls.obtain(tenantTag, 1, position);
     call.keys.push(rule.key);
     if (rule.kind === 'rate') {
       const cost = charges.reduce((sum, charge) => sum + charge.cost, 0);
@@ -92,15 +104,26 @@ function isIntegers(value: unknown): value is number[] {
 class CallGrouping {
   readonly calls: ScriptCall[] = [];
   readonly #open = new Map<string, ScriptCall>();
+  readonly #groupOf: GroupOf;
 
-  obtain(tenantTag: string, position: number): ScriptCall {
-    let call = this.#open.get(tenantTag);
-    if (call === undefined || call.positions.length >= ENTRIES_MAX) {
+  constructor(groupOf: GroupOf) {
+    this.#groupOf = groupOf;
+  }
+
+  /** The call for an entry of `keys` keys. */
+  obtain(tenantTag: string, keys: number, position: number): ScriptCall {
+    const group = this.#groupOf(tenantTag);
+    let call = this.#open.get(group);
+    if (call === undefined || isFull(call, keys)) {
       call = { positions: [], keys: [], values: [] };
-      this.#open.set(tenantTag, call);
+      this.#open.set(group, call);
       this.calls.push(call);
     }
     call.positions.push(position);
     return call;
   }
+}
+
+function isFull({ positions, keys }: ScriptCall, more: number): boolean {
+  return positions.length >= ENTRIES_MAX || (keys.length > 0 && keys.length + more > KEYS_MAX);
 }

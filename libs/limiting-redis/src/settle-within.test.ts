@@ -31,3 +31,15 @@ test('a stall of this process is not a timeout: what has arrived by then is read
   while (performance.now() < untilMs);
   assert.equal(await settled, 'arrived during the stall');
 });
+
+test('a loop that is held up again and again has not waited: each stall counts as one part', async () => {
+  const answer = Promise.withResolvers<string>();
+  const settled = settleWithin(answer.promise, 25, assert.fail);
+  for (let stall = 0; stall < 3; stall += 1) {
+    const untilMs = performance.now() + 26;
+    while (performance.now() < untilMs);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  answer.resolve('in time');
+  assert.equal(await settled, 'in time');
+});

@@ -1,10 +1,18 @@
 import { StoreFailure } from '@headgate/limiting';
 
+/** Parts of a timeout. */
+const PARTS = 5;
+
+/** Longest wait, in timeouts: 250 ms at the default of 25 ms. */
+const WAIT_TIMES_MAX = 10;
+
 /**
  * Resolves or rejects as `answer` does, or rejects with a `timeout` StoreFailure.
  *
- * When the event loop was held up, the timer fires before the replies that already lie in the socket are read; so the
- * verdict waits for one more turn of the loop, which reads them. A stall of this process is not a slow store.
+ * Time in which this process could not read does not count: the timeout is waited for in parts, and a part that ends
+ * late, because the event loop was held up or the process had no CPU, counts as one part. The verdict then waits for one
+ * more turn of the loop, which reads what lies in the socket. In all it takes at most WAIT_TIMES_MAX timeouts, and the
+ * part in which that is noticed, so that a loop which is always late loses a dead store too.
  *
  * @param onTimeout called when the answer is given up; it may still come.
  */
@@ -21,7 +29,15 @@ export function settleWithin<T>(
       onTimeout();
       reject(new StoreFailure('timeout', `no answer within ${timeoutMs} ms`));
     };
-    const timer = setTimeout(() => setImmediate(expire), timeoutMs);
+    const startMs = performance.now();
+    let partsLeft = PARTS;
+    const endPart = (): void => {
+      partsLeft -= 1;
+      const isOver = performance.now() - startMs >= timeoutMs * WAIT_TIMES_MAX;
+      if (partsLeft === 0 || isOver) setImmediate(expire);
+      else timer = setTimeout(endPart, timeoutMs / PARTS);
+    };
+    let timer = setTimeout(endPart, timeoutMs / PARTS);
     answer.then(
       (value) => {
         isSettled = true;
