@@ -8,6 +8,7 @@ const PROGRAMS = {
   // The peers that are not there are left out of the comparison.
   proxy: { needed: ['wrk', 'nginx'], optional: ['haproxy', 'caddy'] },
   limits: { needed: ['wrk', 'nginx', 'redis-server'], optional: [] },
+  config: { needed: ['wrk', 'nginx', 'redis-server', 'nats-server'], optional: ['haproxy'] },
   micro: { needed: ['redis-server'], optional: [] },
 };
 

@@ -3,12 +3,14 @@ import {
   createHttpOrigin,
   freePort,
   startNats,
+  startPostgres,
   startProcess,
   startRedis,
   temporaryDirectory,
   waitFor,
   type HttpOrigin,
   type NatsServer,
+  type PostgresServer,
   type RedisServer,
   type StartedProcess,
   type TemporaryDirectory,
@@ -17,6 +19,8 @@ import { ConfigApi } from './config-api.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const ADMIN_TOKEN = 'token-of-a-test-cluster-0001';
+/** Room for the indexes of 100,000 tenants. */
+const POSTGRES = { settings: { shared_buffers: '128MB' } };
 
 /** A service of the cluster that can be stopped, killed and started again with the same settings and data. */
 export class Component {
@@ -61,6 +65,8 @@ export interface ClusterEdge {
   readonly port: number;
   /** `http://host:port` of its admin listener, fixed over restarts. */
   readonly admin: string;
+  /** Holds its last good configuration; gone with the cluster. */
+  readonly dataDirectory: string;
 }
 
 /** Options of {@link startCluster}. */
@@ -70,12 +76,19 @@ export interface ClusterOptions {
   readonly sharedPort?: boolean;
   readonly edgeEnv?: Readonly<Record<string, string>>;
   readonly healthService?: boolean;
+  /** Default pglite: within the config-service. */
+  readonly database?: 'pglite' | 'postgres';
+  readonly configEnv?: Readonly<Record<string, string>>;
+  /** False: the caller starts the edges. Default true. */
+  readonly startEdges?: boolean;
 }
 
 /** A whole Headgate on this machine: real processes, nothing faked. */
 export interface Cluster {
   readonly redis: RedisServer;
   readonly nats: NatsServer;
+  /** Null on PGlite. */
+  readonly postgres: PostgresServer | null;
   readonly configService: Component;
   readonly healthService: Component;
   readonly edges: readonly ClusterEdge[];
@@ -84,11 +97,12 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
-/** Starts Redis, NATS, the config-service on PGlite, the health-service and edges. Edges are running, not yet ready. */
+/** Starts Redis, NATS, the config-service with its database, the health-service and edges. */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const directory = await temporaryDirectory();
   const redis = await startRedis();
   const nats = await startNats();
+  const postgres = options.database === 'postgres' ? await startPostgres(POSTGRES) : null;
   const configPort = await freePort();
   const configService = new Component('config-service', () =>
     startService('config-service', {
@@ -97,6 +111,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       HEADGATE_ADMIN_TOKEN: ADMIN_TOKEN,
       HEADGATE_NATS_URL: nats.url,
       HEADGATE_DATA_DIR: `${directory.path}/config`,
+      ...(postgres === null ? {} : { HEADGATE_DATABASE_URL: postgres.url }),
+      ...options.configEnv,
     }),
   );
   await configService.start();
@@ -112,6 +128,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   return {
     redis,
     nats,
+    postgres,
     configService,
     healthService,
     edges,
@@ -119,7 +136,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     async stop() {
       const components = [...edges.map((edge) => edge.component), healthService, configService];
       await Promise.all(components.map((component) => component.stop()));
-      await Promise.all([redis.stop(), nats.stop()]);
+      await Promise.all([redis.stop(), nats.stop(), postgres?.stop()]);
       await directory.remove();
     },
   };
@@ -134,20 +151,21 @@ async function startEdges(
   for (let index = 1; index <= (options.edges ?? 2); index += 1) {
     const port = sharedPort ?? (await freePort());
     const adminPort = await freePort();
+    const dataDirectory = `${parts.directory.path}/edge-${index}`;
     const env = {
       HEADGATE_NODE_ID: `edge-${index}`,
       HEADGATE_EDGE_LISTEN: `127.0.0.1:${port}`,
       HEADGATE_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
       HEADGATE_EDGE_WORKERS: '1',
-      HEADGATE_DATA_DIR: `${parts.directory.path}/edge-${index}`,
+      HEADGATE_DATA_DIR: dataDirectory,
       HEADGATE_NATS_URL: parts.nats.url,
       HEADGATE_REDIS_URL: parts.redis.url,
       ...options.edgeEnv,
     };
     const admin = `http://127.0.0.1:${adminPort}`;
     const component = new Component(`edge-${index}`, () => startService('edge', env));
-    await component.start();
-    edges.push({ component, port, admin });
+    if (options.startEdges !== false) await component.start();
+    edges.push({ component, port, admin, dataDirectory });
   }
   return edges;
 }

@@ -42,7 +42,12 @@ export class ClientConnection {
 
   /** Sends the request with this number, counted around the texts. */
   send(request: number): void {
-    this.#socket.write(this.#requests[request % this.#requests.length] ?? '', 'latin1');
+    this.write(this.#requests[request % this.#requests.length] ?? '');
+  }
+
+  /** Sends the text of a request. */
+  write(text: string): void {
+    this.#socket.write(text, 'latin1');
   }
 
   /** Ends it at once; `onEnd` follows. */

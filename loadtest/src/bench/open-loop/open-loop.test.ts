@@ -59,6 +59,7 @@ test('latency counts from the writing, and from the schedule; lateness is the di
     measured: 1,
     dropped: 0,
     failed: 0,
+    lostConnections: 0,
     p50Ms: 2.5,
     p99Ms: 2.5,
     p99FromScheduleMs: 3,
@@ -93,6 +94,7 @@ test('what is due while it settles is sent and not measured', () => {
       measured: 1,
       dropped: 0,
       failed: 0,
+      lostConnections: 0,
       p50Ms: 0,
       p99Ms: 0,
       p99FromScheduleMs: 0,
@@ -120,8 +122,8 @@ test('bad statuses, lost connections and missing answers are failures; idle ones
   assert.equal(sent.length, 3, 'lost connections get no request');
   loop.answered(missing, 200);
   loop.answered(missing, 200);
-  const { failed, answered, dropped } = loop.report();
-  assert.deepEqual([failed, answered, dropped], [2, 2, 1]);
+  const { failed, answered, dropped, lostConnections } = loop.report();
+  assert.deepEqual([failed, answered, dropped, lostConnections], [2, 2, 1, 3]);
 });
 
 test('a loop without a measured answer has no report', () => {

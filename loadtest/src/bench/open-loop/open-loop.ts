@@ -31,6 +31,8 @@ export interface OpenLoopReport {
   readonly dropped: number;
   /** Measured requests with a status of 400 or more, a broken connection, or no answer at the end. */
   readonly failed: number;
+  /** Connections that ended while it measured, whether or not a request was on them. */
+  readonly lostConnections: number;
   /** From the writing of the request to the end of the answer. */
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -63,6 +65,7 @@ export class OpenLoop {
   #answered = 0;
   #dropped = 0;
   #failed = 0;
+  #lostConnections = 0;
 
   constructor(deps: OpenLoopDeps, options: OpenLoopOptions) {
     this.#deps = deps;
@@ -118,6 +121,7 @@ export class OpenLoop {
     const sent = this.#inFlight.get(connection);
     this.#inFlight.delete(connection);
     if (sent !== undefined && sent.dueMs >= this.#options.settleMs) this.#failed += 1;
+    if (this.#deps.nowMs() >= this.#options.settleMs) this.#lostConnections += 1;
     const index = this.#free.indexOf(connection);
     if (index !== -1) this.#free.splice(index, 1);
   }
@@ -132,6 +136,7 @@ export class OpenLoop {
       measured: latencies.length,
       dropped: this.#dropped,
       failed: this.#failed + this.#inFlight.size,
+      lostConnections: this.#lostConnections,
       p50Ms: percentileOf(latencies, 50),
       p99Ms: percentileOf(latencies, 99),
       p99FromScheduleMs: percentileOf(fromSchedule, 99),

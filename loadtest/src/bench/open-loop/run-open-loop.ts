@@ -11,7 +11,8 @@ const GRACE_MS = 15_000;
 
 /** What the generator is told, as JSON in its first argument. */
 export const OpenLoopArguments = z.strictObject({
-  port: z.int().min(1).max(65_535),
+  /** Connections are spread over them in turn. */
+  ports: z.array(z.int().min(1).max(65_535)).min(1),
   /** File with one host a line; requests name them in turn. */
   hostsFile: z.string(),
   path: z.string(),
@@ -23,16 +24,21 @@ export const OpenLoopArguments = z.strictObject({
   measureSeconds: z.number().positive(),
   /** Equal seeds give equal arrivals. */
   seed: z.int(),
+  /** Requests are sent on time to some µs, at the cost of a core; else up to 1 ms late. */
+  spins: z.boolean().default(true),
+  /** A connection that ends is opened again, as a browser's would be. */
+  reconnects: z.boolean().default(false),
 });
 
 /** What the generator is told. */
-export type OpenLoopRun = z.output<typeof OpenLoopArguments>;
+export type OpenLoopRun = z.input<typeof OpenLoopArguments>;
 
 const Report: z.ZodType<OpenLoopReport> = z.strictObject({
   answered: z.int().min(0),
   measured: z.int().min(1),
   dropped: z.int().min(0),
   failed: z.int().min(0),
+  lostConnections: z.int().min(0),
   p50Ms: z.number().min(0),
   p99Ms: z.number().min(0),
   p99FromScheduleMs: z.number().min(0),

@@ -1,4 +1,4 @@
-import type { BenchReport, LeftOut } from '../benchmark.ts';
+import type { BenchReport, LeftOut, Machine } from '../benchmark.ts';
 import { formatTable } from '../text-table.ts';
 import type { CandidateRow } from './row.ts';
 import { tableOf } from './row-table.ts';
@@ -11,7 +11,7 @@ export function reportLines(
   const { machine } = report;
   const descriptions = new Map(rows.map(({ name, description }) => [name, description]));
   return [
-    `${machine.cpu}, ${machine.cores} cores, ${machine.kernel}, Node ${machine.node}, load ${machine.loadAverage}`,
+    machineLine(machine),
     ...[...Map.groupBy(rows, ({ profile }) => profile)].flatMap(([profile, members]) => {
       const { columns, cells } = tableOf(members);
       return ['', profile, ...formatTable(columns, cells)];
@@ -22,6 +22,11 @@ export function reportLines(
     ...(report.quick ? ['', 'A quick run: too short for figures to publish.'] : []),
     ...report.faults.map((fault) => `FAULT ${fault}`),
   ];
+}
+
+/** Where it ran, in one line. */
+export function machineLine({ cpu, cores, kernel, node, loadAverage }: Machine): string {
+  return `${cpu}, ${cores} cores, ${kernel}, Node ${node}, load ${loadAverage}`;
 }
 
 /** How a candidate that is not measured is told. */

@@ -21,7 +21,7 @@ test('the generator keeps its rate, names all hosts in turn, and counts failures
     const hostsFile = join(directory.path, 'hosts');
     await writeFile(hostsFile, 'a.example\nb.example\nbad.example\n');
     const times = { perSecond: 300, settleSeconds: 0.2, measureSeconds: 0.8, seed: 1 };
-    const run = { port: origin.port, hostsFile, path: '/', connections: 400, ...times };
+    const run = { ports: [origin.port], hostsFile, path: '/', connections: 400, ...times };
     const report = await runOpenLoop(run, signal);
     const { answered, measured, failed, dropped } = report;
     assert.ok(Math.abs(answered - 300) < 60, `${answered} of 300`);
@@ -49,7 +49,7 @@ test('a server that is not there is an error, not a figure', async () => {
     const hostsFile = join(directory.path, 'hosts');
     await writeFile(hostsFile, 'a.example\n');
     const times = { perSecond: 100, settleSeconds: 0, measureSeconds: 0.2, seed: 1 };
-    const run = { port: 1, hostsFile, path: '/', connections: 2, ...times };
+    const run = { ports: [1], hostsFile, path: '/', connections: 2, ...times };
     await assert.rejects(runOpenLoop(run, signal), /no percentile 50 of 0 values/);
   } finally {
     await directory.remove();

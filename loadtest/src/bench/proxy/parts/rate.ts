@@ -60,9 +60,9 @@ async function measureOnce(
   signal: AbortSignal,
 ): Promise<Round> {
   const before = await treeCpuUs(running.pid);
-  const { answered, measured, dropped, failed, ...latencies } = await runOpenLoop(
+  const report = await runOpenLoop(
     {
-      port: running.port,
+      ports: [running.port],
       hostsFile,
       path: REQUEST_PATH,
       perSecond: RATE_PER_SECOND,
@@ -73,10 +73,12 @@ async function measureOnce(
     },
     signal,
   );
+  const { answered, measured, dropped, failed } = report;
+  const { p50Ms, p99Ms, p99FromScheduleMs, latenessP99Ms } = report;
   const cpuUs = (await treeCpuUs(running.pid)) - before;
   await running.afterRound?.();
   return {
-    ...latencies,
+    ...{ p50Ms, p99Ms, p99FromScheduleMs, latenessP99Ms },
     requests: answered,
     failedRequests: failed + dropped,
     cpuUsPerRequest: cpuUs / answered,

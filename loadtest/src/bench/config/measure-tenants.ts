@@ -1,0 +1,234 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ClusterEdge } from '../../cluster/cluster.ts';
+import type { OpenLoopReport } from '../open-loop/open-loop.ts';
+import { tenantHost } from '../side-by-side/tenant-documents.ts';
+import { percentileOf } from '../statistics.ts';
+import {
+  clusterCpu,
+  edgeRssBytes,
+  fillCluster,
+  startConfigCluster,
+  startEdge,
+  waitForDocuments,
+  type ConfigCluster,
+} from './config-cluster.ts';
+import type { ConfigRow } from './config-row.ts';
+import { EdgeProbe } from './edge-probe.ts';
+import { makePacedChanges } from './paced-changes.ts';
+import {
+  CHANGE_GAP_MS,
+  CHANGES_PER_SECOND,
+  EDGES,
+  TRAFFIC_PER_SECOND,
+  type ConfigSchedule,
+} from './settings.ts';
+import { changedPath, changeTenant } from './tenants.ts';
+import { underTraffic, writeTrafficHosts, type Traffic } from './traffic.ts';
+
+/** What a measurement works with. */
+export interface MeasureContext {
+  readonly schedule: ConfigSchedule;
+  /** Path of nginx, the backend. */
+  readonly nginx: string;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** A change that takes longer than this ends the run. */
+const CHANGE_DEADLINE_MS = 30_000;
+/** Neighbouring changes are far apart: this prime divides no number of tenants. */
+const TENANT_STRIDE = 7919;
+
+/** Measures a cluster with so many tenants. @throws Error if something does not work: there is no figure then. */
+export async function measureTenants(tenants: number, context: MeasureContext): Promise<ConfigRow> {
+  const { nginx, say, signal } = context;
+  say(`start a cluster for ${tenants.toLocaleString('en-US')} tenants`);
+  const parts = await startConfigCluster(EDGES, nginx);
+  try {
+    const run = new TenantsRun(tenants, parts, context);
+    const starts = await run.fill();
+    signal.throwIfAborted();
+    const traffic: Traffic = {
+      ports: parts.cluster.edges.map(({ port }) => port),
+      hostsFile: await writeTrafficHosts(parts.directory, tenants),
+      perSecond: TRAFFIC_PER_SECOND,
+      signal,
+    };
+    await run.warmUp(traffic);
+    const followed = await run.followChanges(traffic);
+    const requests = await run.loadWithChanges(traffic);
+    const cpu = await run.cpuPerChange();
+    const restartMs = await run.restart();
+    return {
+      name: 'headgate',
+      profile: `tenants-${tenants}`,
+      tenants,
+      edges: EDGES,
+      ...followed.figures,
+      ...cpu,
+      ...starts,
+      restartMs,
+      ...sumOf(followed.report, requests.quiet, requests.changing),
+      quietP99Ms: requests.quiet.p99Ms,
+      changingP99Ms: requests.changing.p99Ms,
+    };
+  } finally {
+    await parts.stop();
+  }
+}
+
+function sumOf(...reports: readonly OpenLoopReport[]) {
+  const sum = (count: (report: OpenLoopReport) => number): number =>
+    reports.reduce((total, report) => total + count(report), 0);
+  return {
+    requests: sum(({ answered }) => answered),
+    failedRequests: sum(({ failed, dropped }) => failed + dropped),
+    droppedConnections: sum(({ lostConnections }) => lostConnections),
+  };
+}
+
+/** The phases of one measurement, in order. */
+class TenantsRun {
+  readonly #tenants: number;
+  readonly #parts: ConfigCluster;
+  readonly #context: MeasureContext;
+  #change = 0;
+
+  constructor(tenants: number, parts: ConfigCluster, context: MeasureContext) {
+    this.#tenants = tenants;
+    this.#parts = parts;
+    this.#context = context;
+  }
+
+  /** Creates the tenants and starts the edges, the first one alone, without and then with tenants. */
+  async fill() {
+    const { say, signal } = this.#context;
+    const { edges } = this.#parts.cluster;
+    const first = edges.slice(0, 1);
+    const [edge] = first;
+    if (edge === undefined) throw new Error('the cluster has no edge');
+    await startEdge(edge, false);
+    const emptyBytes = await edgeRssBytes(first);
+    await edge.component.stop();
+    signal.throwIfAborted();
+    const loadSeconds = await fillCluster(this.#parts, this.#tenants, say);
+    const coldStartMs = await startEdge(edge, false);
+    await this.#waitForAll(first);
+    const rssBytes = await edgeRssBytes(first);
+    say(`loaded in ${loadSeconds.toFixed(1)} s; cold start ${coldStartMs.toFixed(0)} ms`);
+    const others = edges.slice(1);
+    for (const other of others) await startEdge(other, false);
+    await this.#waitForAll(others);
+    return {
+      loadSeconds,
+      coldStartMs,
+      rssMib: rssBytes / 1_048_576,
+      rssKiBPerTenant: (rssBytes - emptyBytes) / 1024 / this.#tenants,
+    };
+  }
+
+  async warmUp(traffic: Traffic): Promise<void> {
+    const { warmUpChanges } = this.#context.schedule;
+    const seconds = warmUpChanges / CHANGES_PER_SECOND;
+    await underTraffic(traffic, seconds, () => this.#makeChanges(warmUpChanges));
+  }
+
+  /** Changes one after the other, each followed until every edge answers as it says. */
+  async followChanges(traffic: Traffic) {
+    const { followedChanges: count } = this.#context.schedule;
+    const { edges } = this.#parts.cluster;
+    const probes = await Promise.all(edges.map(({ port }) => EdgeProbe.open(port)));
+    const seconds = (count * CHANGE_GAP_MS) / 1000;
+    const { report, value: tookMs } = await underTraffic(traffic, seconds, async () => {
+      const all: number[] = [];
+      const startMs = performance.now();
+      for (let index = 0; index < count; index += 1) {
+        this.#context.signal.throwIfAborted();
+        await sleep(Math.max(0, startMs + index * CHANGE_GAP_MS - performance.now()));
+        all.push(await this.#followChange(probes));
+      }
+      return all.sort((a, b) => a - b);
+    });
+    for (const probe of probes) probe.close();
+    const figures = {
+      changes: count,
+      p50Ms: percentileOf(tookMs, 50),
+      p99Ms: percentileOf(tookMs, 99),
+      maxMs: percentileOf(tookMs, 100),
+    };
+    this.#context.say(`in effect on all edges: p99 ${figures.p99Ms.toFixed(1)} ms`);
+    return { figures, report };
+  }
+
+  /** Requests without changes, and with many. */
+  async loadWithChanges(traffic: Traffic) {
+    const { trafficSeconds: seconds } = this.#context.schedule;
+    const { report: quiet } = await underTraffic(traffic, seconds, async () => undefined);
+    const { report: changing } = await underTraffic(traffic, seconds, () =>
+      this.#makeChanges(seconds * CHANGES_PER_SECOND),
+    );
+    return { quiet, changing };
+  }
+
+  /** CPU time without requests: what an edge uses anyway is taken off. */
+  async cpuPerChange() {
+    const { idleSeconds, cpuSeconds } = this.#context.schedule;
+    const { cluster } = this.#parts;
+    const changes = cpuSeconds * CHANGES_PER_SECOND;
+    const startMs = performance.now();
+    const start = await clusterCpu(cluster);
+    await sleep(idleSeconds * 1000);
+    const before = await clusterCpu(cluster);
+    const beforeMs = performance.now();
+    const changesPerSecond = await this.#makeChanges(changes);
+    await sleep(500); // the writing to disk follows
+    const after = await clusterCpu(cluster);
+    const times = (performance.now() - beforeMs) / (beforeMs - startMs);
+    const own = (key: keyof typeof start): number =>
+      (after[key] - before[key] - (before[key] - start[key]) * times) / changes;
+    return {
+      cpuMsPerChange: own('edgesMs') / EDGES,
+      controlCpuMsPerChange: own('controlMs'),
+      changesPerSecond,
+    };
+  }
+
+  /** Stops an edge and starts it from its disk. */
+  async restart(): Promise<number> {
+    const edge = this.#parts.cluster.edges.at(-1);
+    if (edge === undefined) throw new Error('the cluster has no edge');
+    await edge.component.stop();
+    const restartMs = await startEdge(edge, true);
+    await this.#waitForAll([edge]);
+    return restartMs;
+  }
+
+  async #waitForAll(edges: readonly ClusterEdge[]): Promise<void> {
+    for (const edge of edges) await waitForDocuments(edge, this.#tenants + 1); // and a plan
+  }
+
+  #makeChanges(count: number): Promise<number> {
+    const change = async (): Promise<void> => void (await this.#makeChange());
+    const { signal } = this.#context;
+    return makePacedChanges({ perSecond: CHANGES_PER_SECOND, count, change, signal });
+  }
+
+  async #makeChange(): Promise<{ readonly tenant: number; readonly change: number }> {
+    this.#change += 1;
+    const change = this.#change;
+    const tenant = (change * TENANT_STRIDE) % this.#tenants;
+    await changeTenant(this.#parts.cluster.api, tenant, change);
+    return { tenant, change };
+  }
+
+  /** Time in ms from the reply of the config-service until the last edge answers as changed. */
+  async #followChange(probes: readonly EdgeProbe[]): Promise<number> {
+    const { tenant, change } = await this.#makeChange();
+    const repliedMs = performance.now();
+    const path = changedPath(change);
+    const atMs = await Promise.all(
+      probes.map((probe) => probe.untilOk(tenantHost(tenant), path, CHANGE_DEADLINE_MS)),
+    );
+    return Math.max(...atMs) - repliedMs;
+  }
+}

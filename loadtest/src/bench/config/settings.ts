@@ -1,0 +1,52 @@
+/** Edges of the cluster, with one worker each. */
+export const EDGES = 4;
+
+/** Tenants of the parts, one part each. */
+export const TENANT_COUNTS = [10, 1000, 10_000, 100_000] as const;
+
+/** The part that a quick run takes. */
+export const QUICK_TENANTS = 10_000;
+
+/** Requests per second while changes are measured, spread over all edges, and connections for them. */
+export const TRAFFIC_PER_SECOND = 2000;
+export const TRAFFIC_CONNECTIONS = 64;
+
+/** Changes per second of the phases with many changes. */
+export const CHANGES_PER_SECOND = 100;
+
+/** Gap between two changes whose way to the edges is followed, in ms. */
+export const CHANGE_GAP_MS = 40;
+
+/** Tenants in one request of the batch that loads them. */
+export const TENANTS_PER_BUNDLE = 2500;
+
+/** Lengths of the phases. */
+export interface ConfigSchedule {
+  /** Changes before anything is measured: the JIT compilers of Node need them. */
+  readonly warmUpChanges: number;
+  /** Changes that are followed to all edges. */
+  readonly followedChanges: number;
+  /** Length of the quiet phase and of the one with many changes, both under traffic. */
+  readonly trafficSeconds: number;
+  /** Length of the phases without traffic in which CPU time is measured: without changes and with them. */
+  readonly idleSeconds: number;
+  readonly cpuSeconds: number;
+}
+
+/** About 10 minutes for all parts. */
+export const FULL_SCHEDULE: ConfigSchedule = {
+  warmUpChanges: 500,
+  followedChanges: 300,
+  trafficSeconds: 10,
+  idleSeconds: 5,
+  cpuSeconds: 10,
+};
+
+/** Under a minute. */
+export const QUICK_SCHEDULE: ConfigSchedule = {
+  warmUpChanges: 200,
+  followedChanges: 100,
+  trafficSeconds: 4,
+  idleSeconds: 2,
+  cpuSeconds: 4,
+};
