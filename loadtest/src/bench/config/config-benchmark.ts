@@ -77,8 +77,9 @@ function partOf(tenants: number): string {
 
 /** A change must fail no request and close no connection. */
 function faultsOf(row: ConfigRow): readonly string[] {
-  const { name, profile, requests, failedRequests, droppedConnections = 0 } = row;
+  const { name, profile, requests, failedRequests, failures = {}, droppedConnections = 0 } = row;
   if (failedRequests === 0 && droppedConnections === 0) return [];
-  const failed = `${failedRequests} of ${requests} requests failed`;
+  const how = Object.entries(failures).map(([what, count]) => `${what}: ${count}`);
+  const failed = `${failedRequests} of ${requests} requests failed (${how.join(', ')})`;
   return [`${name}: ${failed}, ${droppedConnections} connections were closed (${profile})`];
 }

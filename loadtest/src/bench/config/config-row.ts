@@ -34,6 +34,8 @@ export interface ConfigRow extends BenchRow {
   readonly changingP99Ms?: number;
   /** Connections of clients that were closed on them. */
   readonly droppedConnections?: number;
+  /** Failed requests by what happened: a status, `lost`, `unanswered` or `no connection free`. */
+  readonly failures?: Readonly<Record<string, number>>;
   /** Requests in all phases. */
   readonly requests: number;
 }

@@ -36,6 +36,8 @@ export interface MeasureContext {
 
 /** A change that takes longer than this ends the run. */
 const CHANGE_DEADLINE_MS = 30_000;
+/** No connection of the generator was free: the answers before were late. */
+const NOT_SENT = 'no connection free';
 /** Neighbouring changes are far apart: this prime divides no number of tenants. */
 const TENANT_STRIDE = 7919;
 
@@ -83,8 +85,20 @@ function sumOf(...reports: readonly OpenLoopReport[]) {
   return {
     requests: sum(({ answered }) => answered),
     failedRequests: sum(({ failed, dropped }) => failed + dropped),
+    failures: failuresOf(reports),
     droppedConnections: sum(({ lostConnections }) => lostConnections),
   };
+}
+
+/** Failures of all reports by what happened, those without a free connection included. */
+function failuresOf(reports: readonly OpenLoopReport[]): Readonly<Record<string, number>> {
+  const all: Record<string, number> = {};
+  for (const { failures, dropped } of reports) {
+    for (const [how, count] of [...Object.entries(failures), [NOT_SENT, dropped] as const]) {
+      if (count > 0) all[how] = (all[how] ?? 0) + count;
+    }
+  }
+  return all;
 }
 
 /** The phases of one measurement, in order. */
@@ -117,7 +131,7 @@ class TenantsRun {
     const rssBytes = await edgeRssBytes(first);
     say(`loaded in ${loadSeconds.toFixed(1)} s; cold start ${coldStartMs.toFixed(0)} ms`);
     const others = edges.slice(1);
-    for (const other of others) await startEdge(other, false);
+    await Promise.all(others.map((other) => startEdge(other, false)));
     await this.#waitForAll(others);
     return {
       loadSeconds,

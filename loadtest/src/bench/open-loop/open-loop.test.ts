@@ -59,6 +59,7 @@ test('latency counts from the writing, and from the schedule; lateness is the di
     measured: 1,
     dropped: 0,
     failed: 0,
+    failures: {},
     lostConnections: 0,
     p50Ms: 2.5,
     p99Ms: 2.5,
@@ -94,6 +95,7 @@ test('what is due while it settles is sent and not measured', () => {
       measured: 1,
       dropped: 0,
       failed: 0,
+      failures: {},
       lostConnections: 0,
       p50Ms: 0,
       p99Ms: 0,
@@ -118,6 +120,7 @@ test('bad statuses, lost connections and missing answers are failures; idle ones
   loop.lost(bad);
   assert.equal(loop.inFlight, 1);
   assert.equal(loop.report().failed, 3);
+  assert.deepEqual(loop.report().failures, { 500: 1, lost: 1, unanswered: 1 });
   at(4);
   assert.equal(sent.length, 3, 'lost connections get no request');
   loop.answered(missing, 200);

@@ -31,6 +31,8 @@ export interface OpenLoopReport {
   readonly dropped: number;
   /** Measured requests with a status of 400 or more, a broken connection, or no answer at the end. */
   readonly failed: number;
+  /** The same by what happened: a status, `lost` or `unanswered`. */
+  readonly failures: Readonly<Record<string, number>>;
   /** Connections that ended while it measured, whether or not a request was on them. */
   readonly lostConnections: number;
   /** From the writing of the request to the end of the answer. */
@@ -64,7 +66,7 @@ export class OpenLoop {
   #count = 0;
   #answered = 0;
   #dropped = 0;
-  #failed = 0;
+  readonly #failures = new Map<string, number>();
   #lostConnections = 0;
 
   constructor(deps: OpenLoopDeps, options: OpenLoopOptions) {
@@ -111,7 +113,7 @@ export class OpenLoop {
     this.#free.push(connection);
     this.#answered += 1;
     if (sent.dueMs < this.#options.settleMs) return;
-    if (status >= 400) this.#failed += 1;
+    if (status >= 400) this.#fail(String(status));
     this.#latencies.push(now - sent.sentMs);
     this.#latenciesFromSchedule.push(now - sent.dueMs);
   }
@@ -120,7 +122,7 @@ export class OpenLoop {
   lost(connection: LoadConnection): void {
     const sent = this.#inFlight.get(connection);
     this.#inFlight.delete(connection);
-    if (sent !== undefined && sent.dueMs >= this.#options.settleMs) this.#failed += 1;
+    if (sent !== undefined && sent.dueMs >= this.#options.settleMs) this.#fail('lost');
     if (this.#deps.nowMs() >= this.#options.settleMs) this.#lostConnections += 1;
     const index = this.#free.indexOf(connection);
     if (index !== -1) this.#free.splice(index, 1);
@@ -128,6 +130,8 @@ export class OpenLoop {
 
   /** @throws RangeError if no measured request was answered. */
   report(): OpenLoopReport {
+    const failures = Object.fromEntries(this.#failures);
+    if (this.#inFlight.size > 0) failures['unanswered'] = this.#inFlight.size;
     const latencies = this.#latencies.toSorted((a, b) => a - b);
     const fromSchedule = this.#latenciesFromSchedule.toSorted((a, b) => a - b);
     const lateness = this.#lateness.toSorted((a, b) => a - b);
@@ -135,12 +139,17 @@ export class OpenLoop {
       answered: this.#answered,
       measured: latencies.length,
       dropped: this.#dropped,
-      failed: this.#failed + this.#inFlight.size,
+      failed: Object.values(failures).reduce((sum, count) => sum + count, 0),
+      failures,
       lostConnections: this.#lostConnections,
       p50Ms: percentileOf(latencies, 50),
       p99Ms: percentileOf(latencies, 99),
       p99FromScheduleMs: percentileOf(fromSchedule, 99),
       latenessP99Ms: percentileOf(lateness, 99),
     };
+  }
+
+  #fail(how: string): void {
+    this.#failures.set(how, (this.#failures.get(how) ?? 0) + 1);
   }
 }

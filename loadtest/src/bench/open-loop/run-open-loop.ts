@@ -38,6 +38,7 @@ const Report: z.ZodType<OpenLoopReport> = z.strictObject({
   measured: z.int().min(1),
   dropped: z.int().min(0),
   failed: z.int().min(0),
+  failures: z.record(z.string(), z.int().min(1)),
   lostConnections: z.int().min(0),
   p50Ms: z.number().min(0),
   p99Ms: z.number().min(0),
