@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { DocumentHeader, documentKey } from '@headgate/model';
 import { parseMessage } from './parse-message.ts';
 
@@ -82,5 +82,5 @@ export function decodeDocument(bytes: Uint8Array, expectedKey?: string): Decoded
 }
 
 function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  return hash('sha256', bytes);
 }

@@ -1,5 +1,6 @@
+import assert from 'node:assert/strict';
 import { BoundedMap } from '@headgate/runtime';
-import { ConfigDigest, digestBucket } from './config-digest.ts';
+import { ConfigDigest, DIGEST_BUCKETS, digestBucket } from './config-digest.ts';
 
 /** What became of a document that was offered to {@link HeldDocuments}. */
 export type HoldOutcome = 'new' | 'stale' | 'full';
@@ -12,7 +13,9 @@ export class HeldDocuments {
   readonly digest = new ConfigDigest();
   /** Highest revision seen, deletions included. */
   highestRevision = 0;
-  readonly #live = new Map<string, number>();
+  /** Revisions of live documents, by digest bucket: a repair asks for each of them in turn. */
+  readonly #live = Array.from({ length: DIGEST_BUCKETS }, () => new Map<string, number>());
+  #size = 0;
   /** Revisions of deletions, so that an older copy that comes late does not undo one. */
   readonly #deleted: BoundedMap<string, number>;
   readonly #liveMax: number;
@@ -23,36 +26,44 @@ export class HeldDocuments {
   }
 
   get size(): number {
-    return this.#live.size;
+    return this.#size;
   }
 
   /** Revision of a live document; undefined if it is not held. */
   liveRevision(key: string): number | undefined {
-    return this.#live.get(key);
+    return this.#bucketOf(key).get(key);
   }
 
   /** Takes note of a document or a deletion; 'stale' if what is held is as new or newer. */
   hold(key: string, revision: number, deleted: boolean): HoldOutcome {
-    const old = this.#live.get(key);
+    const live = this.#bucketOf(key);
+    const old = live.get(key);
     const known = old ?? this.#deleted.get(key);
     if (known !== undefined && revision <= known) return 'stale';
-    if (!deleted && old === undefined && this.#live.size >= this.#liveMax) return 'full';
+    if (!deleted && old === undefined && this.#size >= this.#liveMax) return 'full';
     this.highestRevision = Math.max(this.highestRevision, revision);
     if (deleted) {
       if (old !== undefined) this.digest.remove(key, old);
-      this.#live.delete(key);
+      if (live.delete(key)) this.#size -= 1;
       this.#deleted.set(key, revision);
       return 'new';
     }
     if (old === undefined) this.digest.add(key, revision);
     else this.digest.replace(key, old, revision);
     this.#deleted.delete(key);
-    this.#live.set(key, revision);
+    if (old === undefined) this.#size += 1;
+    live.set(key, revision);
     return 'new';
   }
 
-  /** Live keys of one digest bucket with their revisions. O(all live documents). */
+  /** Live keys of one digest bucket with their revisions: a copy. */
   inBucket(bucket: number): [key: string, revision: number][] {
-    return [...this.#live].filter(([key]) => digestBucket(key) === bucket);
+    return [...(this.#live[bucket] ?? [])];
+  }
+
+  #bucketOf(key: string): Map<string, number> {
+    const live = this.#live[digestBucket(key)];
+    assert(live !== undefined, 'every key has a bucket');
+    return live;
   }
 }

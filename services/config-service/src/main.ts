@@ -90,7 +90,7 @@ async function serve(parts: Parts): Promise<void> {
   const { settings, output, tracing, bus, store, view, metrics, shutdown } = parts;
   const { logger } = output;
   const publisher = startPublisher(parts);
-  const source = serveConfigRequests(bus, createConfigSource(store.outbox));
+  const source = serveConfigRequests(bus, createConfigSource({ clock }, store.outbox));
   shutdown.push('config requests', () => source.unsubscribe());
   const info = () => ({ version: manifest.version });
   const presence = createPresence(bus, { kind: 'config-service', id: settings.nodeId, info });

@@ -1,28 +1,54 @@
-import { ConfigDigest, digestBucket, encodeDocument, type ConfigSource } from '@headgate/bus';
+import {
+  ConfigDigest,
+  DIGEST_BUCKETS,
+  digestBucket,
+  encodeDocument,
+  type ConfigSource,
+  type DigestMessage,
+} from '@headgate/bus';
+import type { Clock } from '@headgate/runtime';
 import type { Outbox } from '../store/outbox.ts';
 import { publishedHeader } from './build-document.ts';
 
+/**
+ * Age in ms up to which a listing answers more questions. An edge that repairs asks for up to 64 buckets in turn, and all
+ * edges do after an outage; reading all documents for each would keep the database busy. Feeds wait 1 s between a digest
+ * and its repair, so a listing of this age is no older than what the repair is to reach.
+ */
+const LISTING_AGE_MS_MAX = 1000;
+
+/** Live documents of one consistent state, by digest bucket. */
+interface Listing {
+  readonly digest: DigestMessage;
+  readonly buckets: readonly (readonly (readonly [key: string, revision: number])[])[];
+}
+
 /** Answers the questions of edges from the database, which is right whatever the bus has lost. */
-export function createConfigSource(outbox: Outbox): ConfigSource {
+export function createConfigSource(
+  { clock }: { readonly clock: Pick<Clock, 'monotonicMs'> },
+  outbox: Pick<Outbox, 'entries' | 'epoch' | 'documents'>,
+): ConfigSource {
+  /** The newest one, or its reading. */
+  let listing: { readonly startedMs: number; readonly read: Promise<Listing> } | null = null;
+
+  function readAnew(): Promise<Listing> {
+    const startedMs = clock.monotonicMs();
+    const read = readListing(outbox);
+    const current = { startedMs, read };
+    listing = current;
+    read.catch(() => {
+      if (listing === current) listing = null; // the asker hears of it; the next one reads again
+    });
+    return read;
+  }
+
   return {
-    async digest() {
-      const digest = new ConfigDigest();
-      let newest = 0;
-      for (const { key, revision, deleted } of await outbox.entries()) {
-        newest = Math.max(newest, revision);
-        if (!deleted) digest.add(key, revision);
-      }
-      return digest.toMessage(await outbox.epoch(), newest);
-    },
+    digest: async () => (await readAnew()).digest,
     async list(bucket) {
-      const all = await outbox.entries();
-      return {
-        epoch: await outbox.epoch(),
-        revision: all.reduce((newest, { revision }) => Math.max(newest, revision), 0),
-        entries: all
-          .filter(({ key, deleted }) => !deleted && digestBucket(key) === bucket)
-          .map(({ key, revision }) => [key, revision] as const),
-      };
+      const oldestMs = clock.monotonicMs() - LISTING_AGE_MS_MAX;
+      const recent = listing !== null && listing.startedMs >= oldestMs ? listing.read : null;
+      const { digest, buckets } = await (recent ?? readAnew());
+      return { epoch: digest.epoch, revision: digest.revision, entries: buckets[bucket] ?? [] };
     },
     async get(keys) {
       const documents = await outbox.documents(keys);
@@ -32,4 +58,17 @@ export function createConfigSource(outbox: Outbox): ConfigSource {
       ]);
     },
   };
+}
+
+async function readListing(outbox: Pick<Outbox, 'entries' | 'epoch'>): Promise<Listing> {
+  const buckets = Array.from({ length: DIGEST_BUCKETS }, (): [string, number][] => []);
+  const digest = new ConfigDigest();
+  let newest = 0;
+  for (const { key, revision, deleted } of await outbox.entries()) {
+    newest = Math.max(newest, revision);
+    if (deleted) continue;
+    digest.add(key, revision);
+    buckets[digestBucket(key)]?.push([key, revision]);
+  }
+  return { digest: digest.toMessage(await outbox.epoch(), newest), buckets };
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { decodeDocument, encodeDocument } from '@headgate/bus';
 import { DocumentHeader, Revision } from '@headgate/model';
 import { z } from 'zod';
@@ -129,7 +129,7 @@ function frame(bytes: Uint8Array): Buffer {
 }
 
 function checksum(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+  return hash('sha256', bytes).slice(0, 16);
 }
 
 function nextFrame(bytes: Buffer, start: number): { bytes: Buffer; end: number } | null {
