@@ -9,11 +9,17 @@ export interface LuaScript {
 }
 
 /** Reads the scripts that lie beside this file; call it at start-up. Throws if one is missing. */
-export function loadScripts(): { readonly take: LuaScript; readonly replay: LuaScript } {
-  const head = readScript('window-state.lua') + readScript('rate-state.lua');
+export function loadScripts(): {
+  readonly take: LuaScript;
+  readonly replay: LuaScript;
+  readonly renewSlots: LuaScript;
+} {
+  const parts = ['window-state.lua', 'rate-state.lua', 'slot-state.lua'];
+  const head = parts.map(readScript).join('');
   return {
     take: createLuaScript(head + readScript('take.lua')),
     replay: createLuaScript(head + readScript('replay.lua')),
+    renewSlots: createLuaScript(head + readScript('renew-slots.lua')),
   };
 }
 

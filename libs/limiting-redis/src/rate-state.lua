@@ -66,13 +66,3 @@ local function writeRate(state)
   local value = RATE_MAGIC .. pack('<ddd', state.drainedToUs, state.offsetUs, state.debt)
   redis.call('SET', state.key, value, 'PX', ceil(state.debt / state.limit / 1000) + TTL_SLACK_MS)
 end
-
--- Writes every state that has changed, of all kinds.
-local function writeAll()
-  for index = 1, #states do
-    local state = states[index]
-    if state.isDirty then
-      if state.isRate then writeRate(state) else write(state) end
-    end
-  end
-end

@@ -10,11 +10,19 @@ import {
   type LimitChain,
   type LimitStore,
   type ReplayItem,
+  type SlotRenewal,
   type StoreState,
 } from '@headgate/limiting';
 import { fullJitterMs, type Random } from '@headgate/runtime';
 import { loadScripts, type LuaScript } from './lua-script.ts';
-import { keysAt, readTakeReply, replayCalls, takeCalls, type ScriptCall } from './script-calls.ts';
+import {
+  keysAt,
+  readTakeReply,
+  renewalCalls,
+  replayCalls,
+  takeCalls,
+  type ScriptCall,
+} from './script-calls.ts';
 import { isNoScript, readFailure } from './store-failures.ts';
 import { settleWithin } from './settle-within.ts';
 
@@ -129,6 +137,22 @@ class ScriptStore implements RedisLimitStore {
     const calls = replayCalls(items);
     const replies = await this.#run(this.#scripts.replay, calls);
     for (const [index, call] of calls.entries()) this.#reportResets(keysAt(call, replies[index]));
+  }
+
+  async renewSlots(renewals: readonly SlotRenewal[]): Promise<number> {
+    const calls = renewalCalls(renewals);
+    const replies = await this.#run(this.#scripts.renewSlots, calls);
+    let lapsed = 0;
+    for (const [index, call] of calls.entries()) {
+      const reply = replies[index];
+      const [units, ...resets] = Array.isArray(reply) ? (reply as readonly unknown[]) : [];
+      if (typeof units !== 'number') {
+        throw new StoreFailure('protocol', 'renew-slots.lua answered in another form');
+      }
+      lapsed += units;
+      this.#reportResets(keysAt(call, resets));
+    }
+    return lapsed;
   }
 
   async close(): Promise<void> {

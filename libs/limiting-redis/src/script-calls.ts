@@ -1,4 +1,4 @@
-import type { BatchItem, ItemReply, ReplayItem } from '@headgate/limiting';
+import type { BatchItem, ItemReply, ReplayItem, SlotClaim, SlotRenewal } from '@headgate/limiting';
 
 /** One script call: keys that live on the same server. */
 export interface ScriptCall {
@@ -33,7 +33,37 @@ export function takeCalls(items: readonly BatchItem[], groupOf = ONE_SERVER): Sc
     const call = calls.obtain(chain.tenantTag, chain.storeKeys.length, position);
     for (const key of chain.storeKeys) call.keys.push(key);
     call.values.push(String(units), String(cost), String(chain.storeKeys.length));
-    for (const argument of chain.storeArguments) call.values.push(argument);
+    if (chain.hasSlots) pushWithClaims(call, item);
+    else for (const argument of chain.storeArguments) call.values.push(argument);
+  }
+  return calls.calls;
+}
+
+/** As the chain's store arguments, each `concurrency` rule followed by the claim that goes with it. */
+function pushWithClaims(call: ScriptCall, { chain, slots = [] }: BatchItem): void {
+  let position = 0;
+  for (const { kind, storeArguments } of chain.compiled) {
+    call.values.push(...storeArguments);
+    if (kind !== 'concurrency') continue;
+    const claim = slots[position];
+    if (claim === undefined)
+      throw new RangeError(`a take of tenant ${chain.tenantId} lacks a claim`);
+    pushClaim(call, claim);
+    position += 1;
+  }
+}
+
+function pushClaim(call: ScriptCall, { holderId, epoch, granted, released }: SlotClaim): void {
+  call.values.push(holderId, String(epoch), String(granted), String(released));
+}
+
+/** Splits renewals as `takeCalls` does a batch. */
+export function renewalCalls(renewals: readonly SlotRenewal[], groupOf = ONE_SERVER): ScriptCall[] {
+  const calls = new CallGrouping(groupOf);
+  for (const [position, { key, tenantTag, claim }] of renewals.entries()) {
+    const call = calls.obtain(tenantTag, 1, position);
+    call.keys.push(key);
+    pushClaim(call, claim);
   }
   return calls.calls;
 }
@@ -42,6 +72,7 @@ export function takeCalls(items: readonly BatchItem[], groupOf = ONE_SERVER): Sc
 export function replayCalls(items: readonly ReplayItem[], groupOf = ONE_SERVER): ScriptCall[] {
   const calls = new CallGrouping(groupOf);
   for (const [position, { rule, tenantTag, charges }] of items.entries()) {
+    if (rule.kind === 'concurrency') continue; // slots are claimed, never replayed
     const call = calls.obtain(tenantTag, 1, position);
     call.keys.push(rule.key);
     if (rule.kind === 'rate') {

@@ -94,7 +94,9 @@ test('a clock that stepped back while the limit was used up locks nobody out bey
     arrivals: [{ advanceMs: 0, stepBackMs: 0, chain: 0, cost: 1, units: 90 }],
   });
   assert.ok(take !== undefined);
-  const windowMs = Math.max(...take.item.chain.rules.map((rule) => rule.windowMs));
+  const windowMs = Math.max(
+    ...take.item.chain.compiled.map((each) => (each.kind === 'window' ? each.rule.windowMs : 0)),
+  );
   const at = (offsetMs: number): TimedTake => ({ ...take, clockMs: take.clockMs + offsetMs });
   const [first, stepped, late] = await scriptReplies([
     at(0),

@@ -2,10 +2,10 @@
 --
 -- KEYS  the rules' keys, entry after entry (a key may come again).
 -- ARGV  per entry: units, cost of a unit, rules, then per rule: limit, bucketMs, buckets, or of a rate:
---       'r', limit, windowMs, burst.
+--       'r', limit, windowMs, burst; or of slots: 'c', limit, holder, epoch, granted, released.
 -- Reply {clockMs, per entry: granted, per rule: remaining, waitMs ..., then indices of keys that held garbage}
 --   waitMs: until one more unit fits; if one fits now, until units come back (0: nothing is charged).
--- A denied entry writes nothing; but a clock step is written once, whatever the verdict.
+-- A denied entry writes nothing; but a clock step, or what a worker claims anew, is written whatever the verdict.
 
 -- Adds to the newest pair if it has this date, or a later one from a wider bucket; else appends a pair.
 local function charge(state, cost)
@@ -39,6 +39,13 @@ while position <= #ARGV do
       position = position + 4
       entry[rule * 2 - 1] = state
       granted = min(granted, floor(leftOfRate(state) / cost))
+    elseif limit == 'c' then
+      limit = tonumber(ARGV[position + 1])
+      local state = openSlots(KEYS[keyIndex], keyIndex, ARGV[position + 2], tonumber(ARGV[position + 3]),
+        tonumber(ARGV[position + 4]), tonumber(ARGV[position + 5]))
+      position = position + 6
+      entry[rule * 2 - 1], entry[rule * 2] = state, limit
+      granted = min(granted, floor(leftOfSlots(state, limit) / cost))
     else
       limit = tonumber(limit)
       local state = open(KEYS[keyIndex], keyIndex, tonumber(ARGV[position + 1]), tonumber(ARGV[position + 2]))
@@ -56,6 +63,11 @@ while position <= #ARGV do
       if granted > 0 then chargeRate(state, granted * cost) end
       reply[size + 1] = max(0, leftOfRate(state))
       reply[size + 2] = waitOfRate(state, cost)
+    elseif state.isSlots then
+      if granted > 0 then chargeSlots(state, granted * cost) end
+      local left = max(0, leftOfSlots(state, limit))
+      reply[size + 1] = left
+      reply[size + 2] = left < cost and SLOT_WAIT_MS or 0
     else
       if granted > 0 then charge(state, granted * cost) end
       local remaining = limit - state.used

@@ -115,6 +115,7 @@ function loggingStore(store: LimitStore, granted: Admission[]): LimitStore {
       return reply;
     },
     probe: () => store.probe(),
+    renewSlots: (renewals) => store.renewSlots(renewals),
     replay: (items) => store.replay(items),
   };
 }

@@ -13,6 +13,7 @@ const instantStore: LimitStore = {
     items: items.map(({ units }) => ({ granted: units, remaining: [1e6, 1e6], resetMs: [5, 5] })),
   }),
   probe: async () => ({ identity: 'bench' }),
+  renewSlots: async () => 0,
   replay: async () => undefined,
 };
 

@@ -1,6 +1,6 @@
 import { bucketShape, type BucketShape } from './bucket-shape.ts';
 import { limitKey } from './limit-key.ts';
-import type { LimitRule, RateRule, WindowRule } from './limit-rule.ts';
+import type { ConcurrencyRule, LimitRule, RateRule, WindowRule } from './limit-rule.ts';
 
 /** What all compiled rules have. */
 interface CompiledBase {
@@ -24,13 +24,24 @@ export interface CompiledRate extends CompiledBase {
   readonly rule: RateRule;
 }
 
+/** Slots. */
+export interface CompiledConcurrency extends CompiledBase {
+  readonly kind: 'concurrency';
+  readonly rule: ConcurrencyRule;
+}
+
 /** A rule with everything that can be known before a request comes. */
-export type CompiledRule = CompiledWindow | CompiledRate;
+export type CompiledRule = CompiledWindow | CompiledRate | CompiledConcurrency;
 
 /** Compiles a rule that `assertLimitRule` has passed. */
 export function compileRule(tenantId: string, rule: LimitRule): CompiledRule {
   const key = limitKey(tenantId, rule);
-  const { limit, windowMs } = rule;
+  const { limit } = rule;
+  if (rule.kind === 'concurrency') {
+    const storeArguments = ['c', String(limit)];
+    return { kind: 'concurrency', rule, key, capacity: limit, storeArguments };
+  }
+  const { windowMs } = rule;
   if (rule.kind === 'rate') {
     const storeArguments = ['r', String(limit), String(windowMs), String(rule.burst)];
     return { kind: 'rate', rule, key, capacity: rule.burst, storeArguments };

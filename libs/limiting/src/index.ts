@@ -1,11 +1,17 @@
 export { bucketShape, type BucketShape } from './bucket-shape.ts';
-export { type CompiledRate, type CompiledRule, type CompiledWindow } from './compiled-rule.ts';
+export {
+  type CompiledConcurrency,
+  type CompiledRate,
+  type CompiledRule,
+  type CompiledWindow,
+} from './compiled-rule.ts';
 export { compileChain, type LimitChain } from './limit-chain.ts';
 export { tenantTag } from './limit-key.ts';
 export {
   LIMIT_MAX,
   RATE_SPAN_MAX,
   WINDOW_MS_MAX,
+  type ConcurrencyRule,
   type LimitRule,
   type RateRule,
   type WindowRule,
@@ -17,6 +23,8 @@ export {
   type ItemReply,
   type LimitStore,
   type ReplayItem,
+  type SlotClaim,
+  type SlotRenewal,
   type StoreFailureKind,
   type StoreState,
 } from './limit-store.ts';

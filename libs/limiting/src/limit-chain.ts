@@ -21,6 +21,8 @@ export interface LimitChain {
   readonly costMax: number;
   /** What becomes of a request while the store is lost; `closed` in one rule closes the chain. */
   readonly onStoreLoss: LimitRule['onStoreLoss'];
+  /** A rule of kind `concurrency` is in the chain: what is admitted must be released. */
+  readonly hasSlots: boolean;
   readonly policyTexts: PolicyTexts;
 }
 
@@ -58,6 +60,7 @@ export function compileChain(tenantId: string, rules: readonly LimitRule[]): Lim
     storeArguments: compiled.flatMap(({ storeArguments }) => storeArguments),
     costMax: Math.min(...compiled.map(({ capacity }) => capacity)),
     onStoreLoss: onStoreLossOf(rules),
+    hasSlots: compiled.some(({ kind }) => kind === 'concurrency'),
     policyTexts: compilePolicyTexts(rules),
   };
 }

@@ -1,7 +1,8 @@
 import type { LimitRule } from './limit-rule.ts';
 
 /**
- * The store key of a rule's usage: `hg:{t:<tenant>}:<kind>:<level>:<scope>:<name>:<windowMs>`, kind `w` or `r`.
+ * The store key of a rule's usage: `hg:{t:<tenant>}:<kind>:<level>:<scope>:<name>:<windowMs>`, kind `w` or `r`; kind `c`
+ * (concurrency) has no window.
  *
  * The braces are the Redis Cluster hash tag, so that all keys of a tenant share a slot. Every part is escaped
  * injectively and cannot hold `:`, `{` or `}`; equal keys therefore mean equal parts, whatever text tenants choose.
@@ -9,11 +10,13 @@ import type { LimitRule } from './limit-rule.ts';
  * afresh.
  */
 export function limitKey(tenantId: string, rule: LimitRule): string {
-  const kind = rule.kind === 'rate' ? 'r' : 'w';
   const level = rule.level === 'tenant' ? 't' : 'k';
   const scope = escapeKeyPart(rule.scope);
   const name = escapeKeyPart(rule.name);
-  return `${tenantTag(tenantId)}:${kind}:${level}:${scope}:${name}:${rule.windowMs}`;
+  const tag = tenantTag(tenantId);
+  if (rule.kind === 'concurrency') return `${tag}:c:${level}:${scope}:${name}`;
+  const kind = rule.kind === 'rate' ? 'r' : 'w';
+  return `${tag}:${kind}:${level}:${scope}:${name}:${rule.windowMs}`;
 }
 
 /** The part of every key of a tenant that decides its Redis Cluster slot. */

@@ -32,8 +32,13 @@ export interface RateRule extends RuleBase {
   readonly burst: number;
 }
 
+/** At most `limit` units of cost in flight: a slot is held from the admission of a request until it ends. */
+export interface ConcurrencyRule extends RuleBase {
+  readonly kind: 'concurrency';
+}
+
 /** One limit of a tenant or of one of its API keys. */
-export type LimitRule = WindowRule | RateRule;
+export type LimitRule = WindowRule | RateRule | ConcurrencyRule;
 
 /** Largest accepted limit: sums of two of them stay exact in a double, in JavaScript and in Lua. */
 export const LIMIT_MAX = 2 ** 50;
@@ -60,6 +65,7 @@ export function assertLimitRule(rule: LimitRule): void {
   if (!isIntegerUpTo(rule.limit, LIMIT_MAX)) {
     throw new RangeError(`limit of rule ${rule.name} must be an integer 1..2^50: ${rule.limit}`);
   }
+  if (rule.kind === 'concurrency') return;
   if (!isIntegerUpTo(rule.windowMs, WINDOW_MS_MAX)) {
     throw new RangeError(`windowMs of rule ${rule.name} is out of range: ${rule.windowMs}`);
   }

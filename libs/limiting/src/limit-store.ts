@@ -8,6 +8,28 @@ export interface BatchItem {
   readonly cost: number;
   /** At least 1. */
   readonly units: number;
+  /** For each `concurrency` rule of the chain, in order; absent if it has none. */
+  readonly slots?: readonly SlotClaim[];
+}
+
+/**
+ * What a worker knows of its slots of one rule: `granted - released` are held. Both only rise within an epoch, so that
+ * the store joins claims by taking the larger values: repeating or delaying one changes nothing. A claim of a newer
+ * epoch replaces what the store has, one of an older epoch is void.
+ */
+export interface SlotClaim {
+  /** The worker; no two live ones have the same. */
+  readonly holderId: string;
+  readonly epoch: number;
+  readonly granted: number;
+  readonly released: number;
+}
+
+/** A claim to be prolonged and brought up to date. */
+export interface SlotRenewal {
+  readonly key: string;
+  readonly tenantTag: string;
+  readonly claim: SlotClaim;
 }
 
 /** The store's answer to one item. The arrays belong to the receiver. */
@@ -50,6 +72,8 @@ export interface LimitStore {
   takeBatch(items: readonly BatchItem[]): Promise<BatchReply>;
   /** Exercises the path that `takeBatch` takes, a write included, and tells who answered. */
   probe(): Promise<StoreState>;
+  /** Prolongs slots and notes what was released. Resolves with how many had lapsed although they are held. */
+  renewSlots(renewals: readonly SlotRenewal[]): Promise<number>;
   /** Charges what edges admitted without the store, or what a new store does not know. */
   replay(items: readonly ReplayItem[]): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** Plain counters of a limiter, exported at scrape. All rise only, except `degradedSinceMs`. */
+/** Plain counters of a limiter, exported at scrape. All rise only, except `degradedSinceMs` and `slotsHeld`. */
 export interface LimiterStats {
   /** Requests by outcome and source. */
   admittedByStore: number;
@@ -27,6 +27,10 @@ export interface LimiterStats {
   replayedRules: number;
   /** Records of rules (deny times, own recent usage) dropped to make room. */
   denyCacheEvictions: number;
+  /** Slots held by requests in flight. */
+  slotsHeld: number;
+  /** Held slots that a renewal found missing in the store: lapsed, lost, or admitted without it. */
+  slotsLapsed: number;
   /** Jumps of the store's clock against the monotonic clock by more than a second. */
   storeClockSteps: number;
 }
@@ -52,6 +56,8 @@ export function createLimiterStats(): LimiterStats {
     degradedSinceMs: 0,
     replayedRules: 0,
     denyCacheEvictions: 0,
+    slotsHeld: 0,
+    slotsLapsed: 0,
     storeClockSteps: 0,
   };
 }

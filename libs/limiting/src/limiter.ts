@@ -13,6 +13,8 @@ import { LocalRules } from './local-rules.ts';
 import { MicroBatcher, type BatchOutcome } from './micro-batcher.ts';
 import { Reconciler } from './reconciler.ts';
 import type { EdgeShare } from './share.ts';
+import { SlotBook } from './slot-book.ts';
+import { SlotKeeper } from './slot-keeper.ts';
 import { StoreGuard, systemTimers, type Timers } from './store-guard.ts';
 import {
   admittedVerdict,
@@ -30,6 +32,13 @@ export interface Limiter {
    * @param cost an integer of at least 1 (throws a RangeError otherwise).
    */
   take(chain: LimitChain, cost: number): LimitVerdict | Promise<LimitVerdict>;
+  /**
+   * The request that was admitted with this chain and cost has ended: its slots return. To be called exactly once for
+   * each admission if `chain.hasSlots`; does nothing for other chains. Never waits.
+   */
+  release(chain: LimitChain, cost: number): void;
+  /** Tells the store of all releases now; resolves when it knows, or is lost (then its slots lapse). */
+  settleReleases(): Promise<void>;
   /** True while the store is not used. Starts true, until the first probe has answered. */
   readonly degraded: boolean;
   readonly stats: LimiterStats;
@@ -56,6 +65,8 @@ export interface LimiterDeps {
   /** Read on every decision of this edge and every reply of the store; must be cheap. */
   readonly share: () => EdgeShare;
   readonly onEvent?: (event: LimiterEvent) => void;
+  /** Names this limiter among all that share the store: no two live ones may have the same. Default: random. */
+  readonly holderId?: string;
   /** Default: Node's timers. */
   readonly timers?: Timers;
 }
@@ -93,16 +104,21 @@ class StoreLimiter implements Limiter, BatchOutcome {
   readonly #local: LocalEnforcer;
   readonly #batcher: MicroBatcher;
   readonly #guard: StoreGuard;
+  readonly #slots: SlotBook;
+  readonly #keeper: SlotKeeper;
   #storeAheadMs: number | null = null;
 
   constructor(deps: LimiterDeps, options: LimiterOptions) {
-    const { store, clock, random, share } = deps;
+    const { store, clock, random, share, timers = systemTimers } = deps;
     const { stats } = this;
+    const onLateFailure = (error: unknown): void => this.#guard.fail(error);
+    this.#slots = new SlotBook(deps.holderId ?? randomHolderId(random), stats);
+    this.#keeper = new SlotKeeper(this.#slots, { store, timers, stats, onFailure: onLateFailure });
     this.#clock = clock;
     this.#random = random;
     this.#share = share;
     this.#onEvent = deps.onEvent ?? (() => undefined);
-    const rules = new LocalRules(options.localRulesMax ?? 20_000, stats);
+    const rules = new LocalRules(options.localRulesMax ?? 20_000, stats, this.#slots);
     this.#rules = rules;
     const jitter = (waitMs: number): number => this.#jitter(waitMs);
     this.#local = new LocalEnforcer({ rules, clock, share, stats, jitter });
@@ -110,8 +126,7 @@ class StoreLimiter implements Limiter, BatchOutcome {
       waitingUnitsMax: options.waitingUnitsMax ?? 1000,
       itemsMax: options.batchItemsMax ?? 256,
     };
-    this.#batcher = new MicroBatcher(store, this, stats, bounds);
-    const onLateFailure = (error: unknown): void => this.#guard.fail(error);
+    this.#batcher = new MicroBatcher(this.#keeper, this, stats, bounds);
     const reconciler = new Reconciler({ store, rules, clock, share, stats, onLateFailure });
     this.#guard = new StoreGuard(
       {
@@ -119,8 +134,8 @@ class StoreLimiter implements Limiter, BatchOutcome {
         clock,
         random,
         stats,
-        timers: deps.timers ?? systemTimers,
-        reconcile: (identity) => reconciler.reconcile(identity),
+        timers,
+        reconcile: (identity) => this.#keeper.reconcileWith(reconciler, identity),
         onChange: (cause) => this.#onGuardChange(cause),
       },
       {
@@ -153,7 +168,21 @@ class StoreLimiter implements Limiter, BatchOutcome {
     return this.#batcher.take(chain, cost);
   }
 
+  release(chain: LimitChain, cost: number): void {
+    if (!chain.hasSlots) return;
+    for (const { kind, key } of chain.compiled) {
+      if (kind !== 'concurrency') continue;
+      this.#rules.allow(key);
+      this.#keeper.release(key, cost);
+    }
+  }
+
+  settleReleases(): Promise<void> {
+    return this.#keeper.settle();
+  }
+
   close(): void {
+    this.#keeper.close();
     this.#guard.close();
   }
 
@@ -213,6 +242,7 @@ class StoreLimiter implements Limiter, BatchOutcome {
     const kind = cause === null ? 'identity' : cause.kind;
     const message = cause === null ? 'another store, or an emptied one, answers' : cause.message;
     this.#onEvent({ type: 'store_lost', kind, message });
+    this.#keeper.storeLost();
     this.#batcher.failPending();
   }
 
@@ -240,4 +270,9 @@ class StoreLimiter implements Limiter, BatchOutcome {
   #jitter(waitMs: number): number {
     return waitMs + this.#random.next() * Math.min(1000, waitMs / 10);
   }
+}
+
+function randomHolderId(random: Random): string {
+  const part = (): string => Math.floor(random.next() * 2 ** 52).toString(36);
+  return `${part()}-${part()}`;
 }

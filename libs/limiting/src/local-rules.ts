@@ -3,6 +3,7 @@ import type { CompiledRule } from './compiled-rule.ts';
 import type { LimitChain } from './limit-chain.ts';
 import type { LimiterStats } from './limiter-stats.ts';
 import { createLocalUsage, type LocalUsage } from './local-usage.ts';
+import type { SlotBook } from './slot-book.ts';
 
 /** What this edge remembers of one rule key. */
 export interface LocalRule {
@@ -32,9 +33,11 @@ export class LocalRules {
   storeIdentity = '';
   readonly #records: BoundedMap<string, LocalRule>;
   readonly #stats: LimiterStats;
+  readonly #slots: SlotBook;
 
   /** @param capacity rule keys remembered; the one unused for longest makes room, and that is counted. */
-  constructor(capacity: number, stats: LimiterStats) {
+  constructor(capacity: number, stats: LimiterStats, slots: SlotBook) {
+    this.#slots = slots;
     this.#records = new BoundedMap(capacity);
     this.#stats = stats;
   }
@@ -80,6 +83,12 @@ export class LocalRules {
     record.denyCapacity = compiled.capacity;
   }
 
+  /** Forgets the denial of a rule, as units came back before their time. */
+  allow(key: string): void {
+    const record = this.#records.get(key);
+    if (record !== undefined) record.denyUntilMs = 0;
+  }
+
   /** The record of a rule, made if missing. */
   obtain(chain: LimitChain, compiled: CompiledRule, nowMs: number): LocalRule {
     const known = this.#records.get(compiled.key);
@@ -93,7 +102,7 @@ export class LocalRules {
     }
     const record: LocalRule = {
       tenantTag: chain.tenantTag,
-      usage: createLocalUsage(compiled),
+      usage: createLocalUsage(compiled, chain.tenantTag, this.#slots),
       denyUntilMs: 0,
       denyCost: 0,
       denyLimit: 0,

@@ -1,6 +1,12 @@
-import type { CompiledRate, CompiledRule, CompiledWindow } from './compiled-rule.ts';
+import type {
+  CompiledConcurrency,
+  CompiledRate,
+  CompiledRule,
+  CompiledWindow,
+} from './compiled-rule.ts';
 import { RateMeter, type RateDebt, type RatePace } from './rate-meter.ts';
 import { shareOf, type EdgeShare } from './share.ts';
+import type { SlotBook, SlotHolding } from './slot-book.ts';
 import { SlidingWindow, type WindowCharge } from './sliding-window.ts';
 
 /** What this edge itself admitted lately under one rule. Times are monotonic, in ms. */
@@ -26,8 +32,13 @@ export interface UsageReport {
   settle(nowMs: number): void;
 }
 
-/** Usage for a rule of any kind, empty. */
-export function createLocalUsage(compiled: CompiledRule): LocalUsage {
+/** Usage for a rule of any kind, empty but for the slots that the book has. */
+export function createLocalUsage(
+  compiled: CompiledRule,
+  tenantTag: string,
+  slots: SlotBook,
+): LocalUsage {
+  if (compiled.kind === 'concurrency') return new SlotUsage(compiled, tenantTag, slots);
   return compiled.kind === 'rate' ? new RateUsage(compiled) : new WindowUsage(compiled);
 }
 
@@ -108,6 +119,46 @@ class RateUsage implements LocalUsage {
     const { limit, windowMs, burst } = this.compiled.rule;
     const edges = Math.max(1, Math.floor(share.liveEdges));
     return { limit: limit / edges, windowMs, burst: shareOf(burst, share) };
+  }
+}
+
+/** A denial for want of a slot is remembered this long: a slot of another worker may return at any time. */
+const SLOT_WAIT_MS = 25;
+
+/** The slots themselves are in the book: they outlive this record. */
+class SlotUsage implements LocalUsage {
+  compiled: CompiledConcurrency;
+  readonly #tenantTag: string;
+  readonly #slots: SlotBook;
+
+  constructor(compiled: CompiledConcurrency, tenantTag: string, slots: SlotBook) {
+    this.compiled = compiled;
+    this.#tenantTag = tenantTag;
+    this.#slots = slots;
+  }
+
+  adopt(compiled: CompiledRule): void {
+    if (compiled.kind === 'concurrency') this.compiled = compiled;
+  }
+
+  left(_: number, share: EdgeShare): number {
+    const holding: SlotHolding | null = this.#slots.find(this.compiled.key);
+    const held = holding === null ? 0 : holding.granted - holding.released;
+    return shareOf(this.compiled.capacity, share) - held;
+  }
+
+  resetMs(nowMs: number, share: EdgeShare, cost: number): number {
+    return this.left(nowMs, share) < cost ? SLOT_WAIT_MS : 0;
+  }
+
+  /** What the store grants, the keeper has counted already. */
+  charge(_: number, __: EdgeShare, cost: number, unsettled: boolean): void {
+    if (unsettled) this.#slots.grant(this.compiled.key, this.#tenantTag, cost);
+  }
+
+  /** Slots are not replayed as charges: the keeper claims them. */
+  report(): null {
+    return null;
   }
 }
 

@@ -42,7 +42,7 @@ class PendingItem implements BatchItem {
  * The batch grows with the load by itself: at the round trip time t a call carries all requests of the last t.
  */
 export class MicroBatcher {
-  readonly #store: LimitStore;
+  readonly #store: Pick<LimitStore, 'takeBatch'>;
   readonly #outcome: BatchOutcome;
   readonly #stats: LimiterStats;
   readonly #waitingUnitsMax: number;
@@ -54,7 +54,7 @@ export class MicroBatcher {
   #isCalling = false;
 
   constructor(
-    store: LimitStore,
+    store: Pick<LimitStore, 'takeBatch'>,
     outcome: BatchOutcome,
     stats: LimiterStats,
     bounds: {

@@ -30,9 +30,10 @@ export function rateLimitHeaders(chain: LimitChain, verdict: LimitVerdict): stri
     const index = shown[position] ?? 0;
     const remaining = verdict.remaining[index] ?? -1;
     if (remaining < 0) continue;
-    const resetSeconds = Math.ceil((verdict.resetMs[index] ?? 0) / 1000);
     const separator = usage === '' ? 'RateLimit: ' : ', ';
-    usage += `${separator}${texts.names[index] ?? ''};r=${remaining};t=${resetSeconds}`;
+    usage += `${separator}${texts.names[index] ?? ''};r=${remaining}`;
+    if (chain.compiled[index]?.kind === 'concurrency') continue; // nobody knows when a slot returns
+    usage += `;t=${Math.ceil((verdict.resetMs[index] ?? 0) / 1000)}`;
   }
   let lines = texts.policyLines[variant] ?? '';
   if (usage !== '') lines += `${usage}\r\n`;
@@ -68,11 +69,15 @@ export function compilePolicyTexts(rules: readonly LimitRule[]): PolicyTexts {
 }
 
 function ratePerMs(rule: LimitRule | undefined): number {
-  return rule === undefined ? Infinity : rule.limit / rule.windowMs;
+  return rule === undefined || rule.kind === 'concurrency' ? Infinity : rule.limit / rule.windowMs;
 }
 
-/** The draft's `w` counts whole seconds; a window that is none is left out rather than misstated. */
+/**
+ * The draft's `w` counts whole seconds; a window that is none is left out rather than misstated. Slots have the draft's
+ * quota unit of requests in flight instead.
+ */
 function window(rule: LimitRule): string {
+  if (rule.kind === 'concurrency') return ';qu="concurrent-requests"';
   return rule.windowMs % 1000 === 0 ? `;w=${rule.windowMs / 1000}` : '';
 }
 

@@ -1,6 +1,7 @@
 import { createFakeClock, createSeededRandom, waitFor, type FakeClock } from '@headgate/testkit';
 import {
   createLimiter,
+  type ConcurrencyRule,
   type EdgeShare,
   type Limiter,
   type LimiterEvent,
@@ -32,6 +33,12 @@ export function tenantRule(changes: Partial<WindowRule> = {}): WindowRule {
 export function tenantPace(changes: Partial<RateRule> = {}): RateRule {
   const { windowMs } = tenantRule();
   return { ...tenantRule(), name: 'pace', kind: 'rate', windowMs, burst: 4, ...changes };
+}
+
+/** A tenant-level limit of 4 in flight, with changes. */
+export function tenantSlots(changes: Partial<ConcurrencyRule> = {}): ConcurrencyRule {
+  const rule = { name: 'slots', kind: 'concurrency', level: 'tenant', scope: '' } as const;
+  return { ...rule, limit: 4, onStoreLoss: 'share', ...changes };
 }
 
 /** Makes a limiter that has just been created: the first probe is under way. */

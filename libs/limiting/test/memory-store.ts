@@ -6,9 +6,12 @@ import type {
   ItemReply,
   LimitStore,
   ReplayItem,
+  SlotClaim,
+  SlotRenewal,
   StoreState,
 } from '../src/index.ts';
 import { RateMeter } from '../src/rate-meter.ts';
+import { SlotTable } from './slot-table.ts';
 import { SlidingWindow } from '../src/sliding-window.ts';
 
 /** A store in memory that answers when the test lets it, or at once. */
@@ -16,6 +19,7 @@ export interface MemoryStore extends LimitStore {
   /** Calls as they came: items of `takeBatch`. */
   readonly calls: (readonly BatchItem[])[];
   readonly replays: (readonly ReplayItem[])[];
+  readonly renewals: (readonly SlotRenewal[])[];
   probes: number;
   identity: string;
   /** While set, every call rejects with it. */
@@ -34,16 +38,19 @@ export interface MemoryStore extends LimitStore {
 /** @param nowMs the store's clock; whole microseconds, as fractions, count for rates. */
 export function createMemoryStore(nowMs: () => number): MemoryStore {
   const meters = new Map<string, Meter>();
-  const obtain = (compiled: CompiledRule): Meter => {
+  const obtain = (compiled: CompiledRule, claim: SlotClaim | null): Meter => {
     const known = meters.get(compiled.key);
-    const meter = meterOf(compiled, known?.state);
+    const meter = meterOf(compiled, known?.state, claim);
     meters.set(compiled.key, meter);
     return meter;
   };
   let held: (() => void)[] = [];
-  const takeItem = ({ chain, cost, units }: BatchItem): ItemReply => {
+  const takeItem = ({ chain, cost, units, slots = [] }: BatchItem): ItemReply => {
     const now = nowMs();
-    const parts = chain.compiled.map(obtain);
+    const claims = [...slots];
+    const parts = chain.compiled.map((compiled) =>
+      obtain(compiled, compiled.kind === 'concurrency' ? (claims.shift() ?? null) : null),
+    );
     const left = parts.map((meter) => Math.max(0, meter.left(now)));
     const granted = Math.min(units, Math.floor(Math.min(...left) / cost));
     if (granted > 0) for (const meter of parts) meter.charge(now, granted * cost);
@@ -56,13 +63,17 @@ export function createMemoryStore(nowMs: () => number): MemoryStore {
   const store: MemoryStore = {
     calls: [],
     replays: [],
+    renewals: [],
     probes: 0,
     identity: 'run-1',
     failure: null,
     isHeld: false,
     takeItem,
     takeBatch(items) {
-      store.calls.push(items.map(({ chain, cost, units }) => ({ chain, cost, units })));
+      // Copies: the units of an item that waits may grow.
+      store.calls.push(
+        items.map(({ chain, cost, units, slots = [] }) => ({ chain, cost, units, slots })),
+      );
       return new Promise<BatchReply>((resolve, reject) => {
         const settle = (): void => {
           if (store.failure !== null) reject(store.failure);
@@ -81,9 +92,21 @@ export function createMemoryStore(nowMs: () => number): MemoryStore {
       if (store.failure !== null) throw store.failure;
       store.replays.push(items);
       for (const { rule, charges } of items) {
-        const meter = obtain(rule);
+        const meter = obtain(rule, null);
         for (const { cost } of charges) meter.absorb(nowMs(), cost);
       }
+    },
+    async renewSlots(renewals) {
+      if (store.failure !== null) throw store.failure;
+      store.renewals.push(renewals);
+      let lapsed = 0;
+      for (const { key, claim } of renewals) {
+        const state = meters.get(key)?.state;
+        const table = state instanceof SlotTable ? state : new SlotTable();
+        lapsed += table.renew(nowMs(), claim);
+        if (state === undefined) meters.set(key, slotMeter(table, 1, claim));
+      }
+      return lapsed;
     },
     answer() {
       const settles = held;
@@ -101,7 +124,7 @@ export function createMemoryStore(nowMs: () => number): MemoryStore {
 
 /** Usage of one rule, of any kind. */
 interface Meter {
-  readonly state: SlidingWindow | RateMeter;
+  readonly state: SlidingWindow | RateMeter | SlotTable;
   readonly capacity: number;
   left(nowMs: number): number;
   charge(nowMs: number, cost: number): void;
@@ -110,8 +133,15 @@ interface Meter {
 }
 
 /** Goes on with `state` if there is one: it is of the rule's kind, because the kind is part of the key. */
-function meterOf(compiled: CompiledRule, state: Meter['state'] | undefined): Meter {
+function meterOf(
+  compiled: CompiledRule,
+  state: Meter['state'] | undefined,
+  claim: SlotClaim | null,
+): Meter {
   const { capacity } = compiled;
+  if (compiled.kind === 'concurrency') {
+    return slotMeter(state instanceof SlotTable ? state : new SlotTable(), capacity, claim);
+  }
   if (compiled.kind === 'rate') {
     const { rule } = compiled;
     const meter = state instanceof RateMeter ? state : new RateMeter();
@@ -135,5 +165,20 @@ function meterOf(compiled: CompiledRule, state: Meter['state'] | undefined): Met
     charge,
     absorb: charge,
     resetMs: (ms, cost) => window.waitMs(ms, compiled, Math.max(0, cost - left(ms))),
+  };
+}
+
+/** Slots as the worker with this claim sees them; without a claim nothing can be taken. */
+function slotMeter(table: SlotTable, capacity: number, claim: SlotClaim | null): Meter {
+  const left = (ms: number): number => (claim === null ? 0 : table.left(ms, capacity, claim));
+  return {
+    state: table,
+    capacity,
+    left,
+    charge: (ms, cost) => {
+      if (claim !== null) table.charge(ms, claim, cost);
+    },
+    absorb: () => undefined,
+    resetMs: (ms, cost) => (left(ms) < cost ? 25 : 0),
   };
 }

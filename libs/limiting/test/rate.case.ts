@@ -42,6 +42,7 @@ export function assertPromises(takes: readonly PacedTake[], replies: readonly It
       assert.ok(excess <= 0, `${compiled.key}: ${excess} units too many`);
       continue;
     }
+    assert.ok(compiled.kind === 'window', compiled.key);
     const inMs = log.map(({ timeUs, cost }) => ({ timeMs: timeUs / 1000, cost }));
     assert.ok(busiestWindow(inMs, compiled.rule.windowMs) <= compiled.rule.limit, compiled.key);
   }

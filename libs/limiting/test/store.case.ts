@@ -49,6 +49,7 @@ export function assertWindowPromise(
     }
   }
   for (const { compiled, log } of admissions.values()) {
+    assert.ok(compiled.kind === 'window', compiled.key);
     const most = busiestWindow(log, compiled.rule.windowMs);
     assert.ok(most <= compiled.rule.limit, `${compiled.key}: ${most} > ${compiled.rule.limit}`);
   }

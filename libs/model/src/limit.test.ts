@@ -17,6 +17,7 @@ test('a limit without a kind is a window; a rate may name its burst', () => {
   assert.equal(Limit.parse({ name: 'sec', limit: 1, windowMs: 1000 }).kind, 'window');
   assert.equal(Limit.parse(pace).burst, undefined);
   assert.equal(Limit.parse({ ...pace, burst: 7 }).burst, 7);
+  assert.equal(Limit.parse({ name: 'busy', kind: 'concurrency', limit: 5 }).limit, 5);
 });
 
 test('what a kind does not have, or the limiter cannot count exactly, is refused with path and reason', () => {
@@ -39,6 +40,14 @@ test('what a kind does not have, or the limiter cannot count exactly, is refused
   assert.deepEqual(of({ limit: 5_000_001, burst: 5 }), [
     { path, rule: 'must be at least 6: what comes back in a microsecond' },
   ]);
+  const windowPath = 'limits[0].windowMs';
+  assert.deepEqual(of({ windowMs: undefined }), [
+    { path: windowPath, rule: 'a limit of kind "rate" needs a windowMs' },
+  ]);
+  assert.deepEqual(of({ kind: 'concurrency' }), [
+    { path: windowPath, rule: 'a limit of kind "concurrency" has no windowMs: leave it out' },
+  ]);
+  assert.equal(of({ kind: 'concurrency', windowMs: undefined, burst: 2 })[0]?.path, path);
   assert.equal(of({ burst: 0 })[0]?.path, path);
   assert.equal(of({ kind: 'leaky' })[0]?.path, 'limits[0].kind');
 });

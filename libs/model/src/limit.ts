@@ -8,7 +8,7 @@ const RATE_SPAN_MAX = 9_000_000_000_000;
 
 /**
  * A limit over all edges. `window`: never more than `limit` requests in any window of `windowMs`. `rate`: never more
- * than `burst` and `limit` per `windowMs` in any time.
+ * than `burst` and `limit` per `windowMs` in any time. `concurrency`: never more than `limit` in flight.
  */
 export const Limit = z
   .strictObject({
@@ -17,13 +17,22 @@ export const Limit = z
       .regex(/^[a-z][a-z0-9_-]{0,31}$/, 'must be a-z, then up to 31 of a-z, 0-9, "_" and "-"')
       .describe('Policy name, shown to clients in RateLimit headers.'),
     kind: z
-      .enum(['window', 'rate'])
+      .enum(['window', 'rate', 'concurrency'])
       .default('window')
       .describe(
-        '"window": exact sliding window, never more than `limit` in any `windowMs`. "rate": a pace (GCRA), never more than `burst` at once and `limit` per `windowMs` from then on.',
+        '"window": exact sliding window, never more than `limit` in any `windowMs`. "rate": a pace (GCRA), never more than `burst` at once and `limit` per `windowMs` from then on. "concurrency": never more than `limit` requests in flight, WebSockets and streams while they live.',
       ),
-    limit: z.int().min(1).max(1_000_000_000_000).describe('Requests per window, at least 1.'),
-    windowMs: z.int().min(100).max(WINDOW_MS_MAX).describe('Length of the window in ms.'),
+    limit: z
+      .int()
+      .min(1)
+      .max(1_000_000_000_000)
+      .describe('Requests per window (kind "concurrency": in flight), at least 1.'),
+    windowMs: z
+      .int()
+      .min(100)
+      .max(WINDOW_MS_MAX)
+      .optional()
+      .describe('Length of the window in ms; required but for kind "concurrency", which has none.'),
     burst: z
       .int()
       .min(1)
@@ -42,10 +51,17 @@ export const Limit = z
   .superRefine(({ kind, limit, windowMs, burst }, context) => {
     const addFault = (message: string): void =>
       context.addIssue({ code: 'custom', path: ['burst'], message, input: burst });
-    if (kind === 'window') {
-      if (burst !== undefined) addFault('only a limit of kind "rate" has a burst');
-      return;
+    if (kind !== 'rate' && burst !== undefined) {
+      addFault('only a limit of kind "rate" has a burst');
     }
+    if ((windowMs === undefined) !== (kind === 'concurrency')) {
+      const message =
+        windowMs === undefined
+          ? `a limit of kind "${kind}" needs a windowMs`
+          : 'a limit of kind "concurrency" has no windowMs: leave it out';
+      context.addIssue({ code: 'custom', path: ['windowMs'], message, input: windowMs });
+    }
+    if (kind !== 'rate' || windowMs === undefined) return;
     const units = burst ?? limit;
     const unitsMin = Math.ceil(limit / (windowMs * 1000));
     if (units < unitsMin)

@@ -166,6 +166,18 @@ export const METRICS = Object.freeze({
     '1 while limits are enforced by local share because the store is unreachable',
     { unit: 'boolean', merge: 'max' },
   ),
+  headgate_limit_slots: row(
+    'edge',
+    'gauge',
+    [],
+    'Slots of concurrency limits that requests in flight hold',
+  ),
+  headgate_limit_slots_missing_total: row(
+    'edge',
+    'counter',
+    [],
+    'Held slots that Redis did not count when they were renewed: lapsed, lost, or admitted without it',
+  ),
   headgate_limit_batches_total: row('edge', 'counter', [], 'Batches sent to the limit store'),
   headgate_limit_batch_units_total: row(
     'edge',

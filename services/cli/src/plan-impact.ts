@@ -122,7 +122,7 @@ function effectOf(
   if (fields.some(({ path }) => !/\.(limit|windowMs|burst)$/.test(path))) return 'changed';
   const steps = [
     after.limit - Number(old['limit']),
-    Number(old['windowMs']) - after.windowMs,
+    Number(old['windowMs'] ?? 0) - (after.windowMs ?? 0),
     (after.burst ?? after.limit) - Number(old['burst'] ?? old['limit']),
   ];
   if (steps.every((step) => step <= 0)) return 'tightened';
@@ -151,7 +151,8 @@ function ownerOf({ kind, tenantId, id }: Change): string {
 
 function textOf(limit: unknown): string | null {
   if (typeof limit !== 'object' || limit === null) return null;
-  const { limit: count, windowMs } = limit as { limit?: unknown; windowMs?: unknown };
+  const { kind, limit: count, windowMs } = limit as Readonly<Record<string, unknown>>;
+  if (kind === 'concurrency') return `${String(count)} in flight`;
   return `${String(count)}/${String(windowMs)}ms`;
 }
 

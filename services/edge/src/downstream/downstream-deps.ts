@@ -1,4 +1,5 @@
 import type { HostCache, Http1Limits } from '@headgate/http1';
+import type { Limiter } from '@headgate/limiting';
 import type { DeadlineSweeper } from '@headgate/runtime';
 import type { HeldClock } from '../io/held-clock.ts';
 import type { ReadBuffers } from '../io/read-buffers.ts';
@@ -80,6 +81,8 @@ export interface DownstreamDeps {
   readonly sweeper: DeadlineSweeper;
   readonly clock: HeldClock;
   readonly recorder: Recorder;
+  /** Where the slots of requests return. */
+  readonly limiter: Pick<Limiter, 'release'>;
   readonly forwarding: ForwardingRules;
   /** `Date` line with CRLF, renewed every second. */
   readonly dateLine: () => string;

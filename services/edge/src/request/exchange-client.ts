@@ -1,3 +1,4 @@
+import type { Limiter } from '@headgate/limiting';
 import type { Clock } from '@headgate/runtime';
 import type { ByteSocket } from '../io/byte-socket.ts';
 import type { Recorder } from '../stages/record.ts';
@@ -8,6 +9,8 @@ import type { LocalReply } from './local-reply.ts';
 export interface ExchangeDeps {
   readonly clock: Clock;
   readonly recorder: Recorder;
+  /** Where the slots of requests return. */
+  readonly limiter: Pick<Limiter, 'release'>;
   readonly forwarding: ForwardingRules;
   /** `Date` line with CRLF, renewed every second. */
   readonly dateLine: () => string;

@@ -2,7 +2,7 @@ import type { ErrorCode } from '@headgate/errors';
 import type { ResponseHead } from '@headgate/http1';
 import type { LimitChain, LimitVerdict } from '@headgate/limiting';
 import type { CompiledRoute } from '../snapshot/compile-tenant.ts';
-import { applyVerdict } from '../stages/enforce-limits.ts';
+import { applyVerdict, releaseSlots, REQUEST_COST } from '../stages/enforce-limits.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoint.ts';
 import { FAILURE_CODES, failureReply, type UpstreamFailure } from '../upstream/failure.ts';
 import type { UpstreamConnection } from '../upstream/upstream-connection.ts';
@@ -78,7 +78,10 @@ export class Exchange implements UpstreamUser {
     const { clock } = this.#client.deps;
     context.limitStartMs = clock.monotonicMs();
     const onVerdict = (verdict: LimitVerdict): void => {
-      if (this.#done) return;
+      if (this.#done) {
+        if (verdict.outcome === 'admitted') this.#client.deps.limiter.release(chain, REQUEST_COST);
+        return;
+      }
       context.limiterMs = clock.monotonicMs() - context.limitStartMs;
       this.#client.guard(() => this.proceed(applyVerdict(context, chain, verdict)));
     };
@@ -386,6 +389,7 @@ export class Exchange implements UpstreamUser {
   #finish(keepAlive: boolean): void {
     if (this.#done) return;
     this.#done = true;
+    releaseSlots(this.context, this.#client.deps.limiter);
     this.#client.deps.recorder.record(this.context);
     this.#client.onExchangeDone(keepAlive);
   }

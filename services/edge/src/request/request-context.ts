@@ -1,6 +1,6 @@
 import type { ErrorCode } from '@headgate/errors';
 import type { RequestHead } from '@headgate/http1';
-import type { LimitVerdict } from '@headgate/limiting';
+import type { LimitChain, LimitVerdict } from '@headgate/limiting';
 import { NO_TRACE, type AccessRecord, type TraceContext } from '@headgate/telemetry';
 import type { CompiledRoute, CompiledTenant, Principal } from '../snapshot/compile-tenant.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoint.ts';
@@ -48,6 +48,8 @@ export class RequestContext implements AccessRecord {
 
   // enforce limits
   verdict: LimitVerdict | null = null;
+  /** Limits of which the request holds slots until it ends; null for none. */
+  heldChain: LimitChain | null = null;
   /** `RateLimit…` lines for the response. */
   limitHeaders = '';
   limitStartMs = 0;
@@ -86,6 +88,7 @@ export class RequestContext implements AccessRecord {
     this.route = null;
     this.principal = null;
     this.verdict = null;
+    this.heldChain = null;
     this.limitHeaders = '';
     this.limitStartMs = 0;
     this.limiterMs = null;

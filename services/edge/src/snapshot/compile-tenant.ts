@@ -119,7 +119,10 @@ function overrideLimits(base: readonly Limit[], overrides: readonly Limit[]): Li
 
 function ruleOf(limit: Limit, level: LimitRule['level'], scope: string): LimitRule {
   const { name, kind, windowMs, onStoreLoss } = limit;
-  const rule = { name, level, limit: limit.limit, windowMs, onStoreLoss, scope };
+  const base = { name, level, limit: limit.limit, onStoreLoss, scope };
+  if (kind === 'concurrency') return { kind, ...base };
+  if (windowMs === undefined) throw new Error(`limit ${name}: kind ${kind} needs a windowMs`);
+  const rule = { ...base, windowMs };
   return kind === 'rate' ? { kind, ...rule, burst: limit.burst ?? limit.limit } : { kind, ...rule };
 }
 

@@ -1,6 +1,14 @@
-import { rateLimitHeaders, type LimitChain, type LimitVerdict } from '@headgate/limiting';
+import {
+  rateLimitHeaders,
+  type LimitChain,
+  type Limiter,
+  type LimitVerdict,
+} from '@headgate/limiting';
 import { localReply, type LocalReply } from '../request/local-reply.ts';
 import type { RequestContext } from '../request/request-context.ts';
+
+/** What a request costs of each limit, and how many slots it holds. */
+export const REQUEST_COST = 1;
 
 /** The limits that apply: those of the key's holder, else the tenant's; null for none. @hot */
 export function limitsOf(context: RequestContext): LimitChain | null {
@@ -19,7 +27,18 @@ export function applyVerdict(
     return localReply('HG_LIMIT_UNAVAILABLE', 'Retry-After: 1\r\n');
   }
   context.limitHeaders = rateLimitHeaders(chain, verdict);
-  if (verdict.outcome === 'admitted') return null;
+  if (verdict.outcome === 'admitted') {
+    if (chain.hasSlots) context.heldChain = chain;
+    return null;
+  }
   const name = verdict.rule === null ? '' : verdict.rule.name;
   return localReply('HG_LIMIT_EXCEEDED', context.limitHeaders, `The limit "${name}" is exceeded.`);
+}
+
+/** The request has ended, in whatever way: its slots return, once. @hot */
+export function releaseSlots(context: RequestContext, limiter: Pick<Limiter, 'release'>): void {
+  const chain = context.heldChain;
+  if (chain === null) return;
+  context.heldChain = null;
+  limiter.release(chain, REQUEST_COST);
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { monitorEventLoopDelay, type ELDHistogram } from 'node:perf_hooks';
 import { DEFAULT_HTTP1_LIMITS, HostCache } from '@headgate/http1';
 import { createLimiter, type EdgeShare, type Limiter } from '@headgate/limiting';
@@ -107,6 +108,7 @@ export async function createDataPlane(
     sweeper,
     clock,
     recorder,
+    limiter,
     draining: () => draining,
     overloaded: () => overload.ladder.level > 0,
     letsGo: () => overload.ladder.letsGo(),
@@ -116,9 +118,8 @@ export async function createDataPlane(
     },
     onBug: (error) => log.logger.error({ err: error }, 'the request path failed'),
   });
-  const loopDelay = openLoopDelay();
-  const gauged = { limiter, listener, recorder, upstreams, loopDelay, ladder: overload.ladder };
-  exportWorkerMetrics({ ...outputs, ...gauged });
+  const gauged = { limiter, listener, recorder, upstreams, ladder: overload.ladder };
+  exportWorkerMetrics({ ...outputs, ...gauged, loopDelay: openLoopDelay() });
   return {
     tenants,
     upstreams,
@@ -181,6 +182,7 @@ function openListener(
     | 'clock'
     | 'sweeper'
     | 'recorder'
+    | 'limiter'
     | 'draining'
     | 'overloaded'
     | 'letsGo'
@@ -252,11 +254,15 @@ function openLimiter(
     clock: systemClock,
     random: systemRandom,
     share,
+    holderId: `${settings.nodeId}/${randomBytes(9).toString('base64url')}`,
     onEvent: (event) => {
       const level = event.type === 'store_in_use' ? 'info' : 'warn';
       log.logger[level]({ event }, 'limiter');
     },
   });
-  shutdown.push('limiter', () => limiter.close());
+  shutdown.push('limiter', async () => {
+    await limiter.settleReleases();
+    limiter.close();
+  });
   return limiter;
 }

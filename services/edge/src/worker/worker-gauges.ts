@@ -70,6 +70,7 @@ export function exportWorkerMetrics(sources: WorkerSources): void {
       const cell = metrics.counter('headgate_limit_decisions_total', { outcome, source });
       return [cell, () => limiter.stats[field]] as const;
     }),
+    [metrics.counter('headgate_limit_slots_missing_total', {}), () => limiter.stats.slotsLapsed],
     [metrics.counter('headgate_limit_batches_total', {}), () => limiter.stats.batches],
     [metrics.counter('headgate_limit_batch_units_total', {}), () => limiter.stats.batchedUnits],
     [
@@ -123,6 +124,7 @@ function exportGauges(sources: WorkerSources): void {
   const active = metrics.gauge('headgate_active_requests', {});
   const downstream = metrics.gauge('headgate_downstream_connections', {});
   const degraded = metrics.gauge('headgate_limit_degraded', {});
+  const slots = metrics.gauge('headgate_limit_slots', {});
   const idle = metrics.gauge('headgate_upstream_connections', { state: 'idle' });
   const busy = metrics.gauge('headgate_upstream_connections', { state: 'active' });
   const pending = metrics.gauge('headgate_upstream_pending', {});
@@ -136,6 +138,7 @@ function exportGauges(sources: WorkerSources): void {
     const connections = upstreams.countConnections();
     active.value = recorder.activeRequests;
     downstream.value = listener.openConnections;
+    slots.value = limiter.stats.slotsHeld;
     degraded.value = limiter.degraded ? 1 : 0;
     idle.value = connections.idle;
     pending.value = connections.waiting;

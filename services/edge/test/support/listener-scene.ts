@@ -97,6 +97,7 @@ export async function withListener(
       hosts: new HostCache(),
       clock: new HeldClock(clock),
       recorder,
+      limiter: { release: () => undefined },
       forwarding: compileForwardingRules('x-tenant-id'),
       dateLine: () => 'Date: Sat, 01 Jan 2000 00:00:00 GMT\r\n',
       isTrusted: (address) => address === '192.0.2.1',
