@@ -2,58 +2,26 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import {
-  freePort,
-  startNats,
-  startProcess,
-  temporaryDirectory,
-  type NatsServer,
-  type StartedProcess,
-  type TemporaryDirectory,
-} from '@headgate/testkit';
+import { CLUSTER_TOKEN as TOKEN, startCliCluster, type CliCluster } from './cli-cluster.ts';
 import { run, type CliOptions } from './cli-harness.ts';
 
 // The command against the real config-service: the tests follow one another, as an operator's
 // commands do.
 
 const root = join(import.meta.dirname, '..', '..', '..');
-const TOKEN = 'token-of-the-cli-test-0123456789';
-
-let nats: NatsServer | undefined;
-let service: StartedProcess | undefined;
-let directory: TemporaryDirectory;
+let cluster: CliCluster;
 let url = '';
 let bundle = '';
 
 before(async () => {
-  directory = await temporaryDirectory('cli');
-  bundle = join(directory.path, 'bundle.yaml');
+  cluster = await startCliCluster({ edge: false });
+  url = cluster.url;
+  bundle = join(cluster.folder, 'bundle.yaml');
   const demo = await readFile(join(root, 'deploy', 'local', 'demo.yaml'), 'utf8');
   await writeFile(bundle, demo);
-  nats = await startNats();
-  const port = await freePort();
-  url = `http://127.0.0.1:${port}`;
-  service = await startProcess({
-    name: 'config-service',
-    command: process.execPath,
-    args: [join(root, 'services', 'config-service', 'src', 'main.ts')],
-    env: {
-      HEADGATE_CONFIG_LISTEN: `127.0.0.1:${port}`,
-      HEADGATE_ADMIN_TOKEN: TOKEN,
-      HEADGATE_DATABASE_URL: undefined,
-      HEADGATE_DATA_DIR: join(directory.path, 'config'),
-      HEADGATE_NATS_URL: nats.url,
-    },
-    readyWhen: /"msg":"ready"/,
-    readyTimeoutMs: 60_000,
-  });
 });
 
-after(async () => {
-  await service?.stop();
-  await nats?.stop();
-  await directory.remove();
-});
+after(() => cluster.stop());
 
 function headgate(args: readonly string[], options: CliOptions = {}) {
   return run([...args, '--url', url], { ...options, env: { HEADGATE_ADMIN_TOKEN: TOKEN } });
@@ -196,7 +164,7 @@ test('rollback shows what it does, then does it, also for a deleted tenant', asy
 });
 
 test('what is exported changes nothing when it is applied, and drift is found by exit code 5', async () => {
-  const file = join(directory.path, 'export.yaml');
+  const file = join(cluster.folder, 'export.yaml');
   const exported = await headgate(['export', '--all']);
   assert.equal(exported.code, 0, exported.stderr);
   await writeFile(file, exported.stdout);

@@ -1,0 +1,78 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  freePort,
+  startNats,
+  startProcess,
+  startRedis,
+  temporaryDirectory,
+  type StartedProcess,
+} from '@headgate/testkit';
+
+const services = join(import.meta.dirname, '..', '..');
+
+/** Admin token of {@link startCliCluster}. */
+export const CLUSTER_TOKEN = 'token-of-the-cli-test-0123456789';
+
+/** A config-service, and an edge if asked for, as processes of their own. */
+export interface CliCluster {
+  /** Address of the config-service. */
+  readonly url: string;
+  /** Port of the edge; 0 without one. */
+  readonly edgePort: number;
+  /** Empty directory for the files of a test; it goes with the cluster. */
+  readonly folder: string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts an empty cluster, on free ports. Whoever starts it stops it.
+ *
+ * @throws ProcessStartError if a part of it does not get ready.
+ */
+export async function startCliCluster(options: { readonly edge: boolean }): Promise<CliCluster> {
+  const directory = await temporaryDirectory('cli');
+  const stops: (() => Promise<unknown>)[] = [() => directory.remove()];
+  const stop = async () => {
+    for (const end of stops.splice(0).reverse()) await end();
+  };
+  const start = async (name: string, env: Readonly<Record<string, string | undefined>>) => {
+    const started: StartedProcess = await startProcess({
+      name,
+      command: process.execPath,
+      args: [join(services, name, 'src', 'main.ts')],
+      env: { HEADGATE_DATA_DIR: join(directory.path, name), ...env },
+      readyWhen: /"msg":"ready"/,
+      readyTimeoutMs: 60_000,
+    });
+    stops.push(() => started.stop(500));
+  };
+  const startEdge = async (natsUrl: string, edgePort: number) => {
+    const redis = await startRedis();
+    stops.push(() => redis.stop());
+    await start('edge', {
+      HEADGATE_EDGE_LISTEN: `127.0.0.1:${edgePort}`,
+      HEADGATE_EDGE_WORKERS: '1',
+      HEADGATE_NATS_URL: natsUrl,
+      HEADGATE_REDIS_URL: redis.url,
+    });
+  };
+  try {
+    const nats = await startNats();
+    stops.push(() => nats.stop());
+    const [port, edgePort] = [await freePort(), options.edge ? await freePort() : 0];
+    const config = start('config-service', {
+      HEADGATE_CONFIG_LISTEN: `127.0.0.1:${port}`,
+      HEADGATE_ADMIN_TOKEN: CLUSTER_TOKEN,
+      HEADGATE_DATABASE_URL: undefined,
+      HEADGATE_NATS_URL: nats.url,
+    });
+    await (options.edge ? Promise.all([config, startEdge(nats.url, edgePort)]) : config);
+    const folder = join(directory.path, 'files');
+    await mkdir(folder);
+    return { url: `http://127.0.0.1:${port}`, edgePort, folder, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
