@@ -81,6 +81,8 @@ export interface ConfigFeed {
 const TOMBSTONES_MAX = 100_000;
 const REPAIR_BASE_MS = 500;
 const REPAIR_CAP_MS = 60_000;
+/** Longest wait of a repair for the watch, should what is stored grow as fast as it is read. */
+const READING_MS_MAX = 60_000;
 
 /**
  * Follows the configuration: documents come through the KV bucket, and digests tell whether all
@@ -112,6 +114,8 @@ class Feed implements ConfigFeed {
   #repairing: Promise<void> | null = null;
   #newest: DigestMessage | null = null;
   #epoch: string | null;
+  /** The watch has yet to hand over what was stored when it began. */
+  #reading = false;
   #synced = false;
   #everSynced = false;
   #lastMessageAt: number | null = null;
@@ -146,9 +150,18 @@ class Feed implements ConfigFeed {
         if (key === DIGEST_KEY) this.#onDigestBytes(value);
         else this.#receive(key, value);
       },
-      onCaughtUp: () => this.#evaluate(),
-      onRunStarted: (fromStart) => this.#emit({ type: 'watch-started', fromStart }),
-      onRunEnded: (end) => this.#emit({ type: 'watch-ended', end }),
+      onCaughtUp: () => {
+        this.#reading = false;
+        this.#evaluate();
+      },
+      onRunStarted: (fromStart) => {
+        this.#reading = true;
+        this.#emit({ type: 'watch-started', fromStart });
+      },
+      onRunEnded: (end) => {
+        this.#reading = false;
+        this.#emit({ type: 'watch-ended', end });
+      },
       admit: { key: DIGEST_KEY, accepts: (value) => this.#isOurBucket(value) },
     });
     this.#subscriptions = [
@@ -267,6 +280,7 @@ class Feed implements ConfigFeed {
     for (let attempt = 0; !this.#closed; attempt++) {
       const waitMs = fullJitterMs(this.#random, attempt, REPAIR_BASE_MS, REPAIR_CAP_MS);
       await this.#repairSleep.sleep(this.#graceMs + (attempt === 0 ? 0 : waitMs));
+      await this.#untilRead();
       const newest = this.#newest;
       if (this.#closed || newest === null) return;
       const buckets = this.#held.digest.differences(newest);
@@ -277,6 +291,17 @@ class Feed implements ConfigFeed {
       this.#emit({ type: 'repaired', outcome });
       this.#compareAfterRepair();
       if (this.#synced) return;
+    }
+  }
+
+  /**
+   * A watch that still reads brings most of what differs by itself. To ask for it would fetch everything twice, and keep
+   * the config-service busy when a whole cluster of edges starts on machines that have no time.
+   */
+  async #untilRead(): Promise<void> {
+    const untilMs = this.#clock.monotonicMs() + READING_MS_MAX;
+    while (this.#reading && !this.#closed && this.#clock.monotonicMs() < untilMs) {
+      await this.#repairSleep.sleep(this.#graceMs);
     }
   }
 

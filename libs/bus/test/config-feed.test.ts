@@ -44,7 +44,14 @@ function follow(onBus: Bus, options: Parameters<typeof createRecordingFeed>[1] =
 /** The same bus, but the nth message that a JetStream consumer delivers to it is lost. */
 function dropOneDelivery(onBus: Bus, nth: number): Bus {
   let deliveries = 0;
-  const isLost = (message: Msg) => message.reply?.startsWith('$JS.ACK.') && ++deliveries === nth;
+  return interceptDeliveries(onBus, (deliver) => {
+    deliveries += 1;
+    if (deliveries !== nth) deliver();
+  });
+}
+
+function interceptDeliveries(onBus: Bus, intercept: (deliver: () => void) => void): Bus {
+  const isDelivery = (message: Msg) => message.reply?.startsWith('$JS.ACK.') === true;
   const lossy = (client: NatsConnection): NatsConnection =>
     new Proxy(client, {
       get(target, property) {
@@ -53,7 +60,9 @@ function dropOneDelivery(onBus: Bus, nth: number): Bus {
           target.subscribe(subject, {
             ...options,
             callback: (error, message) => {
-              if (!isLost(message)) options.callback?.(error, message);
+              const deliver = () => options.callback?.(error, message);
+              if (error === null && isDelivery(message)) intercept(deliver);
+              else deliver();
             },
           });
       },
@@ -68,6 +77,23 @@ function dropOneDelivery(onBus: Bus, nth: number): Bus {
       return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
   });
+}
+
+/** The same bus, but what JetStream consumers deliver to it waits until it is released. */
+function holdDeliveries(onBus: Bus): { readonly bus: Bus; readonly release: () => void } {
+  let held: (() => void)[] | null = [];
+  const bus = interceptDeliveries(onBus, (deliver) => {
+    if (held === null) deliver();
+    else held.push(deliver);
+  });
+  return {
+    bus,
+    release() {
+      const waiting = held ?? [];
+      held = null;
+      for (const deliver of waiting) deliver();
+    },
+  };
 }
 
 async function stream(onBus: Bus) {
@@ -93,6 +119,29 @@ test('a new feed receives every document once and reports synced once', async ()
   assert.equal(edge.syncedCalls(), 1);
   assert.deepEqual(edge.rejections, []);
   assert.equal(edge.feed.status().revision, 502);
+});
+
+test('a feed that is still reading the bucket asks for nothing that comes anyway', async () => {
+  const service = createMemoryConfigService(await bus('service'));
+  const server = service.serve();
+  open.push({ close: () => Promise.resolve(server.unsubscribe()) });
+  for (let number = 0; number < 100; number++) service.write(tenantKey(number), `{"n":${number}}`);
+  await service.putAll();
+  const { bus: slow, release } = holdDeliveries(await bus('edge'));
+  const edge = follow(slow, { checkJitterMs: 60_000 });
+  await waitFor(() => edge.events.some(({ type }) => type === 'watch-started'), {
+    message: 'the watch to start',
+  });
+  // Each check compares, and cuts the waits of a repair short.
+  for (let check = 0; check < 5; check++) await edge.feed.checkDigest();
+  assert.equal(edge.documents.size, 0);
+  release();
+  await edge.converges(service);
+  assert.deepEqual(
+    edge.events.filter(({ type }) => type === 'behind'),
+    [],
+  );
+  assert.ok([...edge.revisions.values()].every(({ length }) => length === 1));
 });
 
 test('a live update arrives within 50 ms in the median', async () => {
