@@ -14,6 +14,7 @@ import { status } from './commands/status.ts';
 import { URL_DEFAULT } from './environment.ts';
 import { addHistoryCommands } from './history-program.ts';
 import { RESOURCE_KINDS } from './resource-kinds.ts';
+import { addTenantCommands } from './tenant-program.ts';
 import type { CliIo, Terminal } from './terminal.ts';
 
 const EXIT_CODES = `
@@ -105,6 +106,7 @@ export function createProgram(io: CliIo, terminal: Terminal): Command {
   addGet(parts);
   addStatus(parts);
   addHistoryCommands(parts);
+  addTenantCommands(parts);
   addKey(parts);
   return program;
 }

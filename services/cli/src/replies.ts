@@ -37,6 +37,25 @@ export type ApplyReply = z.infer<typeof ApplyReply>;
 export const Resource = z.looseObject({ id: z.string() });
 export type Resource = z.infer<typeof Resource>;
 
+/** What an operator wrote of a resource: without what the server adds to it. */
+export function specOf(resource: Resource): Record<string, unknown> {
+  const {
+    id: _id,
+    revision: _revision,
+    createdAt: _createdAt,
+    updatedAt: _updatedAt,
+    converged: _converged,
+    ...spec
+  } = resource;
+  return spec;
+}
+
+/** A tenant as it is read, or as a write answers it. */
+export const TenantReply = Resource.extend({
+  revision: z.number(),
+  converged: z.boolean().optional(),
+});
+
 /** Reply to the creation of an API key; the only time that the key is shown. */
 export const KeyReply = z.looseObject({ id: z.string(), key: z.string() });
 

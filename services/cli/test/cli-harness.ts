@@ -40,6 +40,7 @@ export interface SeenRequest {
   readonly method: string;
   readonly path: string;
   readonly token: string | undefined;
+  readonly ifMatch: string | undefined;
   readonly body: unknown;
 }
 
@@ -89,6 +90,7 @@ async function read(request: IncomingMessage): Promise<SeenRequest> {
     method: request.method ?? '',
     path: request.url ?? '',
     token: request.headers.authorization,
+    ifMatch: request.headers['if-match'],
     body: text === '' ? undefined : JSON.parse(text),
   };
 }

@@ -3,7 +3,7 @@ import { CliError, EXIT } from '../cli-error.ts';
 import type { CommandContext } from '../context.ts';
 import { ExportReply, HistoryEntry, RevisionReply } from '../history-replies.ts';
 import { readPages } from '../pages.ts';
-import { Resource } from '../replies.ts';
+import { Resource, specOf } from '../replies.ts';
 
 /** Options of `headgate export`: one tenant, or everything. */
 export interface ExportOptions {
@@ -68,10 +68,4 @@ async function exportAll({ api }: CommandContext) {
     plans: Object.fromEntries(plans.map((plan) => [plan.id, specOf(plan)])),
     tenants: Object.fromEntries(tenants),
   };
-}
-
-/** A plan without what the server adds to it. */
-function specOf(plan: Resource): Record<string, unknown> {
-  const { id: _id, revision: _revision, createdAt: _at, updatedAt: _by, ...spec } = plan;
-  return spec;
 }

@@ -1,0 +1,50 @@
+import type { CommandContext } from '../context.ts';
+import { assertConverged, convergenceText } from '../convergence.ts';
+import { printValue } from '../print-value.ts';
+import { specOf, TenantReply } from '../replies.ts';
+
+/** What becomes of a tenant: every request gets 403, or it is served. */
+export type TenantStatus = 'suspended' | 'active';
+
+/** Options of `headgate suspend` and `headgate resume`. */
+export interface SetStatusOptions {
+  readonly tenantId: string;
+  readonly status: TenantStatus;
+  /** Wait until all live edges have the change, at most so many ms; null: do not wait. */
+  readonly waitMs: number | null;
+}
+
+const TIMEOUT_MS = 30_000;
+const MEANING = {
+  suspended: 'is suspended: every request gets 403',
+  active: 'is active: its requests are served',
+} as const satisfies Record<TenantStatus, string>;
+
+/**
+ * Suspends a tenant, or resumes it; all else of it stays as it is. One that has the status already
+ * is written too, which changes nothing, so that waiting for the edges means the same.
+ *
+ * @throws CliError for what the server refuses (a change by somebody else in between is), or if the
+ * edges do not get the change in time.
+ */
+export async function setStatus(context: CommandContext, options: SetStatusOptions): Promise<void> {
+  const { api, terminal, output } = context;
+  const { tenantId, status, waitMs } = options;
+  const path = `/v1/tenants/${encodeURIComponent(tenantId)}`;
+  const tenant = await api.send(TenantReply, { method: 'GET', path });
+  const query = waitMs === null ? '' : `?wait=converged&timeout=${waitMs}`;
+  const written = api.send(TenantReply, {
+    method: 'PUT',
+    path: `${path}${query}`,
+    body: { ...specOf(tenant), status },
+    headers: { 'if-match': `"${tenant.revision}"` },
+    timeoutMs: TIMEOUT_MS + (waitMs ?? 0),
+  });
+  const reply = await terminal.progress('writing the status', written);
+  const isSame = reply.revision === tenant.revision;
+  const told = isSame ? ' It was so before.' : ` Revision ${reply.revision}.`;
+  printValue(context, reply);
+  const tell = output === 'table' ? terminal.print : terminal.note;
+  tell(`Tenant ${tenantId} ${MEANING[status]}.${told}${convergenceText(reply)}`);
+  assertConverged(reply, waitMs);
+}
