@@ -40,6 +40,14 @@ export const RouteSpec = z
       .boolean()
       .default(false)
       .describe('Remove the matched path prefix before forwarding.'),
+    cost: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(1)
+      .describe(
+        'Units that a request takes of each limit (of kind "concurrency": slots). Above a limit it never passes.',
+      ),
     requestBodyBytesMax: z
       .int()
       .min(0)

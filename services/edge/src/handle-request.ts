@@ -1,7 +1,7 @@
 import type { Limiter } from '@headgate/limiting';
 import type { Exchange } from './request/exchange.ts';
 import { authenticate } from './stages/authenticate.ts';
-import { applyVerdict, limitsOf, REQUEST_COST } from './stages/enforce-limits.ts';
+import { applyVerdict, costOf, limitsOf } from './stages/enforce-limits.ts';
 import { identifyTenant, type IdentifyTenantDeps } from './stages/identify-tenant.ts';
 import { matchRoute } from './stages/match-route.ts';
 
@@ -35,7 +35,7 @@ export function handleRequest(exchange: Exchange, deps: RequestPathDeps): void {
     return;
   }
   context.limitStartMs = context.startMs;
-  const verdict = deps.limiter.take(chain, REQUEST_COST);
+  const verdict = deps.limiter.take(chain, costOf(context));
   if (verdict instanceof Promise) exchange.awaitVerdict(chain, verdict);
   else exchange.proceed(applyVerdict(context, chain, verdict));
 }

@@ -26,6 +26,7 @@ import { connectRaw } from './support/raw-client.ts';
 const WINDOW_MS = 60_000;
 const KEY = `hgk_${'k'.repeat(43)}`;
 const OTHER_KEY = `hgk_${'o'.repeat(43)}`;
+const LEVELS_KEY = `hgk_${'l'.repeat(43)}`;
 
 let redis: RedisServer;
 let origin: RecordingOrigin;
@@ -39,6 +40,9 @@ before(async () => {
   const routes = {
     rest: { upstreamId: 'main' },
     keyed: routeTo('main', '/keyed', { auth: 'api_key' }),
+    dear: routeTo('main', '/dear', { cost: 4 }),
+    never: routeTo('main', '/never', { cost: 11 }),
+    'dear-keyed': routeTo('main', '/keyed/dear', { auth: 'api_key', cost: 3 }),
   };
   const tenant = (id: string, limits: readonly object[], apiKeys = {}) =>
     tenantDocument({ id, hosts: [`${id}.test`], limits, upstreams, routes, apiKeys });
@@ -50,6 +54,10 @@ before(async () => {
       planDocument({ keyLimits: [limit('per-key', 5)] }),
       tenant('ten', [limit('burst', 10)]),
       tenant('other', [limit('burst', 10)]),
+      tenant('weights', [limit('units', 10), { name: 'flight', kind: 'concurrency', limit: 5 }]),
+      tenant('levels', [limit('all', 9)], {
+        one: { key: LEVELS_KEY, limits: [limit('per-key', 7)] },
+      }),
       tenant('keys', [limit('all', 1000)], keys),
       tenant('warm', [limit('all', 100_000)]),
       tenant('post', [limit('all', 100_000)]),
@@ -110,6 +118,39 @@ suite('limits', () => {
       });
     }
     assert.deepEqual(counts, { [KEY]: 5, [OTHER_KEY]: 2 });
+  });
+
+  test('the cost of a route counts on every limit; a cost above a limit never passes', async () => {
+    const flight = () => hasMetrics(edge.admin, 'headgate_limit_slots 0');
+    const outcomes: string[] = [];
+    for (const path of ['/never', '/dear', '/dear', '/dear', '/', '/', '/']) {
+      const { status, headers } = await get('weights', path);
+      outcomes.push(`${path} ${status}`);
+      if (path === '/never') assert.equal(headers['retry-after'], undefined);
+      await waitFor(flight, { message: 'the slots to return' });
+    }
+    assert.deepEqual(outcomes, [
+      '/never 429',
+      '/dear 200',
+      '/dear 200',
+      '/dear 429',
+      '/ 200',
+      '/ 200',
+      '/ 429',
+    ]);
+  });
+
+  test('what one level refuses drains nothing of another', async () => {
+    const statuses: number[] = [];
+    const ask = async (path: string, headers = {}): Promise<void> =>
+      void statuses.push((await get('levels', path, headers)).status);
+    const key = { 'X-API-Key': LEVELS_KEY };
+    // The key has 7 units, the tenant 9: after two dear requests the key has 1 left, the tenant 3.
+    for (let round = 0; round < 6; round += 1) await ask('/keyed/dear', key);
+    await ask('/dear');
+    await ask('/keyed', key);
+    for (let round = 0; round < 3; round += 1) await ask('/');
+    assert.deepEqual(statuses, [200, 200, 429, 429, 429, 429, 429, 200, 200, 200, 429]);
   });
 
   test('a refused key costs nothing', async () => {

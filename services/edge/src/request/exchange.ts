@@ -2,7 +2,7 @@ import type { ErrorCode } from '@headgate/errors';
 import type { ResponseHead } from '@headgate/http1';
 import type { LimitChain, LimitVerdict } from '@headgate/limiting';
 import type { CompiledRoute } from '../snapshot/compile-tenant.ts';
-import { applyVerdict, releaseSlots, REQUEST_COST } from '../stages/enforce-limits.ts';
+import { applyVerdict, costOf, releaseSlots } from '../stages/enforce-limits.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoint.ts';
 import { FAILURE_CODES, failureReply, type UpstreamFailure } from '../upstream/failure.ts';
 import type { UpstreamConnection } from '../upstream/upstream-connection.ts';
@@ -77,9 +77,10 @@ export class Exchange implements UpstreamUser {
     const { context } = this;
     const { clock } = this.#client.deps;
     context.limitStartMs = clock.monotonicMs();
+    const cost = costOf(context); // the context may serve another request by then
     const onVerdict = (verdict: LimitVerdict): void => {
       if (this.#done) {
-        if (verdict.outcome === 'admitted') this.#client.deps.limiter.release(chain, REQUEST_COST);
+        if (verdict.outcome === 'admitted') this.#client.deps.limiter.release(chain, cost);
         return;
       }
       context.limiterMs = clock.monotonicMs() - context.limitStartMs;

@@ -18,6 +18,7 @@ const ROUTE: CompiledRoute = {
   },
   requiresKey: false,
   strippedChars: 0,
+  cost: 1,
   requestBodyBytesMax: 0,
   perTryTimeoutMs: 1,
   idleTimeoutMs: 1,

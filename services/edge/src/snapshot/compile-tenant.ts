@@ -21,6 +21,8 @@ export interface CompiledRoute {
   readonly requiresKey: boolean;
   /** Length of the prefix to cut off the path before forwarding; 0 for none. */
   readonly strippedChars: number;
+  /** Units that a request takes of each limit. */
+  readonly cost: number;
   readonly requestBodyBytesMax: number;
   readonly perTryTimeoutMs: number;
   readonly idleTimeoutMs: number;
@@ -102,6 +104,7 @@ function compileRoute(route: Route, upstreams: ReadonlyMap<string, TenantUpstrea
     upstream,
     requiresKey: route.auth === 'api_key',
     strippedChars: route.stripPrefix ? prefix.length : 0,
+    cost: route.cost,
     requestBodyBytesMax: route.requestBodyBytesMax,
     perTryTimeoutMs: route.perTryTimeoutMs,
     idleTimeoutMs: route.idleTimeoutMs,

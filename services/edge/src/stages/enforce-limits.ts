@@ -7,8 +7,10 @@ import {
 import { localReply, type LocalReply } from '../request/local-reply.ts';
 import type { RequestContext } from '../request/request-context.ts';
 
-/** What a request costs of each limit, and how many slots it holds. */
-export const REQUEST_COST = 1;
+/** What the request costs of each limit, and how many slots it holds. @hot */
+export function costOf(context: RequestContext): number {
+  return context.route === null ? 1 : context.route.cost;
+}
 
 /** The limits that apply: those of the key's holder, else the tenant's; null for none. @hot */
 export function limitsOf(context: RequestContext): LimitChain | null {
@@ -40,5 +42,5 @@ export function releaseSlots(context: RequestContext, limiter: Pick<Limiter, 're
   const chain = context.heldChain;
   if (chain === null) return;
   context.heldChain = null;
-  limiter.release(chain, REQUEST_COST);
+  limiter.release(chain, costOf(context));
 }
