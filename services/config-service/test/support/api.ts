@@ -5,13 +5,14 @@ import { temporaryDirectory } from '@headgate/testkit';
 import { pino } from 'pino';
 import type { Authorise } from '../../src/access/authorise.ts';
 import { createApp } from '../../src/app.ts';
+import type { Operation } from '../../src/http/operation.ts';
 import type { ApiContext } from '../../src/resources/api-context.ts';
 import {
   openDatabase,
   type DatabaseLocation,
   type OpenDatabase,
 } from '../../src/store/database.ts';
-import { createStore } from '../../src/store/store.ts';
+import { createStore, type Store } from '../../src/store/store.ts';
 
 export const ADMIN_TOKEN = 'test-admin-token-0123456789';
 
@@ -47,6 +48,8 @@ export interface TestApiOptions {
   readonly requestsPerSecondMax?: number;
   /** In place of the rule of the application. */
   readonly authorise?: Authorise;
+  /** Operations beside those of the store alone. */
+  readonly extra?: (store: Store) => readonly Operation[];
 }
 
 /** Starts the API on a free port; without a location on a new PGlite. */
@@ -65,7 +68,7 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     onCommitted: () => (commits += 1),
     randomBytes,
   };
-  const app = await createApp(context, [], {
+  const app = await createApp(context, options.extra?.(context.store) ?? [], {
     clock: systemClock,
     adminToken: ADMIN_TOKEN,
     ...(options.authorise === undefined ? {} : { authorise: options.authorise }),
