@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import pg from 'pg';
 import { createFaultProxy, startPostgres, waitFor, type PostgresServer } from '@headgate/testkit';
 import { testApi } from './api.case.ts';
 import { startApi } from './support/api.ts';
@@ -54,6 +55,39 @@ test('while PostgreSQL is away or silent every request gets 503 within 2 s', asy
   } finally {
     await api.close();
     await proxy.close();
+    await server.stop();
+  }
+});
+
+test('with more changes at once than connections all get a clear 503 in time, and none is left behind', async () => {
+  const server = await startPostgres();
+  const api = await startApi({ location: { kind: 'postgres', url: server.url } });
+  const other = new pg.Client({ connectionString: server.url });
+  try {
+    await api.send('PUT', '/v1/plans/base', {});
+    await other.connect();
+    await other.query('begin; lock table documents in exclusive mode');
+    const startedMs = performance.now();
+    const names = Array.from({ length: 20 }, (_, index) => `n${index}`);
+    const replies = await Promise.all(
+      names.map((name) => api.send('PUT', '/v1/plans/base', { name })),
+    );
+    const durationMs = performance.now() - startedMs;
+    assert.ok(durationMs < 2500, `${durationMs} ms`);
+    for (const { status, headers } of replies) {
+      assert.deepEqual([status, headers.get('retry-after')], [503, '2']);
+    }
+    const details = replies.map(({ body }) => String(body['detail']));
+    const count = (rule: RegExp) => details.filter((detail) => rule.test(detail)).length;
+    assert.equal(count(/did not answer within 1800 ms/), 10, 'those that wait for the lock');
+    assert.equal(count(/no connection .* became free .* too many requests/), 10);
+    await other.query('rollback');
+    await waitFor(async () => (await api.send('PUT', '/v1/plans/base', {})).status === 200, {
+      message: 'changes to work again',
+    });
+  } finally {
+    await other.end();
+    await api.close();
     await server.stop();
   }
 });

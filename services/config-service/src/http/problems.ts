@@ -62,7 +62,8 @@ export function sendFailure(
   if (error instanceof StoreUnavailableError) {
     request.log.warn({ err: error, requestId: request.id }, 'store unavailable');
     reply.header('retry-after', STORE_RETRY_AFTER_S);
-    return sendProblem(request, reply, createProblem('HG_API_STORE_UNAVAILABLE'));
+    const { message: detail } = error;
+    return sendProblem(request, reply, createProblem('HG_API_STORE_UNAVAILABLE', { detail }));
   }
   const code = codeOf(error);
   if (code !== null) {

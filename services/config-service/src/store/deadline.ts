@@ -25,8 +25,19 @@ export async function withDeadline<Value>(ms: number, work: () => Promise<Value>
   } catch (error) {
     if (classifyFailure(error) !== 'unavailable' || error instanceof StoreUnavailableError)
       throw error;
-    throw new StoreUnavailableError('the database is not available', { cause: error });
+    throw new StoreUnavailableError(describe(error), { cause: error });
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** What pg-pool says when it has waited for a connection in vain. */
+const POOL_TIMEOUT = 'timeout exceeded when trying to connect';
+
+/** For the client: never what the database said itself. */
+function describe(error: unknown): string {
+  const waited = error instanceof Error && error.message === POOL_TIMEOUT;
+  return waited
+    ? 'no connection to the database became free in time: too many requests at once, or it is away'
+    : 'the database is not available';
 }
