@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compileChain, type LimitRule, type LimitVerdict } from '@headgate/limiting';
-import { busiestWindow } from '@headgate/limiting/store-case';
-import { createRedisHarness } from './redis-harness.ts';
+import { busiestWindow, type Admission } from '@headgate/limiting/store-case';
+import { createRedisHarness, type TestEdge } from './redis-harness.ts';
 
 const harness = await createRedisHarness(2000);
 
@@ -10,7 +10,7 @@ function rule(limit: number, windowMs: number): LimitRule {
   return { name: 'w', level: 'tenant', scope: '', limit, windowMs, onStoreLoss: 'share' };
 }
 
-test('two edges at 5 times the limit: no trailing window above it, at least 97 % of it used', async () => {
+test('two edges at 5 times the limit: no trailing window above it, and no denial while a unit fits', async () => {
   const edges = [
     await harness.startEdge({ rank: 0, liveEdges: 2 }),
     await harness.startEdge({ rank: 1, liveEdges: 2 }),
@@ -20,7 +20,14 @@ test('two edges at 5 times the limit: no trailing window above it, at least 97 %
   const durationMs = 5000;
   let sent = 0;
   let admitted = 0;
+  const deniedAtMs: number[] = [];
   const pending: Promise<void>[] = [];
+  const takeOne = async (edge: TestEdge | undefined): Promise<void> => {
+    const askedMs = Date.now();
+    const verdict = await edge?.limiter.take(chain, 1);
+    if (verdict?.outcome === 'admitted') admitted += 1;
+    if (verdict?.outcome === 'denied') deniedAtMs.push(askedMs);
+  };
   await new Promise<void>((resolve) => {
     const load = setInterval(() => {
       const elapsedMs = performance.now() - startMs;
@@ -29,15 +36,7 @@ test('two edges at 5 times the limit: no trailing window above it, at least 97 %
         resolve();
         return;
       }
-      for (; sent < elapsedMs; sent += 1) {
-        const take = async (): Promise<LimitVerdict | undefined> =>
-          edges[sent % 2]?.limiter.take(chain, 1);
-        pending.push(
-          take().then((verdict) => {
-            if (verdict?.outcome === 'admitted') admitted += 1;
-          }),
-        );
-      }
+      for (; sent < elapsedMs; sent += 1) pending.push(takeOne(edges[sent % 2]));
     }, 1);
   });
   await Promise.all(pending);
@@ -49,7 +48,14 @@ test('two edges at 5 times the limit: no trailing window above it, at least 97 %
   );
   assert.ok(sent >= 4900);
   assert.ok(most <= 100, `a window of ${most}`);
-  assert.ok(admitted >= 970, `${admitted} of 1000`);
+  // A denial holds until a unit fits: at most a window, a bucket of 10 ms and the reply's way after the oldest charge.
+  // The way is measured, so that a busy machine, which admits less, is not taken for a limiter that denies too long.
+  const wayMs = Math.max(...edges.map(({ timing }) => timing.longestCallMs)) + 2;
+  assert.ok(deniedAtMs.length > 1000);
+  for (const atMs of deniedAtMs) {
+    const used = sumSince(granted, atMs - 510 - wayMs, atMs + wayMs);
+    assert.ok(used >= 100, `denied while ${used} of 100 were used, replies took ${wayMs} ms`);
+  }
 });
 
 test('three edges, one key, 10,000 concurrent requests: exactly the limit is admitted', async () => {
@@ -113,6 +119,12 @@ test('every key has a time to live of about its window', async () => {
     if (key.includes('ttl-')) assert.ok(ttlMs <= 2100, `${key} lives for ${ttlMs} ms`);
   }
 });
+
+function sumSince(admissions: readonly Admission[], fromMs: number, toMs: number): number {
+  return admissions.reduce((sum, { timeMs, cost }) => {
+    return timeMs >= fromMs && timeMs <= toMs ? sum + cost : sum;
+  }, 0);
+}
 
 async function setCalls(): Promise<number> {
   const stats = await harness.admin.info('commandstats');

@@ -20,6 +20,8 @@ export interface TestEdge {
   readonly storeEvents: RedisStoreEvent[];
   /** What Redis granted, dated by Redis's clock. */
   readonly granted: Admission[];
+  /** The longest that a take call was under way, in ms; this process's own stalls count. */
+  readonly timing: { longestCallMs: number };
   /** Waits until the limiter uses Redis. */
   readonly inUse: () => Promise<void>;
 }
@@ -78,13 +80,14 @@ function createEdge(
   const limiterEvents: LimiterEvent[] = [];
   const storeEvents: RedisStoreEvent[] = [];
   const granted: Admission[] = [];
+  const timing = { longestCallMs: 0 };
   const store = createRedisLimitStore(
     { redis: server, random: systemRandom, onEvent: (event) => storeEvents.push(event) },
     { commandTimeoutMs, reconnectCapMs: 100 },
   );
   const limiter = createLimiter(
     {
-      store: loggingStore(store, granted),
+      store: loggingStore(store, granted, timing),
       clock: systemClock,
       random: systemRandom,
       share: () => place,
@@ -100,14 +103,20 @@ function createEdge(
       describe: () => limiterEvents.slice(-5),
     });
   };
-  return { limiter, store, limiterEvents, storeEvents, granted, inUse };
+  return { limiter, store, limiterEvents, storeEvents, granted, timing, inUse };
 }
 
-/** Records what the store grants, with the store's time. */
-function loggingStore(store: LimitStore, granted: Admission[]): LimitStore {
+/** Records what the store grants, with the store's time, and how long its calls take. */
+function loggingStore(
+  store: LimitStore,
+  granted: Admission[],
+  timing: TestEdge['timing'],
+): LimitStore {
   return {
     async takeBatch(items) {
+      const sentMs = performance.now();
       const reply = await store.takeBatch(items);
+      timing.longestCallMs = Math.max(timing.longestCallMs, performance.now() - sentMs);
       for (const [index, { granted: units }] of reply.items.entries()) {
         const cost = units * (items[index]?.cost ?? 0);
         if (cost > 0) granted.push({ timeMs: reply.storeNowMs, cost });

@@ -74,6 +74,19 @@ test('after a denial the edge denies alone until the time that the store told', 
   limiter.close();
 });
 
+test('at 5 times the limit at least 97 % of it is used', async () => {
+  const { limiter, clock, inUse } = createHarness({ heartbeatMs: 1_000_000 });
+  await inUse();
+  const busy = compileChain('acme', [tenantRule({ limit: 100, windowMs: 500 })]);
+  let admitted = 0;
+  for (let elapsedMs = 0; elapsedMs < 50_000; elapsedMs += 1) {
+    if ((await limiter.take(busy, 1)).outcome === 'admitted') admitted += 1;
+    clock.advance(1);
+  }
+  assert.ok(admitted >= 9700 && admitted <= 10_000, `${admitted} of 10,000`);
+  limiter.close();
+});
+
 test('a denial by one key leaves other keys alone; a denial by the tenant denies all', async () => {
   const { limiter, inUse } = createHarness();
   await inUse();
