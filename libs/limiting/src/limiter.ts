@@ -159,7 +159,7 @@ class StoreLimiter implements Limiter, BatchOutcome {
     if (cost > chain.costMax) return this.#denyForGood(chain, cost);
     const nowMs = this.#clock.monotonicMs();
     const denied = this.#rules.findDenial(chain, cost, nowMs);
-    if (denied !== -1) return this.#denyFromCache(chain, denied, nowMs);
+    if (denied !== -1) return this.#denyFromCache(chain, denied, nowMs, 1);
     if (this.#guard.isLost) return this.#local.take(chain, cost);
     if (this.#batcher.isFull) {
       this.stats.unavailableByOverflow += 1;
@@ -216,6 +216,14 @@ class StoreLimiter implements Limiter, BatchOutcome {
     return { admitted, denied };
   }
 
+  denyPending({ chain, cost, units }: BatchItem): LimitVerdict | null {
+    const nowMs = this.#clock.monotonicMs();
+    const denied = this.#rules.findDenial(chain, cost, nowMs);
+    // A slot may have been released since the store answered.
+    if (denied === -1 || chain.compiled[denied]?.kind === 'concurrency') return null;
+    return this.#denyFromCache(chain, denied, nowMs, units);
+  }
+
   settleFailedUnit(chain: LimitChain, cost: number): LimitVerdict {
     return this.#local.take(chain, cost);
   }
@@ -254,7 +262,7 @@ class StoreLimiter implements Limiter, BatchOutcome {
     return deniedVerdict(chain, 'deny_cache', violated, Infinity, remaining, resetMs);
   }
 
-  #denyFromCache(chain: LimitChain, violated: number, nowMs: number): LimitVerdict {
+  #denyFromCache(chain: LimitChain, violated: number, nowMs: number, units: number): LimitVerdict {
     const waitMs = this.#rules.denyUntilMs(chain.compiled[violated]) - nowMs;
     const remaining: number[] = [];
     const resetMs: number[] = [];
@@ -262,7 +270,7 @@ class StoreLimiter implements Limiter, BatchOutcome {
       remaining.push(index === violated ? 0 : -1);
       resetMs.push(index === violated ? waitMs : 0);
     }
-    this.stats.deniedByDenyCache += 1;
+    this.stats.deniedByDenyCache += units;
     const retryAfterMs = this.#jitter(waitMs);
     return deniedVerdict(chain, 'deny_cache', violated, retryAfterMs, remaining, resetMs);
   }

@@ -7,6 +7,8 @@ import type { LimitVerdict } from './verdict.ts';
 export interface BatchOutcome {
   /** Called once per merged item. Returns the verdicts of the units: the first `granted` get `admitted`, the rest `denied`. */
   settleItem(item: BatchItem, reply: ItemReply): { admitted: LimitVerdict; denied: LimitVerdict };
+  /** Called once per item before it is sent: the verdict of all its units if a denial still holds, else null. */
+  denyPending(item: BatchItem): LimitVerdict | null;
   /** Called once per unit whose store call failed. */
   settleFailedUnit(chain: LimitChain, cost: number): LimitVerdict;
   /** Called once per failed call, before its units are settled. */
@@ -125,7 +127,25 @@ export class MicroBatcher {
 
   #next(): void {
     this.#isCalling = false;
+    this.#denyPending();
     if (this.#pending.length > 0) this.#call();
+  }
+
+  /** What arrived while the call was out that used up a limit need not ask: its denial holds for them too. */
+  #denyPending(): void {
+    let kept = 0;
+    for (const item of this.#pending) {
+      const verdict = this.#outcome.denyPending(item);
+      if (verdict === null) {
+        this.#pending[kept] = item;
+        kept += 1;
+        continue;
+      }
+      if (this.#youngest.get(item.chain.id) === item) this.#youngest.delete(item.chain.id);
+      this.#waitingUnits -= item.units;
+      for (const resolve of item.waiters) resolve(verdict);
+    }
+    this.#pending.length = kept;
   }
 
   #takePending(): PendingItem[] {
