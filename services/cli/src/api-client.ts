@@ -8,7 +8,7 @@ import { ProblemReply } from './replies.ts';
 
 /** A request to the config-service. */
 export interface ApiRequest {
-  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Path and query, below the server's URL. */
   readonly path: string;
   readonly body?: unknown;

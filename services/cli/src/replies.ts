@@ -55,6 +55,7 @@ export const TenantReply = Resource.extend({
   revision: z.number(),
   converged: z.boolean().optional(),
 });
+export type TenantReply = z.infer<typeof TenantReply>;
 
 /** Reply to the creation of an API key; the only time that the key is shown. */
 export const KeyReply = z.looseObject({ id: z.string(), key: z.string() });

@@ -98,3 +98,71 @@ test('suspend writes what it read and no newer one: the server refuses a change 
   assert.deepEqual(put?.body, { planId: 'free', status: 'suspended' });
   assert.equal(put.ifMatch, '"7"');
 });
+
+test('offboard: exported, refused by the edge, deleted; both ways back bring all of it back', async () => {
+  const tenant = await exported();
+  const file = join(cluster.folder, 'offboarded.yaml');
+  const args = ['offboard', 'acme', '--export', file];
+  assert.equal((await headgate(args)).code, 2, 'cannot ask without a terminal');
+  const done = await headgate([...args, '--yes']);
+  assert.equal(done.code, 0, done.stderr);
+  assert.match(
+    done.stdout,
+    /^- tenant acme\n {2}- upstream web\n {2}- route all\n\n3 resources will/,
+  );
+  assert.equal((await headgate(['get', 'tenant', 'acme'])).code, 3);
+  assert.notEqual(await statusOfRequest(), 200);
+
+  const back = /headgate rollback acme (\d+) --api-keys restore/.exec(done.stdout)?.[1] ?? '';
+  const rolledBack = await headgate(['rollback', 'acme', back, '--yes', '--wait']);
+  assert.equal(rolledBack.code, 0, rolledBack.stderr);
+  assert.deepEqual(await exported(), tenant);
+  assert.equal(await statusOfRequest(), 200);
+
+  const again = await headgate([...args, '--yes']);
+  assert.deepEqual([again.code, again.stdout], [1, ''], 'an export is never overwritten');
+  assert.match(again.stderr, /^error: cannot write the export: EEXIST/);
+  assert.equal(await statusOfRequest(), 200, 'and nothing was changed');
+  const other = join(cluster.folder, 'other.yaml');
+  assert.equal((await headgate(['offboard', 'acme', '--export', other, '--yes'])).code, 0);
+  const applied = await headgate(['apply', '-f', file, '--yes', '--wait']);
+  assert.equal(applied.code, 0, applied.stderr);
+  assert.deepEqual(await exported(), tenant);
+});
+
+test('offboard: whoever does not say yes keeps the tenant, and the export', async () => {
+  const args = ['offboard', 'acme', '--export', join(cluster.folder, 'kept.yaml')];
+  const env = { HEADGATE_ADMIN_TOKEN: CLUSTER_TOKEN };
+  const options = { terminal: true, stdin: 'n\n', env };
+  const { code, stderr } = await run([...args, '--url', cluster.url], options);
+  assert.equal(code, 1);
+  assert.match(stderr, /Suspend and delete acme\? \[y\/N\] .*error: nothing was deleted\n$/s);
+  assert.equal(await statusOfRequest(), 200);
+});
+
+test('offboard deletes nothing that somebody wrote after the export', async (t) => {
+  const entry = { at: 'then', actor: 'eve', source: 'there', operation: null, rolledBackTo: null };
+  const rest = { deleted: false, changes: [], changeCount: 0 };
+  const tenant = { id: 'acme', planId: 'free' };
+  const server = await startContractServer(t, ({ method, path }) => {
+    if (method === 'DELETE') return { body: { dryRun: true, revision: 7, changes: [] } };
+    if (method === 'PUT') return { body: { ...tenant, revision: 9, converged: true } };
+    if (path.endsWith('/history?limit=1')) {
+      return { body: { items: [{ revision: 7, ...entry, ...rest }] } };
+    }
+    if (path.endsWith('/history?limit=2')) {
+      return { body: { items: [9, 8].map((revision) => ({ revision, ...entry, ...rest })) } };
+    }
+    return { body: path.endsWith('/7') ? { revision: 7, tenant } : { ...tenant, revision: 7 } };
+  });
+  const file = join(cluster.folder, 'raced.yaml');
+  const args = ['offboard', 'acme', '--export', file, '--yes', '--url', server.url];
+  const { code, stderr } = await run(args);
+  assert.equal(code, 1);
+  assert.match(stderr, /somebody changed the tenant.*\n {2}Revision 8 by eve is not in the file/);
+  const deletions = server.requests.filter(({ method }) => method === 'DELETE');
+  assert.deepEqual(
+    deletions.map(({ path }) => path),
+    ['/v1/tenants/acme?dryRun=true'],
+  );
+});

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import { CliError, EXIT } from '../cli-error.ts';
-import type { CommandContext } from '../context.ts';
+import type { CommandContext, OutputFormat } from '../context.ts';
 import { ExportReply, HistoryEntry, RevisionReply } from '../history-replies.ts';
 import { readPages } from '../pages.ts';
 import { Resource, specOf } from '../replies.ts';
@@ -31,18 +31,33 @@ export async function exportBundle(context: CommandContext, options: ExportOptio
     ]);
   }
   const content: Promise<object> =
-    tenantId === undefined ? exportAll(context) : exportTenant(context, tenantId);
-  const bundle = { apiVersion: 'headgate/v1', ...(await terminal.progress('exporting', content)) };
-  if (output === 'json') terminal.print(JSON.stringify(bundle, null, 2));
-  else terminal.print(stringify(bundle, { aliasDuplicateObjects: false }).trimEnd());
+    tenantId === undefined
+      ? exportAll(context)
+      : exportTenant(context, tenantId).then(({ bundle }) => bundle);
+  terminal.print(bundleText(await terminal.progress('exporting', content), output));
 }
 
-async function exportTenant({ api }: CommandContext, tenantId: string) {
+/** The text of a bundle: JSON, or YAML for every other format. */
+export function bundleText(content: object, output: OutputFormat): string {
+  const bundle = { apiVersion: 'headgate/v1', ...content };
+  if (output === 'json') return JSON.stringify(bundle, null, 2);
+  return stringify(bundle, { aliasDuplicateObjects: false }).trimEnd();
+}
+
+/**
+ * Reads the newest revision of a tenant, with all that belongs to it.
+ *
+ * @throws CliError if it was deleted, and for what the server refuses.
+ */
+export async function exportTenant(
+  { api }: Pick<CommandContext, 'api'>,
+  tenantId: string,
+): Promise<{ readonly revision: number; readonly bundle: object }> {
   const path = `/v1/tenants/${encodeURIComponent(tenantId)}/history`;
   const [newest] = await readPages(api, HistoryEntry, path, 1, 1);
   const revision = newest?.revision ?? 0;
   const { tenant } = await api.send(RevisionReply, { method: 'GET', path: `${path}/${revision}` });
-  if (tenant !== null) return { tenants: { [tenantId]: tenant } };
+  if (tenant !== null) return { revision, bundle: { tenants: { [tenantId]: tenant } } };
   throw new CliError(EXIT.refused, `tenant ${tenantId} was deleted by revision ${revision}`, [
     'To bring it back: headgate history, then headgate rollback',
   ]);

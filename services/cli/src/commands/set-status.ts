@@ -28,8 +28,25 @@ const MEANING = {
  * edges do not get the change in time.
  */
 export async function setStatus(context: CommandContext, options: SetStatusOptions): Promise<void> {
-  const { api, terminal, output } = context;
+  const { terminal, output } = context;
   const { tenantId, status, waitMs } = options;
+  const { isSame, ...reply } = await writeStatus(context, options);
+  const told = isSame ? ' It was so before.' : ` Revision ${reply.revision}.`;
+  printValue(context, reply);
+  const tell = output === 'table' ? terminal.print : terminal.note;
+  tell(`Tenant ${tenantId} ${MEANING[status]}.${told}${convergenceText(reply)}`);
+  assertConverged(reply, waitMs);
+}
+
+/**
+ * Writes the status of a tenant as {@link setStatus} does, and prints nothing.
+ *
+ * @returns the tenant as it is now; `isSame`: it had the status already.
+ */
+export async function writeStatus(
+  { api, terminal }: CommandContext,
+  { tenantId, status, waitMs }: SetStatusOptions,
+): Promise<TenantReply & { readonly isSame: boolean }> {
   const path = `/v1/tenants/${encodeURIComponent(tenantId)}`;
   const tenant = await api.send(TenantReply, { method: 'GET', path });
   const query = waitMs === null ? '' : `?wait=converged&timeout=${waitMs}`;
@@ -41,10 +58,5 @@ export async function setStatus(context: CommandContext, options: SetStatusOptio
     timeoutMs: TIMEOUT_MS + (waitMs ?? 0),
   });
   const reply = await terminal.progress('writing the status', written);
-  const isSame = reply.revision === tenant.revision;
-  const told = isSame ? ' It was so before.' : ` Revision ${reply.revision}.`;
-  printValue(context, reply);
-  const tell = output === 'table' ? terminal.print : terminal.note;
-  tell(`Tenant ${tenantId} ${MEANING[status]}.${told}${convergenceText(reply)}`);
-  assertConverged(reply, waitMs);
+  return { ...reply, isSame: reply.revision === tenant.revision };
 }
