@@ -172,3 +172,22 @@ test('damage makes a configuration a part of one only if no base is sound', asyn
   assert.equal(await wholeWith('base-1.snapshot', ''), false, 'neither is');
   assert.equal(await wholeWith('base-2.snapshot', base), true);
 });
+
+test('a large generation is written in parts, with room for other work in between', async (t) => {
+  const path = await createPlace(t);
+  const files = await open(path);
+  const documents = Array.from({ length: 4000 }, (_, index) => tenant(`t${index}`, index + 1));
+  let turns = 0;
+  let done = false;
+  const turn = (): void => {
+    turns += 1;
+    if (!done) setImmediate(turn);
+  };
+  setImmediate(turn);
+  await files.compact(documents.slice(0, 2000), { fresh: documents.slice(2000), withdrawn: [] });
+  done = true;
+  const parts = Math.floor((await readFile(join(path, 'base-1.snapshot'))).length / 65_536) * 2;
+  assert.ok(parts > 10, `${parts} parts`);
+  assert.ok(turns >= parts, `${turns} turns for ${parts} parts`);
+  assert.equal(Object.keys((await reload(path)).revisions).length, 4000);
+});

@@ -24,6 +24,9 @@ import {
 /** A journal that has grown by this is folded into a new base, unless what was there is larger still. */
 const JOURNAL_BYTES_MIN = 1_048_576;
 
+/** Records of a new generation are made and written this many bytes at a time: the primary goes on in between. */
+const WRITE_BYTES = 65_536;
+
 /** What becomes of documents after they came in force. */
 export interface Marks {
   readonly good: readonly GoodRevision[];
@@ -107,20 +110,18 @@ export class SnapshotFiles {
   async #writeGeneration(good: readonly WorkerDocument[], unproven: Unproven): Promise<void> {
     const next = this.#generation + 1;
     const path = this.#path('base', next);
-    const base = Buffer.concat([...good.map(documentRecord), endRecord(good.length)]);
     const { fresh, withdrawn } = unproven;
-    const journal = Buffer.concat([
-      ...fresh.map(documentRecord),
-      ...withdrawn.map(withdrawnRecord),
-    ]);
     // A journal without its base does not count, so it goes first.
     await rm(this.#path('journal', next), { force: true });
-    if (journal.length > 0) await writeSynced(this.#path('journal', next), journal);
-    await writeSynced(`${path}.new`, base);
+    let bytes = 0;
+    if (fresh.length + withdrawn.length > 0) {
+      bytes += await writeSynced(this.#path('journal', next), unprovenRecords(unproven));
+    }
+    bytes += await writeSynced(`${path}.new`, baseRecords(good));
     await rename(`${path}.new`, path);
     await syncDirectory(this.#directory);
     this.#generation = next;
-    this.#foldedBytes = base.length + journal.length;
+    this.#foldedBytes = bytes;
     this.#grownBytes = 0;
     for (const generation of await this.#generations()) {
       if (generation >= next - 1) continue;
@@ -148,11 +149,37 @@ export class SnapshotFiles {
   }
 }
 
-async function writeSynced(path: string, bytes: Buffer): Promise<void> {
+function* baseRecords(good: readonly WorkerDocument[]): Generator<Buffer> {
+  for (const document of good) yield documentRecord(document);
+  yield endRecord(good.length);
+}
+
+function* unprovenRecords({ fresh, withdrawn }: Unproven): Generator<Buffer> {
+  for (const document of fresh) yield documentRecord(document);
+  for (const one of withdrawn) yield withdrawnRecord(one);
+}
+
+/** Returns how many bytes it wrote. */
+async function writeSynced(path: string, records: Iterable<Buffer>): Promise<number> {
   const file = await open(path, 'w', 0o600);
   try {
-    await file.writeFile(bytes);
+    let written = 0;
+    let waiting: Buffer[] = [];
+    let waitingBytes = 0;
+    const write = async () => {
+      await file.appendFile(Buffer.concat(waiting));
+      written += waitingBytes;
+      waiting = [];
+      waitingBytes = 0;
+    };
+    for (const record of records) {
+      waiting.push(record);
+      waitingBytes += record.length;
+      if (waitingBytes >= WRITE_BYTES) await write();
+    }
+    await write();
     await file.sync();
+    return written;
   } finally {
     await file.close();
   }
