@@ -27,6 +27,7 @@ before(async () => {
 });
 after(() => api.close());
 
+const TENANT = { planId: 'plan-own' };
 const UPSTREAM = { endpoints: [{ host: '10.0.0.1', port: 80 }] };
 
 test('a route without a permission cannot be added', () => {
@@ -70,6 +71,24 @@ test('a viewer of some tenants reads them, and lists hold nothing of others', as
     assert.doesNotMatch(JSON.stringify(body), /foreign/, path);
   }
   assert.equal((await viewer('GET', '/v1/plans/plan-foreign')).status, 404);
+});
+
+test('a token loses a tenant that is deleted: it does not reach the next one of that id', async () => {
+  for (const id of ['short', 'lived']) await api.send('PUT', `/v1/tenants/${id}`, TENANT);
+  const one = await tokenOf('one', { role: 'viewer', tenants: ['short'] });
+  const two = await tokenOf('two', { role: 'viewer', tenants: ['lived', 'short'] });
+  assert.equal((await api.send('DELETE', '/v1/tenants/short?dryRun=true')).status, 200);
+  assert.equal((await one('GET', '/v1/tenants/short')).status, 200);
+  assert.equal((await api.send('DELETE', '/v1/tenants/short')).status, 204);
+  assert.equal((await api.send('PUT', '/v1/tenants/short', TENANT)).status, 201);
+  assert.equal((await one('GET', '/v1/tenants/short')).status, 401);
+  assert.equal((await two('GET', '/v1/tenants/short')).status, 404);
+  assert.equal((await two('GET', '/v1/tenants/lived')).status, 200);
+  const { body } = await api.send('GET', '/v1/audit?limit=100');
+  const told = (body['items'] as readonly Record<string, unknown>[])
+    .filter(({ kind, action }) => kind === 'accessToken' && action !== 'create')
+    .map(({ action, resourceId }) => `${String(action)} ${String(resourceId)}`);
+  assert.deepEqual(told.toSorted(), ['delete one', 'update two']);
 });
 
 test('tokens: kept as hashes, checked, revoked at once, refused when expired', async () => {

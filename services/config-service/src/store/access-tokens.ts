@@ -1,5 +1,5 @@
 import type { AccessTokenSpec, Role } from '@headgate/model';
-import type { Kysely, Selectable } from 'kysely';
+import { sql, type Kysely, type Selectable } from 'kysely';
 import type { AccessTokenColumns, Tables } from './tables.ts';
 import { writeAuditRows, type AuditEntry, type Author } from './write-changes.ts';
 
@@ -89,6 +89,38 @@ export async function revokeToken(
   if (row === undefined) return false;
   await writeAuditRows(db, [auditEntry('delete', id, row.spec, null)], author);
   return true;
+}
+
+/**
+ * Takes deleted tenants out of the tokens that name them, with audit rows, within the caller's transaction; a token of no
+ * other tenant is revoked. Otherwise it would reach whoever gets the id next.
+ */
+export async function unbindTokens(
+  db: Kysely<Tables>,
+  tenantIds: readonly string[],
+  author: Author,
+): Promise<void> {
+  if (tenantIds.length === 0) return;
+  const rows = await db
+    .selectFrom('access_tokens')
+    .select(['id', 'spec'])
+    .where(sql<boolean>`spec -> 'tenants' ?| ${sql.val(tenantIds)}::text[]`)
+    .orderBy('id')
+    .forUpdate()
+    .execute();
+  for (const { id, spec } of rows) {
+    const { tenants, ...rest } = spec as AccessTokenSpec;
+    if (!Array.isArray(tenants)) continue;
+    const left = tenants.filter((tenantId) => !tenantIds.includes(tenantId));
+    if (left.length === 0) {
+      await revokeToken(db, id, author);
+      continue;
+    }
+    const after = { ...rest, tenants: left };
+    const update = db.updateTable('access_tokens').set({ spec: JSON.stringify(after) });
+    await update.where('id', '=', id).execute();
+    await writeAuditRows(db, [auditEntry('update', id, spec, after)], author);
+  }
 }
 
 function auditEntry(

@@ -8,6 +8,7 @@ import {
   documentBytes,
   type BuiltDocument,
 } from '../publish/build-document.ts';
+import { unbindTokens } from './access-tokens.ts';
 import { comparePlan, compareTenant, type Change } from './change.ts';
 import { checkClaims, compareClaims, writeClaims } from './claims.ts';
 import { lockDocuments, takeRevisions, writeDocuments } from './documents.ts';
@@ -114,6 +115,7 @@ export async function makeChanges(
     await writeDocuments(db, documents, author.at);
     await writeHistory(db, historyOf(changed, options), author);
     await writeAudit(db, numbered, author);
+    await unbindTokens(db, deletedTenants(numbered), author);
   }
   return accept({
     revision: revisions.at(-1) ?? (await newestRevision(db)),
@@ -184,6 +186,12 @@ function draftOfTenant({ state, next }: EditedTenant): Draft {
     changes: compareTenant(state, next),
     build: (revision) => buildTenantDocument(state.id, next, revision),
   };
+}
+
+function deletedTenants(changes: readonly Change[]): string[] {
+  return changes.flatMap(({ kind, action, id }) =>
+    kind === 'tenant' && action === 'delete' ? [id] : [],
+  );
 }
 
 function isChanged({ changes }: Draft): boolean {

@@ -86,7 +86,7 @@ export interface HistoryColumns {
 export interface AccessTokenColumns {
   readonly id: string;
   /** An `AccessTokenSpec` of @headgate/model. */
-  readonly spec: ColumnType<unknown, string, never>;
+  readonly spec: ColumnType<unknown, string, string>;
   readonly sha256: string;
   readonly hint: string;
   readonly created_at: Date;
