@@ -93,7 +93,7 @@ export class Listener {
 
   /** Connections are accepted at the moment. */
   get accepting(): boolean {
-    return this.#servers.length > 0;
+    return this.#servers.at(-1)?.listening === true;
   }
 
   /** Starts to accept; resolves with the port. @rejects with the system's error, such as EADDRINUSE. */
