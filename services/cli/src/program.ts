@@ -16,6 +16,7 @@ import { addHistoryCommands } from './history-program.ts';
 import { RESOURCE_KINDS } from './resource-kinds.ts';
 import { addTenantCommands } from './tenant-program.ts';
 import type { CliIo, Terminal } from './terminal.ts';
+import { addTokenCommands } from './token-program.ts';
 
 const EXIT_CODES = `
 Exit codes:
@@ -108,6 +109,7 @@ export function createProgram(io: CliIo, terminal: Terminal): Command {
   addHistoryCommands(parts);
   addTenantCommands(parts);
   addKey(parts);
+  addTokenCommands(parts);
   return program;
 }
 

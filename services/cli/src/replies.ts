@@ -60,6 +60,22 @@ export type TenantReply = z.infer<typeof TenantReply>;
 /** Reply to the creation of an API key; the only time that the key is shown. */
 export const KeyReply = z.looseObject({ id: z.string(), key: z.string() });
 
+/** An access token as it is listed. */
+export const TokenReply = z.looseObject({
+  id: z.string(),
+  name: z.string().optional(),
+  role: z.string(),
+  tenants: z.union([z.literal('*'), z.array(z.string())]).optional(),
+  expiresAt: z.string().optional(),
+  hint: z.string(),
+  createdAt: z.string(),
+  createdBy: z.string(),
+});
+export type TokenReply = z.infer<typeof TokenReply>;
+
+/** Reply to the creation of an access token; the only time that the token is shown. */
+export const CreatedTokenReply = TokenReply.extend({ token: z.string() });
+
 /** Reply to `GET /v1/status`. */
 export const StatusReply = z.object({
   revision: z.number(),

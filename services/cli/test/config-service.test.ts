@@ -107,6 +107,64 @@ test('key create shows a key once, and get never does', async () => {
   assert.match(again.stderr, /HG_API_CONFLICT/);
 });
 
+test('token: created and shown once, works within its tenants, listed without itself, revoked', async () => {
+  const create = ['token', 'create', 'acme-ci', '--role', 'tenant_admin'];
+  assert.equal((await headgate(['token', 'list'])).stderr, 'There are no access tokens.\n');
+  assert.equal((await headgate(create)).code, 3, 'a tenant_admin has some tenants');
+  const both = await headgate([...create, '--tenant', 'acme', '--all-tenants']);
+  assert.deepEqual(
+    [both.code, both.stderr],
+    [2, 'error: either --tenant or --all-tenants, not both\n'],
+  );
+  assert.equal((await headgate(['token', 'create', 'x', '--role', 'root'])).code, 2);
+  const created = await headgate([...create, '-t', 'acme', '-t', 'globex', '--name', 'Deploys']);
+  assert.equal(created.code, 0, created.stderr);
+  assert.match(created.stdout, /^hgt_[\w-]{43}\n$/);
+  assert.match(created.stderr, /the only time/);
+  const token = created.stdout.trim();
+  const own = await run(['get', 'tenants', '--url', url], { env: { HEADGATE_ADMIN_TOKEN: token } });
+  assert.match(own.stdout, /^acme /m);
+  assert.doesNotMatch(own.stdout, /initech/);
+  const refused = await headgate(['token', 'list', '--token', token]);
+  assert.equal(refused.code, 3);
+  assert.match(refused.stderr, /lacks the permission tokens\.manage/);
+
+  const past = ['--expires', '2020-01-01T00:00:00Z', '-o', 'json'];
+  const old = await headgate([
+    'token',
+    'create',
+    'old',
+    '--role',
+    'viewer',
+    '--all-tenants',
+    ...past,
+  ]);
+  assert.match(old.stdout, /"token": "hgt_/);
+  const { stdout } = await headgate(['token', 'list']);
+  assert.match(stdout, /^ID +ROLE +TENANTS +TOKEN +EXPIRES +CREATED BY +NAME\n/);
+  assert.match(
+    stdout,
+    /^acme-ci +tenant_admin +acme,globex +hgt_[\w-]{6}… +never +admin +Deploys$/m,
+  );
+  assert.match(stdout, /^old +viewer +all +hgt_\S+ +2020-\S+ \(expired\) +admin +-$/m);
+  const shown = await headgate(['token', 'show', 'acme-ci', '-o', 'json']);
+  assert.deepEqual((JSON.parse(shown.stdout) as { tenants: unknown }).tenants, ['acme', 'globex']);
+  assert.ok(![stdout, shown.stdout].join().includes(token));
+  assert.equal((await headgate(['token', 'show', 'nobody'])).code, 3);
+
+  const revoke = ['token', 'revoke', 'acme-ci'];
+  assert.equal((await headgate(revoke)).code, 2, 'cannot ask without a terminal');
+  const kept = await headgate(revoke, { terminal: true, stdin: 'n\n' });
+  assert.equal(kept.code, 1);
+  const revoked = await headgate([...revoke, '--yes']);
+  assert.deepEqual(
+    [revoked.code, revoked.stdout],
+    [0, 'Access token acme-ci is revoked: the next request with it gets 401.\n'],
+  );
+  assert.equal((await headgate([...revoke, '--yes'])).code, 3);
+  assert.equal((await headgate(['get', 'tenants', '--token', token])).code, 3);
+});
+
 test('history, diff and audit tell what was changed', async () => {
   const { code, stdout, stderr } = await headgate(['history', 'initech']);
   assert.equal(code, 0, stderr);
