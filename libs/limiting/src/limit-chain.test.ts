@@ -15,23 +15,25 @@ const text = fc.oneof(
 );
 const identity = fc.record({
   tenant: text,
-  level: fc.constantFrom('tenant', 'key'),
+  level: fc.constantFrom('tenant', 'key', 'route'),
   scope: text,
+  consumer: fc.option(text),
   name: text,
   windowMs: fc.constantFrom(1, 10, 1000),
 });
 
-test('equal keys mean equal tenant, level, scope, name and window, for any text', () => {
+test('equal keys mean equal tenant, level, scope, consumer, name and window, for any text', () => {
   const seen = new Map<string, string>();
   fc.assert(
     fc.property(identity, identity, (left, right) => {
       for (const parts of [left, right]) {
-        const { tenant, ...rule } = parts;
-        const key = limitKey(tenant, tenantRule(rule));
+        const { tenant, consumer, ...rule } = parts;
+        const own = consumer === null ? {} : { consumer };
+        const key = limitKey(tenant, tenantRule({ ...rule, ...own }));
         const text = JSON.stringify(parts);
         assert.equal(seen.get(key) ?? text, text);
         seen.set(key, text);
-        assert.match(key, /^hg:\{t:[\w.%-]*\}:w:[tk]:[\w.%-]*:[\w.%-]*:\d+$/);
+        assert.match(key, /^hg:\{t:[\w.%-]*\}:w:[tkr](c:[\w.%-]*)?:[\w.%-]*:[\w.%-]*:\d+$/);
       }
     }),
     { numRuns: 20_000, seed: 1 },
@@ -84,9 +86,9 @@ test('rules that validated configuration cannot hold are rejected by name', () =
   assert.throws(() => compileChain('acme', [tenantRule(), tenantRule({ limit: 5 })]), RangeError);
 });
 
-test('a chain takes as many rules as plan, tenant and key can have together, and no more', () => {
-  const rules = Array.from({ length: 32 }, (_, index) => tenantRule({ name: `r${index}` }));
+test('a chain takes as many rules as plan, tenant, key and route can have together, and no more', () => {
+  const rules = Array.from({ length: 40 }, (_, index) => tenantRule({ name: `r${index}` }));
   const chain = compileChain('acme', rules);
-  assert.equal(chain.storeKeys.length, 32);
+  assert.equal(chain.storeKeys.length, 40);
   assert.throws(() => compileChain('acme', [...rules, tenantRule({ name: 'more' })]), RangeError);
 });

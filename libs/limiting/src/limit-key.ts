@@ -1,8 +1,10 @@
 import type { LimitRule } from './limit-rule.ts';
 
+const LEVELS = { tenant: 't', key: 'k', route: 'r' } as const;
+
 /**
  * The store key of a rule's usage: `hg:{t:<tenant>}:<kind>:<level>:<scope>:<name>:<windowMs>`, kind `w` or `r`; kind `c`
- * (concurrency) has no window.
+ * (concurrency) has no window. Of a rule with a consumer the level is followed by `c`, the scope by `:<consumer>`.
  *
  * The braces are the Redis Cluster hash tag, so that all keys of a tenant share a slot. Every part is escaped
  * injectively and cannot hold `:`, `{` or `}`; equal keys therefore mean equal parts, whatever text tenants choose.
@@ -10,13 +12,15 @@ import type { LimitRule } from './limit-rule.ts';
  * afresh.
  */
 export function limitKey(tenantId: string, rule: LimitRule): string {
-  const level = rule.level === 'tenant' ? 't' : 'k';
+  const { kind, consumer } = rule;
+  const level = LEVELS[rule.level];
   const scope = escapeKeyPart(rule.scope);
-  const name = escapeKeyPart(rule.name);
+  const owner =
+    consumer === undefined ? `${level}:${scope}` : `${level}c:${scope}:${escapeKeyPart(consumer)}`;
+  const place = `${owner}:${escapeKeyPart(rule.name)}`;
   const tag = tenantTag(tenantId);
-  if (rule.kind === 'concurrency') return `${tag}:c:${level}:${scope}:${name}`;
-  const kind = rule.kind === 'rate' ? 'r' : 'w';
-  return `${tag}:${kind}:${level}:${scope}:${name}:${rule.windowMs}`;
+  if (kind === 'concurrency') return `${tag}:c:${place}`;
+  return `${tag}:${kind === 'rate' ? 'r' : 'w'}:${place}:${rule.windowMs}`;
 }
 
 /** The part of every key of a tenant that decides its Redis Cluster slot. */

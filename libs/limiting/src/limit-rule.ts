@@ -2,8 +2,8 @@
 interface RuleBase {
   /** Policy name in response headers and problem documents, e.g. `sec`: printable ASCII, 1–64 characters. */
   readonly name: string;
-  /** Who shares the allowance: the whole tenant, or one API key. */
-  readonly level: 'tenant' | 'key';
+  /** What shares the allowance: the requests of a tenant, of one API key, or of one route. */
+  readonly level: 'tenant' | 'key' | 'route';
   /** Units of cost, 1 … 2^50. */
   readonly limit: number;
   /**
@@ -11,8 +11,10 @@ interface RuleBase {
    * `closed` refuses (503), `open` admits and counts.
    */
   readonly onStoreLoss: 'share' | 'closed' | 'open';
-  /** Empty at tenant level, the API key's id at key level; any text. */
+  /** Empty at tenant level, else the id of the API key or route; any text. */
   readonly scope: string;
+  /** Within the level each consumer has an allowance of its own; any text. Absent: all share one. */
+  readonly consumer?: string;
 }
 
 /** At most `limit` units of cost in any window of `windowMs`. */
@@ -37,7 +39,7 @@ export interface ConcurrencyRule extends RuleBase {
   readonly kind: 'concurrency';
 }
 
-/** One limit of a tenant or of one of its API keys. */
+/** One limit of a tenant, of one of its API keys or routes, or of a consumer of these. */
 export type LimitRule = WindowRule | RateRule | ConcurrencyRule;
 
 /** Largest accepted limit: sums of two of them stay exact in a double, in JavaScript and in Lua. */

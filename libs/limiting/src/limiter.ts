@@ -77,7 +77,10 @@ export interface LimiterOptions {
   readonly waitingUnitsMax?: number;
   /** Merged entries per store call. Default 256. */
   readonly batchItemsMax?: number;
-  /** Rule keys remembered (deny cache, own recent usage), up to about 2 KB each. Default 20,000. */
+  /**
+   * Rule keys remembered (deny cache, own recent usage), up to about 2 KB each; as many again of rules with a consumer.
+   * Default 20,000.
+   */
   readonly localRulesMax?: number;
   /** Full-jitter back-off of probes while the store is lost: first and longest ceiling in ms. Default 50 and 1,000. */
   readonly probeBackoffBaseMs?: number;
@@ -170,10 +173,10 @@ class StoreLimiter implements Limiter, BatchOutcome {
 
   release(chain: LimitChain, cost: number): void {
     if (!chain.hasSlots) return;
-    for (const { kind, key } of chain.compiled) {
-      if (kind !== 'concurrency') continue;
-      this.#rules.allow(key);
-      this.#keeper.release(key, cost);
+    for (const compiled of chain.compiled) {
+      if (compiled.kind !== 'concurrency') continue;
+      this.#rules.allow(compiled);
+      this.#keeper.release(compiled.key, cost);
     }
   }
 

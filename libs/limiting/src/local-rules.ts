@@ -32,13 +32,19 @@ export class LocalRules {
   /** Identity of the store in use; new records are known to it. */
   storeIdentity = '';
   readonly #records: BoundedMap<string, LocalRule>;
+  /** Of rules with a consumer, apart: clients that come from ever new addresses push out only each other. */
+  readonly #ofConsumers: BoundedMap<string, LocalRule>;
   readonly #stats: LimiterStats;
   readonly #slots: SlotBook;
 
-  /** @param capacity rule keys remembered; the one unused for longest makes room, and that is counted. */
+  /**
+   * @param capacity rule keys remembered of each, with and without a consumer; the one unused for longest makes room,
+   * and that is counted.
+   */
   constructor(capacity: number, stats: LimiterStats, slots: SlotBook) {
     this.#slots = slots;
     this.#records = new BoundedMap(capacity);
+    this.#ofConsumers = new BoundedMap(capacity);
     this.#stats = stats;
   }
 
@@ -53,7 +59,7 @@ export class LocalRules {
     for (let index = 0; index < chain.compiled.length; index += 1) {
       const compiled = chain.compiled[index];
       if (compiled === undefined) break;
-      const record = this.#records.get(compiled.key);
+      const record = this.#recordsOf(compiled).get(compiled.key);
       if (record === undefined || record.denyUntilMs <= latestMs) continue;
       if (cost < record.denyCost || compiled.rule.limit > record.denyLimit) continue;
       if (compiled.capacity > record.denyCapacity) continue;
@@ -65,7 +71,8 @@ export class LocalRules {
 
   /** Monotonic time in ms until which the rule denies; 0 for none. */
   denyUntilMs(compiled: CompiledRule | undefined): number {
-    return compiled === undefined ? 0 : (this.#records.get(compiled.key)?.denyUntilMs ?? 0);
+    if (compiled === undefined) return 0;
+    return this.#recordsOf(compiled).get(compiled.key)?.denyUntilMs ?? 0;
   }
 
   /** Denies `cost` and more until `untilMs`. */
@@ -84,19 +91,20 @@ export class LocalRules {
   }
 
   /** Forgets the denial of a rule, as units came back before their time. */
-  allow(key: string): void {
-    const record = this.#records.get(key);
+  allow(compiled: CompiledRule): void {
+    const record = this.#recordsOf(compiled).get(compiled.key);
     if (record !== undefined) record.denyUntilMs = 0;
   }
 
   /** The record of a rule, made if missing. */
   obtain(chain: LimitChain, compiled: CompiledRule, nowMs: number): LocalRule {
-    const known = this.#records.get(compiled.key);
+    const records = this.#recordsOf(compiled);
+    const known = records.get(compiled.key);
     if (known !== undefined) {
       known.usage.adopt(compiled);
       if (nowMs - known.refreshedMs >= REFRESH_MS) {
         known.refreshedMs = nowMs;
-        this.#records.set(compiled.key, known);
+        records.set(compiled.key, known);
       }
       return known;
     }
@@ -110,13 +118,18 @@ export class LocalRules {
       knownTo: this.storeIdentity,
       refreshedMs: nowMs,
     };
-    this.#records.set(compiled.key, record);
-    this.#stats.denyCacheEvictions = this.#records.evictions;
+    records.set(compiled.key, record);
+    this.#stats.denyCacheEvictions = this.#records.evictions + this.#ofConsumers.evictions;
     return record;
   }
 
-  /** All records now, the longest unused first. */
+  /** All records now; those of consumers last, of each the longest unused first. */
   records(): LocalRule[] {
-    return Array.from(this.#records.entries(), ([, record]) => record);
+    const all = [...this.#records.entries(), ...this.#ofConsumers.entries()];
+    return all.map(([, record]) => record);
+  }
+
+  #recordsOf(compiled: CompiledRule): BoundedMap<string, LocalRule> {
+    return compiled.rule.consumer === undefined ? this.#records : this.#ofConsumers;
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describeFaults, Limit, Plan } from './index.ts';
+import { describeFaults, Limit, Plan, RouteSpec } from './index.ts';
 
 const pace = { name: 'pace', kind: 'rate', limit: 100, windowMs: 1000 };
 
@@ -50,4 +50,19 @@ test('what a kind does not have, or the limiter cannot count exactly, is refused
   assert.equal(of({ kind: 'concurrency', windowMs: undefined, burst: 2 })[0]?.path, path);
   assert.equal(of({ burst: 0 })[0]?.path, path);
   assert.equal(of({ kind: 'leaky' })[0]?.path, 'limits[0].kind');
+});
+
+test('a limit may count per consumer, in windows of up to a day; a route has limits too', () => {
+  const perAddress = { name: 'ip', limit: 5, windowMs: 86_400_000, per: 'client-ip' };
+  assert.equal(Limit.parse(perAddress).per, 'client-ip');
+  assert.equal(Limit.parse({ ...pace, per: 'consumer' }).per, 'consumer');
+  assert.equal(Limit.parse(pace).per, undefined);
+  assert.deepEqual(faultsOf({ ...perAddress, windowMs: 86_400_001 }), [
+    {
+      path: 'limits[0].windowMs',
+      rule: 'must be at most 86400000, a day, for a limit per client-ip',
+    },
+  ]);
+  assert.equal(faultsOf({ ...perAddress, per: 'country' })[0]?.path, 'limits[0].per');
+  assert.equal(RouteSpec.parse({ upstreamId: 'u', limits: [perAddress] }).limits.length, 1);
 });

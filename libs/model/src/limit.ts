@@ -6,6 +6,9 @@ const WINDOW_MS_MAX = 31 * 24 * 3600 * 1000;
 /** Largest `burst × windowMs` of a rate, so that the limiter's arithmetic stays exact. */
 const RATE_SPAN_MAX = 9_000_000_000_000;
 
+/** Longest window of a limit per consumer, a day in ms: what each of many consumers leaves in Redis is gone after it. */
+const CONSUMER_WINDOW_MS_MAX = 24 * 3600 * 1000;
+
 /**
  * A limit over all edges. `window`: never more than `limit` requests in any window of `windowMs`. `rate`: never more
  * than `burst` and `limit` per `windowMs` in any time. `concurrency`: never more than `limit` in flight.
@@ -41,6 +44,12 @@ export const Limit = z
       .describe(
         'Kind "rate" only: requests that may come at once after a pause. Default: `limit`. `burst` × `windowMs` is at most 9,000,000,000,000.',
       ),
+    per: z
+      .enum(['consumer', 'client-ip'])
+      .optional()
+      .describe(
+        'Each one has a counter of its own: "consumer" is the API key, or the client address of a request without one; "client-ip" the client address, of IPv6 its /64. Default: all requests of the level share one. `windowMs` is then at most a day.',
+      ),
     onStoreLoss: z
       .enum(['share', 'closed', 'open'])
       .default('share')
@@ -48,7 +57,7 @@ export const Limit = z
         'While Redis is lost: "share" lets each edge enforce its part, "closed" answers 503, "open" admits.',
       ),
   })
-  .superRefine(({ kind, limit, windowMs, burst }, context) => {
+  .superRefine(({ kind, limit, windowMs, burst, per }, context) => {
     const addFault = (message: string): void =>
       context.addIssue({ code: 'custom', path: ['burst'], message, input: burst });
     if (kind !== 'rate' && burst !== undefined) {
@@ -59,6 +68,10 @@ export const Limit = z
         windowMs === undefined
           ? `a limit of kind "${kind}" needs a windowMs`
           : 'a limit of kind "concurrency" has no windowMs: leave it out';
+      context.addIssue({ code: 'custom', path: ['windowMs'], message, input: windowMs });
+    }
+    if (per !== undefined && (windowMs ?? 0) > CONSUMER_WINDOW_MS_MAX) {
+      const message = `must be at most ${CONSUMER_WINDOW_MS_MAX}, a day, for a limit per ${per}`;
       context.addIssue({ code: 'custom', path: ['windowMs'], message, input: windowMs });
     }
     if (kind !== 'rate' || windowMs === undefined) return;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LimitList } from './limit.ts';
 import { durationMs, HostPattern, PathPattern, RouteId, UpstreamId } from './primitives.ts';
 
 /** Methods a route can be limited to. */
@@ -48,6 +49,9 @@ export const RouteSpec = z
       .describe(
         'Units that a request takes of each limit (of kind "concurrency": slots). Above a limit it never passes.',
       ),
+    limits: LimitList.describe(
+      'Limits of the requests of this route, on top of those of the tenant and the API key.',
+    ),
     requestBodyBytesMax: z
       .int()
       .min(0)

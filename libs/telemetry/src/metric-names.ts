@@ -159,6 +159,12 @@ export const METRICS = Object.freeze({
     ['outcome', 'source'],
     'Limiter verdicts, by outcome (allowed, denied, unavailable) and source (store, cache, share)',
   ),
+  headgate_limit_denials_total: row(
+    'edge',
+    'counter',
+    ['level', 'kind'],
+    'Requests that a limit refused, by its level (tenant, key, route, consumer) and kind',
+  ),
   headgate_limit_degraded: row(
     'edge',
     'gauge',

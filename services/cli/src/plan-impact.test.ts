@@ -9,7 +9,13 @@ const bundle = Bundle.parse({
   apiVersion: 'headgate/v1',
   plans: { gold: { limits: [second] } },
   tenants: {
-    acme: { planId: 'gold', limits: [second], apiKeys: { ci: { sha256: 'a'.repeat(64) } } },
+    acme: {
+      planId: 'gold',
+      limits: [second],
+      upstreams: { main: { endpoints: [{ host: '192.0.2.1', port: 80 }] } },
+      routes: { web: { upstreamId: 'main', limits: [{ ...second, per: 'client-ip' }] } },
+      apiKeys: { ci: { sha256: 'a'.repeat(64) } },
+    },
   },
 });
 
@@ -75,4 +81,16 @@ test('tenants, routes, suspended tenants and revoked keys are told; what is unch
 test('a limit that a tenant gets of its own may override the plan: neither tighter nor looser', () => {
   const change = update('tenant', 'acme', [{ path: 'limits[0]', after: second }]);
   assert.equal(describeImpact([change], bundle).limits[0]?.effect, 'changed');
+});
+
+test('a limit of a route is told as its own, per whom it counts included', () => {
+  const diff = [{ path: 'limits[0].limit', before: 80, after: 50 }];
+  const [impact] = describeImpact([update('route', 'web', diff, 'acme')], bundle).limits;
+  assert.deepEqual(impact, {
+    effect: 'tightened',
+    owner: 'route acme/web',
+    name: 'second',
+    before: '80/1000ms per client-ip',
+    after: '50/1000ms per client-ip',
+  });
 });

@@ -4,7 +4,7 @@ import type { Change, FieldChange } from './replies.ts';
 /** What becomes of one limit. `changed`: neither tighter nor looser in every respect. */
 export interface LimitImpact {
   readonly effect: 'tightened' | 'loosened' | 'changed';
-  /** `plan gold`, `tenant acme` or `API key acme/ci`. */
+  /** `plan gold`, `tenant acme`, `route acme/web` or `API key acme/ci`. */
   readonly owner: string;
   /** Name of the limit, or where it stood in its list if it is gone. */
   readonly name: string;
@@ -97,16 +97,16 @@ function compareLimit(
 ): LimitImpact {
   const whole = fields.find(({ path }) => path === place);
   // On a tenant or key it may override one of the plan, which may be tighter or looser.
-  const isPlan = owner.startsWith('plan ');
+  const isBase = owner.startsWith('plan ') || owner.startsWith('route ');
   if (after === undefined || (whole !== undefined && whole.after === undefined)) {
-    const effect = isPlan ? 'loosened' : 'changed';
+    const effect = isBase ? 'loosened' : 'changed';
     const [name, before] = [nameOf(whole?.before, place), textOf(whole?.before)];
     return { effect, owner, name, before, after: null };
   }
   const { name } = after;
   const now = textOf(after);
   if (whole !== undefined) {
-    return { effect: isPlan ? 'tightened' : 'changed', owner, name, before: null, after: now };
+    return { effect: isBase ? 'tightened' : 'changed', owner, name, before: null, after: now };
   }
   const old: Record<string, unknown> = { ...after };
   for (const { path, before } of fields) old[path.slice(place.length + 1)] = before;
@@ -140,20 +140,23 @@ function limitAt(change: Change, place: string, bundle: Bundle): Limit | undefin
     return (place.startsWith('key') ? plan?.keyLimits : plan?.limits)?.[index];
   }
   if (change.kind === 'tenant') return tenants[change.id]?.limits[index];
-  const keys: Readonly<Record<string, { readonly limits: readonly Limit[] }>> =
-    tenants[change.tenantId ?? '']?.apiKeys ?? {};
-  return keys[change.id]?.limits[index];
+  const tenant = tenants[change.tenantId ?? ''];
+  const holders: Readonly<Record<string, { readonly limits: readonly Limit[] }>> =
+    (change.kind === 'route' ? tenant?.routes : tenant?.apiKeys) ?? {};
+  return holders[change.id]?.limits[index];
 }
 
 function ownerOf({ kind, tenantId, id }: Change): string {
-  return kind === 'apiKey' ? `API key ${tenantId ?? ''}/${id}` : `${kind} ${id}`;
+  if (kind === 'apiKey') return `API key ${tenantId ?? ''}/${id}`;
+  return kind === 'route' ? `route ${tenantId ?? ''}/${id}` : `${kind} ${id}`;
 }
 
 function textOf(limit: unknown): string | null {
   if (typeof limit !== 'object' || limit === null) return null;
-  const { kind, limit: count, windowMs } = limit as Readonly<Record<string, unknown>>;
-  if (kind === 'concurrency') return `${String(count)} in flight`;
-  return `${String(count)}/${String(windowMs)}ms`;
+  const { kind, limit: count, windowMs, per } = limit as Readonly<Record<string, unknown>>;
+  const each = typeof per === 'string' ? ` per ${per}` : '';
+  if (kind === 'concurrency') return `${String(count)} in flight${each}`;
+  return `${String(count)}/${String(windowMs)}ms${each}`;
 }
 
 function nameOf(limit: unknown, place: string): string {

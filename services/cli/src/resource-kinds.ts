@@ -68,6 +68,7 @@ export const RESOURCE_KINDS: readonly ResourceKind[] = [
       { title: 'MATCH', cell: (route) => describeMatch(route['match']) },
       field('UPSTREAM', 'upstreamId'),
       field('AUTH', 'auth'),
+      limits('LIMITS', 'limits'),
       revision,
     ],
   },

@@ -64,7 +64,7 @@ test('get shows what was applied', async () => {
   const tenants = await headgate(['get', 'tenants']);
   assert.match(tenants.stdout, /^initech +standard +active +header initech /m);
   const routes = await headgate(['get', 'routes', '-t', 'initech']);
-  assert.match(routes.stdout, /^orders +\/orders\* +orders +api_key +\d+$/m);
+  assert.match(routes.stdout, /^orders +\/orders\* +orders +api_key +- +\d+$/m);
   const route = await headgate(['get', 'route', 'orders', '-t', 'initech', '-o', 'yaml']);
   assert.match(route.stdout, /^id: orders$/m);
 });

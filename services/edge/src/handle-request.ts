@@ -1,12 +1,12 @@
 import type { Limiter } from '@headgate/limiting';
 import type { Exchange } from './request/exchange.ts';
 import { authenticate } from './stages/authenticate.ts';
-import { applyVerdict, costOf, limitsOf } from './stages/enforce-limits.ts';
+import { applyVerdict, costOf, limitsOf, type FindLimitsDeps } from './stages/enforce-limits.ts';
 import { identifyTenant, type IdentifyTenantDeps } from './stages/identify-tenant.ts';
 import { matchRoute } from './stages/match-route.ts';
 
 /** What the request path works with. */
-export interface RequestPathDeps extends IdentifyTenantDeps {
+export interface RequestPathDeps extends IdentifyTenantDeps, FindLimitsDeps {
   readonly limiter: Limiter;
 }
 
@@ -29,7 +29,7 @@ export function handleRequest(exchange: Exchange, deps: RequestPathDeps): void {
     exchange.answer(refusal);
     return;
   }
-  const chain = limitsOf(context);
+  const chain = limitsOf(context, deps);
   if (chain === null) {
     exchange.forward();
     return;

@@ -28,24 +28,3 @@ export class AddressCounts {
     else this.#counts.set(key, left);
   }
 }
-
-/**
- * What a client address counts as: an IPv4 address as itself, also if it is mapped into IPv6, an IPv6 address as its
- * /64. Providers hand whole /64 networks to one customer, who could else use 2^64 addresses in turn.
- *
- * @param address as the system writes it, with or without a zone.
- */
-export function addressKey(address: string): string {
-  if (!address.includes(':')) return address;
-  const zone = address.indexOf('%');
-  const plain = zone === -1 ? address : address.slice(0, zone);
-  if (plain.includes('.')) return plain.slice(plain.lastIndexOf(':') + 1);
-  const [front = '', back] = plain.split('::');
-  const groups = front === '' ? [] : front.split(':');
-  if (back !== undefined) {
-    const rest = back === '' ? [] : back.split(':');
-    while (groups.length + rest.length < 8) groups.push('0');
-    groups.push(...rest);
-  }
-  return `${groups.slice(0, 4).join(':')}::/64`;
-}

@@ -1,4 +1,4 @@
-import { addressKey } from './address-counts.ts';
+import { addressKey } from '../request/address-key.ts';
 import { ClientPace } from './client-pace.ts';
 import type { DownstreamDeps } from './downstream-deps.ts';
 

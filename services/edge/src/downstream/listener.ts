@@ -1,6 +1,7 @@
 import net from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { AddressCounts, addressKey } from './address-counts.ts';
+import { addressKey } from '../request/address-key.ts';
+import { AddressCounts } from './address-counts.ts';
 import { DownstreamConnection } from './downstream-connection.ts';
 import { createDownstreamStats, type DownstreamDeps } from './downstream-deps.ts';
 

@@ -3,6 +3,7 @@ import { suite, test } from 'node:test';
 import { RequestParser } from '@headgate/http1';
 import { RetryBudget } from '../upstream/retry-budget.ts';
 import type { CompiledRoute } from '../snapshot/compile-tenant.ts';
+import { levelLimits } from '../snapshot/level-limits.ts';
 import { compileForwardingRules, writeForwardedHead } from './forwarded-head.ts';
 import { RequestContext } from './request-context.ts';
 
@@ -19,6 +20,7 @@ const ROUTE: CompiledRoute = {
   requiresKey: false,
   strippedChars: 0,
   cost: 1,
+  limits: null,
   requestBodyBytesMax: 0,
   perTryTimeoutMs: 1,
   idleTimeoutMs: 1,
@@ -73,7 +75,7 @@ suite('forwarded head', () => {
   test('Authorization goes on unless it was a key of ours', () => {
     const head = 'GET / HTTP/1.1\r\nHost: a.test\r\nAuthorization: Bearer x\r\n\r\n';
     assert.ok(forward(head).includes('Authorization: Bearer x'));
-    const principal = { keyId: 'k', chain: null };
+    const principal = { keyId: 'k', limits: levelLimits([], 'tenant', ''), chain: null };
     assert.ok(!forward(head, { principal }).includes('Authorization: Bearer x'));
     const both = head.replace('\r\n\r\n', '\r\nX-API-Key: k\r\n\r\n');
     const lines = forward(both, { principal });

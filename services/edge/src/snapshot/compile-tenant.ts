@@ -1,14 +1,17 @@
 import { compileApiKeys, type ApiKeyTable } from '@headgate/auth';
-import { compileChain, type LimitChain, type LimitRule } from '@headgate/limiting';
-import type { ApiKey, Limit, PlanDocument, Route, TenantDocument } from '@headgate/model';
+import { compileChain, type LimitChain } from '@headgate/limiting';
+import type { ApiKey, PlanDocument, Route, TenantDocument } from '@headgate/model';
 import { compileRoutes, type RouteMatcher } from '@headgate/routing';
 import type { TenantSlot } from '@headgate/telemetry';
 import type { TenantUpstream } from '../upstream/upstream-registry.ts';
+import { joinLevels, levelLimits, overrideLimits, type LevelLimits } from './level-limits.ts';
 
 /** Who authenticated. */
 export interface Principal {
   readonly keyId: string;
-  /** Limits of the tenant and of this key together; null for none. */
+  /** Of the tenant and of this key together. */
+  readonly limits: LevelLimits;
+  /** The same, compiled; null for none, or if they depend on who asks. */
   readonly chain: LimitChain | null;
 }
 
@@ -23,6 +26,8 @@ export interface CompiledRoute {
   readonly strippedChars: number;
   /** Units that a request takes of each limit. */
   readonly cost: number;
+  /** Of this route; null for none. */
+  readonly limits: LevelLimits | null;
   readonly requestBodyBytesMax: number;
   readonly perTryTimeoutMs: number;
   readonly idleTimeoutMs: number;
@@ -39,7 +44,9 @@ export interface CompiledTenant {
   readonly suspended: boolean;
   readonly routes: RouteMatcher<CompiledRoute>;
   readonly apiKeys: ApiKeyTable<Principal>;
-  /** Limits of requests without an API key; null for none. */
+  /** Of requests without an API key. */
+  readonly limits: LevelLimits;
+  /** The same, compiled; null for none, or if they depend on who asks. */
   readonly chain: LimitChain | null;
   readonly metrics: TenantSlot;
   /** `X-Tenant-ID: acme` and CRLF. */
@@ -66,12 +73,11 @@ export interface TenantSources {
 export function compileTenant(sources: TenantSources): CompiledTenant {
   const { tenant } = sources.document;
   const { plan } = sources.plan;
-  const tenantLimits = overrideLimits(plan.limits, tenant.limits);
-  const tenantRules = tenantLimits.map((limit) => ruleOf(limit, 'tenant', ''));
+  const limits = levelLimits(overrideLimits(plan.limits, tenant.limits), 'tenant', '');
   const principalOf = (key: ApiKey): Principal => {
-    const keyLimits = overrideLimits(plan.keyLimits, key.limits);
-    const keyRules = keyLimits.map((limit) => ruleOf(limit, 'key', key.id));
-    return { keyId: key.id, chain: chainOf(tenant.id, [...tenantRules, ...keyRules]) };
+    const own = levelLimits(overrideLimits(plan.keyLimits, key.limits), 'key', key.id);
+    const joined = joinLevels(limits, own);
+    return { keyId: key.id, limits: joined, chain: chainOf(tenant.id, joined) };
   };
   return {
     id: tenant.id,
@@ -85,7 +91,8 @@ export function compileTenant(sources: TenantSources): CompiledTenant {
       })),
     ),
     apiKeys: compileApiKeys(sources.document.apiKeys, principalOf),
-    chain: chainOf(tenant.id, tenantRules),
+    limits,
+    chain: chainOf(tenant.id, limits),
     metrics: sources.metrics,
     identityLine: `${sources.tenantHeader}: ${tenant.id}\r\n`,
   };
@@ -105,6 +112,7 @@ function compileRoute(route: Route, upstreams: ReadonlyMap<string, TenantUpstrea
     requiresKey: route.auth === 'api_key',
     strippedChars: route.stripPrefix ? prefix.length : 0,
     cost: route.cost,
+    limits: route.limits.length === 0 ? null : levelLimits(route.limits, 'route', route.id),
     requestBodyBytesMax: route.requestBodyBytesMax,
     perTryTimeoutMs: route.perTryTimeoutMs,
     idleTimeoutMs: route.idleTimeoutMs,
@@ -113,22 +121,11 @@ function compileRoute(route: Route, upstreams: ReadonlyMap<string, TenantUpstrea
   };
 }
 
-/** The limits of `base`, each replaced by the override of the same name, and the overrides with new names. */
-function overrideLimits(base: readonly Limit[], overrides: readonly Limit[]): Limit[] {
-  const byName = new Map(base.map((limit) => [limit.name, limit]));
-  for (const limit of overrides) byName.set(limit.name, limit);
-  return [...byName.values()];
-}
-
-function ruleOf(limit: Limit, level: LimitRule['level'], scope: string): LimitRule {
-  const { name, kind, windowMs, onStoreLoss } = limit;
-  const base = { name, level, limit: limit.limit, onStoreLoss, scope };
-  if (kind === 'concurrency') return { kind, ...base };
-  if (windowMs === undefined) throw new Error(`limit ${name}: kind ${kind} needs a windowMs`);
-  const rule = { ...base, windowMs };
-  return kind === 'rate' ? { kind, ...rule, burst: limit.burst ?? limit.limit } : { kind, ...rule };
-}
-
-function chainOf(tenantId: string, rules: readonly LimitRule[]): LimitChain | null {
-  return rules.length === 0 ? null : compileChain(tenantId, rules);
+/** Without a counter per consumer the chain is the same for all requests. */
+function chainOf(tenantId: string, { all, perConsumer }: LevelLimits): LimitChain | null {
+  if (all.length === 0 || perConsumer) return null;
+  return compileChain(
+    tenantId,
+    all.map(({ rule }) => rule),
+  );
 }

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '@headgate/errors';
+import type { LimitRule } from '@headgate/limiting';
 import type { Clock } from '@headgate/runtime';
 import {
   accessRecordLine,
@@ -40,6 +41,7 @@ export class Recorder {
   readonly #noTenant: TenantSlot;
   readonly #localReplies = new Map<string, CounterCell>();
   readonly #attempts = new Map<UpstreamFailure, CounterCell>();
+  readonly #denials = new Map<string, CounterCell>();
   readonly #succeeded: CounterCell;
   readonly #attemptDurations: DurationCell;
   readonly #limitDurations: DurationCell;
@@ -110,6 +112,8 @@ export class Recorder {
     slot.record(statusClass, context.durationMs, context.bytesIn, context.bytesOut);
     if (context.code !== null) this.#localReplyCell(context.code).value += 1;
     if (context.limiterMs !== null) this.#limitDurations.record(context.limiterMs);
+    const violated = context.verdict === null ? null : context.verdict.rule;
+    if (violated !== null) this.#denialCell(violated).value += 1;
     if (accessLog !== null) accessLog.write(accessRecordLine(nodeId, context));
     if (context.trace.sampled) tracing.recordRequestSpans(traceOf(context));
   }
@@ -119,6 +123,17 @@ export class Recorder {
     if (cell === undefined) {
       cell = this.#deps.metrics.counter('headgate_local_replies_total', { code });
       this.#localReplies.set(code, cell);
+    }
+    return cell;
+  }
+
+  #denialCell({ level, kind = 'window', consumer }: LimitRule): CounterCell {
+    const name = `${consumer === undefined ? level : 'consumer'} ${kind}`;
+    let cell = this.#denials.get(name);
+    if (cell === undefined) {
+      const labels = { level: consumer === undefined ? level : 'consumer', kind };
+      cell = this.#deps.metrics.counter('headgate_limit_denials_total', labels);
+      this.#denials.set(name, cell);
     }
     return cell;
   }

@@ -30,6 +30,7 @@ import { ReadBuffers } from '../io/read-buffers.ts';
 import type { DocumentOutcome, WorkerSettings } from '../ipc/messages.ts';
 import { compileForwardingRules } from '../request/forwarded-head.ts';
 import { localReply } from '../request/local-reply.ts';
+import { RequestChains } from '../snapshot/request-chains.ts';
 import { TenantStore } from '../snapshot/tenant-store.ts';
 import { Recorder } from '../stages/record.ts';
 import { ResponseReaders } from '../upstream/response-readers.ts';
@@ -72,14 +73,12 @@ export async function createDataPlane(
   const shutdown = new ShutdownStack();
   const outputs = await openOutputs(settings, shutdown);
   const { log, metrics } = outputs;
+  const { tenantHeader } = settings;
+  const isTrusted = compileTrustedSources(settings.trustedProxies);
   let share: EdgeShare = { liveEdges: 1, rank: 0 };
   let draining = false;
   const limiter = openLimiter(settings, log, () => share, shutdown);
-  const sweeper = new DeadlineSweeper({
-    now: monotonicMs,
-    onError: (error) => log.logger.error({ err: error }, 'a deadline handler failed'),
-  });
-  sweeper.start();
+  const sweeper = startSweeper(log);
   const buffers = new ReadBuffers();
   const clock = new HeldClock(systemClock);
   const upstreams = new UpstreamRegistry({
@@ -94,13 +93,13 @@ export async function createDataPlane(
   const tenants = new TenantStore({
     upstreams,
     metrics,
-    tenantHeader: settings.tenantHeader,
+    tenantHeader,
     onOutcome: (outcome) => onOutcomes([outcome]),
     onConflict: (tenantId, pattern, holderId) =>
       log.logger.warn({ tenantId, pattern, holderId }, 'the pattern belongs to another tenant'),
   });
   const recorder = openRecorder(settings, outputs, clock);
-  const requestPath = { tenants, tenantHeader: settings.tenantHeader, limiter };
+  const requestPath = { tenants, tenantHeader, limiter, isTrusted, chains: new RequestChains() };
   const overload = openOverloadWatch(settings, log, () => listener, shutdown);
   const listener = openListener(settings, {
     buffers,
@@ -109,6 +108,7 @@ export async function createDataPlane(
     clock,
     recorder,
     limiter,
+    isTrusted,
     draining: () => draining,
     overloaded: () => overload.ladder.level > 0,
     letsGo: () => overload.ladder.letsGo(),
@@ -134,6 +134,15 @@ export async function createDataPlane(
       await shutdown.close();
     },
   };
+}
+
+function startSweeper(log: ServiceLogger): DeadlineSweeper {
+  const sweeper = new DeadlineSweeper({
+    now: monotonicMs,
+    onError: (error) => log.logger.error({ err: error }, 'a deadline handler failed'),
+  });
+  sweeper.start();
+  return sweeper;
 }
 
 function openLoopDelay(): ELDHistogram {
@@ -183,6 +192,7 @@ function openListener(
     | 'sweeper'
     | 'recorder'
     | 'limiter'
+    | 'isTrusted'
     | 'draining'
     | 'overloaded'
     | 'letsGo'
@@ -213,7 +223,6 @@ function openListener(
       },
       forwarding: compileForwardingRules(settings.tenantHeader),
       dateLine: createDateLine(parts.clock),
-      isTrusted: compileTrustedSources(settings.trustedProxies),
       nextRequestId: createRequestIds(),
     },
   );

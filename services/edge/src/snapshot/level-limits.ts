@@ -1,0 +1,62 @@
+import type { LimitRule } from '@headgate/limiting';
+import type { Limit } from '@headgate/model';
+
+/** A limit of one level. */
+export interface LevelLimit {
+  readonly rule: LimitRule;
+  /** Who has a counter of its own; null: all requests of the level share one. */
+  readonly per: NonNullable<Limit['per']> | null;
+}
+
+/** The limits of a level, or of several that are passed together. */
+export interface LevelLimits {
+  readonly all: readonly LevelLimit[];
+  /** Some have a counter for each consumer, so that the chain depends on who asks. */
+  readonly perConsumer: boolean;
+  /** … for each client address, whoever authenticated. */
+  readonly perAddress: boolean;
+}
+
+/** The limits of `base`, each replaced by the override of the same name, and the overrides with new names. */
+export function overrideLimits(base: readonly Limit[], overrides: readonly Limit[]): Limit[] {
+  const byName = new Map(base.map((limit) => [limit.name, limit]));
+  for (const limit of overrides) byName.set(limit.name, limit);
+  return [...byName.values()];
+}
+
+/**
+ * Limits of one level.
+ *
+ * @param scope empty at tenant level, else the id of the API key or route.
+ */
+export function levelLimits(
+  limits: readonly Limit[],
+  level: LimitRule['level'],
+  scope: string,
+): LevelLimits {
+  return together(
+    limits.map((limit) => ({ rule: ruleOf(limit, level, scope), per: limit.per ?? null })),
+  );
+}
+
+/** Limits of several levels that a request has to pass together. */
+export function joinLevels(...levels: readonly LevelLimits[]): LevelLimits {
+  return together(levels.flatMap(({ all }) => all));
+}
+
+function together(all: readonly LevelLimit[]): LevelLimits {
+  return {
+    all,
+    perConsumer: all.some(({ per }) => per !== null),
+    perAddress: all.some(({ per }) => per === 'client-ip'),
+  };
+}
+
+function ruleOf(limit: Limit, level: LimitRule['level'], scope: string): LimitRule {
+  const { name, kind, windowMs, onStoreLoss } = limit;
+  const base = { name, level, limit: limit.limit, onStoreLoss, scope };
+  if (kind === 'concurrency') return { kind, ...base };
+  if (windowMs === undefined) throw new Error(`limit ${name}: kind ${kind} needs a windowMs`);
+  const rule = { ...base, windowMs };
+  return kind === 'rate' ? { kind, ...rule, burst: limit.burst ?? limit.limit } : { kind, ...rule };
+}
