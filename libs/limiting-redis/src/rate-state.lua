@@ -7,6 +7,7 @@
 --   debt counts parts of a unit, 1,000 * windowMs of them; `limit` parts drain in each microsecond, so all is exact.
 --   drainedToUs and offsetUs as highWaterMs and offsetMs of a window; drainedToUs may be one microsecond ahead.
 local RATE_MAGIC = 'hgr1'
+local RATE_BYTES = 28
 local ceil, max, min = math.ceil, math.max, math.min
 
 -- The drained state of a key, under the numbers of this entry.
@@ -14,7 +15,7 @@ local function openRate(key, keyIndex, limit, windowMs, burst)
   local state = states[key]
   if not state then
     local clockUs = time[1] * 1000000 + time[2]
-    local raw = read(key, keyIndex, RATE_MAGIC)
+    local raw = read(key, keyIndex, RATE_MAGIC, RATE_BYTES)
     local drainedToUs, offsetUs, debt = 0, 0, 0
     if raw then drainedToUs, offsetUs, debt = unpack('<ddd', raw, 5) end
     state = {key = key, isRate = true, drainedToUs = drainedToUs, debt = debt, isDirty = false}

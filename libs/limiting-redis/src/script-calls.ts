@@ -1,4 +1,12 @@
-import type { BatchItem, ItemReply, ReplayItem, SlotClaim, SlotRenewal } from '@headgate/limiting';
+import type {
+  BatchItem,
+  ItemReply,
+  LeaseAsk,
+  LimitChain,
+  ReplayItem,
+  SlotClaim,
+  SlotRenewal,
+} from '@headgate/limiting';
 
 /** One script call: keys that live on the same server. */
 export interface ScriptCall {
@@ -29,14 +37,29 @@ export function takeCalls(items: readonly BatchItem[], groupOf = ONE_SERVER): Sc
   for (let position = 0; position < items.length; position += 1) {
     const item = items[position];
     if (item === undefined) break;
-    const { chain, units, cost } = item;
+    const { chain, units, cost, lease } = item;
     const call = calls.obtain(chain.tenantTag, chain.storeKeys.length, position);
     for (const key of chain.storeKeys) call.keys.push(key);
+    if (lease !== undefined) pushLease(call, chain, lease);
     call.values.push(String(units), String(cost), String(chain.storeKeys.length));
     if (chain.hasSlots) pushWithClaims(call, item);
     else for (const argument of chain.storeArguments) call.values.push(argument);
   }
   return calls.calls;
+}
+
+function pushLease(
+  { values }: ScriptCall,
+  chain: LimitChain,
+  { amount, returned }: LeaseAsk,
+): void {
+  if (chain.leaseSpans === null) {
+    throw new RangeError(`the limits of tenant ${chain.tenantId} cannot be leased`);
+  }
+  const { longMs, shortMs, gatherMs } = chain.leaseSpans;
+  values.push('l', String(amount), String(longMs), String(shortMs), String(gatherMs));
+  if (returned === null) values.push('0', '0', '0');
+  else values.push(String(returned.amount), String(returned.madeMs), String(returned.endMs));
 }
 
 /** As the chain's store arguments, each `concurrency` rule followed by the claim that goes with it. */
@@ -107,16 +130,21 @@ export function readTakeReply(
   if (!isIntegers(reply)) return null;
   let cursor = 1;
   for (const position of call.positions) {
-    const rules = items[position]?.chain.rules.length ?? 0;
-    if (cursor + 1 + 2 * rules > reply.length) return null;
+    const item = items[position];
+    const rules = item?.chain.rules.length ?? 0;
+    const leaseSize = item?.lease === undefined ? 0 : 2;
+    if (cursor + 1 + leaseSize + 2 * rules > reply.length) return null;
     const granted = reply[cursor] ?? 0;
+    const lease = { amount: reply[cursor + 1] ?? 0, spanMs: reply[cursor + 2] ?? 0 };
+    cursor += leaseSize;
     const remaining: number[] = [];
     const resetMs: number[] = [];
     for (let rule = 0; rule < rules; rule += 1) {
       remaining.push(reply[cursor + 1 + 2 * rule] ?? 0);
       resetMs.push(reply[cursor + 2 + 2 * rule] ?? 0);
     }
-    replies[position] = { granted, remaining, resetMs };
+    replies[position] =
+      leaseSize > 0 ? { granted, remaining, resetMs, lease } : { granted, remaining, resetMs };
     cursor += 1 + 2 * rules;
   }
   return { clockMs: reply[0] ?? 0, resetKeys: keysAt(call, reply.slice(cursor)) };

@@ -2,17 +2,19 @@
 --
 -- Value of a key, packed by struct (a msgpack array cost 4 times the CPU: every take rebuilt all its numbers):
 --
---     'hgw1' | highWaterMs offsetMs used | date cost | date cost | ...      little-endian doubles
+--     'hgw2' | highWaterMs offsetMs used bornMs | date cost | date cost | ...      little-endian doubles
 --
 --   dates are ms, never decreasing; a charge is dated to the end of its bucket and counts while
 --   bucket(date) >= bucket(now) - N. Dates, not bucket numbers: a changed limit may change the bucket width.
 --   used is the sum of all costs in the value, so that a take touches only the oldest and the newest pair.
+--   bornMs is the clock at the first write: what was leased before then is not in the value.
 -- Redis's clock is the only clock. highWaterMs is the time of the last write; if the clock has stepped back behind
 -- it, offsetMs makes this key's time go on from there at the clock's pace: nothing expires early, nobody is locked out.
-local MAGIC = 'hgw1'
-local HEADER_BYTES = 28
+local MAGIC = 'hgw2'
+local HEADER_BYTES = 36
 local PAIR_BYTES = 16
 local TTL_SLACK_MS = 1000
+local LEASE_MAX_MS = 500
 local floor, sub = math.floor, string.sub
 local pack, unpack = struct.pack, struct.unpack
 
@@ -22,11 +24,11 @@ local states = {}
 local resets = {}
 
 -- The value of a key or nil; a value of another type or format is deleted and reported, never trusted.
-local function read(key, keyIndex, magic)
+local function read(key, keyIndex, magic, headerBytes)
   local raw = redis.pcall('GET', key)
   if not raw then return nil end
   if type(raw) == 'string' then
-    if sub(raw, 1, 4) == magic and #raw % PAIR_BYTES == HEADER_BYTES % PAIR_BYTES and #raw >= HEADER_BYTES then
+    if sub(raw, 1, 4) == magic and #raw % PAIR_BYTES == headerBytes % PAIR_BYTES and #raw >= headerBytes then
       return raw
     end
   elseif not string.find(raw.err, 'WRONGTYPE', 1, true) then
@@ -57,10 +59,11 @@ local function open(key, keyIndex, bucketMs, buckets)
     if state.bucketMs ~= bucketMs then forget(state, bucketMs, buckets) end
     return state
   end
-  local raw = read(key, keyIndex, MAGIC)
-  local highWaterMs, offsetMs, used = 0, 0, 0
-  if raw then highWaterMs, offsetMs, used = unpack('<ddd', raw, 5) end
-  state = {key = key, raw = raw or '', first = raw and HEADER_BYTES + 1 or 1, used = used, isDirty = false}
+  local raw = read(key, keyIndex, MAGIC, HEADER_BYTES)
+  local highWaterMs, offsetMs, used, bornMs = 0, 0, 0, clockMs
+  if raw then highWaterMs, offsetMs, used, bornMs = unpack('<dddd', raw, 5) end
+  state = {key = key, raw = raw or '', first = raw and HEADER_BYTES + 1 or 1, used = used, bornMs = bornMs,
+    isDirty = false}
   if clockMs + offsetMs < highWaterMs then
     offsetMs = highWaterMs - clockMs
     state.isDirty = true
@@ -77,23 +80,31 @@ local function endOfBucket(nowMs, bucketMs)
   return (floor(nowMs / bucketMs) + 1) * bucketMs - 1
 end
 
--- Time until `excess` units have left (0: until the oldest charge leaves); 0 when nothing is charged.
-local function wait(state, excess)
+-- Time until `excess` units have left (0: until the oldest charge leaves); 0 when nothing is charged. Up to `forMs`
+-- longer, until `more` units more have left: for a worker that would take them all at once.
+local function wait(state, excess, more, forMs)
   local raw, bucketMs = state.raw, state.bucketMs
-  local freed = 0
+  local freed, foundMs, latestMs = 0, nil, nil
   for position = state.first, #raw - 1, PAIR_BYTES do
     local dateMs, cost = unpack('<dd', raw, position)
     freed = freed + cost
     if freed >= excess then
-      return (floor(dateMs / bucketMs) + state.buckets + 1) * bucketMs - state.now
+      local leavesMs = (floor(dateMs / bucketMs) + state.buckets + 1) * bucketMs
+      if not latestMs then
+        latestMs = leavesMs + forMs
+      elseif leavesMs > latestMs then
+        break
+      end
+      foundMs = leavesMs
+      if freed >= excess + more then break end
     end
   end
-  return 0
+  return foundMs and foundMs - state.now or 0
 end
 
--- The key expires when its newest charge has left.
+-- The key expires when its newest charge has left; that of a lease is up to LEASE_MAX_MS ahead.
 local function write(state)
-  local header = pack('<ddd', state.now, state.offsetMs, state.used)
-  local ttlMs = (state.buckets + 1) * state.bucketMs + TTL_SLACK_MS
+  local header = pack('<dddd', state.now, state.offsetMs, state.used, state.bornMs)
+  local ttlMs = (state.buckets + 1) * state.bucketMs + LEASE_MAX_MS + TTL_SLACK_MS
   redis.call('SET', state.key, MAGIC .. header .. sub(state.raw, state.first), 'PX', ttlMs)
 end

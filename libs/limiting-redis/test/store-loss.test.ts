@@ -124,7 +124,7 @@ test('a key of another type or with garbage is reset, with one event', async () 
   for (const [tenant, spoil] of [
     ['list', (key: string) => admin.lpush(key, 'x')],
     ['text', (key: string) => admin.set(key, 'garbage')],
-    ['pack', (key: string) => admin.set(key, 'hgw1 cut off')],
+    ['pack', (key: string) => admin.set(key, 'hgw2 cut off')],
   ] as const) {
     const chain = minuteChain(tenant);
     const key = chain.storeKeys[0] ?? '';

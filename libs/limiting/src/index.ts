@@ -5,6 +5,7 @@ export {
   type CompiledRule,
   type CompiledWindow,
 } from './compiled-rule.ts';
+export { type LeaseSpans } from './lease-spans.ts';
 export { compileChain, type LimitChain } from './limit-chain.ts';
 export { tenantTag } from './limit-key.ts';
 export {
@@ -21,6 +22,9 @@ export {
   type BatchItem,
   type BatchReply,
   type ItemReply,
+  type LeaseAsk,
+  type LeaseGrant,
+  type LeaseReturn,
   type LimitStore,
   type ReplayItem,
   type SlotClaim,

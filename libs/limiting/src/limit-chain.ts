@@ -1,4 +1,5 @@
 import { compileRule, type CompiledRule } from './compiled-rule.ts';
+import { leaseSpansOf, type LeaseSpans } from './lease-spans.ts';
 import { tenantTag } from './limit-key.ts';
 import { assertLimitRule, type LimitRule } from './limit-rule.ts';
 import { compilePolicyTexts, type PolicyTexts } from './rate-limit-headers.ts';
@@ -23,6 +24,8 @@ export interface LimitChain {
   readonly onStoreLoss: LimitRule['onStoreLoss'];
   /** A rule of kind `concurrency` is in the chain: what is admitted must be released. */
   readonly hasSlots: boolean;
+  /** How it may be leased; null if never. */
+  readonly leaseSpans: LeaseSpans | null;
   readonly policyTexts: PolicyTexts;
 }
 
@@ -62,6 +65,7 @@ export function compileChain(tenantId: string, rules: readonly LimitRule[]): Lim
     costMax: Math.min(...compiled.map(({ capacity }) => capacity)),
     onStoreLoss: onStoreLossOf(rules),
     hasSlots: compiled.some(({ kind }) => kind === 'concurrency'),
+    leaseSpans: leaseSpansOf(compiled),
     policyTexts: compilePolicyTexts(rules),
   };
 }

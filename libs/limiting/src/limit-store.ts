@@ -10,6 +10,36 @@ export interface BatchItem {
   readonly units: number;
   /** For each `concurrency` rule of the chain, in order; absent if it has none. */
   readonly slots?: readonly SlotClaim[];
+  /** Absent: neither is a lease asked for nor anything returned. Only for chains with `leaseSpans`. */
+  readonly lease?: LeaseAsk;
+}
+
+/** A lease is charged now, to the end of its span, so that a worker may admit with it until then without asking. */
+export interface LeaseAsk {
+  /** Cost wanted for a long lease, a short one is for its part of it; 0 for none. Granted is that or less. */
+  readonly amount: number;
+  /** What was left of an earlier lease of this chain; null for nothing. */
+  readonly returned: LeaseReturn | null;
+}
+
+/** A lease as it was granted. */
+export interface LeaseGrant {
+  /** Cost; 0 for none. */
+  readonly amount: number;
+  /** It ends this many ms after the call took effect. */
+  readonly spanMs: number;
+}
+
+/**
+ * Cost that was leased and never used; it must be told at most once. The store takes it off charges that are no younger
+ * than the lease's own, so that it never forgets anything that was used.
+ */
+export interface LeaseReturn {
+  readonly amount: number;
+  /** `storeNowMs` of the reply that granted the lease. */
+  readonly madeMs: number;
+  /** That and the lease's span. */
+  readonly endMs: number;
 }
 
 /**
@@ -40,6 +70,8 @@ export interface ItemReply {
   readonly remaining: readonly number[];
   /** Per rule: ms until one more unit fits, or, if one fits now, until units come back (0: no charge). */
   readonly resetMs: readonly number[];
+  /** Present if the item asked for one, or returned one. */
+  readonly lease?: LeaseGrant;
 }
 
 /** Replies in the order of the items. */

@@ -1,4 +1,5 @@
 import type { BucketShape } from './bucket-shape.ts';
+import type { LeaseReturn } from './limit-store.ts';
 
 /** One bucket's charge, as a replay needs it. */
 export interface WindowCharge {
@@ -10,6 +11,8 @@ export interface WindowCharge {
   readonly unsettled: number;
 }
 
+const NO_GATHER = { more: 0, forMs: 0 };
+
 /**
  * Usage of one limit over a trailing window, in sub-window buckets: at most L admitted in ANY window W.
  *
@@ -20,11 +23,18 @@ export interface WindowCharge {
  * in it has bucket(date_h) ≥ bucket(x) ≥ bucket(now_g) − N, so it was counted when g was admitted.
  * A charge leaves at most one bucket late, hence sustained throughput is at least N / (N + 1) of L.
  *
+ * A lease of span D is charged when it is granted, to the end of the bucket of now + D, and may be used until that bucket
+ * ends. In the proof h is then used at u_h with x < u_h, and its date is no earlier than u_h's bucket: it is counted all
+ * the same. What is returned of it is taken off charges of its own date or older ones, so that what was used is counted
+ * for as long as it must be; a charge of such a date that is no longer there has left, and nothing is taken off.
+ *
  * The same algorithm as `take.lua` of the Redis store: it stores dates, not bucket numbers, so that a changed limit
  * (another bucket width) goes on with the same charges. Its clock may step back: time then goes on from the highest
  * time seen, at the clock's pace, so nothing expires early and nobody is locked out for longer than a window.
  */
 export class SlidingWindow {
+  /** The store's key was made then; what was leased before is not in it. */
+  #bornMs = Infinity;
   #highWaterMs = 0;
   #offsetMs = 0;
   #dates: number[] = [];
@@ -40,10 +50,26 @@ export class SlidingWindow {
     return sum;
   }
 
-  /** Adds an admission. `unsettled` says that the store does not know it. */
-  charge(clockMs: number, shape: BucketShape, cost: number, unsettled: boolean): void {
+  /**
+   * Adds an admission, or a lease that ends `aheadMs` from now. `unsettled` says that the store does not know it.
+   *
+   * @returns how long it may be used: to the end of the bucket that it is charged to, and not less than `aheadMs`.
+   */
+  charge(
+    clockMs: number,
+    shape: BucketShape,
+    cost: number,
+    unsettled: boolean,
+    aheadMs = 0,
+  ): number {
     const nowMs = this.#advance(clockMs);
-    const dateMs = (Math.floor(nowMs / shape.bucketMs) + 1) * shape.bucketMs - 1;
+    if (this.#bornMs === Infinity) this.#bornMs = Math.floor(clockMs);
+    const dateMs = endOfBucket(nowMs + aheadMs, shape);
+    this.#add(nowMs, shape, dateMs, cost, unsettled);
+    return dateMs - nowMs;
+  }
+
+  #add(nowMs: number, shape: BucketShape, dateMs: number, cost: number, unsettled: boolean): void {
     const last = this.#dates.length - 1;
     if (last >= 0 && (this.#dates[last] ?? 0) >= dateMs) {
       this.#costs[last] = (this.#costs[last] ?? 0) + cost;
@@ -56,17 +82,41 @@ export class SlidingWindow {
     this.#unsettled.push(unsettled ? cost : 0);
   }
 
-  /** Milliseconds until `excess` units have left (with 0: until the oldest charge leaves); 0 when empty. */
-  waitMs(clockMs: number, shape: BucketShape, excess: number): number {
+  /** Takes off what was leased and not used, from the youngest charges that are no younger than the lease's. */
+  giveBack(clockMs: number, shape: BucketShape, returned: LeaseReturn): void {
+    const nowMs = this.#advance(clockMs);
+    this.#forget(nowMs, shape);
+    if (this.#bornMs >= returned.madeMs) return;
+    const newestMs = endOfBucket(returned.endMs, shape);
+    let amount = returned.amount;
+    for (let index = this.#dates.length - 1; index >= 0 && amount > 0; index -= 1) {
+      if ((this.#dates[index] ?? 0) > newestMs) continue;
+      const taken = Math.min(amount, this.#costs[index] ?? 0);
+      this.#costs[index] = (this.#costs[index] ?? 0) - taken;
+      amount -= taken;
+    }
+  }
+
+  /**
+   * Milliseconds until `excess` units have left (with 0: until the oldest charge leaves); 0 when empty. With `gather` up
+   * to `gather.forMs` more, until `gather.more` units more have left: for somebody who would take them all at once.
+   */
+  waitMs(clockMs: number, shape: BucketShape, excess: number, gather = NO_GATHER): number {
     const nowMs = this.#advance(clockMs);
     let freed = 0;
+    let foundMs = 0;
+    let latestMs = Infinity;
     for (let index = 0; index < this.#dates.length; index += 1) {
       freed += this.#costs[index] ?? 0;
       if (freed < excess) continue;
       const bucket = Math.floor((this.#dates[index] ?? 0) / shape.bucketMs);
-      return (bucket + shape.bucketCount + 1) * shape.bucketMs - nowMs;
+      const leavesMs = (bucket + shape.bucketCount + 1) * shape.bucketMs;
+      if (leavesMs > latestMs) break;
+      if (latestMs === Infinity) latestMs = leavesMs + gather.forMs;
+      foundMs = leavesMs;
+      if (freed >= excess + gather.more) break;
     }
-    return 0;
+    return foundMs === 0 ? 0 : foundMs - nowMs;
   }
 
   /** Charges with their ages, for a replay: all, or only those the store does not know. Oldest first. */
@@ -111,4 +161,9 @@ export class SlidingWindow {
     this.#offsetMs += this.#highWaterMs - nowMs;
     return this.#highWaterMs;
   }
+}
+
+/** A charge of this time is dated to the last millisecond of its bucket. */
+function endOfBucket(timeMs: number, { bucketMs }: BucketShape): number {
+  return (Math.floor(timeMs / bucketMs) + 1) * bucketMs - 1;
 }

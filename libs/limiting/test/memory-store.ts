@@ -4,6 +4,7 @@ import type {
   BatchReply,
   CompiledRule,
   ItemReply,
+  LeaseReturn,
   LimitStore,
   ReplayItem,
   SlotClaim,
@@ -11,6 +12,7 @@ import type {
   StoreState,
 } from '../src/index.ts';
 import { RateMeter } from '../src/rate-meter.ts';
+import { gatherFor, grantLease, type Gather, type LeasedMeter } from './lease-model.ts';
 import { SlotTable } from './slot-table.ts';
 import { SlidingWindow } from '../src/sliding-window.ts';
 
@@ -35,29 +37,42 @@ export interface MemoryStore extends LimitStore {
   used(key: string): number;
 }
 
-/** @param nowMs the store's clock; whole microseconds, as fractions, count for rates. */
-export function createMemoryStore(nowMs: () => number): MemoryStore {
+/**
+ * @param nowMs the store's clock; whole microseconds, as fractions, count for rates.
+ * @param createWindow makes the usage of windows; a faulty one shows what an oracle finds.
+ */
+export function createMemoryStore(
+  nowMs: () => number,
+  createWindow = (): SlidingWindow => new SlidingWindow(),
+): MemoryStore {
   const meters = new Map<string, Meter>();
   const obtain = (compiled: CompiledRule, claim: SlotClaim | null): Meter => {
     const known = meters.get(compiled.key);
-    const meter = meterOf(compiled, known?.state, claim);
+    const state = known?.state ?? (compiled.kind === 'window' ? createWindow() : undefined);
+    const meter = meterOf(compiled, state, claim);
     meters.set(compiled.key, meter);
     return meter;
   };
   let held: (() => void)[] = [];
-  const takeItem = ({ chain, cost, units, slots = [] }: BatchItem): ItemReply => {
+  const takeItem = ({ chain, cost, units, slots = [], lease }: BatchItem): ItemReply => {
     const now = nowMs();
     const claims = [...slots];
     const parts = chain.compiled.map((compiled) =>
       obtain(compiled, compiled.kind === 'concurrency' ? (claims.shift() ?? null) : null),
     );
+    if (lease !== undefined && lease.returned !== null) {
+      for (const { giveBack } of parts) giveBack?.(now, lease.returned);
+    }
     const left = parts.map((meter) => Math.max(0, meter.left(now)));
     const granted = Math.min(units, Math.floor(Math.min(...left) / cost));
     if (granted > 0) for (const meter of parts) meter.charge(now, granted * cost);
+    const leased = lease === undefined ? {} : { lease: grantLease(parts, chain, lease, now) };
+    const gather = lease === undefined ? undefined : gatherFor(chain, lease, cost);
     return {
       granted,
       remaining: parts.map((meter) => Math.max(0, meter.left(now))),
-      resetMs: parts.map((meter) => meter.resetMs(now, cost)),
+      resetMs: parts.map((meter) => meter.resetMs(now, cost, gather)),
+      ...leased,
     };
   };
   const store: MemoryStore = {
@@ -72,7 +87,9 @@ export function createMemoryStore(nowMs: () => number): MemoryStore {
     takeBatch(items) {
       // Copies: the units of an item that waits may grow.
       store.calls.push(
-        items.map(({ chain, cost, units, slots = [] }) => ({ chain, cost, units, slots })),
+        items.map(({ chain, cost, units, slots = [], lease }) => {
+          return { chain, cost, units, slots, ...(lease === undefined ? {} : { lease }) };
+        }),
       );
       return new Promise<BatchReply>((resolve, reject) => {
         const settle = (): void => {
@@ -123,13 +140,12 @@ export function createMemoryStore(nowMs: () => number): MemoryStore {
 }
 
 /** Usage of one rule, of any kind. */
-interface Meter {
+interface Meter extends LeasedMeter {
   readonly state: SlidingWindow | RateMeter | SlotTable;
-  readonly capacity: number;
-  left(nowMs: number): number;
   charge(nowMs: number, cost: number): void;
   absorb(nowMs: number, cost: number): void;
-  resetMs(nowMs: number, cost: number): number;
+  resetMs(nowMs: number, cost: number, gather?: Gather): number;
+  readonly giveBack?: (nowMs: number, returned: LeaseReturn) => void;
 }
 
 /** Goes on with `state` if there is one: it is of the rule's kind, because the kind is part of the key. */
@@ -157,14 +173,21 @@ function meterOf(
   }
   const window = state instanceof SlidingWindow ? state : new SlidingWindow();
   const left = (ms: number): number => capacity - window.used(ms, compiled);
-  const charge = (ms: number, cost: number): void => window.charge(ms, compiled, cost, false);
+  const charge = (ms: number, cost: number): void => {
+    window.charge(ms, compiled, cost, false);
+  };
   return {
     state: window,
     capacity,
     left,
     charge,
     absorb: charge,
-    resetMs: (ms, cost) => window.waitMs(ms, compiled, Math.max(0, cost - left(ms))),
+    resetMs: (ms, cost, gather) => {
+      const excess = Math.max(0, cost - left(ms));
+      return window.waitMs(ms, compiled, excess, excess > 0 ? gather : undefined);
+    },
+    chargeLease: (ms, cost, aheadMs) => window.charge(ms, compiled, cost, false, aheadMs),
+    giveBack: (ms, returned) => window.giveBack(ms, compiled, returned),
   };
 }
 

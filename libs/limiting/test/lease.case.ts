@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { type BatchItem, type ItemReply, type LeaseReturn, type LimitChain } from '../src/index.ts';
+import type { SlidingWindow } from '../src/sliding-window.ts';
+import type { LeaseArrival, LeaseSchedule } from './lease-schedules.ts';
+import { createMemoryStore } from './memory-store.ts';
+import { busiestWindow, type Admission } from './window-oracle.ts';
+
+export { propertyRuns } from './property-runs.ts';
+export { leaseSchedules, type LeaseSchedule } from './lease-schedules.ts';
+
+/** What a schedule asks of a store. */
+export interface LeaseCall {
+  readonly item: BatchItem;
+  readonly clockMs: number;
+  /** The store is emptied first. */
+  readonly empties: boolean;
+}
+
+/** A time since the epoch at which schedules start, off any round number. */
+const START_MS = 1_700_000_123_457;
+
+/**
+ * Yields the calls of a schedule, is given their replies, and asserts the promise over what was used: directly at the time
+ * of the call, of a lease at once or in its last moment. What an emptied store has forgotten does not count, what is
+ * returned to it must not either.
+ */
+export function* leaseRun({
+  chains,
+  arrivals,
+}: LeaseSchedule): Generator<LeaseCall, void, ItemReply> {
+  let trueMs = START_MS;
+  let behindMs = 0;
+  let uses: Use[] = [];
+  const unused = chains.map((): LeaseReturn[] => []);
+  for (const arrival of arrivals) {
+    trueMs += arrival.advanceMs;
+    behindMs += arrival.stepBackMs;
+    const chain = chains[arrival.chain];
+    const returns = unused[arrival.chain];
+    if (chain === undefined || returns === undefined || arrival.cost > chain.costMax) continue;
+    if (arrival.empties) {
+      assertWindows(uses);
+      uses = [];
+    }
+    const clockMs = trueMs - behindMs;
+    const item = itemOf(chain, arrival, returns);
+    const { granted, lease } = yield { item, clockMs, empties: arrival.empties };
+    assert.ok(granted >= 0 && granted <= item.units);
+    uses.push({ chain, timeMs: trueMs, cost: granted * item.cost });
+    if (lease === undefined || lease.amount === 0) continue;
+    assert.ok(lease.amount <= arrival.wanted);
+    const used = Math.floor((lease.amount * arrival.quartersUsed) / 4);
+    uses.push({ chain, timeMs: trueMs + (arrival.usesLate ? lease.spanMs : 0), cost: used });
+    const endMs = clockMs + lease.spanMs;
+    if (used < lease.amount) {
+      returns.push({ amount: lease.amount - used, madeMs: clockMs, endMs });
+    }
+  }
+  assertWindows(uses);
+}
+
+/** Runs a schedule on the algorithm in TypeScript; answers with its calls and replies. */
+export function runOnModel(
+  schedule: LeaseSchedule,
+  createWindow?: () => SlidingWindow,
+): { calls: LeaseCall[]; replies: ItemReply[] } {
+  let clockMs = 0;
+  const store = createMemoryStore(() => clockMs, createWindow);
+  const calls: LeaseCall[] = [];
+  const replies: ItemReply[] = [];
+  const run = leaseRun(schedule);
+  for (let step = run.next(); step.done !== true;) {
+    const call = step.value;
+    if (call.empties) store.flush();
+    clockMs = call.clockMs;
+    const reply = store.takeItem(call.item);
+    calls.push(call);
+    replies.push(reply);
+    step = run.next(reply);
+  }
+  return { calls, replies };
+}
+
+interface Use extends Admission {
+  readonly chain: LimitChain;
+}
+
+function itemOf(chain: LimitChain, arrival: LeaseArrival, returns: LeaseReturn[]): BatchItem {
+  const { cost, units, wanted } = arrival;
+  const returned = arrival.returns ? (returns.shift() ?? null) : null;
+  if (wanted === 0 && returned === null) return { chain, cost, units };
+  return { chain, cost, units, lease: { amount: wanted, returned } };
+}
+
+function assertWindows(uses: readonly Use[]): void {
+  const rules = new Map(
+    uses.flatMap(({ chain }) => chain.compiled.map((each) => [each.key, each])),
+  );
+  for (const compiled of rules.values()) {
+    assert.ok(compiled.kind === 'window');
+    const log = uses.filter(
+      ({ chain, cost }) => cost > 0 && chain.storeKeys.includes(compiled.key),
+    );
+    const most = busiestWindow(log, compiled.rule.windowMs);
+    assert.ok(most <= compiled.capacity, `${compiled.key}: ${most} > ${compiled.capacity}`);
+  }
+}
