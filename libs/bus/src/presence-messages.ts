@@ -18,6 +18,8 @@ export const REJECTED_MAX = 100;
 /** What an edge tells about itself every second. */
 export const EdgePresence = z.object({
   zone: z.string().max(64),
+  /** Ring for rollouts; absent in releases that know none, which refuse documents of rollouts. */
+  ring: z.string().max(63).optional(),
   /** Worker processes: each enforces a share of its own while the limit store is lost. */
   workers: z.int().min(1).max(1024).default(1),
   /** Highest revision it has heard of. */

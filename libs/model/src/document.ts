@@ -2,13 +2,16 @@ import { z } from 'zod';
 import { ApiKey } from './api-key.ts';
 import { Plan } from './plan.ts';
 import type { PlanId, TenantId } from './primitives.ts';
-import { ID_PATTERN, Revision } from './primitives.ts';
+import { ID_PATTERN, Revision, Ring } from './primitives.ts';
 import { Route } from './route.ts';
 import { Tenant, TenantIdentity } from './tenant.ts';
 import { Upstream } from './upstream.ts';
 
 /** Version of the published form. Edges refuse versions they do not know and keep their last good revision. */
 export const DOCUMENT_VERSION = 1;
+
+/** Most rings of a rollout. */
+export const RINGS_MAX = 16;
 
 /** Everything an edge needs to serve one tenant. The plan travels in a document of its own. */
 export const TenantDocument = z
@@ -25,7 +28,8 @@ export type TenantDocument = z.infer<typeof TenantDocument>;
 export const PlanDocument = z.object({ plan: Plan }).describe('A plan as published.');
 export type PlanDocument = z.infer<typeof PlanDocument>;
 
-export const DocumentKind = z.enum(['tenant', 'plan']);
+/** `rollout`: the configuration that a tenant is to get, for some edges first; its body is a {@link TenantDocument}. */
+export const DocumentKind = z.enum(['tenant', 'plan', 'rollout']);
 export type DocumentKind = z.infer<typeof DocumentKind>;
 
 /**
@@ -39,12 +43,14 @@ export const DocumentHeader = z.object({
   revision: Revision,
   deleted: z.boolean(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  /** Tenants only: lets an edge index a tenant without parsing its body. */
+  /** Tenants and their rollouts: lets an edge index a tenant without parsing its body. */
   identity: TenantIdentity.optional(),
+  /** Rollouts only: edges of these rings serve it in place of the tenant's own document. */
+  rings: z.array(Ring).max(RINGS_MAX).optional(),
 });
 export type DocumentHeader = z.infer<typeof DocumentHeader>;
 
-/** Names a document across buckets, disk and logs: `tenant.acme`, `plan.gold`. */
+/** Names a document across buckets, disk and logs: `tenant.acme`, `plan.gold`, `rollout.acme`. */
 export function documentKey(kind: DocumentKind, id: TenantId | PlanId | string): string {
   return `${kind}.${id}`;
 }

@@ -8,6 +8,7 @@ export {
   DocumentHeader,
   DocumentKind,
   PlanDocument,
+  RINGS_MAX,
   TenantDocument,
 } from './document.ts';
 export { describeFaults, type Fault } from './faults.ts';
@@ -24,6 +25,7 @@ export {
   PathPattern,
   PlanId,
   Revision,
+  Ring,
   RouteId,
   TenantId,
   UpstreamId,

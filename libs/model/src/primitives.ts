@@ -28,6 +28,13 @@ export type ApiKeyId = z.infer<typeof ApiKeyId>;
 export const AccessTokenId = id('access token').brand<'AccessTokenId'>();
 export type AccessTokenId = z.infer<typeof AccessTokenId>;
 
+/** Ring of an edge: rollouts reach one ring after the other. */
+export const Ring = z
+  .string()
+  .regex(ID_PATTERN, '1 to 63 of a-z, 0-9 and -, not starting or ending with -')
+  .describe('Ring of edges: 1 to 63 of a-z, 0-9 and "-".');
+export type Ring = z.infer<typeof Ring>;
+
 /** Rising number of a document; one sequence for the whole cluster. */
 export const Revision = z.int().min(0).describe('Rising number of a change.');
 

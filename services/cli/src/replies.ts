@@ -83,6 +83,7 @@ export const StatusReply = z.object({
     z.object({
       id: z.string(),
       zone: z.string().nullish(),
+      ring: z.string().optional(),
       address: z.string().nullish(),
       revision: z.number(),
       documents: z.number().optional(),

@@ -71,12 +71,13 @@ function formatEdges({ edges }: StatusReply, colors: Colors): string {
     String(edge.revision),
     String(edge.documents ?? '-'),
     String(edge.rejected.length),
+    printable(edge.ring ?? '-'),
     printable(edge.zone ?? '-'),
     printable(edge.address ?? '-'),
   ]);
   const header = [
     ...['EDGE', 'STATE', 'SYNCED', 'REVISION', 'DOCUMENTS', 'REJECTED'],
-    ...['ZONE', 'ADDRESS'],
+    ...['RING', 'ZONE', 'ADDRESS'],
   ];
   return formatTable(header, rows, colors.bold);
 }

@@ -30,6 +30,7 @@ function createStore(tenants: number): TenantStore {
     upstreams: new UpstreamRegistry({ ...deps, random: { next: () => 0.5 } }),
     metrics: createWorkerMetrics(),
     tenantHeader: 'x-tenant-id',
+    ring: 'default',
     onOutcome: () => undefined,
     onConflict: () => undefined,
   });

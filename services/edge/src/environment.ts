@@ -1,4 +1,5 @@
 import { availableParallelism, hostname } from 'node:os';
+import { Ring } from '@headgate/model';
 import {
   environmentAddress,
   readEnvironment,
@@ -117,6 +118,9 @@ export const EdgeEnvironment = z.object({
     .regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be a lower-case header name')
     .default('x-tenant-id')
     .describe('Header that names the tenant: from trusted sources, and to backends.'),
+  HEADGATE_EDGE_RING: Ring.default('default').describe(
+    'Ring of this edge: rollouts reach one ring after the other.',
+  ),
   HEADGATE_EDGE_OVERLOAD_LAG_MS: whole(1, 60_000)
     .default(200)
     .describe(
@@ -152,6 +156,8 @@ export interface Settings extends ServiceSettings {
   readonly trustedProxies: readonly string[];
   readonly accessRecords: boolean;
   readonly tenantHeader: string;
+  /** For rollouts. */
+  readonly ring: string;
   readonly clients: ClientLimits;
   readonly overloadLagMs: number;
   readonly drainMs: number;
@@ -177,6 +183,7 @@ export function readSettings(
       trustedProxies: settings.HEADGATE_EDGE_TRUSTED_PROXIES,
       accessRecords: settings.HEADGATE_EDGE_ACCESS_RECORDS === 'on',
       tenantHeader: settings.HEADGATE_EDGE_TENANT_HEADER,
+      ring: settings.HEADGATE_EDGE_RING,
       clients: Object.freeze({
         headerTimeoutMs: settings.HEADGATE_EDGE_HEADER_TIMEOUT_MS,
         keepAliveTimeoutMs: settings.HEADGATE_EDGE_KEEP_ALIVE_MS,

@@ -23,6 +23,7 @@ const settingsOf =
     accessRecords: true,
     overloadLagMs: 200,
     tenantHeader: 'x-tenant-id',
+    ring: 'default',
     clients: {
       headerTimeoutMs: 10_000,
       keepAliveTimeoutMs: 60_000,

@@ -33,7 +33,9 @@ export function inScope(scope: TenantScope, tenantId: string): boolean {
 
 /** Whether a document lies in the scope, by its key; those of plans are the platform's. */
 export function isKeyInScope(scope: TenantScope, key: string): boolean {
-  return scope === 'all' || (key.startsWith('tenant.') && scope.has(key.slice('tenant.'.length)));
+  if (scope === 'all') return true;
+  const [, tenantId] = /^(?:tenant|rollout)\.(.+)$/.exec(key) ?? [];
+  return tenantId !== undefined && scope.has(tenantId);
 }
 
 /** The scope as tenants are named in a credential. */

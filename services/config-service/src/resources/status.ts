@@ -22,6 +22,7 @@ const StatusReply = z.object({
     z.object({
       id: z.string(),
       zone: z.string(),
+      ring: z.string().optional().describe('Absent for edges of a release without rollouts.'),
       address: z.string().optional().describe('Absent for principals with some tenants only.'),
       revision: z.int(),
       documents: z.int().optional().describe('Absent for principals with some tenants only.'),
@@ -68,6 +69,7 @@ export function statusOperation({ store, view, bus }: StatusContext): Operation 
         edges: view.edges().map(({ id, info, live, lastSeenMs }) => ({
           id,
           zone: info.zone,
+          ...(info.ring === undefined ? {} : { ring: info.ring }),
           revision: info.revision,
           synced: info.synced,
           live,

@@ -209,7 +209,8 @@ function checkSize(document: BuiltDocument, bytesMax: number): LocatedFault[] {
   const bytes = documentBytes(document);
   if (bytes <= bytesMax) return [];
   const rule = `the published document would have ${bytes} bytes, at most ${bytesMax} are possible`;
-  const { kind, id } = document;
+  const { id } = document;
+  const kind = document.kind === 'plan' ? 'plan' : 'tenant';
   return [{ kind, tenantId: null, id, path: '', rule, conflict: false }];
 }
 

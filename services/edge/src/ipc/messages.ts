@@ -19,6 +19,8 @@ export interface ClientLimits {
 /** What a worker needs to know of its environment; plain data. */
 export interface WorkerSettings {
   readonly nodeId: string;
+  /** Of this edge, for rollouts. */
+  readonly ring: string;
   readonly workerIndex: number;
   readonly version: string;
   readonly listen: { readonly host: string; readonly port: number };

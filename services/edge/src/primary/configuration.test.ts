@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createFakeClock, temporaryDirectory, waitFor } from '@headgate/testkit';
-import { tenantDocument } from '../../test/support/edge-process.ts';
+import { rolloutDocument, tenantDocument } from '../../test/support/edge-process.ts';
 import type { DocumentOutcome, PrimaryMessage, WorkerDocument } from '../ipc/messages.ts';
 import { Configuration } from './configuration.ts';
 import { Probation } from './probation.ts';
@@ -11,6 +11,9 @@ const upstreams = { main: { endpoints: [{ host: '127.0.0.1', port: 9 }] } };
 const routes = { all: { upstreamId: 'main' } };
 const tenant = (revision: number): WorkerDocument =>
   tenantDocument({ id: 'a', hosts: ['a.test'], upstreams, routes }, revision);
+
+const rollout = (revision: number, rings: readonly string[]): WorkerDocument =>
+  rolloutDocument({ id: 'a', hosts: ['a.test'], upstreams, routes }, revision, rings);
 
 async function createHarness(given?: { synced?: false; files?: (path: string) => SnapshotFiles }) {
   const directory = await temporaryDirectory();
@@ -23,6 +26,7 @@ async function createHarness(given?: { synced?: false; files?: (path: string) =>
   const clock = createFakeClock();
   const probation = new Probation(clock);
   const configuration = new Configuration({
+    ring: 'default',
     clock,
     probation,
     files,
@@ -32,15 +36,15 @@ async function createHarness(given?: { synced?: false; files?: (path: string) =>
     onDiskError: (error) => diskErrors.push(error),
   });
   if (given?.synced !== false) configuration.synced();
-  const receive = async (revision: number) => {
-    const { key, header, body } = tenant(revision);
+  const receive = async (revision: number, document = tenant(revision)) => {
+    const { key, header, body } = document;
     const before = sent.length;
     configuration.receive({ key, header, body: Buffer.from(body) }, true);
     await waitFor(() => sent.length > before, { message: 'the workers to be told' });
   };
-  const answer = (worker: string, revision: number, reason = '') => {
+  const answer = (worker: string, revision: number, reason = '', key = 'tenant.a') => {
     const outcome = reason === '' ? 'applied' : 'rejected';
-    configuration.decide(worker, [{ key: 'tenant.a', revision, outcome, reason }]);
+    configuration.decide(worker, [{ key, revision, outcome, reason }]);
   };
   const onDisk = async () => {
     await configuration.close();
@@ -49,7 +53,7 @@ async function createHarness(given?: { synced?: false; files?: (path: string) =>
     return documents.get('tenant.a')?.header.revision ?? null;
   };
   const remove = () => directory.remove();
-  return { configuration, decided, diskErrors, receive, answer, onDisk, remove };
+  return { configuration, sent, decided, diskErrors, receive, answer, onDisk, remove };
 }
 
 const inForce = (configuration: Configuration) => Object.fromEntries(configuration.held());
@@ -166,5 +170,41 @@ test('a disk that failed is told of once, and has everything as soon as it works
   full = false;
   assert.equal(await harness.onDisk(), 1);
   assert.equal(harness.diskErrors.length, 1);
+  await harness.remove();
+});
+
+test('a rollout is held by every edge, and acknowledged by those of its rings alone', async () => {
+  const rings: [revision: number, rings: readonly string[]][] = [
+    [2, ['canary']],
+    [3, ['canary', 'default']],
+  ];
+  const harness = await createHarness();
+  for (const [revision, named] of rings) {
+    await harness.receive(revision, rollout(revision, named));
+    for (const worker of ['0.1', '1.2']) harness.answer(worker, revision, '', 'rollout.a');
+    assert.deepEqual(inForce(harness.configuration), { 'rollout.a': revision });
+  }
+  assert.deepEqual(
+    harness.decided.map(({ key, revision }) => [key, revision]),
+    [['rollout.a', 3]],
+  );
+  await harness.onDisk();
+  await harness.remove();
+});
+
+test('a withdrawn rollout leaves no placeholder: its tenant goes on with its own document', async () => {
+  const harness = await createHarness();
+  await harness.receive(1);
+  for (const worker of ['0.1', '1.2']) harness.answer(worker, 1);
+  await harness.receive(2, rollout(2, ['default']));
+  for (const worker of ['0.1', '1.2']) harness.answer(worker, 2, '', 'rollout.a');
+  harness.sent.length = 0;
+  harness.configuration.withdraw(['rollout.a'], 'workers ended');
+  assert.deepEqual(harness.sent, [{ type: 'removed', keys: ['rollout.a'] }]);
+  assert.deepEqual([...harness.configuration.primingMessages('0.3')].length, 1);
+  assert.deepEqual(harness.decided.at(-1), {
+    ...{ key: 'rollout.a', revision: 2, outcome: 'rejected', reason: 'workers ended' },
+  });
+  await harness.onDisk();
   await harness.remove();
 });

@@ -2,6 +2,7 @@ import type { ReceivedDocument } from '@headgate/bus';
 import type { Clock } from '@headgate/runtime';
 import type { DocumentOutcome, PrimaryMessage, WorkerDocument } from '../ipc/messages.ts';
 import { shortReason } from '../ipc/reason.ts';
+import { isForRing } from '../ipc/ring.ts';
 import { Candidates, type Candidate } from './candidates.ts';
 import type { LoadedSnapshots } from './merge-generations.ts';
 import type { Probation } from './probation.ts';
@@ -13,12 +14,17 @@ import type { LostWorker } from './worker-pool.ts';
 /** What the configuration works with. */
 export interface ConfigurationDeps {
   readonly clock: Clock;
+  /** Of this edge, for rollouts. */
+  readonly ring: string;
   readonly files: SnapshotFiles;
   readonly probation: Probation;
   readonly broadcast: (message: PrimaryMessage) => void;
   /** Ids of the workers whose outcome is awaited. */
   readonly workerIds: () => readonly string[];
-  /** All workers have decided, or a revision that was in force has been withdrawn. */
+  /**
+   * All workers have decided, or a revision that was in force has been withdrawn. Not told of a rollout that other rings
+   * serve: this edge only holds it.
+   */
   readonly onDecided: (outcome: DocumentOutcome, at: number) => void;
   /** Writing fails; it is tried again until it works, and then this may be called again. */
   readonly onDiskError: (error: unknown) => void;
@@ -249,6 +255,7 @@ export class Configuration {
     this.#inForce.set(key, document);
     this.#writeToDisk(document);
     this.#completeIfDecided(key);
+    if (!isForRing(header, this.#deps.ring)) return;
     this.#tell({ key, revision: header.revision, outcome: 'applied', reason: '' });
   }
 
@@ -285,12 +292,13 @@ export class Configuration {
 
   /**
    * Withdrawn tenants without a good revision, as documents that cannot be used: their hosts are known and answer 503,
-   * where 404 would say that there is no such tenant.
+   * where 404 would say that there is no such tenant. Without a rollout the tenant's own document serves.
    */
   *#placeholders(keys: Iterable<string> = this.#withdrawn.keys()): Generator<WorkerDocument> {
     for (const key of keys) {
       const header = this.#withdrawn.get(key)?.header;
-      if (header !== undefined && !this.#inForce.has(key)) yield { key, header, body: '' };
+      if (header === undefined || header.kind === 'rollout' || this.#inForce.has(key)) continue;
+      yield { key, header, body: '' };
     }
   }
 

@@ -93,6 +93,7 @@ export class Edge {
     this.#aggregate = createMetricsAggregate({ nowMs: () => systemClock.monotonicMs() });
     this.#configuration = new Configuration({
       clock: systemClock,
+      ring: options.settings.ring,
       files: this.#files,
       probation: new Probation(systemClock, options.probation),
       broadcast,
@@ -331,6 +332,7 @@ export class Edge {
     const { settings, version, tracing } = this.#options;
     return {
       nodeId: settings.nodeId,
+      ring: settings.ring,
       workerIndex,
       version,
       listen: settings.listen,
@@ -349,6 +351,7 @@ export class Edge {
   #presence(): EdgePresence {
     return {
       zone: this.#options.settings.zone,
+      ring: this.#options.settings.ring,
       revision: this.#feed?.status().revision ?? this.#configuration.revision,
       documents: this.#configuration.size,
       synced: this.#feed?.status().synced ?? false,
@@ -373,6 +376,7 @@ export class Edge {
     }
     return {
       nodeId: this.#options.settings.nodeId,
+      ring: this.#options.settings.ring,
       complete: this.#complete,
       feed: this.#feed?.status() ?? null,
       total: this.#configuration.size,

@@ -46,13 +46,20 @@ export class TenantEntry implements TenantHandle {
     this.#deps = deps;
   }
 
+  /** JSON text of the document in force. */
+  get body(): string {
+    return this.#body;
+  }
+
   /** @hot */
   snapshot(): CompiledTenant | null {
     if (!this.#stale) return this.#compiled;
     this.#stale = false; // a document that does not compile is not tried again by each request
     const fault = this.#compile(this.header, this.#body);
-    if (fault !== null) this.#deps.onLazyFailure(this, fault);
-    return this.#compiled;
+    if (fault === null) return this.#compiled;
+    this.#deps.onLazyFailure(this, fault);
+    // A candidate of a rollout has given way to the tenant's own document.
+    return this.#stale ? this.snapshot() : this.#compiled;
   }
 
   /** Puts a new revision in force if it compiles; else returns why, and everything stays as it was. */
@@ -65,10 +72,11 @@ export class TenantEntry implements TenantHandle {
     return null;
   }
 
-  /** Takes a revision without looking at it; it is compiled on first use. */
+  /** Takes a revision without looking at it; it is compiled on first use, and what was before is gone. */
   replaceLazily(header: DocumentHeader, body: string): void {
     this.header = header;
     this.#body = body;
+    this.#compiled = null;
     this.#stale = true;
   }
 

@@ -3,7 +3,12 @@ import { suite, test } from 'node:test';
 import { DeadlineSweeper, systemRandom } from '@headgate/runtime';
 import { createFakeClock } from '@headgate/testkit';
 import { createWorkerMetrics } from '@headgate/telemetry';
-import { planDocument, tenantDocument, type TestTenant } from '../../test/support/edge-process.ts';
+import {
+  planDocument,
+  rolloutDocument,
+  tenantDocument,
+  type TestTenant,
+} from '../../test/support/edge-process.ts';
 import { HeldClock } from '../io/held-clock.ts';
 import { ReadBuffers } from '../io/read-buffers.ts';
 import { ResponseReaders } from '../upstream/response-readers.ts';
@@ -31,6 +36,7 @@ function createScene(): Scene {
     }),
     metrics: createWorkerMetrics(),
     tenantHeader: 'x-tenant-id',
+    ring: 'default',
     onOutcome: (outcome) => outcomes.push(outcome),
     onConflict: (tenantId, pattern, holderId) =>
       conflicts.push(`${tenantId} wants ${pattern} of ${holderId}`),
@@ -269,5 +275,103 @@ suite('tenant store: poison', () => {
     assert.equal(served(store, 'a.test'), 'a@1');
     assert.equal(served(store, 'p.test'), 'p@1');
     assert.deepEqual(conflicts, ['p wants a.test of a']);
+  });
+});
+
+suite('tenant store: rollouts', () => {
+  const given = { id: 'a', hosts: ['a.test'], upstreams: UPSTREAMS };
+  const candidate = (revision: number, rings: string[], changes: Partial<TestTenant> = {}) =>
+    rolloutDocument(
+      { ...given, routes: { rest: { upstreamId: 'main' } }, ...changes },
+      revision,
+      rings,
+    );
+  const brokenCandidate = (revision: number) =>
+    candidate(revision, ['default'], { routes: { rest: { upstreamId: 'missing' } } });
+
+  /** A store of ring `default` with tenant a at revision 1. */
+  function createRing(compileNow = true): Scene {
+    const scene = createScene();
+    scene.store.apply(planDocument(), compileNow);
+    scene.store.apply(tenant('a', ['a.test'], 1), compileNow);
+    return scene;
+  }
+
+  for (const compileNow of [true, false]) {
+    const how = compileNow ? 'at once' : 'on first use';
+    test(`a candidate serves in its rings until it is removed, compiled ${how}`, () => {
+      const { store, outcomes } = createRing(compileNow);
+      store.apply(candidate(2, ['canary']), compileNow);
+      assert.equal(served(store, 'a.test'), 'a@1', 'another ring');
+      store.apply(
+        candidate(3, ['canary', 'default'], { hosts: ['a.test', 'new.test'] }),
+        compileNow,
+      );
+      assert.equal(served(store, 'a.test'), 'a@3');
+      assert.equal(served(store, 'new.test'), 'a@3', 'its hosts are those of the candidate');
+      store.remove('rollout.a');
+      assert.equal(served(store, 'a.test'), 'a@1');
+      assert.equal(served(store, 'new.test'), null);
+      assert.deepEqual([outcomes, store.tenantCount], [[], 1]);
+    });
+  }
+
+  test('a candidate that comes before its tenant, as at a start, waits for it', () => {
+    const { store } = createScene();
+    store.apply(candidate(3, ['default']), false);
+    assert.equal(served(store, 'a.test'), null);
+    store.apply(tenant('a', ['a.test'], 1), false);
+    store.apply(planDocument(), false);
+    assert.equal(served(store, 'a.test'), 'a@3');
+  });
+
+  test('the tenant changes beside its candidate: the newer of both serves', () => {
+    const { store } = createRing();
+    store.apply(candidate(3, ['default']), true);
+    store.apply(tenant('a', ['a.test'], 2), true);
+    assert.equal(served(store, 'a.test'), 'a@3');
+    store.apply(tenant('a', ['a.test'], 4), true);
+    assert.equal(served(store, 'a.test'), 'a@4', 'the end of a rollout');
+    store.remove('rollout.a');
+    assert.equal(served(store, 'a.test'), 'a@4');
+    store.apply(candidate(3, ['default']), true);
+    assert.equal(served(store, 'a.test'), 'a@4');
+  });
+
+  test('what goes back is what the tenant became meanwhile', () => {
+    const { store } = createRing();
+    store.apply(candidate(3, ['default']), true);
+    store.apply(tenant('a', ['a.test'], 2), true);
+    store.remove('rollout.a');
+    assert.equal(served(store, 'a.test'), 'a@2');
+  });
+
+  test('a candidate that does not compile is rejected, and never retried once it is gone', () => {
+    const { store, outcomes } = createRing();
+    const outcome = store.apply(brokenCandidate(2), true);
+    assert.deepEqual([outcome.key, outcome.outcome], ['rollout.a', 'rejected']);
+    assert.equal(served(store, 'a.test'), 'a@1');
+    store.remove('rollout.a');
+    store.apply(planDocument({}, 3), true);
+    assert.deepEqual([served(store, 'a.test'), outcomes], ['a@1', []]);
+  });
+
+  test('one that does not compile on first use gives way to the tenant within that request', () => {
+    const { store, outcomes } = createRing(false);
+    store.apply(brokenCandidate(2), false);
+    assert.equal(served(store, 'a.test'), 'a@1');
+    assert.deepEqual(
+      outcomes.map(({ key, revision, outcome }) => [key, revision, outcome]),
+      [['rollout.a', 2, 'rejected']],
+    );
+  });
+
+  test('a tenant that is removed is gone with its candidate', () => {
+    const { store } = createRing();
+    store.apply(candidate(2, ['default']), true);
+    store.remove('tenant.a');
+    assert.equal(served(store, 'a.test'), null);
+    store.remove('rollout.a');
+    assert.deepEqual([served(store, 'a.test'), store.tenantCount], [null, 0]);
   });
 });

@@ -6,20 +6,32 @@ import {
 } from '@headgate/model';
 import { TenantIndex } from '@headgate/routing';
 import type { DocumentOutcome, WorkerDocument } from '../ipc/messages.ts';
+import { isForRing } from '../ipc/ring.ts';
 import type { TenantDirectory } from '../stages/identify-tenant.ts';
 import { describeFault, TenantEntry, type HeldPlan, type TenantEntryDeps } from './tenant-entry.ts';
 
 /** What the store works with. */
 export interface TenantStoreDeps extends Omit<TenantEntryDeps, 'findPlan' | 'onLazyFailure'> {
+  /** Of this edge: which rollouts it takes part in. */
+  readonly ring: string;
   /** Told of every outcome that no caller waits for. */
   readonly onOutcome: (outcome: DocumentOutcome) => void;
   /** Told when a tenant claims a pattern that another one holds; the holder keeps it. */
   readonly onConflict: (tenantId: string, pattern: string, holderId: string) => void;
 }
 
+/** A document that is held beside the one in force. */
+interface HeldDocument {
+  readonly header: DocumentHeader;
+  readonly body: string;
+}
+
 /**
  * All tenants and plans of one worker. Work per change depends on the changed document only; no fault in a document of
  * one tenant can reach another.
+ *
+ * A rollout that names this ring serves in place of its tenant's own document if it is newer than that; without the
+ * tenant's document it waits.
  */
 export class TenantStore implements TenantDirectory {
   readonly #deps: TenantStoreDeps;
@@ -27,6 +39,10 @@ export class TenantStore implements TenantDirectory {
   readonly #tenants = new Map<string, TenantEntry>();
   readonly #plans = new Map<string, HeldPlan>();
   readonly #index = new TenantIndex<TenantEntry>();
+  /** Candidates of rollouts for this ring, in force or waiting for their tenant. */
+  readonly #candidates = new Map<string, HeldDocument>();
+  /** The tenant's own document, of tenants that a candidate serves. */
+  readonly #bases = new Map<string, HeldDocument>();
   /** Tenants that lack a pattern because another holds it. */
   readonly #contested = new Set<TenantEntry>();
 
@@ -35,8 +51,11 @@ export class TenantStore implements TenantDirectory {
     this.#entryDeps = {
       ...deps,
       findPlan: (planId) => this.#plans.get(planId),
-      onLazyFailure: (entry, reason) =>
-        deps.onOutcome(outcomeOf(documentKey('tenant', entry.id), entry.header, reason)),
+      onLazyFailure: (entry, reason) => {
+        const { header } = entry;
+        deps.onOutcome(outcomeOf(documentKey(header.kind, header.id), header, reason));
+        if (header.kind === 'rollout') this.#dropCandidate(header.id);
+      },
     };
   }
 
@@ -71,9 +90,9 @@ export class TenantStore implements TenantDirectory {
   /** Whatever is wrong with a document, it concerns that document alone. */
   #tryApply(header: DocumentHeader, body: string, compileNow: boolean): string | null {
     try {
-      return header.kind === 'plan'
-        ? this.#applyPlan(header, body)
-        : this.#applyTenant(header, body, compileNow);
+      if (header.kind === 'plan') return this.#applyPlan(header, body);
+      if (header.kind === 'rollout') return this.#takeCandidate({ header, body }, compileNow);
+      return this.#takeTenant({ header, body }, compileNow);
     } catch (error) {
       return describeFault(error);
     }
@@ -82,11 +101,14 @@ export class TenantStore implements TenantDirectory {
   /** The document is deleted. */
   remove(key: string): void {
     const separator = key.indexOf('.');
-    const id = key.slice(separator + 1);
-    if (key.slice(0, separator) === 'plan') {
-      this.#plans.delete(id);
-      return;
-    }
+    const [kind, id] = [key.slice(0, separator), key.slice(separator + 1)];
+    if (kind === 'plan') this.#plans.delete(id);
+    else if (kind === 'rollout') this.#dropCandidate(id);
+    else this.#removeTenant(id);
+  }
+
+  #removeTenant(id: string): void {
+    this.#bases.delete(id);
     const entry = this.#tenants.get(id);
     if (entry === undefined) return;
     this.#tenants.delete(id);
@@ -95,6 +117,51 @@ export class TenantStore implements TenantDirectory {
     this.#deps.upstreams.remove(id);
     this.#deps.metrics.releaseTenant(id);
     this.#settleContested();
+  }
+
+  #takeTenant(document: HeldDocument, compileNow: boolean): string | null {
+    const { header, body } = document;
+    const candidate = this.#candidates.get(header.id);
+    const isOlder = candidate !== undefined && candidate.header.revision > header.revision;
+    if (isOlder && this.#bases.has(header.id)) {
+      this.#bases.set(header.id, document);
+      return null;
+    }
+    const fault = this.#applyTenant(header, body, compileNow);
+    if (fault !== null) return fault;
+    this.#bases.delete(header.id);
+    if (isOlder) this.#takeCandidate(candidate, false); // it has come first: a start
+    return null;
+  }
+
+  #takeCandidate(document: HeldDocument, compileNow: boolean): string | null {
+    const { header, body } = document;
+    if (!isForRing(header, this.#deps.ring)) {
+      this.#dropCandidate(header.id);
+      return null;
+    }
+    const entry = this.#tenants.get(header.id);
+    if (entry !== undefined) {
+      const base = this.#bases.get(header.id) ?? { header: entry.header, body: entry.body };
+      if (base.header.revision < header.revision) {
+        const fault = this.#applyTenant(header, body, compileNow);
+        if (fault !== null) return fault;
+        this.#bases.set(header.id, base);
+      }
+    }
+    this.#candidates.set(header.id, document);
+    return null;
+  }
+
+  /** The tenant's own document serves again. It is not compiled first: nothing may keep the candidate in force. */
+  #dropCandidate(id: string): void {
+    this.#candidates.delete(id);
+    const entry = this.#tenants.get(id);
+    if (entry?.rejected?.header.kind === 'rollout') entry.rejected = null;
+    const base = this.#bases.get(id);
+    if (base === undefined) return;
+    this.#bases.delete(id);
+    this.#applyTenant(base.header, base.body, false);
   }
 
   #applyTenant(header: DocumentHeader, body: string, compileNow: boolean): string | null {
@@ -133,17 +200,15 @@ export class TenantStore implements TenantDirectory {
     this.#plans.set(header.id, { revision: header.revision, document });
     for (const entry of this.#tenants.values()) {
       entry.onPlanChanged(header.id);
-      if (entry.rejected !== null) this.#retry(entry, entry.rejected);
+      if (entry.rejected !== null) this.#retry(entry.rejected);
     }
     return null;
   }
 
   /** A rejected revision may fit now. */
-  #retry(entry: TenantEntry, rejected: { readonly header: DocumentHeader; readonly body: string }) {
-    const fault = this.#applyTenant(rejected.header, rejected.body, true);
-    if (fault === null) {
-      this.#deps.onOutcome(outcomeOf(documentKey('tenant', entry.id), rejected.header, null));
-    }
+  #retry({ header, body }: HeldDocument): void {
+    if (this.#tryApply(header, body, true) !== null) return;
+    this.#deps.onOutcome(outcomeOf(documentKey(header.kind, header.id), header, null));
   }
 
   #reindex(entry: TenantEntry, previous: TenantIdentity | null): void {

@@ -93,7 +93,7 @@ export async function createDataPlane(
   const tenants = new TenantStore({
     upstreams,
     metrics,
-    tenantHeader,
+    ...{ tenantHeader, ring: settings.ring },
     onOutcome: (outcome) => onOutcomes([outcome]),
     onConflict: (tenantId, pattern, holderId) =>
       log.logger.warn({ tenantId, pattern, holderId }, 'the pattern belongs to another tenant'),

@@ -60,6 +60,17 @@ export function tenantDocument(tenant: TestTenant, revision = 1): WorkerDocument
   return documentOf('tenant', tenant.id, revision, body, identity);
 }
 
+/** The same as the candidate of a rollout to `rings`. */
+export function rolloutDocument(
+  tenant: TestTenant,
+  revision: number,
+  rings: readonly string[],
+): WorkerDocument {
+  const { header, body } = tenantDocument(tenant, revision);
+  const key = documentKey('rollout', tenant.id);
+  return { key, header: { ...header, kind: 'rollout', rings: [...rings] }, body };
+}
+
 /** The document of the plan `test`. */
 export function planDocument(plan: object = {}, revision = 1): WorkerDocument {
   return documentOf(
