@@ -78,6 +78,12 @@ export const ERRORS = Object.freeze({
   HG_API_NOT_FOUND: row(404, 'downstream', 'never', 'The resource does not exist'),
   HG_API_METHOD_NOT_ALLOWED: row(405, 'downstream', 'never', 'The resource has no such method'),
   HG_API_CONFLICT: row(409, 'downstream', 'never', 'The change conflicts with another resource'),
+  HG_API_REQUEST_UNDER_WAY: row(
+    409,
+    'downstream',
+    'later',
+    'The same request is under way already',
+  ),
   HG_API_REVISION_MISMATCH: row(
     412,
     'downstream',
@@ -87,6 +93,12 @@ export const ERRORS = Object.freeze({
   HG_API_TOO_LARGE: row(413, 'downstream', 'never', 'The request body is too large'),
   HG_API_MEDIA_TYPE: row(415, 'downstream', 'never', 'The media type is not supported'),
   HG_API_INVALID: row(422, 'downstream', 'never', 'The resource is not valid'),
+  HG_API_KEY_REUSED: row(
+    422,
+    'downstream',
+    'never',
+    'The Idempotency-Key was used for another request',
+  ),
   HG_API_PRECONDITION_REQUIRED: row(
     428,
     'downstream',

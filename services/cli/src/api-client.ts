@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import type { z } from 'zod';
 import type { AdminToken } from './admin-token.ts';
@@ -23,7 +25,7 @@ export interface ApiRequest {
 /** Sends requests to one config-service. Whoever creates it closes it. */
 export interface ApiClient {
   /**
-   * Sends a request and checks the reply.
+   * Sends a request and checks the reply. If the connection breaks it is sent once more; writes carry an Idempotency-Key.
    *
    * @throws CliError for every other outcome than 2xx with a reply of the schema.
    */
@@ -33,6 +35,7 @@ export interface ApiClient {
 
 const TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 5000;
+const UNDER_WAY_PAUSE_MS = 250;
 const REPLY_BYTES_MAX = 256 * 1024 * 1024;
 
 /** Creates a client for the config-service at `url` (scheme, host, port; a path is kept). */
@@ -64,6 +67,7 @@ interface Reply {
   readonly body: unknown;
 }
 
+/** Sends a request, once more if the connection broke: with its key a write is still made only once. */
 async function exchange(
   agent: Agent,
   base: string,
@@ -71,22 +75,26 @@ async function exchange(
   apiRequest: ApiRequest,
 ): Promise<Reply> {
   const timeoutMs = apiRequest.timeoutMs ?? TIMEOUT_MS;
+  const body = apiRequest.body === undefined ? null : JSON.stringify(apiRequest.body);
+  const headers = {
+    ...apiRequest.headers,
+    accept: 'application/json',
+    ...(token === null ? {} : { authorization: `Bearer ${token.value}` }),
+    ...(body === null ? {} : { 'content-type': 'application/json' }),
+    ...(apiRequest.method === 'GET' ? {} : { 'idempotency-key': `"${randomUUID()}"` }),
+  };
+  const attempt = async (): Promise<Reply> => {
+    const { method, path } = apiRequest;
+    const timeouts = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
+    const options = { dispatcher: agent, method, headers, body, ...timeouts };
+    const response = await request(`${base}${path}`, options);
+    return { status: response.statusCode, body: parseJson(await response.body.text()) };
+  };
   try {
-    const response = await request(`${base}${apiRequest.path}`, {
-      dispatcher: agent,
-      method: apiRequest.method,
-      headers: {
-        ...apiRequest.headers,
-        accept: 'application/json',
-        ...(token === null ? {} : { authorization: `Bearer ${token.value}` }),
-        ...(apiRequest.body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      body: apiRequest.body === undefined ? null : JSON.stringify(apiRequest.body),
-      headersTimeout: timeoutMs,
-      bodyTimeout: timeoutMs,
+    return await attempt().catch((error: unknown) => {
+      if (!isConnectionLost(error)) throw error;
+      return attemptUntilDone(attempt, timeoutMs);
     });
-    const text = await response.body.text();
-    return { status: response.statusCode, body: parseJson(text) };
   } catch (error) {
     throw new CliError(
       EXIT.unreachable,
@@ -95,6 +103,22 @@ async function exchange(
       error,
     );
   }
+}
+
+/** The first request may still be at work when it is repeated: then its reply is waited for. */
+async function attemptUntilDone(attempt: () => Promise<Reply>, waitMs: number): Promise<Reply> {
+  for (let waitedMs = 0; ; waitedMs += UNDER_WAY_PAUSE_MS) {
+    const reply = await attempt();
+    const { data: problem } = ProblemReply.safeParse(reply.body);
+    if (problem?.code !== 'HG_API_REQUEST_UNDER_WAY' || waitedMs >= waitMs) return reply;
+    await sleep(UNDER_WAY_PAUSE_MS);
+  }
+}
+
+/** Not a refused connection, nor a timeout: those would only happen again. */
+function isConnectionLost(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(code);
 }
 
 function parseJson(text: string): unknown {

@@ -41,12 +41,13 @@ export interface SeenRequest {
   readonly path: string;
   readonly token: string | undefined;
   readonly ifMatch: string | undefined;
+  readonly idempotencyKey: string | undefined;
   readonly body: unknown;
 }
 
-/** An answer to a request: a status other than 200, and the body. */
+/** An answer to a request: a status other than 200, and the body; or none, and the connection breaks. */
 export interface Answer {
-  readonly status?: number;
+  readonly status?: number | 'lost';
   readonly body: unknown;
 }
 
@@ -66,6 +67,10 @@ export async function startContractServer(
     void read(request).then((seen) => {
       requests.push(seen);
       const { status = 200, body } = answer(seen);
+      if (status === 'lost') {
+        request.socket.destroy();
+        return;
+      }
       const type = status < 300 ? 'application/json' : 'application/problem+json';
       response.writeHead(status, { 'content-type': type });
       response.end(typeof body === 'string' ? body : JSON.stringify(body));
@@ -91,6 +96,7 @@ async function read(request: IncomingMessage): Promise<SeenRequest> {
     path: request.url ?? '',
     token: request.headers.authorization,
     ifMatch: request.headers['if-match'],
+    idempotencyKey: request.headers['idempotency-key']?.toString(),
     body: text === '' ? undefined : JSON.parse(text),
   };
 }

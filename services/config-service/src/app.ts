@@ -17,6 +17,7 @@ import { observeRequests, type RequestObserver } from './http/observe-requests.t
 import { buildOpenApi } from './http/openapi.ts';
 import { NOTHING, defineOperation, type Operation } from './http/operation.ts';
 import { sendFailure, sendProblem } from './http/problems.ts';
+import { answerOnce } from './idempotency/answer-once.ts';
 import type { ApiContext } from './resources/api-context.ts';
 import { accessTokenOperations } from './resources/access-tokens.ts';
 import { apiKeyOperations } from './resources/api-keys.ts';
@@ -112,7 +113,7 @@ export async function createApp(
     reply.header('allow', allowed.join(', '));
     return sendProblem(request, reply, createProblem('HG_API_METHOD_NOT_ALLOWED', { detail }));
   });
-  for (const operation of operations) route(app, operation, sessionOf);
+  for (const operation of operations) route(app, context, operation, sessionOf);
   return app;
 }
 
@@ -139,6 +140,7 @@ function openApiOperation(operations: readonly Operation[]): Operation {
 
 function route(
   app: FastifyInstance,
+  context: ApiContext,
   operation: Operation,
   sessionOf: (request: FastifyRequest) => Session,
 ): void {
@@ -149,13 +151,13 @@ function route(
     config: { permission, operationId, tag },
     ...(bodyBytesMax === undefined ? {} : { bodyLimit: bodyBytesMax }),
     async handler(request, reply) {
-      const answer = await operation.handle({
-        params: request.params,
-        query: request.query,
-        body: request.body,
-        ifMatch: request.headers['if-match'],
-        ifNoneMatch: request.headers['if-none-match'],
-        session: sessionOf(request),
+      const { params, query, body, headers } = request;
+      const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = headers;
+      const session = sessionOf(request);
+      const raw = { params, query, body, ifMatch, ifNoneMatch, session };
+      const answer = await answerOnce(context, operation, raw, {
+        ...{ method, target: request.url, authorization: headers.authorization },
+        idempotencyKey: headers['idempotency-key'],
       });
       if (answer.status === 'problem') return sendProblem(request, reply, answer.problem);
       return reply

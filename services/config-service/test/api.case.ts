@@ -5,6 +5,7 @@ import { sql } from 'kysely';
 import { testApply } from './apply.case.ts';
 import { testAudit } from './audit.case.ts';
 import { testHistory } from './history.case.ts';
+import { testIdempotency } from './idempotency.case.ts';
 import { ADMIN_TOKEN, createSend, faults, type ApiReply, type TestApi } from './support/api.ts';
 
 /**
@@ -408,6 +409,7 @@ export function testApi(start: () => Promise<TestApi>): void {
 
   testApply(() => api);
   testHistory(() => api);
+  testIdempotency(() => api);
   testAudit(() => api);
 
   test('revisions of one document rise in the order of the commits', async () => {

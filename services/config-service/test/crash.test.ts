@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { connectBus, createConfigFeed } from '@headgate/bus';
 import { systemClock, systemRandom } from '@headgate/runtime';
 import { startNats, startPostgres, temporaryDirectory, waitFor } from '@headgate/testkit';
+import type { ApiReply } from './support/api.ts';
 import { startService, type TestService } from './support/service.ts';
 
 /** What an edge would hold: name and revision of each tenant. */
@@ -36,15 +37,35 @@ function followTenants(url: string): Held {
   };
 }
 
+/** Each write has a key of its own. */
+function writeName(service: TestService, id: string, name: number): Promise<ApiReply> {
+  const headers = { 'idempotency-key': `${id}-${name}` };
+  const body = { planId: 'base', name: String(name) };
+  return service.send('PUT', `/v1/tenants/${id}`, body, headers);
+}
+
+/** Repeats the write that was under way when the service died: it is made now, or was made once. */
+async function repeatWrite(service: TestService, id: string, name: number): Promise<void> {
+  const { body: before } = await service.send('GET', `/v1/tenants/${id}`);
+  const reply = await waitFor(
+    async () => {
+      const { status, body, headers } = await writeName(service, id, name);
+      return status === 409 ? null : { status, body, replayed: headers.get('headgate-replayed') };
+    },
+    { message: `write ${name} of ${id} to be repeated`, deadlineMs: 5000 },
+  );
+  assert.ok(reply.status < 300, JSON.stringify(reply));
+  const wasMade = before['name'] === String(name);
+  assert.equal(reply.replayed, wasMade ? 'true' : null);
+  if (wasMade) assert.deepEqual(reply.body, before);
+}
+
 /** Writes rising names until the service dies; returns the last one that was acknowledged. */
 async function writeUntilDeath(service: TestService, id: string, from: number): Promise<number> {
   let acknowledged = from;
   for (let name = from + 1; service.process.exit() === null; name++) {
     try {
-      const reply = await service.send('PUT', `/v1/tenants/${id}`, {
-        planId: 'base',
-        name: String(name),
-      });
+      const reply = await writeName(service, id, name);
       assert.ok(reply.status < 300, `status ${reply.status}`);
       acknowledged = name;
     } catch (error) {
@@ -86,10 +107,10 @@ test('kill -9 at random points of writes: each write is there with its publicati
         const last = acknowledged.get(id) ?? 0;
         // The write under way may have been committed without its reply; nothing before it is lost.
         assert.ok(stored === last || stored === last + 1, `${id}: ${last} told, ${stored} stored`);
-        acknowledged.set(id, stored);
-        if (stored === 0) continue; // died before the first write of this tenant
-        await waitFor(() => held.names.get(`tenant.${id}`) === String(stored), {
-          message: `tenant ${id} to be published as ${stored}`,
+        await repeatWrite(service, id, last + 1);
+        acknowledged.set(id, last + 1);
+        await waitFor(() => held.names.get(`tenant.${id}`) === String(last + 1), {
+          message: `tenant ${id} to be published as ${last + 1}`,
           deadlineMs: 30_000,
           describe: () => held.names.get(`tenant.${id}`),
         });

@@ -12,6 +12,7 @@ import { revisionOperation, statusOperation } from '../src/resources/status.ts';
 interface Media {
   readonly schema: AnySchema;
   readonly example?: unknown;
+  readonly examples?: Readonly<Record<string, { readonly value: unknown }>>;
 }
 interface Described {
   readonly operationId: string;
@@ -80,19 +81,21 @@ test('each schema is valid JSON Schema 2020-12, and each example fits its schema
     const media = [operation.requestBody, ...Object.values(operation.responses)].flatMap((part) =>
       Object.values(part?.content ?? {}),
     );
-    for (const { schema, example } of media) {
+    for (const { schema, example, examples: named = {} } of media) {
       const rooted = JSON.parse(
         JSON.stringify(schema).replaceAll('"#/components', '"openapi:#/components'),
       ) as AnySchema;
       const validate = ajv.compile(rooted);
-      if (example === undefined) continue;
-      examples += 1;
-      const where = `${method} ${path}`;
-      assert.ok(validate(example), `${where}: ${ajv.errorsText(validate.errors)}`);
+      const given = [example, ...Object.values(named).map(({ value }) => value)];
+      for (const one of given.filter((value) => value !== undefined)) {
+        examples += 1;
+        const where = `${method} ${path}`;
+        assert.ok(validate(one), `${where}: ${ajv.errorsText(validate.errors)}`);
+      }
     }
     for (const parameter of operation.parameters) ajv.compile(parameter.schema);
   }
-  assert.ok(examples > 150, `${examples} examples`);
+  assert.ok(examples > 300, `${examples} examples`);
 });
 
 test('each operation has a unique id, its path parameters, and the errors that it can answer', () => {

@@ -1,4 +1,5 @@
 import type { Role } from '@headgate/model';
+import type { ReplyKeeper } from '../idempotency/reply-keeper.ts';
 import type { Author } from '../store/write-changes.ts';
 
 /** Tenants that somebody may see: all of them, or these ids. */
@@ -24,6 +25,8 @@ export interface Session {
   readonly access: Access;
   /** For the application, the first wall: what queries look at. */
   readonly scope: TenantScope;
+  /** Of a write with an Idempotency-Key: keeps its reply together with the change. */
+  readonly replies?: ReplyKeeper;
 }
 
 /** Whether a tenant lies in the scope; whether it exists is another question. */

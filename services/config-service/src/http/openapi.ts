@@ -1,4 +1,4 @@
-import { ERRORS, type ErrorCode } from '@headgate/errors';
+import { ERRORS, problemType, type ErrorCode } from '@headgate/errors';
 import { Role } from '@headgate/model';
 import { z } from 'zod';
 import { rolesWith, type PermissionName } from '../access/permissions.ts';
@@ -13,6 +13,8 @@ const COMMON_ERRORS: readonly ErrorCode[] = [
   'HG_API_INTERNAL',
   'HG_API_STORE_UNAVAILABLE',
 ];
+/** Codes that every write can answer. */
+const WRITE_ERRORS: readonly ErrorCode[] = ['HG_API_REQUEST_UNDER_WAY', 'HG_API_KEY_REUSED'];
 /** Codes that every operation with a body can answer. */
 const BODY_ERRORS: readonly ErrorCode[] = ['HG_API_TOO_LARGE', 'HG_API_MEDIA_TYPE'];
 
@@ -62,6 +64,7 @@ function describeOperation({ shape }: Operation): Json {
       ...describeParameters('path', shape.params),
       ...describeParameters('query', shape.query),
       ...(shape.conditional === true ? conditionalParameters(shape.method) : []),
+      ...(shape.method === 'GET' ? [] : [IDEMPOTENCY_KEY]),
     ],
     ...(shape.body === null ? {} : { requestBody: describeBody(shape.body, shape.bodyExample) }),
     responses: {
@@ -86,15 +89,13 @@ function describeParameters(place: 'path' | 'query', schema: z.ZodObject): Json[
   }));
 }
 
+function headerParameter(name: string, description: string, example: string): Json {
+  const schema = { type: 'string' };
+  return { name, in: 'header', required: false, description, schema, example };
+}
+
 function conditionalParameters(method: string): Json[] {
-  const header = (name: string, description: string) => ({
-    name,
-    in: 'header',
-    required: false,
-    description,
-    schema: { type: 'string' },
-    example: '"12"',
-  });
+  const header = (name: string, description: string) => headerParameter(name, description, '"12"');
   const ifNoneMatch =
     method === 'GET' ? '304 if the resource is still at this revision.' : '`*` creates only.';
   return [
@@ -104,6 +105,12 @@ function conditionalParameters(method: string): Json[] {
     header('If-None-Match', ifNoneMatch),
   ];
 }
+
+const IDEMPOTENCY_KEY = headerParameter(
+  'Idempotency-Key',
+  'A repetition with the same key gets the reply of the first request, with `headgate-replayed: true`, for 24 hours.',
+  '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
+);
 
 function describeBody(schema: z.ZodType, example: unknown): Json {
   const content = { schema: toJsonSchema(schema, 'input') };
@@ -146,17 +153,24 @@ function describeErrors(shape: Operation['shape']): Json {
       : (['HG_API_FORBIDDEN'] as const)),
     ...(shape.body === null ? [] : BODY_ERRORS),
     ...shape.errors,
+    ...(shape.method === 'GET' ? [] : WRITE_ERRORS),
   ];
-  return Object.fromEntries(
-    codes.map((code) => {
-      const { status, title } = ERRORS[code];
-      const example = { type: `urn:headgate:error:${code}`, title, status, code };
-      const content = {
-        'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' }, example },
-      };
-      return [String(status), { description: `${code}: ${title}`, content }];
-    }),
-  );
+  const byStatus = Map.groupBy(codes, (code) => String(ERRORS[code].status));
+  return mapValues(Object.fromEntries(byStatus), describeProblem);
+}
+
+/** A response for all codes of one status. */
+function describeProblem(codes: readonly ErrorCode[]): Json {
+  const schema = { $ref: '#/components/schemas/Problem' };
+  const values = codes.map((code) => {
+    const { status, title } = ERRORS[code];
+    return { type: problemType(code), title, status, code };
+  });
+  const examples = Object.fromEntries(values.map((value) => [value.code, { value }]));
+  return {
+    description: values.map(({ code, title }) => `${code}: ${title}.`).join(' '),
+    content: { 'application/problem+json': { schema, examples } },
+  };
 }
 
 const PROBLEM_SCHEMA = {

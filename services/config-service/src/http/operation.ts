@@ -7,12 +7,20 @@ import { parseEtagCondition, type Preconditions } from './etag.ts';
 import { isNestedTooDeep } from './nesting.ts';
 import { problem } from './problems.ts';
 
+/** A reply of a handler that did what was asked. */
+export interface SuccessReply {
+  readonly status: 200 | 201 | 204;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
 /** What a handler answers. */
 export type OperationReply =
+  | SuccessReply
   | {
-      readonly status: 200 | 201 | 204 | 304;
-      readonly headers?: Readonly<Record<string, string>>;
-      readonly body?: unknown;
+      readonly status: 304;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly body?: never;
     }
   | { readonly status: 'problem'; readonly problem: Problem };
 
@@ -47,6 +55,10 @@ export interface OperationShape<
   readonly bodyBytesMax?: number;
   /** Whether `If-Match` and `If-None-Match` are heard. */
   readonly conditional?: boolean;
+  /** Longest time that the change of a write takes in ms; default 1,800. */
+  readonly changeMsMax?: number;
+  /** Whether the reply holds a secret, which nothing must keep in clear. */
+  readonly isSecret?: boolean;
   /** What a principal needs to call it; `public` works without a token. */
   readonly permission: PermissionName;
   readonly responses: Readonly<Record<number, ResponseShape>>;

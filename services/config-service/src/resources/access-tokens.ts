@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { ACCESS_TOKEN_PREFIX, AccessToken, AccessTokenId, AccessTokenSpec } from '@headgate/model';
 import { z } from 'zod';
-import { defineOperation, NOTHING, type Operation } from '../http/operation.ts';
+import type { Session } from '../access/session.ts';
+import { defineOperation, NOTHING, type Operation, type SuccessReply } from '../http/operation.ts';
 import { decodeCursor, PageQuery, pageOf, toPage } from '../http/pagination.ts';
 import { problem } from '../http/problems.ts';
 import type { StoredToken } from '../store/access-tokens.ts';
+import type { KeepWithin } from '../store/kept-replies.ts';
 import type { ApiContext } from './api-context.ts';
 
 const COLLECTION = '/v1/access-tokens';
@@ -93,6 +95,7 @@ function defineCreate({ store, randomBytes }: ApiContext): Operation {
       operationId: 'createAccessToken',
       summary: 'Create an access token',
       ...COMMON,
+      isSecret: true,
       params: Params,
       query: NOTHING,
       body: AccessTokenSpec,
@@ -110,12 +113,17 @@ function defineCreate({ store, randomBytes }: ApiContext): Operation {
       const secret = ACCESS_TOKEN_PREFIX + randomBytes(SECRET_BYTES).toString('base64url');
       const sha256 = createHash('sha256').update(secret).digest('hex');
       const hint = secret.slice(0, HINT_CHARS);
-      const created = await store.as(session).tokens.create({ id, spec, sha256, hint });
+      const replyTo = (stored: StoredToken): SuccessReply => ({
+        status: 201,
+        body: { ...present(stored), token: secret },
+      });
+      const keep = keepWith(session, replyTo);
+      const created = await store.as(session).tokens.create({ id, spec, sha256, hint }, keep);
       if (created === null) {
         const rule = `there is an access token "${id}" already; revoke it or choose another id`;
         return problem('HG_API_CONFLICT', { errors: [{ path: '', rule }] });
       }
-      return { status: 201, body: { ...present(created), token: secret } };
+      return replyTo(created);
     },
   );
 }
@@ -135,10 +143,20 @@ function defineRevoke({ store }: ApiContext): Operation {
       errors: ['HG_API_NOT_FOUND'],
     },
     async ({ session, params: { accessTokenId } }) => {
-      const revoked = await store.as(session).tokens.revoke(accessTokenId);
+      const keep = keepWith(session, () => ({ status: 204 }));
+      const revoked = await store.as(session).tokens.revoke(accessTokenId, keep);
       return revoked ? { status: 204 } : unknown(accessTokenId);
     },
   );
+}
+
+/** Keeps the reply in the transaction of the change, if the request has an Idempotency-Key. */
+function keepWith<Value>(
+  { replies }: Session,
+  replyTo: (value: Value) => SuccessReply,
+): KeepWithin<Value> | undefined {
+  if (replies === undefined) return undefined;
+  return (db, value) => replies.keep({ ...replyTo(value), awaited: [] }, db);
 }
 
 function present({ expiresAt, createdAt, ...token }: StoredToken) {

@@ -3,16 +3,15 @@ import { API_KEY_PREFIX, ApiKey, ApiKeyId, ApiKeySpec, TenantId } from '@headgat
 import { z } from 'zod';
 import { formatEtag } from '../http/etag.ts';
 import { defineOperation, type Operation } from '../http/operation.ts';
-import { problemOfRefusal } from '../http/problems.ts';
 import type { Edits } from '../store/commit.ts';
 import { accept, refuse } from '../store/outcome.ts';
 import type { ApiContext } from './api-context.ts';
 import { ChangesReply } from './change-reply.ts';
 import {
-  changeResource,
   defineResource,
   dryRunReply,
   NESTED_PERMISSIONS,
+  pathWithin,
   present,
   resourceReply,
   storedAfter,
@@ -20,7 +19,7 @@ import {
 } from './crud.ts';
 import { editNested } from './edits.ts';
 import { exampleOf } from './example.ts';
-import { finishWrite, WRITE_HEADERS, WriteQuery } from './write-options.ts';
+import { answerWrite, WRITE_HEADERS, WriteQuery } from './write-options.ts';
 
 const COLLECTION = '/v1/tenants/{tenantId}/api-keys';
 const Params = z.strictObject({ tenantId: TenantId, apiKeyId: ApiKeyId });
@@ -81,6 +80,7 @@ function defineCreate(context: ApiContext): Operation {
       summary: 'Create an API key',
       tag: 'API key',
       permission: 'tenant.write',
+      isSecret: true,
       params: Params,
       query: WriteQuery,
       body: ApiKeySpec,
@@ -99,18 +99,16 @@ function defineCreate(context: ApiContext): Operation {
     async ({ params, query, body, session }) => {
       const target = { tenantId: params.tenantId, id: params.apiKeyId };
       const secret = API_KEY_PREFIX + context.randomBytes(SECRET_BYTES).toString('base64url');
-      const edits = createKey(target, body, secret);
-      const { dryRun } = query;
-      const outcome = await changeResource(context, 'apiKey', target, edits, session, { dryRun });
-      if (!outcome.ok) return problemOfRefusal(outcome.refusal);
-      if (dryRun) return dryRunReply(outcome.value);
-      const { resource } = storedAfter<unknown>(outcome.value, 'apiKey', target.id);
-      const { headers, members } = await finishWrite(context, outcome.value, query);
-      return {
-        status: 201,
-        headers: { ...headers, etag: formatEtag(resource.revision), 'cache-control': 'no-store' },
-        body: { ...present(resource), key: secret, ...members },
-      };
+      return answerWrite(context, session, query, {
+        edits: createKey(target, body, secret),
+        options: { pathOf: pathWithin('apiKey', target) },
+        replyTo(committed) {
+          if (query.dryRun) return dryRunReply(committed);
+          const { resource } = storedAfter<unknown>(committed, 'apiKey', target.id);
+          const headers = { etag: formatEtag(resource.revision) };
+          return { status: 201, headers, body: { ...present(resource), key: secret } };
+        },
+      });
     },
   );
 }

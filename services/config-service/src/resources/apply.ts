@@ -1,11 +1,10 @@
 import { Bundle } from '@headgate/model';
 import { bundleEdits } from '../apply/bundle-edits.ts';
 import { defineOperation, NOTHING, type Operation } from '../http/operation.ts';
-import { problemOfRefusal } from '../http/problems.ts';
 import type { Change } from '../store/change.ts';
 import type { ApiContext } from './api-context.ts';
 import { ChangesReply, presentChange } from './change-reply.ts';
-import { finishWrite, WRITE_HEADERS, WriteQuery } from './write-options.ts';
+import { answerWrite, WRITE_HEADERS, WriteQuery } from './write-options.ts';
 
 /** 10,000 tenants with three endpoints each are about 10 MB. */
 const BUNDLE_BYTES_MAX = 64 * 1024 * 1024;
@@ -42,6 +41,7 @@ export function applyOperation(context: ApiContext): Operation {
       body: Bundle,
       bodyExample: EXAMPLE,
       bodyBytesMax: BUNDLE_BYTES_MAX,
+      changeMsMax: APPLY_DEADLINE_MS,
       responses: {
         200: {
           description: 'Applied, or (dry run) what applying would change.',
@@ -57,19 +57,16 @@ export function applyOperation(context: ApiContext): Operation {
       errors: ['HG_API_NOT_FOUND', 'HG_API_CONFLICT'],
     },
     async ({ query, body, session }) => {
-      const outcome = await context.store.as(session).change(bundleEdits(body), {
-        documentBytesMax: context.documentBytesMax(),
-        dryRun: query.dryRun,
-        deadlineMs: APPLY_DEADLINE_MS,
+      return answerWrite(context, session, query, {
+        edits: bundleEdits(body),
+        options: { deadlineMs: APPLY_DEADLINE_MS },
+        replyTo({ revision, changes: all }) {
+          const { dryRun } = query;
+          const named = all.filter((change) => isNamed(body, change));
+          const changes = named.map((change) => presentChange(change, dryRun));
+          return { status: 200, body: { dryRun, revision, changes } };
+        },
       });
-      if (!outcome.ok) return problemOfRefusal(outcome.refusal);
-      const changes = outcome.value.changes
-        .filter((change) => isNamed(body, change))
-        .map((change) => presentChange(change, query.dryRun));
-      const { revision } = outcome.value;
-      if (query.dryRun) return { status: 200, body: { dryRun: true, revision, changes } };
-      const { headers, members } = await finishWrite(context, outcome.value, query);
-      return { status: 200, headers, body: { dryRun: false, revision, changes, ...members } };
     },
   );
 }

@@ -1,10 +1,14 @@
 import { z } from 'zod';
 import type { PermissionName } from '../access/permissions.ts';
-import type { Session } from '../access/session.ts';
 import { formatEtag, matchesWeakly, type Preconditions } from '../http/etag.ts';
-import { defineOperation, type Operation, type OperationReply } from '../http/operation.ts';
+import {
+  defineOperation,
+  type Operation,
+  type OperationReply,
+  type SuccessReply,
+} from '../http/operation.ts';
 import { decodeCursor, PageQuery, pageOf, toPage } from '../http/pagination.ts';
-import { problem, problemOfRefusal } from '../http/problems.ts';
+import { problem } from '../http/problems.ts';
 import type { Edits } from '../store/commit.ts';
 import type { LocatedFault } from '../store/integrity.ts';
 import {
@@ -13,11 +17,10 @@ import {
   type ResourceKind,
   type Stored,
 } from '../store/kinds.ts';
-import type { Outcome, Committed } from '../store/outcome.ts';
-import type { StoreChangeOptions } from '../store/change-transaction.ts';
+import type { Committed } from '../store/outcome.ts';
 import type { ApiContext } from './api-context.ts';
 import { ChangesReply, presentChange } from './change-reply.ts';
-import { finishWrite, WRITE_HEADERS, WriteQuery } from './write-options.ts';
+import { answerWrite, WRITE_HEADERS, WriteQuery } from './write-options.ts';
 
 /** What the store adds to every resource. */
 const Bookkeeping = {
@@ -199,20 +202,19 @@ function definePut<Kind extends ResourceKind, Spec extends z.ZodType>(
     },
     async ({ params, query, body, preconditions, session }) => {
       const target = targetOf(resource, params);
-      const edits = resource.edit(target, body, preconditions);
-      const { dryRun } = query;
-      const outcome = await changeResource(context, resource.kind, target, edits, session, {
-        dryRun,
+      return answerWrite(context, session, query, {
+        edits: resource.edit(target, body, preconditions),
+        options: { pathOf: pathWithin(resource.kind, target) },
+        replyTo(committed) {
+          if (query.dryRun) return dryRunReply(committed);
+          const stored = storedAfter<unknown>(committed, resource.kind, target.id);
+          return {
+            status: stored.created ? 201 : 200,
+            headers: { etag: formatEtag(stored.resource.revision) },
+            body: present(stored.resource),
+          };
+        },
       });
-      if (!outcome.ok) return problemOfRefusal(outcome.refusal);
-      if (dryRun) return dryRunReply(outcome.value);
-      const stored = storedAfter<unknown>(outcome.value, resource.kind, target.id);
-      const { headers, members } = await finishWrite(context, outcome.value, query);
-      return {
-        status: stored.created ? 201 : 200,
-        headers: { ...headers, etag: formatEtag(stored.resource.revision) },
-        body: { ...present(stored.resource), ...members },
-      };
     },
   );
 }
@@ -241,38 +243,25 @@ function defineDelete<Kind extends ResourceKind, Spec extends z.ZodType>(
     },
     async ({ params, query, preconditions, session }) => {
       const target = targetOf(resource, params);
-      const edits = resource.edit(target, null, preconditions);
-      const { dryRun } = query;
-      const outcome = await changeResource(context, resource.kind, target, edits, session, {
-        dryRun,
+      return answerWrite(context, session, query, {
+        edits: resource.edit(target, null, preconditions),
+        options: { pathOf: pathWithin(resource.kind, target) },
+        replyTo: (committed) => (query.dryRun ? dryRunReply(committed) : { status: 204 }),
       });
-      if (!outcome.ok) return problemOfRefusal(outcome.refusal);
-      if (dryRun) return dryRunReply(outcome.value);
-      const { headers } = await finishWrite(context, outcome.value, query);
-      return { status: 204, headers };
     },
   );
 }
 
-/** Makes a change whose faults are told relative to one resource. */
-export function changeResource(
-  context: ApiContext,
-  kind: ResourceKind,
-  target: Target,
-  edits: Edits,
-  session: Session,
-  options: Pick<StoreChangeOptions, 'dryRun' | 'rolledBackTo'>,
-): Promise<Outcome<Committed>> {
-  const pathOf = (fault: LocatedFault) => {
+/** Paths of faults relative to one resource. */
+export function pathWithin(kind: ResourceKind, target: Target): (fault: LocatedFault) => string {
+  return (fault) => {
     if (fault.kind === kind && fault.id === target.id) return fault.path;
     return [COLLECTION_BY_KIND[fault.kind], fault.id, fault.path].filter(Boolean).join('.');
   };
-  const documentBytesMax = context.documentBytesMax();
-  return context.store.as(session).change(edits, { ...options, documentBytesMax, pathOf });
 }
 
 /** The reply to a dry run: what would change. */
-export function dryRunReply({ revision, changes }: Committed): OperationReply {
+export function dryRunReply({ revision, changes }: Committed): SuccessReply {
   const shown = changes
     .filter(({ action }) => action !== 'unchanged')
     .map((change) => presentChange(change, true));

@@ -6,10 +6,10 @@ import { defineOperation, type Operation } from '../http/operation.ts';
 import { problem, problemOfRefusal } from '../http/problems.ts';
 import type { ApiContext } from './api-context.ts';
 import { ChangesReply, presentChange } from './change-reply.ts';
-import { changeResource } from './crud.ts';
+import { pathWithin } from './crud.ts';
 import { editRollback } from './edits.ts';
 import { unknownRevision } from './history.ts';
-import { finishWrite, WRITE_HEADERS, WriteQuery } from './write-options.ts';
+import { answerWrite, WRITE_HEADERS, WriteQuery } from './write-options.ts';
 
 const RollbackBody = z.strictObject({
   revision: z.int().min(1).describe('Revision of the tenant to go back to.'),
@@ -70,26 +70,20 @@ export function rollbackOperation(context: ApiContext): Operation {
       const wanted = specsOfDocument(row.body);
       if (!wanted.ok) return problemOfRefusal(wanted.refusal);
       const target = { tenantId: null, id: tenantId };
-      const edits = editRollback(tenantId, wanted.value, apiKeys, preconditions);
-      const { dryRun } = query;
-      const outcome = await changeResource(context, 'tenant', target, edits, session, {
-        dryRun,
-        rolledBackTo,
+      return answerWrite(context, session, query, {
+        edits: editRollback(tenantId, wanted.value, apiKeys, preconditions),
+        options: { pathOf: pathWithin('tenant', target), rolledBackTo },
+        replyTo({ revision, changes: all, documents, unaltered }) {
+          const { dryRun } = query;
+          const changes = all
+            .filter(({ action }) => action !== 'unchanged')
+            .map((change) => presentChange(change, dryRun));
+          const body = { dryRun, revision, rolledBackTo, changes };
+          if (dryRun) return { status: 200, body };
+          const newest = [...documents, ...unaltered][0]?.revision ?? revision;
+          return { status: 200, headers: { etag: formatEtag(newest) }, body };
+        },
       });
-      if (!outcome.ok) return problemOfRefusal(outcome.refusal);
-      const { revision } = outcome.value;
-      const changes = outcome.value.changes
-        .filter(({ action }) => action !== 'unchanged')
-        .map((change) => presentChange(change, dryRun));
-      const reply = { dryRun, revision, rolledBackTo, changes };
-      if (dryRun) return { status: 200, body: reply };
-      const { headers, members } = await finishWrite(context, outcome.value, query);
-      const newest = [...outcome.value.documents, ...outcome.value.unaltered][0]?.revision;
-      return {
-        status: 200,
-        headers: { ...headers, etag: formatEtag(newest ?? revision) },
-        body: { ...reply, ...members },
-      };
     },
   );
 }

@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { queryInteger } from '../http/query-integer.ts';
+import type { Kysely } from 'kysely';
+import type { Session } from '../access/session.ts';
+import type { OperationReply, SuccessReply } from '../http/operation.ts';
+import { problemOfRefusal } from '../http/problems.ts';
+import type { StoreChangeOptions } from '../store/change-transaction.ts';
+import type { Edits } from '../store/commit.ts';
 import type { Committed } from '../store/outcome.ts';
+import type { Tables } from '../store/tables.ts';
 import type { ApiContext } from './api-context.ts';
 
 /** Query parameters of every write. */
@@ -24,27 +31,63 @@ export const WRITE_HEADERS = {
   'headgate-converged': 'With `wait=converged`: whether every live edge has the change.',
 } as const;
 
-/** What a write tells beside the resource itself. */
-export interface WriteResult {
-  readonly headers: Readonly<Record<string, string>>;
-  /** `converged`, if it was asked for. */
-  readonly members: { readonly converged?: boolean };
+/** A write, as far as operations differ. */
+export interface Write {
+  readonly edits: Edits;
+  readonly options: Omit<StoreChangeOptions, 'dryRun' | 'documentBytesMax' | 'keep'>;
+  /** What is answered; of the outcome alone, as it is kept before the commit. */
+  readonly replyTo: (committed: Committed) => SuccessReply;
 }
 
-/** Wakes the publisher and waits for convergence if that was asked for. */
-export async function finishWrite(
+/** Makes a change and answers it: the change, a refusal, or (dry run) what would change. */
+export async function answerWrite(
   context: ApiContext,
-  committed: Committed,
+  session: Session,
   query: z.output<typeof WriteQuery>,
-): Promise<WriteResult> {
-  if (committed.documents.length > 0) context.onCommitted();
-  const headers = { 'headgate-revision': String(committed.revision) };
-  if (query.wait === undefined) return { headers, members: {} };
-  const unaltered = await context.store.markSettled(committed.unaltered);
-  const awaited = [...committed.documents, ...unaltered];
-  const converged = await context.convergence.wait(awaited, query.timeout);
-  return {
-    headers: { ...headers, 'headgate-converged': String(converged) },
-    members: { converged },
+  { edits, options, replyTo }: Write,
+): Promise<OperationReply> {
+  const { dryRun } = query;
+  const { replies } = session;
+  const complete = (committed: Committed): SuccessReply => {
+    const reply = replyTo(committed);
+    const headers = { ...reply.headers, 'headgate-revision': String(committed.revision) };
+    return { ...reply, headers };
   };
+  const keep = async (db: Kysely<Tables>, committed: Committed) => {
+    const awaited = [...committed.documents, ...committed.unaltered];
+    return (await replies?.keep({ ...complete(committed), awaited }, db)) ?? null;
+  };
+  const outcome = await context.store.as(session).change(edits, {
+    ...options,
+    dryRun,
+    documentBytesMax: context.documentBytesMax(),
+    ...(replies === undefined ? {} : { keep }),
+  });
+  if (!outcome.ok) return problemOfRefusal(outcome.refusal);
+  if (dryRun) return replyTo(outcome.value);
+  const { documents: written, unaltered } = outcome.value;
+  if (written.length > 0) context.onCommitted();
+  return awaitConvergence(context, complete(outcome.value), { written, unaltered }, query);
+}
+
+/** Documents that a write is about. */
+interface WriteDocuments {
+  readonly written: Committed['documents'];
+  /** Written at an earlier time: edges may have said so before this replica listened. */
+  readonly unaltered: Committed['unaltered'];
+}
+
+/** Adds to the reply, if that was asked for, whether all live edges got the documents in time. */
+export async function awaitConvergence(
+  { store, convergence }: ApiContext,
+  reply: SuccessReply,
+  { written, unaltered }: WriteDocuments,
+  { wait, timeout }: z.output<typeof WriteQuery>,
+): Promise<OperationReply> {
+  if (wait === undefined) return reply;
+  const awaited = [...written, ...(await store.markSettled(unaltered))];
+  const converged = await convergence.wait(awaited, timeout);
+  const headers = { ...reply.headers, 'headgate-converged': String(converged) };
+  if (typeof reply.body !== 'object') return { ...reply, headers };
+  return { ...reply, headers, body: { ...reply.body, converged } };
 }

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import { makeChanges, newestRevision, type ChangeOptions, type Edits } from './commit.ts';
+import type { KeepWithin } from './kept-replies.ts';
 import { accept, refuse, type Committed, type Outcome } from './outcome.ts';
 import { classifyFailure } from './postgres-error.ts';
 import type { Tables } from './tables.ts';
@@ -11,6 +12,8 @@ export interface StoreChangeOptions extends Omit<ChangeOptions, 'scope'> {
   readonly dryRun?: boolean;
   /** Longest wait; default 1.8 s. */
   readonly deadlineMs?: number;
+  /** Keeps the reply in the transaction, which is rolled back if it cannot be kept. Not called in a dry run. */
+  readonly keep?: KeepWithin<Committed>;
 }
 
 type Options = StoreChangeOptions & Pick<ChangeOptions, 'scope'>;
@@ -47,9 +50,11 @@ async function changeOnce(
 ): Promise<Outcome<Committed>> {
   const transaction = await db.startTransaction().execute();
   try {
-    const outcome = await makeChanges(transaction, edits, author, options);
-    const keep = outcome.ok && outcome.value.documents.length > 0 && options.dryRun !== true;
-    if (keep) await transaction.commit().execute();
+    const made = await makeChanges(transaction, edits, author, options);
+    const outcome = await keepReply(transaction, made, options);
+    const isWritten =
+      outcome.ok && (outcome.value.documents.length > 0 || options.keep !== undefined);
+    if (isWritten && options.dryRun !== true) await transaction.commit().execute();
     else await transaction.rollback().execute();
     if (!outcome.ok || options.dryRun !== true) return outcome;
     // The revisions taken went with the transaction.
@@ -64,4 +69,14 @@ async function changeOnce(
     }
     throw error;
   }
+}
+
+async function keepReply(
+  db: Kysely<Tables>,
+  outcome: Outcome<Committed>,
+  { keep, dryRun }: StoreChangeOptions,
+): Promise<Outcome<Committed>> {
+  if (!outcome.ok || keep === undefined || dryRun === true) return outcome;
+  const refusal = await keep(db, outcome.value);
+  return refusal === null ? outcome : refuse(refusal);
 }

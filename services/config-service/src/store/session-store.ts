@@ -12,9 +12,10 @@ import {
 import { listAudit, type AuditFilter, type AuditRow } from './audit.ts';
 import { changeWithRetries, type StoreChangeOptions } from './change-transaction.ts';
 import type { Edits } from './commit.ts';
-import { REQUEST_DEADLINE_MS, withDeadline } from './deadline.ts';
+import { REQUEST_DEADLINE_MS, StoreUnavailableError, withDeadline } from './deadline.ts';
 import { listTenantDocuments } from './documents.ts';
 import { createHistory, type History } from './history.ts';
+import type { KeepWithin } from './kept-replies.ts';
 import type { ResourceKind, SpecByKind, Stored } from './kinds.ts';
 import { refuse, type Committed, type Outcome } from './outcome.ts';
 import { createOutbox } from './outbox.ts';
@@ -52,9 +53,9 @@ export interface SessionStore {
     list(page: Page): Promise<readonly StoredToken[]>;
     get(id: string): Promise<StoredToken | null>;
     /** Null if the id is taken. */
-    create(token: NewToken): Promise<StoredToken | null>;
+    create(token: NewToken, keep?: KeepWithin<StoredToken>): Promise<StoredToken | null>;
     /** False if there is none of that id. It is refused from the next request on. */
-    revoke(id: string): Promise<boolean>;
+    revoke(id: string, keep?: KeepWithin<true>): Promise<boolean>;
   };
 }
 
@@ -91,10 +92,30 @@ export function createSessionStore(
     tokens: {
       list: (page) => ask((in_) => listTokens(in_, page)),
       get: (id) => ask((in_) => getToken(in_, id)),
-      create: (token) => write((in_) => createToken(in_, token, author())),
-      revoke: (id) => write((in_) => revokeToken(in_, id, author())),
+      create: (token, keep) =>
+        write(async (in_) => {
+          const created = await createToken(in_, token, author());
+          if (created !== null) await keepOrThrow(in_, keep, created);
+          return created;
+        }),
+      revoke: (id, keep) =>
+        write(async (in_) => {
+          const revoked = await revokeToken(in_, id, author());
+          if (revoked) await keepOrThrow(in_, keep, true);
+          return revoked;
+        }),
     },
   };
+}
+
+/** @throws StoreUnavailableError if the reply cannot be kept, so that the transaction is rolled back. */
+async function keepOrThrow<Value>(
+  db: Kysely<Tables>,
+  keep: KeepWithin<Value> | undefined,
+  value: Value,
+): Promise<void> {
+  if (keep === undefined || (await keep(db, value)) === null) return;
+  throw new StoreUnavailableError('the request took so long that its repetition has replaced it');
 }
 
 type Ask = <Value>(work: (db: Kysely<Tables>) => Promise<Value>) => Promise<Value>;

@@ -5,6 +5,7 @@ import { newestRevision } from './commit.ts';
 import type { OpenDatabase } from './database.ts';
 import { REQUEST_DEADLINE_MS, StoreUnavailableError, withDeadline } from './deadline.ts';
 import { createHistory } from './history.ts';
+import { createKeptReplies, type KeptReplies } from './kept-replies.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { createSessionStore, type SessionStore } from './session-store.ts';
 
@@ -12,6 +13,7 @@ import { createSessionStore, type SessionStore } from './session-store.ts';
 export interface Store {
   readonly kind: OpenDatabase['kind'];
   readonly outbox: Outbox;
+  readonly replies: Pick<KeptReplies, 'claim'>;
   /** What a principal sees and may do: the only way of requests into the configuration. */
   as(session: Session): SessionStore;
   /** An access token by its hash, for authentication; expired ones too. */
@@ -20,7 +22,7 @@ export interface Store {
   markSettled<Document extends { readonly revision: number }>(
     documents: readonly Document[],
   ): Promise<readonly (Document & { readonly settled: boolean })[]>;
-  /** Forgets published revisions beyond the newest 100,000, and tenants deleted long ago. */
+  /** Forgets published revisions beyond the newest 100,000, tenants deleted long ago, and replies kept for a day. */
   forgetOld(): Promise<void>;
   /** Newest revision; how many are still to be published, and since when (null: none is). */
   figures(): Promise<{
@@ -42,9 +44,11 @@ export function createStore(
 ): Store {
   const outbox = createOutbox(db);
   const history = createHistory(db);
+  const replies = createKeptReplies(deps, db);
   return {
     kind,
     outbox,
+    replies,
     as: (session) => createSessionStore(deps, db, session),
     findToken: (sha256) => withDeadline(REQUEST_DEADLINE_MS, () => findToken(db, sha256)),
     async markSettled(documents) {
@@ -66,6 +70,7 @@ export function createStore(
     async forgetOld() {
       await outbox.prune(REVISIONS_KEPT);
       await history.forgetDeleted(new Date(deps.clock.nowMs()));
+      await replies.forgetOld();
     },
     figures: () =>
       withDeadline(REQUEST_DEADLINE_MS, async () => {

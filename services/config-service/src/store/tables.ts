@@ -93,6 +93,21 @@ export interface AccessTokenColumns {
   readonly created_by: string;
 }
 
+/** The reply to a write with an Idempotency-Key. */
+export interface KeptReplyColumns {
+  /** Names who asked, with the rights that it had. */
+  readonly asker: string;
+  readonly key: string;
+  /** SHA-256 of the request. */
+  readonly fingerprint: string;
+  /** Names the one request that may write the reply. */
+  readonly claim: string;
+  readonly busy_until: Date;
+  readonly expires_at: Date;
+  /** Null while the request is under way. */
+  readonly reply: string | null;
+}
+
 /** The tables, for Kysely. */
 export interface Tables {
   installation: { readonly epoch: string };
@@ -107,4 +122,5 @@ export interface Tables {
   audit: AuditColumns;
   tenant_history: HistoryColumns;
   access_tokens: AccessTokenColumns;
+  kept_replies: KeptReplyColumns;
 }

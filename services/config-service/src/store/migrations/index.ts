@@ -2,10 +2,12 @@ import type { Migration } from 'kysely/migration';
 import { initialSchema } from './0001-initial.ts';
 import { historySchema } from './0002-history.ts';
 import { accessTokensSchema } from './0003-access-tokens.ts';
+import { keptRepliesSchema } from './0004-kept-replies.ts';
 
 /** Every migration by name, in the order of the names. A released migration never changes. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': initialSchema,
   '0002-history': historySchema,
   '0003-access-tokens': accessTokensSchema,
+  '0004-kept-replies': keptRepliesSchema,
 };
