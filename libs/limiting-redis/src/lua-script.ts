@@ -14,7 +14,7 @@ export function loadScripts(): {
   readonly replay: LuaScript;
   readonly renewSlots: LuaScript;
 } {
-  const parts = ['window-state.lua', 'rate-state.lua', 'slot-state.lua'];
+  const parts = ['window-state.lua', 'rate-state.lua', 'quota-state.lua', 'slot-state.lua'];
   const head = parts.map(readScript).join('');
   return {
     take: createLuaScript(head + readScript('take.lua')),

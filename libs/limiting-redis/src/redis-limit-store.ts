@@ -13,7 +13,7 @@ import {
   type SlotRenewal,
   type StoreState,
 } from '@headgate/limiting';
-import { fullJitterMs, type Random } from '@headgate/runtime';
+import { fullJitterMs, systemClock, type Clock, type Random } from '@headgate/runtime';
 import { loadScripts, type LuaScript } from './lua-script.ts';
 import {
   keysAt,
@@ -49,6 +49,8 @@ export interface RedisLimitStoreDeps {
   readonly redis: RedisAddress;
   readonly random: Random;
   readonly onEvent?: (event: RedisStoreEvent) => void;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
 }
 
 /** Timing in ms; all optional. */
@@ -89,16 +91,21 @@ const MARK_TTL_SECONDS = 30 * 86_400;
 class ScriptStore implements RedisLimitStore {
   readonly stats = { scriptLoads: 0, keysReset: 0 };
   readonly #redis: Redis;
+  readonly #clock: Clock;
   readonly #timeoutMs: number;
   readonly #onEvent: (event: RedisStoreEvent) => void;
   readonly #scripts = loadScripts();
   readonly #probeItem: BatchItem;
   /** Calls that timed out and are still unanswered. */
   #lateCalls = 0;
+  /** Redis's clock against the monotonic one; this machine's until Redis has answered. */
+  #clockAheadMs: number;
   #wasReady = false;
   #lastError = '';
 
   constructor(deps: RedisLimitStoreDeps, options: RedisLimitStoreOptions) {
+    this.#clock = deps.clock ?? systemClock;
+    this.#clockAheadMs = this.#clock.nowMs() - this.#clock.monotonicMs();
     this.#timeoutMs = options.commandTimeoutMs ?? 25;
     this.#onEvent = deps.onEvent ?? (() => undefined);
     this.#probeItem = { chain: probeChain(), cost: 1, units: 1 };
@@ -113,7 +120,7 @@ class ScriptStore implements RedisLimitStore {
   }
 
   async takeBatch(items: readonly BatchItem[]): Promise<BatchReply> {
-    const calls = takeCalls(items);
+    const calls = takeCalls(items, undefined, this.#clockMs());
     const replies = await this.#run(this.#scripts.take, calls);
     const itemReplies: ItemReply[] = [];
     let storeNowMs = 0;
@@ -123,6 +130,7 @@ class ScriptStore implements RedisLimitStore {
       storeNowMs = reply.clockMs;
       this.#reportResets(reply.resetKeys);
     }
+    this.#clockAheadMs = storeNowMs - this.#clock.monotonicMs();
     return { storeNowMs, items: itemReplies };
   }
 
@@ -134,7 +142,7 @@ class ScriptStore implements RedisLimitStore {
   }
 
   async replay(items: readonly ReplayItem[]): Promise<void> {
-    const calls = replayCalls(items);
+    const calls = replayCalls(items, undefined, this.#clockMs());
     const replies = await this.#run(this.#scripts.replay, calls);
     for (const [index, call] of calls.entries()) this.#reportResets(keysAt(call, replies[index]));
   }
@@ -217,6 +225,11 @@ class ScriptStore implements RedisLimitStore {
       throw this.#fail(error);
     });
     return (results ?? []).map(([error, value]) => error ?? value);
+  }
+
+  /** What Redis's clock shows, by its last reply. */
+  #clockMs(): number {
+    return this.#clock.monotonicMs() + this.#clockAheadMs;
   }
 
   #fail(error: unknown): StoreFailure {

@@ -2,7 +2,8 @@
 --
 -- KEYS  one per rule.
 -- ARGV  per rule: bucketMs, buckets, number of charges, then per charge: its age in ms, its cost; or of a rate:
---       'r', limit, windowMs, burst, cost.
+--       'r', limit, windowMs, burst, cost; or of a quota: 'q', four times of the calendar, the start of the period
+--       that is meant, what is known to be used in it, cost.
 -- Reply indices of keys that held garbage.
 
 -- Adds the charge where its date belongs; a date that is already there grows. Rare, so it may walk all pairs.
@@ -49,10 +50,20 @@ local function replayRate(keyIndex, argument)
   return argument + 5
 end
 
+-- The same for a quota.
+local function replayQuota(keyIndex, argument)
+  local state = openQuota(KEYS[keyIndex], keyIndex, tonumber(ARGV[argument + 1]), tonumber(ARGV[argument + 2]),
+    tonumber(ARGV[argument + 3]), tonumber(ARGV[argument + 4]))
+  absorbQuota(state, tonumber(ARGV[argument + 5]), tonumber(ARGV[argument + 6]), tonumber(ARGV[argument + 7]))
+  return argument + 8
+end
+
 local argument = 1
 for keyIndex = 1, #KEYS do
   if ARGV[argument] == 'r' then
     argument = replayRate(keyIndex, argument)
+  elseif ARGV[argument] == 'q' then
+    argument = replayQuota(keyIndex, argument)
   else
     argument = replayWindow(keyIndex, argument)
   end

@@ -1,5 +1,6 @@
 import type {
   BatchItem,
+  CompiledQuota,
   ItemReply,
   LeaseAsk,
   LimitChain,
@@ -31,8 +32,14 @@ const ONE_SERVER: GroupOf = () => '';
 /**
  * Splits a batch into take calls, in order of arrival: one call for all tenants of a group, more for very many entries.
  * The items of a tenant stay in order, because calls are sent in order.
+ *
+ * @param clockMs about what Redis's clock shows: quotas, and nothing else, need the calendar around it.
  */
-export function takeCalls(items: readonly BatchItem[], groupOf = ONE_SERVER): ScriptCall[] {
+export function takeCalls(
+  items: readonly BatchItem[],
+  groupOf = ONE_SERVER,
+  clockMs = 0,
+): ScriptCall[] {
   const calls = new CallGrouping(groupOf);
   for (let position = 0; position < items.length; position += 1) {
     const item = items[position];
@@ -42,7 +49,7 @@ export function takeCalls(items: readonly BatchItem[], groupOf = ONE_SERVER): Sc
     for (const key of chain.storeKeys) call.keys.push(key);
     if (lease !== undefined) pushLease(call, chain, lease);
     call.values.push(String(units), String(cost), String(chain.storeKeys.length));
-    if (chain.hasSlots) pushWithClaims(call, item);
+    if (chain.hasSlots || chain.hasQuotas) pushByRule(call, item, clockMs);
     else for (const argument of chain.storeArguments) call.values.push(argument);
   }
   return calls.calls;
@@ -62,18 +69,23 @@ function pushLease(
   else values.push(String(returned.amount), String(returned.madeMs), String(returned.endMs));
 }
 
-/** As the chain's store arguments, each `concurrency` rule followed by the claim that goes with it. */
-function pushWithClaims(call: ScriptCall, { chain, slots = [] }: BatchItem): void {
+/** As the chain's store arguments, but slots are followed by the claim that goes with them, quotas by the calendar. */
+function pushByRule(call: ScriptCall, { chain, slots = [] }: BatchItem, clockMs: number): void {
   let position = 0;
-  for (const { kind, storeArguments } of chain.compiled) {
-    call.values.push(...storeArguments);
-    if (kind !== 'concurrency') continue;
+  for (const compiled of chain.compiled) {
+    call.values.push(...compiled.storeArguments);
+    if (compiled.kind === 'quota') pushCalendar(call, compiled, clockMs);
+    if (compiled.kind !== 'concurrency') continue;
     const claim = slots[position];
     if (claim === undefined)
       throw new RangeError(`a take of tenant ${chain.tenantId} lacks a claim`);
     pushClaim(call, claim);
     position += 1;
   }
+}
+
+function pushCalendar(call: ScriptCall, { calendar }: CompiledQuota, clockMs: number): void {
+  for (const edgeMs of calendar.edgesAt(clockMs)) call.values.push(String(edgeMs));
 }
 
 function pushClaim(call: ScriptCall, { holderId, epoch, granted, released }: SlotClaim): void {
@@ -92,19 +104,30 @@ export function renewalCalls(renewals: readonly SlotRenewal[], groupOf = ONE_SER
 }
 
 /** Splits a replay as `takeCalls` does a batch. */
-export function replayCalls(items: readonly ReplayItem[], groupOf = ONE_SERVER): ScriptCall[] {
+export function replayCalls(
+  items: readonly ReplayItem[],
+  groupOf = ONE_SERVER,
+  clockMs = 0,
+): ScriptCall[] {
   const calls = new CallGrouping(groupOf);
-  for (const [position, { rule, tenantTag, charges }] of items.entries()) {
+  for (const [position, { rule, tenantTag, charges, quota }] of items.entries()) {
     if (rule.kind === 'concurrency') continue; // slots are claimed, never replayed
     const call = calls.obtain(tenantTag, 1, position);
     call.keys.push(rule.key);
+    const cost = charges.reduce((sum, charge) => sum + charge.cost, 0);
+    if (rule.kind === 'quota') {
+      call.values.push('q');
+      pushCalendar(call, rule, clockMs);
+      const { startMs, used } = quota ?? { startMs: 0, used: 0 };
+      call.values.push(String(startMs), String(used), String(cost));
+      continue;
+    }
     if (rule.kind === 'rate') {
-      const cost = charges.reduce((sum, charge) => sum + charge.cost, 0);
       call.values.push(...rule.storeArguments, String(cost));
       continue;
     }
     call.values.push(String(rule.bucketMs), String(rule.bucketCount), String(charges.length));
-    for (const { ageMs, cost } of charges) call.values.push(String(ageMs), String(cost));
+    for (const charge of charges) call.values.push(String(charge.ageMs), String(charge.cost));
   }
   return calls.calls;
 }

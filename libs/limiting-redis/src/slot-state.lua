@@ -1,4 +1,4 @@
--- Reads and writes the slots of one concurrency limit; follows window-state.lua and rate-state.lua.
+-- Reads and writes the slots of one concurrency limit; follows the other states.
 --
 -- A hash with a field per worker that holds slots, its value packed by struct:
 --
@@ -98,6 +98,8 @@ local function writeAll()
         writeRate(state)
       elseif state.isSlots then
         writeSlots(state)
+      elseif state.isQuota then
+        writeQuota(state)
       else
         write(state)
       end

@@ -2,7 +2,8 @@
 --
 -- KEYS  the rules' keys, entry after entry (a key may come again).
 -- ARGV  per entry: units, cost of a unit, rules, then per rule: limit, bucketMs, buckets, or of a rate:
---       'r', limit, windowMs, burst; or of slots: 'c', limit, holder, epoch, granted, released.
+--       'r', limit, windowMs, burst; or of slots: 'c', limit, holder, epoch, granted, released; or of a quota:
+--       'q', limit, and four times of the calendar.
 --       An entry of windows that asks for a lease, or returns one, begins with
 --       'l', amount, longMs, shortMs, gatherMs, returned amount (0: none), its madeMs, its endMs.
 -- Reply {clockMs, per entry: granted, with 'l': leased amount, its spanMs, per rule: remaining, waitMs ...,
@@ -104,6 +105,13 @@ while position <= #ARGV do
       position = position + 6
       entry[rule * 2 - 1], entry[rule * 2] = state, limit
       granted = min(granted, floor(leftOfSlots(state, limit) / cost))
+    elseif limit == 'q' then
+      limit = tonumber(ARGV[position + 1])
+      local state = openQuota(KEYS[keyIndex], keyIndex, tonumber(ARGV[position + 2]), tonumber(ARGV[position + 3]),
+        tonumber(ARGV[position + 4]), tonumber(ARGV[position + 5]))
+      position = position + 6
+      entry[rule * 2 - 1], entry[rule * 2] = state, limit
+      granted = min(granted, floor(leftOfQuota(state, limit) / cost))
     else
       limit = tonumber(limit)
       local state = open(KEYS[keyIndex], keyIndex, tonumber(ARGV[position + 1]), tonumber(ARGV[position + 2]))
@@ -123,6 +131,8 @@ while position <= #ARGV do
         chargeRate(state, granted * cost)
       elseif state.isSlots then
         chargeSlots(state, granted * cost)
+      elseif state.isQuota then
+        chargeQuota(state, granted * cost)
       else
         charge(state, granted * cost, endOfBucket(state.now, state.bucketMs))
       end
@@ -141,6 +151,9 @@ while position <= #ARGV do
       local left = max(0, leftOfSlots(state, limit))
       reply[size + 1] = left
       reply[size + 2] = left < cost and SLOT_WAIT_MS or 0
+    elseif state.isQuota then
+      reply[size + 1] = max(0, leftOfQuota(state, limit))
+      reply[size + 2] = waitOfQuota(state)
     else
       local remaining = limit - state.used
       local excess = max(0, cost - remaining)

@@ -1,6 +1,7 @@
 import { bucketShape, type BucketShape } from './bucket-shape.ts';
+import { createCalendar, type Calendar } from './calendar.ts';
 import { limitKey } from './limit-key.ts';
-import type { ConcurrencyRule, LimitRule, RateRule, WindowRule } from './limit-rule.ts';
+import type { ConcurrencyRule, LimitRule, QuotaRule, RateRule, WindowRule } from './limit-rule.ts';
 
 /** What all compiled rules have. */
 interface CompiledBase {
@@ -30,8 +31,15 @@ export interface CompiledConcurrency extends CompiledBase {
   readonly rule: ConcurrencyRule;
 }
 
+/** A calendar quota. */
+export interface CompiledQuota extends CompiledBase {
+  readonly kind: 'quota';
+  readonly rule: QuotaRule;
+  readonly calendar: Calendar;
+}
+
 /** A rule with everything that can be known before a request comes. */
-export type CompiledRule = CompiledWindow | CompiledRate | CompiledConcurrency;
+export type CompiledRule = CompiledWindow | CompiledRate | CompiledConcurrency | CompiledQuota;
 
 /** Compiles a rule that `assertLimitRule` has passed. */
 export function compileRule(tenantId: string, rule: LimitRule): CompiledRule {
@@ -40,6 +48,11 @@ export function compileRule(tenantId: string, rule: LimitRule): CompiledRule {
   if (rule.kind === 'concurrency') {
     const storeArguments = ['c', String(limit)];
     return { kind: 'concurrency', rule, key, capacity: limit, storeArguments };
+  }
+  if (rule.kind === 'quota') {
+    const calendar = createCalendar(rule.period, rule.timeZone);
+    const storeArguments = ['q', String(limit)];
+    return { kind: 'quota', rule, key, capacity: limit, storeArguments, calendar };
   }
   const { windowMs } = rule;
   if (rule.kind === 'rate') {

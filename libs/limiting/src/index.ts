@@ -1,6 +1,8 @@
+export { createCalendar, type Calendar, type QuotaPeriod } from './calendar.ts';
 export { bucketShape, type BucketShape } from './bucket-shape.ts';
 export {
   type CompiledConcurrency,
+  type CompiledQuota,
   type CompiledRate,
   type CompiledRule,
   type CompiledWindow,
@@ -14,6 +16,7 @@ export {
   WINDOW_MS_MAX,
   type ConcurrencyRule,
   type LimitRule,
+  type QuotaRule,
   type RateRule,
   type WindowRule,
 } from './limit-rule.ts';

@@ -26,6 +26,8 @@ export interface LimitChain {
   readonly hasSlots: boolean;
   /** How it may be leased; null if never. */
   readonly leaseSpans: LeaseSpans | null;
+  /** A rule of kind `quota` is in the chain: the store is told the calendar with each call. */
+  readonly hasQuotas: boolean;
   readonly policyTexts: PolicyTexts;
 }
 
@@ -66,13 +68,15 @@ export function compileChain(tenantId: string, rules: readonly LimitRule[]): Lim
     onStoreLoss: onStoreLossOf(rules),
     hasSlots: compiled.some(({ kind }) => kind === 'concurrency'),
     leaseSpans: leaseSpansOf(compiled),
+    hasQuotas: compiled.some(({ kind }) => kind === 'quota'),
     policyTexts: compilePolicyTexts(rules),
   };
 }
 
 /** Everything that two chains must have in common to be merged. */
 function chainIdPart({ key, capacity, rule }: CompiledRule): string {
-  return `${key}=${rule.limit}+${capacity}/${rule.onStoreLoss}`;
+  const zone = rule.kind === 'quota' ? `@${rule.timeZone}` : '';
+  return `${key}=${rule.limit}+${capacity}/${rule.onStoreLoss}${zone}`;
 }
 
 /** The strictest policy of the chain: closed before share before open. */

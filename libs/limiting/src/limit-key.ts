@@ -4,7 +4,7 @@ const LEVELS = { tenant: 't', key: 'k', route: 'r' } as const;
 
 /**
  * The store key of a rule's usage: `hg:{t:<tenant>}:<kind>:<level>:<scope>:<name>:<windowMs>`, kind `w` or `r`; kind `c`
- * (concurrency) has no window. Of a rule with a consumer the level is followed by `c`, the scope by `:<consumer>`.
+ * (concurrency) has no window, kind `q` (quota) a period in its place. Of a rule with a consumer the level is followed by `c`, the scope by `:<consumer>`.
  *
  * The braces are the Redis Cluster hash tag, so that all keys of a tenant share a slot. Every part is escaped
  * injectively and cannot hold `:`, `{` or `}`; equal keys therefore mean equal parts, whatever text tenants choose.
@@ -20,6 +20,7 @@ export function limitKey(tenantId: string, rule: LimitRule): string {
   const place = `${owner}:${escapeKeyPart(rule.name)}`;
   const tag = tenantTag(tenantId);
   if (kind === 'concurrency') return `${tag}:c:${place}`;
+  if (kind === 'quota') return `${tag}:q:${place}:${rule.period}`;
   return `${tag}:${kind === 'rate' ? 'r' : 'w'}:${place}:${rule.windowMs}`;
 }
 

@@ -1,3 +1,5 @@
+import { createCalendar, type QuotaPeriod } from './calendar.ts';
+
 /** What all kinds of limits have. */
 interface RuleBase {
   /** Policy name in response headers and problem documents, e.g. `sec`: printable ASCII, 1–64 characters. */
@@ -39,8 +41,16 @@ export interface ConcurrencyRule extends RuleBase {
   readonly kind: 'concurrency';
 }
 
+/** At most `limit` units of cost in a period of the calendar. */
+export interface QuotaRule extends RuleBase {
+  readonly kind: 'quota';
+  readonly period: QuotaPeriod;
+  /** Name of the IANA database in whose time periods begin. */
+  readonly timeZone: string;
+}
+
 /** One limit of a tenant, of one of its API keys or routes, or of a consumer of these. */
-export type LimitRule = WindowRule | RateRule | ConcurrencyRule;
+export type LimitRule = WindowRule | RateRule | ConcurrencyRule | QuotaRule;
 
 /** Largest accepted limit: sums of two of them stay exact in a double, in JavaScript and in Lua. */
 export const LIMIT_MAX = 2 ** 50;
@@ -68,6 +78,10 @@ export function assertLimitRule(rule: LimitRule): void {
     throw new RangeError(`limit of rule ${rule.name} must be an integer 1..2^50: ${rule.limit}`);
   }
   if (rule.kind === 'concurrency') return;
+  if (rule.kind === 'quota') {
+    createCalendar(rule.period, rule.timeZone);
+    return;
+  }
   if (!isIntegerUpTo(rule.windowMs, WINDOW_MS_MAX)) {
     throw new RangeError(`windowMs of rule ${rule.name} is out of range: ${rule.windowMs}`);
   }

@@ -83,6 +83,8 @@ export interface BatchReply {
 
 /** Admissions that the store must learn about: charged without a check. */
 export interface ReplayItem {
+  /** Quotas only: the period in which it was admitted, and what the store is known to have counted in it. */
+  readonly quota?: { readonly startMs: number; readonly used: number };
   readonly rule: CompiledRule;
   readonly tenantTag: string;
   readonly charges: readonly { readonly ageMs: number; readonly cost: number }[];

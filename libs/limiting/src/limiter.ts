@@ -121,7 +121,7 @@ class StoreLimiter implements Limiter, BatchOutcome {
     this.#random = random;
     this.#share = share;
     this.#onEvent = deps.onEvent ?? (() => undefined);
-    const rules = new LocalRules(options.localRulesMax ?? 20_000, stats, this.#slots);
+    const rules = new LocalRules(options.localRulesMax ?? 20_000, stats, this.#slots, clock);
     this.#rules = rules;
     const jitter = (waitMs: number): number => this.#jitter(waitMs);
     this.#local = new LocalEnforcer({ rules, clock, share, stats, jitter });
@@ -202,6 +202,9 @@ class StoreLimiter implements Limiter, BatchOutcome {
       if (granted > 0) {
         const { usage } = this.#rules.obtain(chain, compiled, nowMs);
         usage.charge(nowMs, share, granted * cost, false);
+      }
+      if (compiled.kind === 'quota') {
+        this.#rules.obtain(chain, compiled, nowMs).usage.learn(nowMs, remaining[index] ?? 0);
       }
       if ((remaining[index] ?? 0) >= cost) continue;
       const waitMs = resetMs[index] ?? 0;

@@ -1,4 +1,4 @@
-import { BoundedMap } from '@headgate/runtime';
+import { BoundedMap, type Clock } from '@headgate/runtime';
 import type { CompiledRule } from './compiled-rule.ts';
 import type { LimitChain } from './limit-chain.ts';
 import type { LimiterStats } from './limiter-stats.ts';
@@ -36,12 +36,14 @@ export class LocalRules {
   readonly #ofConsumers: BoundedMap<string, LocalRule>;
   readonly #stats: LimiterStats;
   readonly #slots: SlotBook;
+  readonly #clock: Clock;
 
   /**
    * @param capacity rule keys remembered of each, with and without a consumer; the one unused for longest makes room,
    * and that is counted.
    */
-  constructor(capacity: number, stats: LimiterStats, slots: SlotBook) {
+  constructor(capacity: number, stats: LimiterStats, slots: SlotBook, clock: Clock) {
+    this.#clock = clock;
     this.#slots = slots;
     this.#records = new BoundedMap(capacity);
     this.#ofConsumers = new BoundedMap(capacity);
@@ -110,7 +112,7 @@ export class LocalRules {
     }
     const record: LocalRule = {
       tenantTag: chain.tenantTag,
-      usage: createLocalUsage(compiled, chain.tenantTag, this.#slots),
+      usage: createLocalUsage(compiled, chain.tenantTag, this.#slots, this.#clock),
       denyUntilMs: 0,
       denyCost: 0,
       denyLimit: 0,

@@ -1,9 +1,12 @@
+import type { Clock } from '@headgate/runtime';
 import type {
   CompiledConcurrency,
   CompiledRate,
   CompiledRule,
   CompiledWindow,
 } from './compiled-rule.ts';
+import type { ReplayItem } from './limit-store.ts';
+import { QuotaUsage } from './quota-usage.ts';
 import { RateMeter, type RateDebt, type RatePace } from './rate-meter.ts';
 import { shareOf, type EdgeShare } from './share.ts';
 import type { SlotBook, SlotHolding } from './slot-book.ts';
@@ -21,6 +24,8 @@ export interface LocalUsage {
   resetMs(nowMs: number, share: EdgeShare, cost: number): number;
   /** Adds an admission. `unsettled` says that the store does not know it. */
   charge(nowMs: number, share: EdgeShare, cost: number, unsettled: boolean): void;
+  /** The store has said how many units all edges together have left; only quotas remember it. */
+  learn(nowMs: number, left: number): void;
   /** What a replay must tell: everything, or what the store does not know; null for nothing. */
   report(nowMs: number, share: EdgeShare, which: 'all' | 'unsettled'): UsageReport | null;
 }
@@ -28,6 +33,7 @@ export interface LocalUsage {
 /** What the store is to be told, and what follows when it has been. */
 export interface UsageReport {
   readonly charges: readonly { readonly ageMs: number; readonly cost: number }[];
+  readonly quota?: ReplayItem['quota'];
   /** The store knows it now; what was admitted since stays unknown to it. */
   settle(nowMs: number): void;
 }
@@ -37,7 +43,9 @@ export function createLocalUsage(
   compiled: CompiledRule,
   tenantTag: string,
   slots: SlotBook,
+  clock: Clock,
 ): LocalUsage {
+  if (compiled.kind === 'quota') return new QuotaUsage(compiled, clock);
   if (compiled.kind === 'concurrency') return new SlotUsage(compiled, tenantTag, slots);
   return compiled.kind === 'rate' ? new RateUsage(compiled) : new WindowUsage(compiled);
 }
@@ -65,6 +73,10 @@ class WindowUsage implements LocalUsage {
 
   charge(nowMs: number, _: EdgeShare, cost: number, unsettled: boolean): void {
     this.#window.charge(nowMs, this.compiled, cost, unsettled);
+  }
+
+  learn(): void {
+    // What this edge admitted is enough: its share is of any window.
   }
 
   report(nowMs: number, _: EdgeShare, which: 'all' | 'unsettled'): UsageReport | null {
@@ -103,6 +115,10 @@ class RateUsage implements LocalUsage {
   charge(nowMs: number, share: EdgeShare, cost: number, unsettled: boolean): void {
     this.#meter.charge(microseconds(nowMs), this.#paceOf(share), cost, unsettled);
     this.#meter.limitTo(this.compiled.rule);
+  }
+
+  learn(): void {
+    // As of a window.
   }
 
   report(nowMs: number, share: EdgeShare, which: 'all' | 'unsettled'): UsageReport | null {
@@ -154,6 +170,10 @@ class SlotUsage implements LocalUsage {
   /** What the store grants, the keeper has counted already. */
   charge(_: number, __: EdgeShare, cost: number, unsettled: boolean): void {
     if (unsettled) this.#slots.grant(this.compiled.key, this.#tenantTag, cost);
+  }
+
+  learn(): void {
+    // The keeper has what the store said.
   }
 
   /** Slots are not replayed as charges: the keeper claims them. */

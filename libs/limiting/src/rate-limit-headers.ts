@@ -1,4 +1,5 @@
 import type { LimitChain } from './limit-chain.ts';
+import { PERIOD_MS } from './calendar.ts';
 import type { LimitRule } from './limit-rule.ts';
 import type { LimitVerdict } from './verdict.ts';
 
@@ -69,15 +70,17 @@ export function compilePolicyTexts(rules: readonly LimitRule[]): PolicyTexts {
 }
 
 function ratePerMs(rule: LimitRule | undefined): number {
-  return rule === undefined || rule.kind === 'concurrency' ? Infinity : rule.limit / rule.windowMs;
+  if (rule === undefined || rule.kind === 'concurrency') return Infinity;
+  return rule.limit / (rule.kind === 'quota' ? PERIOD_MS[rule.period] : rule.windowMs);
 }
 
 /**
  * The draft's `w` counts whole seconds; a window that is none is left out rather than misstated. Slots have the draft's
- * quota unit of requests in flight instead.
+ * quota unit of requests in flight instead, a period of the calendar has no fixed length and a parameter of our own.
  */
 function window(rule: LimitRule): string {
   if (rule.kind === 'concurrency') return ';qu="concurrent-requests"';
+  if (rule.kind === 'quota') return `;period=${rule.period}`;
   return rule.windowMs % 1000 === 0 ? `;w=${rule.windowMs / 1000}` : '';
 }
 

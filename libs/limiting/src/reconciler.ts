@@ -83,6 +83,7 @@ export class Reconciler {
       rule: record.usage.compiled,
       tenantTag: record.tenantTag,
       charges: report.charges,
+      ...(report.quota === undefined ? {} : { quota: report.quota }),
     }));
     await this.#store.replay(items);
     const settledMs = this.#clock.monotonicMs();

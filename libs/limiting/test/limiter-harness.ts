@@ -44,7 +44,7 @@ export function tenantSlots(changes: Partial<ConcurrencyRule> = {}): Concurrency
 /** Makes a limiter that has just been created: the first probe is under way. */
 export function createHarness(options: LimiterOptions = {}): Harness {
   const clock = createFakeClock();
-  const store = createMemoryStore(() => clock.monotonicMs() + 1_000_000);
+  const store = createMemoryStore(() => clock.nowMs() + 1_000_000);
   const events: LimiterEvent[] = [];
   const share = { current: { liveEdges: 1, rank: 0 } };
   const limiter = createLimiter(

@@ -2,6 +2,7 @@ import type {
   StoreFailure,
   BatchItem,
   BatchReply,
+  CompiledQuota,
   CompiledRule,
   ItemReply,
   LeaseReturn,
@@ -108,8 +109,9 @@ export function createMemoryStore(
     async replay(items) {
       if (store.failure !== null) throw store.failure;
       store.replays.push(items);
-      for (const { rule, charges } of items) {
+      for (const { rule, charges, quota } of items) {
         const meter = obtain(rule, null);
+        if (quota !== undefined) meter.absorb(nowMs(), 0, quota);
         for (const { cost } of charges) meter.absorb(nowMs(), cost);
       }
     },
@@ -141,9 +143,9 @@ export function createMemoryStore(
 
 /** Usage of one rule, of any kind. */
 interface Meter extends LeasedMeter {
-  readonly state: SlidingWindow | RateMeter | SlotTable;
+  readonly state: SlidingWindow | RateMeter | SlotTable | QuotaState;
   charge(nowMs: number, cost: number): void;
-  absorb(nowMs: number, cost: number): void;
+  absorb(nowMs: number, cost: number, quota?: ReplayItem['quota']): void;
   resetMs(nowMs: number, cost: number, gather?: Gather): number;
   readonly giveBack?: (nowMs: number, returned: LeaseReturn) => void;
 }
@@ -157,6 +159,9 @@ function meterOf(
   const { capacity } = compiled;
   if (compiled.kind === 'concurrency') {
     return slotMeter(state instanceof SlotTable ? state : new SlotTable(), capacity, claim);
+  }
+  if (compiled.kind === 'quota') {
+    return quotaMeter(compiled, state instanceof QuotaState ? state : new QuotaState());
   }
   if (compiled.kind === 'rate') {
     const { rule } = compiled;
@@ -188,6 +193,38 @@ function meterOf(
     },
     chargeLease: (ms, cost, aheadMs) => window.charge(ms, compiled, cost, false, aheadMs),
     giveBack: (ms, returned) => window.giveBack(ms, compiled, returned),
+  };
+}
+
+class QuotaState {
+  startMs = 0;
+  used = 0;
+}
+
+function quotaMeter({ calendar, capacity }: CompiledQuota, state: QuotaState): Meter {
+  const turn = (nowMs: number): number => {
+    const [, startMs, endMs] = calendar.edgesAt(nowMs);
+    if (startMs > state.startMs) Object.assign(state, { startMs, used: 0 });
+    return endMs;
+  };
+  const left = (nowMs: number): number => {
+    turn(nowMs);
+    return capacity - state.used;
+  };
+  return {
+    state,
+    capacity,
+    left,
+    charge: (_, cost) => void (state.used += cost),
+    absorb: (nowMs, cost, quota) => {
+      turn(nowMs);
+      if (quota?.startMs === state.startMs) state.used = Math.max(state.used, quota.used);
+      state.used += cost;
+    },
+    resetMs: (nowMs) => {
+      const endMs = turn(nowMs);
+      return state.used === 0 ? 0 : endMs - nowMs;
+    },
   };
 }
 

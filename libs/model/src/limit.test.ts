@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describeFaults, Limit, Plan, RouteSpec } from './index.ts';
+import { describeFaults, Limit, Plan, RouteSpec, TenantSpec } from './index.ts';
 
 const pace = { name: 'pace', kind: 'rate', limit: 100, windowMs: 1000 };
 
@@ -65,4 +65,30 @@ test('a limit may count per consumer, in windows of up to a day; a route has lim
   ]);
   assert.equal(faultsOf({ ...perAddress, per: 'country' })[0]?.path, 'limits[0].per');
   assert.equal(RouteSpec.parse({ upstreamId: 'u', limits: [perAddress] }).limits.length, 1);
+});
+
+test('a quota has a period and no window; nobody else has a period', () => {
+  const month = { name: 'month', kind: 'quota', limit: 5, period: 'month' };
+  assert.equal(Limit.parse(month).period, 'month');
+  const rules = (limit: object): string[] => faultsOf(limit).map(({ rule }) => rule);
+  assert.deepEqual(rules({ ...month, period: undefined }), [
+    'a limit of kind "quota" needs a period',
+  ]);
+  assert.deepEqual(rules({ ...month, windowMs: 1000 }), [
+    'a limit of kind "quota" has no windowMs: leave it out',
+  ]);
+  assert.deepEqual(rules({ ...pace, period: 'day' }), [
+    'only a limit of kind "quota" has a period',
+  ]);
+  assert.deepEqual(rules({ ...month, per: 'client-ip' }), [
+    'must be "hour" or "day" for a limit per client-ip',
+  ]);
+  assert.equal(Limit.parse({ ...month, period: 'day', per: 'client-ip' }).per, 'client-ip');
+});
+
+test('a tenant has a time zone that exists', () => {
+  const tenant = { planId: 'gold', timeZone: 'Europe/Berlin' };
+  assert.equal(TenantSpec.parse(tenant).timeZone, 'Europe/Berlin');
+  assert.equal(TenantSpec.parse({ planId: 'gold' }).timeZone, 'UTC');
+  assert.ok(!TenantSpec.safeParse({ ...tenant, timeZone: 'Mars/Olympus' }).success);
 });

@@ -11,7 +11,8 @@ const CONSUMER_WINDOW_MS_MAX = 24 * 3600 * 1000;
 
 /**
  * A limit over all edges. `window`: never more than `limit` requests in any window of `windowMs`. `rate`: never more
- * than `burst` and `limit` per `windowMs` in any time. `concurrency`: never more than `limit` in flight.
+ * than `burst` and `limit` per `windowMs` in any time. `concurrency`: never more than `limit` in flight. `quota`: never
+ * more than `limit` in a calendar period of the tenant's time zone.
  */
 export const Limit = z
   .strictObject({
@@ -20,22 +21,30 @@ export const Limit = z
       .regex(/^[a-z][a-z0-9_-]{0,31}$/, 'must be a-z, then up to 31 of a-z, 0-9, "_" and "-"')
       .describe('Policy name, shown to clients in RateLimit headers.'),
     kind: z
-      .enum(['window', 'rate', 'concurrency'])
+      .enum(['window', 'rate', 'concurrency', 'quota'])
       .default('window')
       .describe(
-        '"window": exact sliding window, never more than `limit` in any `windowMs`. "rate": a pace (GCRA), never more than `burst` at once and `limit` per `windowMs` from then on. "concurrency": never more than `limit` requests in flight, WebSockets and streams while they live.',
+        '"window": exact sliding window, never more than `limit` in any `windowMs`. "rate": a pace (GCRA), never more than `burst` at once and `limit` per `windowMs` from then on. "concurrency": never more than `limit` requests in flight, WebSockets and streams while they live. "quota": never more than `limit` in a calendar `period` of the tenant’s `timeZone`.',
       ),
     limit: z
       .int()
       .min(1)
       .max(1_000_000_000_000)
-      .describe('Requests per window (kind "concurrency": in flight), at least 1.'),
+      .describe('Requests per window or period (kind "concurrency": in flight), at least 1.'),
     windowMs: z
       .int()
       .min(100)
       .max(WINDOW_MS_MAX)
       .optional()
-      .describe('Length of the window in ms; required but for kind "concurrency", which has none.'),
+      .describe(
+        'Length of the window in ms; required for the kinds "window" and "rate", the others have none.',
+      ),
+    period: z
+      .enum(['hour', 'day', 'week', 'month'])
+      .optional()
+      .describe(
+        'Kind "quota" only, and required there: the period of the calendar; a week begins on Monday.',
+      ),
     burst: z
       .int()
       .min(1)
@@ -57,24 +66,18 @@ export const Limit = z
         'While Redis is lost: "share" lets each edge enforce its part, "closed" answers 503, "open" admits.',
       ),
   })
-  .superRefine(({ kind, limit, windowMs, burst, per }, context) => {
+  .superRefine((limit, context) => {
+    const fields: readonly (keyof typeof limit)[] = ['windowMs', 'period', 'burst'];
+    for (const path of fields) {
+      const message = faultOfField(path, limit);
+      if (message === null) continue;
+      context.addIssue({ code: 'custom', path: [path], message, input: limit[path] });
+    }
+  })
+  .superRefine(({ kind, limit, windowMs, burst }, context) => {
+    if (kind !== 'rate' || windowMs === undefined) return;
     const addFault = (message: string): void =>
       context.addIssue({ code: 'custom', path: ['burst'], message, input: burst });
-    if (kind !== 'rate' && burst !== undefined) {
-      addFault('only a limit of kind "rate" has a burst');
-    }
-    if ((windowMs === undefined) !== (kind === 'concurrency')) {
-      const message =
-        windowMs === undefined
-          ? `a limit of kind "${kind}" needs a windowMs`
-          : 'a limit of kind "concurrency" has no windowMs: leave it out';
-      context.addIssue({ code: 'custom', path: ['windowMs'], message, input: windowMs });
-    }
-    if (per !== undefined && (windowMs ?? 0) > CONSUMER_WINDOW_MS_MAX) {
-      const message = `must be at most ${CONSUMER_WINDOW_MS_MAX}, a day, for a limit per ${per}`;
-      context.addIssue({ code: 'custom', path: ['windowMs'], message, input: windowMs });
-    }
-    if (kind !== 'rate' || windowMs === undefined) return;
     const units = burst ?? limit;
     const unitsMin = Math.ceil(limit / (windowMs * 1000));
     if (units < unitsMin)
@@ -90,6 +93,38 @@ export const Limit = z
   })
   .describe('A limit on requests.');
 export type Limit = z.infer<typeof Limit>;
+
+interface ShapeFields {
+  readonly kind: string;
+  readonly windowMs?: number | undefined;
+  readonly period?: string | undefined;
+  readonly burst?: number | undefined;
+  readonly per?: string | undefined;
+}
+
+/** What is wrong with a field for this kind of limit; null if it fits. */
+function faultOfField(field: string, limit: ShapeFields): string | null {
+  const { kind, windowMs, period, burst, per } = limit;
+  if (field === 'burst') {
+    const isForeign = burst !== undefined && kind !== 'rate';
+    return isForeign ? 'only a limit of kind "rate" has a burst' : null;
+  }
+  if (field === 'period') {
+    if (kind !== 'quota') {
+      return period === undefined ? null : 'only a limit of kind "quota" has a period';
+    }
+    if (period === undefined) return 'a limit of kind "quota" needs a period';
+    const isLong = period === 'week' || period === 'month';
+    return isLong && per !== undefined ? `must be "hour" or "day" for a limit per ${per}` : null;
+  }
+  const needsWindow = kind === 'window' || kind === 'rate';
+  if (windowMs === undefined) {
+    return needsWindow ? `a limit of kind "${kind}" needs a windowMs` : null;
+  }
+  if (!needsWindow) return `a limit of kind "${kind}" has no windowMs: leave it out`;
+  if (per === undefined || windowMs <= CONSUMER_WINDOW_MS_MAX) return null;
+  return `must be at most ${CONSUMER_WINDOW_MS_MAX}, a day, for a limit per ${per}`;
+}
 
 /** Limits with unique names. */
 export const LimitList = z

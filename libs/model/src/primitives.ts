@@ -107,3 +107,16 @@ export const HeaderValue = z
 
 /** Duration in ms between `min` and `max`. */
 export const durationMs = (min: number, max: number) => z.int().min(min).max(max);
+
+/** A time zone that this process knows, such as `Europe/Berlin` or `UTC`. */
+export const TimeZone = z.string().max(64).refine(isTimeZone, {
+  error: 'must be a time zone of the IANA database, such as Europe/Berlin or UTC',
+});
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}

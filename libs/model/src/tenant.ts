@@ -8,6 +8,7 @@ import {
   PlanId,
   TenantId,
   TextLine,
+  TimeZone,
 } from './primitives.ts';
 
 /** How requests of a tenant are recognised. At least one way is needed to reach the tenant. */
@@ -39,6 +40,9 @@ export const TenantSpec = z
       .describe('A suspended tenant gets 403 for every request.'),
     identity: TenantIdentity.default({ hosts: [], pathPrefixes: [], headerValues: [] }),
     limits: LimitList.describe('Overrides of the plan by name; a new name adds a limit.'),
+    timeZone: TimeZone.default('UTC').describe(
+      'In which days, weeks and months of limits of kind "quota" begin: a name of the IANA database, such as Europe/Berlin.',
+    ),
     labels: z
       .record(TextLine.max(63), TextLine.max(255))
       .default({})

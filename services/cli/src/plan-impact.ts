@@ -153,9 +153,10 @@ function ownerOf({ kind, tenantId, id }: Change): string {
 
 function textOf(limit: unknown): string | null {
   if (typeof limit !== 'object' || limit === null) return null;
-  const { kind, limit: count, windowMs, per } = limit as Readonly<Record<string, unknown>>;
+  const { kind, limit: count, windowMs, period, per } = limit as Readonly<Record<string, unknown>>;
   const each = typeof per === 'string' ? ` per ${per}` : '';
   if (kind === 'concurrency') return `${String(count)} in flight${each}`;
+  if (kind === 'quota') return `${String(count)}/${String(period)}${each}`;
   return `${String(count)}/${String(windowMs)}ms${each}`;
 }
 

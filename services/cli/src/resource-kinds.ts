@@ -105,11 +105,17 @@ function limits(title: string, key: string): Column {
     cell: (resource) =>
       joined(
         records(resource[key]).map(
-          (limit) =>
-            `${text(limit['name'])} ${text(limit['limit'])}/${duration(limit['windowMs'])}`,
+          (limit) => `${text(limit['name'])} ${text(limit['limit'])}${describeSpan(limit)}`,
         ),
       ),
   };
+}
+
+/** What stands behind the number of a limit: `/1m`, `/month`, ` in flight`, and for whom it counts. */
+function describeSpan({ kind, windowMs, period, per }: Record<string, unknown>): string {
+  const each = typeof per === 'string' ? ` per ${per}` : '';
+  if (kind === 'concurrency') return ` in flight${each}`;
+  return `/${kind === 'quota' ? text(period) : duration(windowMs)}${each}`;
 }
 
 function describeIdentity(value: unknown): string {

@@ -75,7 +75,11 @@ suite('forwarded head', () => {
   test('Authorization goes on unless it was a key of ours', () => {
     const head = 'GET / HTTP/1.1\r\nHost: a.test\r\nAuthorization: Bearer x\r\n\r\n';
     assert.ok(forward(head).includes('Authorization: Bearer x'));
-    const principal = { keyId: 'k', limits: levelLimits([], 'tenant', ''), chain: null };
+    const principal = {
+      keyId: 'k',
+      limits: levelLimits([], { level: 'tenant', scope: '' }, 'UTC'),
+      chain: null,
+    };
     assert.ok(!forward(head, { principal }).includes('Authorization: Bearer x'));
     const both = head.replace('\r\n\r\n', '\r\nX-API-Key: k\r\n\r\n');
     const lines = forward(both, { principal });

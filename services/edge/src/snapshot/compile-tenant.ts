@@ -73,9 +73,12 @@ export interface TenantSources {
 export function compileTenant(sources: TenantSources): CompiledTenant {
   const { tenant } = sources.document;
   const { plan } = sources.plan;
-  const limits = levelLimits(overrideLimits(plan.limits, tenant.limits), 'tenant', '');
+  const { timeZone } = tenant;
+  const ownLimits = overrideLimits(plan.limits, tenant.limits);
+  const limits = levelLimits(ownLimits, { level: 'tenant', scope: '' }, timeZone);
   const principalOf = (key: ApiKey): Principal => {
-    const own = levelLimits(overrideLimits(plan.keyLimits, key.limits), 'key', key.id);
+    const keyLimits = overrideLimits(plan.keyLimits, key.limits);
+    const own = levelLimits(keyLimits, { level: 'key', scope: key.id }, timeZone);
     const joined = joinLevels(limits, own);
     return { keyId: key.id, limits: joined, chain: chainOf(tenant.id, joined) };
   };
@@ -87,7 +90,7 @@ export function compileTenant(sources: TenantSources): CompiledTenant {
     routes: compileRoutes(
       sources.document.routes.map((route) => ({
         pattern: route.match,
-        route: compileRoute(route, sources.upstreams),
+        route: compileRoute(route, sources.upstreams, timeZone),
       })),
     ),
     apiKeys: compileApiKeys(sources.document.apiKeys, principalOf),
@@ -98,7 +101,11 @@ export function compileTenant(sources: TenantSources): CompiledTenant {
   };
 }
 
-function compileRoute(route: Route, upstreams: ReadonlyMap<string, TenantUpstream>): CompiledRoute {
+function compileRoute(
+  route: Route,
+  upstreams: ReadonlyMap<string, TenantUpstream>,
+  timeZone: string,
+): CompiledRoute {
   const upstream = upstreams.get(route.upstreamId);
   if (upstream === undefined) {
     throw new Error(`route ${route.id}: upstream ${route.upstreamId} does not exist`);
@@ -112,7 +119,10 @@ function compileRoute(route: Route, upstreams: ReadonlyMap<string, TenantUpstrea
     requiresKey: route.auth === 'api_key',
     strippedChars: route.stripPrefix ? prefix.length : 0,
     cost: route.cost,
-    limits: route.limits.length === 0 ? null : levelLimits(route.limits, 'route', route.id),
+    limits:
+      route.limits.length === 0
+        ? null
+        : levelLimits(route.limits, { level: 'route', scope: route.id }, timeZone),
     requestBodyBytesMax: route.requestBodyBytesMax,
     perTryTimeoutMs: route.perTryTimeoutMs,
     idleTimeoutMs: route.idleTimeoutMs,

@@ -27,15 +27,15 @@ export function overrideLimits(base: readonly Limit[], overrides: readonly Limit
 /**
  * Limits of one level.
  *
- * @param scope empty at tenant level, else the id of the API key or route.
+ * @param timeZone of the tenant: its quotas follow the calendar there.
  */
 export function levelLimits(
   limits: readonly Limit[],
-  level: LimitRule['level'],
-  scope: string,
+  owner: Pick<LimitRule, 'level' | 'scope'>,
+  timeZone: string,
 ): LevelLimits {
   return together(
-    limits.map((limit) => ({ rule: ruleOf(limit, level, scope), per: limit.per ?? null })),
+    limits.map((limit) => ({ rule: ruleOf(limit, owner, timeZone), per: limit.per ?? null })),
   );
 }
 
@@ -52,10 +52,18 @@ function together(all: readonly LevelLimit[]): LevelLimits {
   };
 }
 
-function ruleOf(limit: Limit, level: LimitRule['level'], scope: string): LimitRule {
-  const { name, kind, windowMs, onStoreLoss } = limit;
-  const base = { name, level, limit: limit.limit, onStoreLoss, scope };
+function ruleOf(
+  limit: Limit,
+  owner: Pick<LimitRule, 'level' | 'scope'>,
+  timeZone: string,
+): LimitRule {
+  const { name, kind, windowMs, period, onStoreLoss } = limit;
+  const base = { name, limit: limit.limit, onStoreLoss, ...owner };
   if (kind === 'concurrency') return { kind, ...base };
+  if (kind === 'quota') {
+    if (period === undefined) throw new Error(`limit ${name}: kind quota needs a period`);
+    return { kind, ...base, period, timeZone };
+  }
   if (windowMs === undefined) throw new Error(`limit ${name}: kind ${kind} needs a windowMs`);
   const rule = { ...base, windowMs };
   return kind === 'rate' ? { kind, ...rule, burst: limit.burst ?? limit.limit } : { kind, ...rule };

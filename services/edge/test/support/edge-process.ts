@@ -22,6 +22,7 @@ export interface TestTenant {
   readonly headerValues?: readonly string[];
   readonly status?: 'active' | 'suspended';
   readonly limits?: readonly object[];
+  readonly timeZone?: string;
   readonly upstreams: Readonly<Record<string, object>>;
   readonly routes: Readonly<Record<string, object>>;
   readonly apiKeys?: Readonly<
@@ -46,6 +47,7 @@ export function tenantDocument(tenant: TestTenant, revision = 1): WorkerDocument
       status: tenant.status ?? 'active',
       identity,
       limits: tenant.limits ?? [],
+      ...(tenant.timeZone === undefined ? {} : { timeZone: tenant.timeZone }),
       labels: {},
     },
     upstreams: Object.entries(tenant.upstreams).map(([id, upstream]) => ({ id, ...upstream })),

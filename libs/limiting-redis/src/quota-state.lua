@@ -1,0 +1,68 @@
+-- Reads and writes the usage of one calendar quota; follows rate-state.lua.
+--
+-- Value of a key, packed by struct:
+--
+--     'hgq1' | startMs used endMs                                           little-endian doubles
+--
+-- A call brings the calendar: where the period before, this one and the next begin, and where that ends, as of the time
+-- at which its sender believes Redis's clock to be. Redis's clock decides which of the three it is.
+local QUOTA_MAGIC = 'hgq1'
+local CALENDAR_WAIT_MS = 100
+
+-- The usage of a key in the present period. A period that has begun stays: a clock that steps back, or a calendar of
+-- another time zone, begins no earlier one anew. What lies beyond the next period is not believed.
+local function openQuota(key, keyIndex, before, this, following, finish)
+  local state = states[key]
+  if state then return state end
+  local startMs, endMs = before, this
+  if clockMs >= following then
+    startMs, endMs = following, finish
+  elseif clockMs >= this then
+    startMs, endMs = this, following
+  end
+  state = {key = key, isQuota = true, isDirty = false, isOff = clockMs < before or clockMs >= finish, used = 0}
+  local raw = read(key, keyIndex, QUOTA_MAGIC, 28)
+  if raw then
+    local storedMs, used, storedEndMs = unpack('<ddd', raw, 5)
+    if storedMs >= startMs and storedMs <= following then
+      state.used = used
+      if storedMs > startMs then startMs, endMs = storedMs, storedEndMs end
+    end
+  end
+  state.startMs, state.endMs = startMs, endMs
+  states[key] = state
+  states[#states + 1] = state
+  return state
+end
+
+-- Units that fit now; none while the sender's calendar is not that of Redis's clock: the reply tells it the time.
+local function leftOfQuota(state, limit)
+  if state.isOff then return 0 end
+  return limit - state.used
+end
+
+local function chargeQuota(state, cost)
+  state.used = state.used + cost
+  state.isDirty = true
+end
+
+-- Charges what was admitted in the period that began at `startMs`: at least what others are known to have used, and
+-- then what nobody knows of.
+local function absorbQuota(state, startMs, used, cost)
+  if state.isOff or state.startMs ~= startMs then return end
+  state.used = max(state.used, used) + cost
+  state.isDirty = true
+end
+
+-- Milliseconds until the period ends; 0 when nothing is charged.
+local function waitOfQuota(state)
+  if state.isOff then return CALENDAR_WAIT_MS end
+  if state.used == 0 then return 0 end
+  return max(0, state.endMs - clockMs)
+end
+
+-- The key expires with its period.
+local function writeQuota(state)
+  local value = QUOTA_MAGIC .. pack('<ddd', state.startMs, state.used, state.endMs)
+  redis.call('SET', state.key, value, 'PX', max(0, state.endMs - clockMs) + TTL_SLACK_MS)
+end

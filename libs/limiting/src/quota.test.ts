@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createHarness } from '../test/limiter-harness.ts';
+import { compileChain, StoreFailure, type QuotaRule } from './index.ts';
+
+function quota(changes: Partial<QuotaRule> = {}): QuotaRule {
+  return {
+    ...{ name: 'day', kind: 'quota', level: 'tenant', scope: '', limit: 100 },
+    ...{ period: 'day', timeZone: 'UTC', onStoreLoss: 'share' },
+    ...changes,
+  } as const;
+}
+
+test('a quota has a key of its period, not of its time zone', () => {
+  const chain = compileChain('acme', [quota()]);
+  assert.deepEqual(chain.storeKeys, ['hg:{t:acme}:q:t::day:day']);
+  const moved = compileChain('acme', [quota({ timeZone: 'Asia/Tokyo' })]);
+  assert.deepEqual(moved.storeKeys, chain.storeKeys);
+  assert.notEqual(moved.id, chain.id);
+  assert.throws(() => compileChain('acme', [quota({ timeZone: 'Nowhere' })]), RangeError);
+});
+
+test('while the store is lost an edge admits its share of what was left, not of the whole quota', async () => {
+  const { limiter, store, share, inUse } = createHarness();
+  await inUse();
+  share.current = { liveEdges: 2, rank: 0 };
+  const chain = compileChain('acme', [quota()]);
+  assert.deepEqual((await limiter.take(chain, 80)).remaining, [20]);
+  store.failure = new StoreFailure('connection', 'gone');
+  const outcomes: string[] = [];
+  for (let request = 0; request < 12; request += 1) {
+    outcomes.push((await limiter.take(chain, 1)).outcome);
+  }
+  assert.equal(outcomes.filter((outcome) => outcome === 'admitted').length, 10);
+  assert.equal(outcomes.at(-1), 'denied');
+  limiter.close();
+});
+
+test('a store that has lost everything is told what all edges used, and what was admitted meanwhile', async () => {
+  const { limiter, store, clock, inUse } = createHarness();
+  await inUse();
+  const chain = compileChain('acme', [quota()]);
+  const [key = ''] = chain.storeKeys;
+  const other = { chain, cost: 1, units: 30 };
+  await limiter.take(chain, 20);
+  store.takeItem(other);
+  await limiter.take(chain, 1);
+  assert.equal(store.used(key), 51);
+  store.failure = new StoreFailure('connection', 'gone');
+  for (let request = 0; request < 5; request += 1) await limiter.take(chain, 1);
+  store.flush();
+  store.identity = 'run-2';
+  store.failure = null;
+  clock.advance(2000);
+  await inUse();
+  assert.equal(store.used(key), 56);
+  // The same store, met again, is told nothing twice.
+  store.failure = new StoreFailure('connection', 'gone');
+  await limiter.take(chain, 1);
+  store.failure = null;
+  clock.advance(4000);
+  await inUse();
+  assert.equal(store.used(key), 57);
+  limiter.close();
+});
+
+test('with the next period the quota is whole again, on the edge alone too', async () => {
+  const { limiter, store, clock, inUse } = createHarness();
+  await inUse();
+  const chain = compileChain('acme', [quota({ limit: 3 })]);
+  await limiter.take(chain, 3);
+  store.failure = new StoreFailure('connection', 'gone');
+  assert.equal((await limiter.take(chain, 1)).outcome, 'denied');
+  clock.advance(86_400_000);
+  assert.equal((await limiter.take(chain, 1)).outcome, 'admitted');
+  limiter.close();
+});

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import {
+  createRecordingOrigin,
+  startRedis,
+  waitFor,
+  type RecordingOrigin,
+  type RedisServer,
+} from '@headgate/testkit';
+import { hasMetrics } from './support/edge-metrics.ts';
+import {
+  planDocument,
+  startTestEdge,
+  tenantDocument,
+  type TestEdge,
+} from './support/edge-process.ts';
+import {
+  createHttpClient,
+  runMany,
+  type HttpClient,
+  type HttpOutcome,
+} from './support/http-client.ts';
+import { endpointsAt } from './support/one-tenant-edge.ts';
+
+let redis: RedisServer;
+let origin: RecordingOrigin;
+let edge: TestEdge;
+let http: HttpClient;
+
+before(async () => {
+  [redis, origin] = await Promise.all([startRedis(), createRecordingOrigin()]);
+  const month = { name: 'month', kind: 'quota', limit: 12, period: 'month' };
+  edge = await startTestEdge({
+    workers: 2,
+    env: { HEADGATE_REDIS_URL: redis.url },
+    documents: [
+      planDocument({ limits: [month] }),
+      tenantDocument({
+        ...{ id: 'a', hosts: ['a.test'], timeZone: 'Pacific/Auckland' },
+        upstreams: { main: { endpoints: endpointsAt(origin.port) } },
+        routes: { rest: { upstreamId: 'main' } },
+      }),
+    ],
+  });
+  http = createHttpClient(edge.port);
+  await waitFor(() => hasMetrics(edge.admin, 'headgate_limit_degraded 0'), {
+    message: 'all workers to use Redis',
+  });
+});
+
+after(async () => {
+  await Promise.all([redis.stop(), origin.close()]);
+  await edge.stop();
+  http.close();
+});
+
+/** Seconds until the month ends in Auckland, by a calculation of its own. */
+function secondsLeft(): number {
+  const now = Temporal.Now.zonedDateTimeISO('Pacific/Auckland');
+  const end = now.add({ months: 1 }).with({ day: 1 }).startOfDay();
+  return (end.epochMilliseconds - now.epochMilliseconds) / 1000;
+}
+
+suite('limits of kind quota', () => {
+  test('exactly the quota passes over all workers; answers say when the month of the tenant ends', async () => {
+    const outcomes: HttpOutcome[] = [];
+    await runMany(30, 6, async () => {
+      outcomes.push(await http.send({ host: 'a.test', path: '/', headers: {} }));
+    });
+    assert.equal(outcomes.filter(({ status }) => status === 200).length, 12);
+    const left = secondsLeft();
+    for (const { status, headers } of outcomes) {
+      assert.equal(headers['ratelimit-policy'], '"month";q=12;period=month');
+      const [, remaining, seconds] =
+        /^"month";r=(\d+);t=(\d+)$/.exec(String(headers['ratelimit'])) ?? [];
+      assert.ok(Math.abs(Number(seconds) - left) < 120, `${seconds} s, not ${left}`);
+      if (status !== 429) continue;
+      assert.equal(remaining, '0');
+      assert.ok(Number(headers['retry-after']) >= left - 120);
+    }
+  });
+});
