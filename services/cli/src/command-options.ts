@@ -74,6 +74,11 @@ export async function withContext(
   }
 }
 
+/** Gathers the values of an option that may be repeated, for commander. */
+export function collect(text: string, values: readonly string[]): readonly string[] {
+  return [...values, text];
+}
+
 /** Reads a whole number from 1 on, for commander. */
 export function parseCount(text: string): number {
   const count = /^\d{1,15}$/.test(text) ? Number(text) : 0;

@@ -3,6 +3,7 @@ import { addBundleCommands } from './bundle-program.ts';
 import {
   addGlobalOptions,
   addWaitOption,
+  collect,
   waitMsOf,
   withContext,
   type ProgramParts,
@@ -70,6 +71,8 @@ Kinds: ${RESOURCE_KINDS.map((kind) => kind.name).join(', ')} (or the singular)
 Examples:
   $ headgate get plans
   $ headgate get tenant acme -o yaml
+  $ headgate get tenants --label region=eu --status suspended
+  $ headgate get tenants --host shop.acme.example       whose host is it?
   $ headgate get routes --tenant acme
   $ headgate get api-keys -t acme -o json`;
 
@@ -137,14 +140,31 @@ function addGet(parts: ProgramParts): void {
     .argument('<kind>', RESOURCE_KINDS.map((kind) => kind.name).join(', '))
     .argument('[id]', 'only this one')
     .option('-t, --tenant <id>', 'the tenant, for upstreams, routes and api-keys')
+    .option('-l, --label <key=value>', 'tenants with this label; may be repeated', collect, [])
+    .option('--status <status>', 'tenants of this status: active or suspended')
+    .option('--plan <id>', 'tenants on this plan')
+    .option('--host <host>', 'tenants that this host leads to, or upstreams with such an endpoint')
+    .option('--upstream <id>', 'routes to this upstream')
+    .option('--auth <kind>', 'routes with this authentication: none or api_key')
     .addHelpText('after', GET_HELP);
   addGlobalOptions(command).action(
-    async (kind: string, id: string | undefined, options: { tenant?: string }) => {
-      await withContext(command, parts, (context) =>
-        get(context, { kind, id, tenantId: options.tenant }),
-      );
+    async (kind: string, id: string | undefined, options: GetCommandOptions) => {
+      const { tenant: tenantId, label: labels, plan: planId, upstream: upstreamId } = options;
+      const { status: state, host, auth } = options;
+      const filter = { label: labels, status: state, planId, host, upstreamId, auth };
+      await withContext(command, parts, (context) => get(context, { kind, id, tenantId, filter }));
     },
   );
+}
+
+interface GetCommandOptions {
+  readonly tenant?: string;
+  readonly label: readonly string[];
+  readonly status?: string;
+  readonly plan?: string;
+  readonly host?: string;
+  readonly upstream?: string;
+  readonly auth?: string;
 }
 
 function addStatus(parts: ProgramParts): void {

@@ -14,6 +14,8 @@ export interface ResourceKind {
   readonly aliases: readonly string[];
   /** Whether it lies below a tenant. */
   readonly ofTenant: boolean;
+  /** Query parameters that narrow its list. */
+  readonly filters: readonly string[];
   readonly columns: readonly Column[];
 }
 
@@ -26,6 +28,7 @@ export const RESOURCE_KINDS: readonly ResourceKind[] = [
     name: 'plans',
     aliases: ['plan'],
     ofTenant: false,
+    filters: [],
     columns: [
       id,
       field('NAME', 'name'),
@@ -38,6 +41,7 @@ export const RESOURCE_KINDS: readonly ResourceKind[] = [
     name: 'tenants',
     aliases: ['tenant'],
     ofTenant: false,
+    filters: ['label', 'status', 'planId', 'host'],
     columns: [
       id,
       field('PLAN', 'planId'),
@@ -51,6 +55,7 @@ export const RESOURCE_KINDS: readonly ResourceKind[] = [
     name: 'upstreams',
     aliases: ['upstream'],
     ofTenant: true,
+    filters: ['host'],
     columns: [
       id,
       field('PICKER', 'picker'),
@@ -63,6 +68,7 @@ export const RESOURCE_KINDS: readonly ResourceKind[] = [
     name: 'routes',
     aliases: ['route'],
     ofTenant: true,
+    filters: ['upstreamId', 'auth'],
     columns: [
       id,
       { title: 'MATCH', cell: (route) => describeMatch(route['match']) },
@@ -76,6 +82,7 @@ export const RESOURCE_KINDS: readonly ResourceKind[] = [
     name: 'api-keys',
     aliases: ['api-key', 'apikeys', 'apikey', 'keys', 'key'],
     ofTenant: true,
+    filters: [],
     columns: [
       id,
       field('NAME', 'name'),

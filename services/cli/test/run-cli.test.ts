@@ -195,6 +195,34 @@ test('get prints one resource, and the kinds of a tenant need --tenant', async (
   assert.match(missing.stderr, /^error: routes belong to a tenant; which one\?\n {2}Example: /);
 });
 
+test('get narrows lists by what a kind can be narrowed by, and by nothing else', async (t) => {
+  const server = await startContractServer(t, () => ({ body: { items: [], nextCursor: null } }));
+  const get = (...args: string[]) => run(['get', ...args, '--url', server.url]);
+  await get(
+    'tenants',
+    '-l',
+    'region=eu',
+    '--label',
+    'tier',
+    '--status',
+    'active',
+    '--plan',
+    'gold',
+  );
+  await get('routes', '-t', 'acme', '--upstream', 'web', '--auth', 'none');
+  assert.deepEqual(
+    server.requests.map(({ path }) => path),
+    [
+      '/v1/tenants?label=region%3Deu&label=tier&status=active&planId=gold&limit=500',
+      '/v1/tenants/acme/routes?upstreamId=web&auth=none&limit=500',
+    ],
+  );
+  const foreign = await get('plans', '--status', 'active');
+  assert.deepEqual([foreign.code, server.requests.length], [2, 2]);
+  assert.match(foreign.stderr, /^error: plans cannot be filtered by status\n/);
+  assert.equal((await get('tenant', 'acme', '--plan', 'gold')).code, 2);
+});
+
 test('status --check fails if something is wrong', async (t) => {
   const server = await startContractServer(t, () => ({
     body: {

@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import { sql } from 'kysely';
 import { testApply } from './apply.case.ts';
 import { testAudit } from './audit.case.ts';
+import { testFilters } from './filters.case.ts';
 import { testHistory } from './history.case.ts';
 import { testIdempotency } from './idempotency.case.ts';
 import { ADMIN_TOKEN, createSend, faults, type ApiReply, type TestApi } from './support/api.ts';
@@ -410,6 +411,7 @@ export function testApi(start: () => Promise<TestApi>): void {
   testApply(() => api);
   testHistory(() => api);
   testIdempotency(() => api);
+  testFilters(() => api);
   testAudit(() => api);
 
   test('revisions of one document rise in the order of the commits', async () => {

@@ -12,6 +12,8 @@ export interface GetOptions {
   readonly kind: string;
   readonly id: string | undefined;
   readonly tenantId: string | undefined;
+  /** What the list is narrowed to, by the query parameters of the API. */
+  readonly filter: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
 const PAGE_SIZE = 500;
@@ -29,19 +31,43 @@ export async function get(context: CommandContext, options: GetOptions): Promise
     ]);
   }
   const path = resourcePath(kind, options.tenantId);
+  const query = filterQuery(kind, options.filter);
   if (options.id === undefined) {
+    const filtered = query.size === 0 ? path : `${path}?${query.toString()}`;
     const items = await context.terminal.progress(
       `reading ${kind.name}`,
-      readPages(context.api, Resource, path, PAGE_SIZE),
+      readPages(context.api, Resource, filtered, PAGE_SIZE),
     );
     print(context, kind, items, items);
     return;
+  }
+  if (query.size > 0) {
+    throw new CliError(EXIT.usage, 'one resource is named: there is nothing to filter', [
+      `For all that fit: headgate get ${kind.name}`,
+    ]);
   }
   const resource = await context.api.send(Resource, {
     method: 'GET',
     path: `${path}/${encodeURIComponent(options.id)}`,
   });
   print(context, kind, [resource], resource);
+}
+
+/** The query that narrows a list; empty for all. */
+function filterQuery(kind: ResourceKind, filter: GetOptions['filter']): URLSearchParams {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(filter)) {
+    const values = [value ?? []].flat();
+    if (values.length > 0 && !kind.filters.includes(name)) {
+      throw new CliError(EXIT.usage, `${kind.name} cannot be filtered by ${name}`, [
+        kind.filters.length === 0
+          ? 'They have no filters.'
+          : `Possible: ${kind.filters.join(', ')}`,
+      ]);
+    }
+    for (const text of values) query.append(name, text);
+  }
+  return query;
 }
 
 function resourcePath(kind: ResourceKind, tenantId: string | undefined): string {

@@ -7,7 +7,7 @@ import {
   type OperationReply,
   type SuccessReply,
 } from '../http/operation.ts';
-import { decodeCursor, PageQuery, pageOf, toPage } from '../http/pagination.ts';
+import { decodeCursor, pageOf, toPage } from '../http/pagination.ts';
 import { problem } from '../http/problems.ts';
 import type { Edits } from '../store/commit.ts';
 import type { LocatedFault } from '../store/integrity.ts';
@@ -20,6 +20,7 @@ import {
 import type { Committed } from '../store/outcome.ts';
 import type { ApiContext } from './api-context.ts';
 import { ChangesReply, presentChange } from './change-reply.ts';
+import { listQuery } from './list-filters.ts';
 import { answerWrite, WRITE_HEADERS, WriteQuery } from './write-options.ts';
 
 /** What the store adds to every resource. */
@@ -104,19 +105,20 @@ function defineList<Kind extends ResourceKind, Spec extends z.ZodType>(
       tag: resource.title,
       permission: resource.permissions.list,
       params: withoutKey(resource.params, resource.idName),
-      query: PageQuery,
+      query: listQuery(resource.kind),
       body: null,
       responses: {
         200: { description: 'A page.', schema: pageOf(resourceReply(resource.resource)), example },
       },
       errors: isNestedKind(resource.kind) ? ['HG_API_NOT_FOUND'] : [],
     },
-    async ({ session, params, query: { limit, cursor } }) => {
+    async ({ session, params, query }) => {
       const { tenantId } = targetOf(resource, params);
+      const { limit, cursor, ...filter } = query;
       const after = cursor === undefined ? null : decodeCursor(cursor);
       const page = { limit: limit + 1, after };
       const store = context.store.as(session);
-      const found = await store.list(resource.kind, tenantId, page);
+      const found = await store.list(resource.kind, tenantId, page, filter);
       if (found.length === 0 && tenantId !== null) {
         const tenant = await store.get('tenant', null, tenantId);
         if (tenant === null) return notFound(`there is no tenant "${tenantId}"`);

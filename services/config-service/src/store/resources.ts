@@ -8,6 +8,7 @@ import {
   type SpecByKind,
   type Stored,
 } from './kinds.ts';
+import { filterConditions, type ResourceFilter } from './resource-filter.ts';
 import { readStored } from './state.ts';
 import type { Tables } from './tables.ts';
 
@@ -30,16 +31,20 @@ export async function getResource<Kind extends ResourceKind>(
   return row === undefined ? null : readStored<Kind>(row);
 }
 
-/** Resources of the scope in the order of their ids. */
+/** Resources of the scope that fit the filter, in the order of their ids. */
 export async function listResources<Kind extends ResourceKind>(
   db: Kysely<Tables>,
   scope: TenantScope,
   kind: Kind,
   tenantId: string | null,
   page: Page,
+  filter: ResourceFilter = {},
 ): Promise<readonly Stored<SpecByKind[Kind]>[]> {
-  const rows = await selectResources(db, scope, kind, tenantId)
-    ?.$if(page.after !== null, (query) => query.where('id', '>', page.after ?? ''))
+  const all = selectResources(db, scope, kind, tenantId);
+  const conditions = filterConditions(kind, filter);
+  const rows = await all
+    ?.where(sql<boolean>`${sql.join([sql`true`, ...conditions], sql` and `)}`)
+    .$if(page.after !== null, (query) => query.where('id', '>', page.after ?? ''))
     .orderBy('id')
     .limit(page.limit)
     .execute();

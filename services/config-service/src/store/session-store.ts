@@ -20,6 +20,7 @@ import type { ResourceKind, SpecByKind, Stored } from './kinds.ts';
 import { refuse, type Committed, type Outcome } from './outcome.ts';
 import { createOutbox } from './outbox.ts';
 import { getResource, listResources, type Page } from './resources.ts';
+import type { ResourceFilter } from './resource-filter.ts';
 import type { RevisionColumns, Tables } from './tables.ts';
 import { refuseEdits } from './write-rule.ts';
 
@@ -34,11 +35,12 @@ export interface SessionStore {
     tenantId: string | null,
     id: string,
   ): Promise<Stored<SpecByKind[Kind]> | null>;
-  /** Resources in the order of their ids. */
+  /** Resources that fit the filter, in the order of their ids. */
   list<Kind extends ResourceKind>(
     kind: Kind,
     tenantId: string | null,
     page: Page,
+    filter?: ResourceFilter,
   ): Promise<readonly Stored<SpecByKind[Kind]>[]>;
   /** Makes changes in one transaction: all or nothing. */
   change(edits: Edits, options: StoreChangeOptions): Promise<Outcome<Committed>>;

@@ -3,6 +3,7 @@ import { initialSchema } from './0001-initial.ts';
 import { historySchema } from './0002-history.ts';
 import { accessTokensSchema } from './0003-access-tokens.ts';
 import { keptRepliesSchema } from './0004-kept-replies.ts';
+import { listFiltersSchema } from './0005-list-filters.ts';
 
 /** Every migration by name, in the order of the names. A released migration never changes. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -10,4 +11,5 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0002-history': historySchema,
   '0003-access-tokens': accessTokensSchema,
   '0004-kept-replies': keptRepliesSchema,
+  '0005-list-filters': listFiltersSchema,
 };
