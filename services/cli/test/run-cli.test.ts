@@ -184,7 +184,7 @@ test('get prints one resource, and the kinds of a tenant need --tenant', async (
   const one = await run(['get', 'route', 'web', '-t', 'acme', '--url', server.url]);
   assert.equal(
     one.stdout,
-    'ID   MATCH          UPSTREAM  AUTH     REVISION\nweb  GET|POST /v1*  main      api_key  4\n',
+    'ID   MATCH          UPSTREAM  AUTH     LIMITS  REVISION\nweb  GET|POST /v1*  main      api_key  -       4\n',
   );
   assert.equal(server.requests[0]?.path, '/v1/tenants/acme/routes/web');
   const json = await run(['get', 'route', 'web', '-t', 'acme', '-o', 'json', '--url', server.url]);
