@@ -47,6 +47,11 @@ const PAYLOAD_BYTES_DEFAULT = 1024 * 1024;
 /** A shutdown that takes longer than this has failed. */
 const SHUTDOWN_MS_MAX = 10_000;
 
+/** docs/access.md says more. */
+const NO_WALL =
+  'row-level security does not hold: the user of the database is above it and cannot take on the role ' +
+  'headgate_limited; see docs/access.md, "The second wall"';
+
 const clock = systemClock;
 const random = systemRandom;
 
@@ -76,6 +81,7 @@ async function start(service: ServiceProcess<Settings>): Promise<void> {
     throw StartError.from('cannot open the database', error);
   });
   shutdown.push('database', () => database.close());
+  if (database.wall === 'none') logger.warn(NO_WALL);
   const store = createStore({ clock }, database);
   const bus = connectBus({ clock, random }, busOptionsOf(settings, logger));
   shutdown.push('bus', () => bus.close());

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '@headgate/runtime';
 import type { StoredToken } from '../store/access-tokens.ts';
-import { scopeOfTenants, type Principal } from './session.ts';
+import { accessOf, type Principal } from './session.ts';
 
 /** Reads the credential of a request; null if it is not valid. Rejects when the store is away. */
 export type Authenticate = (authorization: string | undefined) => Promise<Principal | null>;
@@ -29,14 +29,13 @@ export function createAuthenticate(deps: AuthenticateDependencies): Authenticate
     if (timingSafeEqual(hash, adminHash)) return ADMIN;
     const found = await findToken(hash.toString('hex'));
     if (found === null || (found.expiresAt?.getTime() ?? Infinity) <= clock.nowMs()) return null;
-    const tenants = scopeOfTenants(found.tenants);
-    return { actor: `token:${found.id}`, access: { role: found.role, tenants } };
+    return { actor: `token:${found.id}`, access: accessOf(found.role, found.tenants) };
   };
 }
 
 const ADMIN: Principal = Object.freeze({
   actor: 'admin',
-  access: Object.freeze({ role: 'platform_admin', tenants: 'all' }),
+  access: Object.freeze(accessOf('platform_admin', undefined)),
 });
 
 function sha256(text: string): Buffer {

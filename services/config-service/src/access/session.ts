@@ -41,7 +41,12 @@ export function isKeyInScope(scope: TenantScope, key: string): boolean {
   return tenantId !== undefined && scope.has(tenantId);
 }
 
-/** The scope as tenants are named in a credential. */
-export function scopeOfTenants(tenants: '*' | readonly string[] | undefined): TenantScope {
-  return tenants === undefined || tenants === '*' ? 'all' : new Set(tenants);
+/**
+ * What a credential allows. Only a platform_admin has all tenants without naming them, and only a viewer
+ * has them by `*`; whatever else names none has none.
+ */
+export function accessOf(role: Role, tenants: '*' | readonly string[] | undefined): Access {
+  if (role === 'platform_admin') return { role, tenants: 'all' };
+  if (tenants === '*') return { role, tenants: role === 'viewer' ? 'all' : new Set() };
+  return { role, tenants: new Set(tenants) };
 }

@@ -1,6 +1,6 @@
 import { createProblem, PROBLEM_MEDIA_TYPE, type ErrorCode, type Problem } from '@headgate/errors';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { StoreUnavailableError } from '../store/deadline.ts';
+import { AccessRefusedError, StoreUnavailableError } from '../store/deadline.ts';
 import type { Refusal } from '../store/outcome.ts';
 import type { OperationReply } from './operation.ts';
 
@@ -55,7 +55,7 @@ export function sendProblem(
 
 /** The one place where exceptions of requests become replies. */
 export function sendFailure(
-  error: FastifyError | StoreUnavailableError,
+  error: FastifyError | StoreUnavailableError | AccessRefusedError,
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
@@ -64,6 +64,14 @@ export function sendFailure(
     reply.header('retry-after', STORE_RETRY_AFTER_S);
     const { message: detail } = error;
     return sendProblem(request, reply, createProblem('HG_API_STORE_UNAVAILABLE', { detail }));
+  }
+  if (error instanceof AccessRefusedError) {
+    request.log.error({ err: error, requestId: request.id }, 'refused by the database alone');
+    return sendProblem(
+      request,
+      reply,
+      createProblem('HG_API_FORBIDDEN', { detail: error.message }),
+    );
   }
   const code = codeOf(error);
   if (code !== null) {

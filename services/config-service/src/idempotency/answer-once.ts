@@ -1,12 +1,11 @@
-import { createHash } from 'node:crypto';
 import type { z } from 'zod';
-import type { Session } from '../access/session.ts';
 import type { Operation, OperationReply, RawRequest } from '../http/operation.ts';
 import { problem, problemOfRefusal } from '../http/problems.ts';
 import type { ApiContext } from '../resources/api-context.ts';
 import { awaitConvergence, WriteQuery } from '../resources/write-options.ts';
 import { REQUEST_DEADLINE_MS, StoreUnavailableError } from '../store/deadline.ts';
 import type { ReplyClaim } from '../store/kept-replies.ts';
+import { askerOf } from './asker.ts';
 import type { KeptReply, ReplyKeeper } from './reply-keeper.ts';
 import { fingerprintOf, IDEMPOTENCY_KEY_RULE, parseIdempotencyKey } from './idempotency-key.ts';
 import { createSeal, NO_SEAL, type Seal } from './seal.ts';
@@ -58,14 +57,6 @@ export async function answerOnce(
     case 'mismatch':
       return problem('HG_API_KEY_REUSED', { detail: `Idempotency-Key: ${key}` });
   }
-}
-
-/** Keys are the asker's own; one that gets other rights, or the name of an earlier one, is another asker. */
-function askerOf({ author, access }: Session): string {
-  const { role, tenants } = access;
-  const scope = tenants === 'all' ? tenants : [...tenants].sort();
-  const text = JSON.stringify([author.actor, role, scope]);
-  return createHash('sha256').update(text).digest('hex');
 }
 
 async function answerClaimed(

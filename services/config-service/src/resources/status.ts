@@ -59,7 +59,9 @@ export function statusOperation({ store, view, bus }: StatusContext): Operation 
       },
       errors: [],
     },
-    async ({ session: { scope } }) => {
+    async ({ session: { access } }) => {
+      // None of it is in the database, so what the credential allows is asked for itself.
+      const scope = access.tenants;
       const figures = await store.figures().catch((error: unknown) => {
         if (error instanceof StoreUnavailableError) return null;
         throw error;

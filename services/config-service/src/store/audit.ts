@@ -1,6 +1,7 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 import type { TenantScope } from '../access/session.ts';
 import { RESOURCE_KINDS } from './kinds.ts';
+import { sinceRevision } from './documents.ts';
 import { isAnyOf } from './is-any-of.ts';
 import type { Tables } from './tables.ts';
 
@@ -72,7 +73,7 @@ export async function listAudit(
 }
 
 /** The tenant that a row is about, as the index audit_by_tenant has it. */
-const TENANT = sql`(case when kind = 'tenant' then resource_id else tenant_id end)`;
+const TENANT = sql`(case when audit.kind = 'tenant' then audit.resource_id else audit.tenant_id end)`;
 
 /** Only what is asked for stands in the statement, so that each filter finds its index. */
 function conditions(
@@ -83,7 +84,9 @@ function conditions(
   const { tenantId, actor, action, from, to } = filter;
   const all: RawBuilder<unknown>[] = [sql`true`];
   if (tenantId !== null) all.push(sql`${TENANT} = ${tenantId}`);
-  if (scope !== 'all') all.push(isAnyOf(TENANT, [...scope]));
+  if (scope !== 'all') {
+    all.push(isAnyOf(TENANT, [...scope]), sql`revision >= ${sinceRevision(TENANT)}`);
+  }
   if (actor !== null) all.push(sql`actor = ${actor}`);
   if (action !== null) all.push(sql`action = ${action}`);
   if (from !== null) all.push(sql`at >= ${from.toISOString()}::timestamptz`);

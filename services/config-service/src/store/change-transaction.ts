@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import { makeChanges, newestRevision, type ChangeOptions, type Edits } from './commit.ts';
 import type { KeepWithin } from './kept-replies.ts';
 import { accept, refuse, type Committed, type Outcome } from './outcome.ts';
+import type { Bounds } from './limited-transaction.ts';
 import { classifyFailure } from './postgres-error.ts';
 import type { Tables } from './tables.ts';
 import type { Author } from './write-changes.ts';
@@ -16,7 +17,11 @@ export interface StoreChangeOptions extends Omit<ChangeOptions, 'scope'> {
   readonly keep?: KeepWithin<Committed>;
 }
 
-type Options = StoreChangeOptions & Pick<ChangeOptions, 'scope'>;
+type Options = StoreChangeOptions &
+  Pick<ChangeOptions, 'scope'> & {
+    /** The second wall around the author; null: none. */
+    readonly bounds: Bounds | null;
+  };
 
 /** Races lost in a row before giving up; each attempt sees what the one before it lost against. */
 const ATTEMPTS_MAX = 8;
@@ -50,6 +55,7 @@ async function changeOnce(
 ): Promise<Outcome<Committed>> {
   const transaction = await db.startTransaction().execute();
   try {
+    await options.bounds?.enter(transaction, 'write');
     const made = await makeChanges(transaction, edits, author, options);
     const outcome = await keepReply(transaction, made, options);
     const isWritten =
@@ -57,7 +63,7 @@ async function changeOnce(
     if (isWritten && options.dryRun !== true) await transaction.commit().execute();
     else await transaction.rollback().execute();
     if (!outcome.ok || options.dryRun !== true) return outcome;
-    // The revisions taken went with the transaction.
+    // The revisions taken went with the transaction. Everybody may know the newest one of all.
     return accept({ ...outcome.value, revision: await newestRevision(db) });
   } catch (error) {
     if (!transaction.isCommitted && !transaction.isRolledBack) {

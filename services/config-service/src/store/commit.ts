@@ -112,7 +112,9 @@ export async function makeChanges(
     await writeResources(db, numbered, author.at);
     await writeClaims(db, claims);
     await deleteResources(db, numbered);
-    await writeDocuments(db, documents, author.at);
+    await writeDocuments(db, documents, author.at, {
+      restored: options.rolledBackTo !== undefined,
+    });
     await writeHistory(db, historyOf(changed, options), author);
     await writeAudit(db, numbered, author);
     await unbindTokens(db, deletedTenants(numbered), author);

@@ -7,6 +7,7 @@ import { Migrator } from 'kysely/migration';
 import pg from 'pg';
 import { MIGRATIONS } from './migrations/index.ts';
 import type { Tables } from './tables.ts';
+import { raiseWall, type Wall } from './wall.ts';
 
 /** Where the configuration is kept. */
 export type DatabaseLocation =
@@ -27,8 +28,12 @@ export type DatabaseLocation =
 export interface OpenDatabase {
   readonly kind: DatabaseLocation['kind'];
   readonly db: Kysely<Tables>;
+  /** How the database itself keeps principals within their tenants. */
+  readonly wall: Wall;
   close(): Promise<void>;
 }
+
+type Opened = Omit<OpenDatabase, 'wall'>;
 
 /** Longest wait for a connection to PostgreSQL; below the 2 s within which a request is answered. */
 const CONNECT_TIMEOUT_MS = 1500;
@@ -52,14 +57,14 @@ export async function openDatabase(
       : openPostgres(location.url, location.connectionsMax ?? 10, onIdleError);
   try {
     await migrate(opened.db);
+    return { ...opened, wall: await raiseWall(opened.db) };
   } catch (error) {
     await opened.close();
     throw error;
   }
-  return opened;
 }
 
-async function openPGlite(directory: string): Promise<OpenDatabase> {
+async function openPGlite(directory: string): Promise<Opened> {
   await mkdir(directory, { recursive: true });
   const lock = await lockDirectory(directory);
   try {
@@ -91,7 +96,7 @@ function openPostgres(
   url: string,
   connectionsMax: number,
   onIdleError: (error: Error) => void,
-): OpenDatabase {
+): Opened {
   const pool = new pg.Pool({
     connectionString: url,
     max: connectionsMax,

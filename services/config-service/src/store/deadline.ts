@@ -5,6 +5,11 @@ export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError';
 }
 
+/** The database refused what the application had let pass: there is a bug, and the second wall held. */
+export class AccessRefusedError extends Error {
+  override readonly name = 'AccessRefusedError';
+}
+
 /** A request gets its answer, or a 503, within 2 s; the rest of them is for the reply. */
 export const REQUEST_DEADLINE_MS = 1800;
 
@@ -23,8 +28,8 @@ export async function withDeadline<Value>(ms: number, work: () => Promise<Value>
   try {
     return await Promise.race([work(), expired]);
   } catch (error) {
-    if (classifyFailure(error) !== 'unavailable' || error instanceof StoreUnavailableError)
-      throw error;
+    if (error instanceof StoreUnavailableError || error instanceof AccessRefusedError) throw error;
+    if (classifyFailure(error) !== 'unavailable') throw error;
     throw new StoreUnavailableError(describe(error), { cause: error });
   } finally {
     clearTimeout(timer);

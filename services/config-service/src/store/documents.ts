@@ -1,5 +1,5 @@
 import { documentKey } from '@headgate/model';
-import { sql, type Kysely } from 'kysely';
+import { sql, type Kysely, type RawBuilder } from 'kysely';
 import type { TenantScope } from '../access/session.ts';
 import type { BuiltDocument } from '../publish/build-document.ts';
 import { inChunks } from './chunks.ts';
@@ -61,16 +61,22 @@ export async function takeRevisions(db: Kysely<Tables>, count: number): Promise<
   return rows.map(({ revision }) => revision);
 }
 
-/** Stores documents and their outbox rows, and wakes the publisher of whichever replica leads. */
+/**
+ * Stores documents and their outbox rows, and wakes the publisher of whichever replica leads.
+ *
+ * @param options `restored`: a tenant that was deleted comes back, so that its past is its own.
+ */
 export async function writeDocuments(
   db: Kysely<Tables>,
   documents: readonly BuiltDocument[],
   at: Date,
+  { restored }: { readonly restored: boolean },
 ): Promise<void> {
   for (const chunk of inChunks(documents)) {
     await sql`
-      insert into documents (key, kind, id, revision, deleted, sha256, identity, body)
-      select * from unnest(
+      insert into documents
+        (key, kind, id, revision, deleted, sha256, identity, body, since_revision)
+      select entry.*, entry.revision from unnest(
         ${chunk.map(({ key }) => key)}::text[],
         ${chunk.map(({ kind }) => kind)}::text[],
         ${chunk.map(({ id }) => id)}::text[],
@@ -79,11 +85,13 @@ export async function writeDocuments(
         ${chunk.map(({ sha256 }) => sha256)}::text[],
         ${chunk.map(({ identity }) => (identity === null ? null : JSON.stringify(identity)))}::jsonb[],
         ${chunk.map(({ body }) => body)}::text[]
-      )
+      ) as entry (key, kind, id, revision, deleted, sha256, identity, body)
       on conflict (key) do update
       set kind = excluded.kind, id = excluded.id, revision = excluded.revision,
         deleted = excluded.deleted, sha256 = excluded.sha256, identity = excluded.identity,
-        body = excluded.body
+        body = excluded.body,
+        since_revision = case when documents.deleted and not ${restored}::boolean
+          then excluded.since_revision else documents.since_revision end
     `.execute(db);
     await sql`
       insert into revisions (revision, key, committed_at)
@@ -122,6 +130,17 @@ export async function listTenantDocuments(
     .orderBy('key')
     .limit(limit)
     .execute();
+}
+
+/**
+ * First revision of a tenant: those before it, of its history and of the audit, are of one that had the
+ * same id and was deleted.
+ *
+ * @param tenantId an expression of SQL.
+ */
+export function sinceRevision(tenantId: RawBuilder<unknown>): RawBuilder<number> {
+  return sql<number>`coalesce(
+    (select since_revision from documents where documents.key = 'tenant.' || ${tenantId}), 0)`;
 }
 
 /** PostgreSQL notification channel: something was added to the outbox. */

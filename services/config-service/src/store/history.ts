@@ -2,6 +2,7 @@ import { sql, type Kysely } from 'kysely';
 import { changedPaths } from '../apply/changed-paths.ts';
 import type { Change } from './change.ts';
 import { inChunks } from './chunks.ts';
+import { sinceRevision } from './documents.ts';
 import type { HistoryColumns, Tables } from './tables.ts';
 import type { Author } from './write-changes.ts';
 
@@ -87,8 +88,16 @@ export async function writeHistory(
   }
 }
 
-/** Creates the reading side of the history. */
-export function createHistory(db: Kysely<Tables>): History {
+/**
+ * Creates the reading side of the history.
+ *
+ * @param options `ofThisTenantOnly`: without the revisions of a deleted tenant that had the same id.
+ */
+export function createHistory(
+  db: Kysely<Tables>,
+  { ofThisTenantOnly = false }: { readonly ofThisTenantOnly?: boolean } = {},
+): History {
+  const since = sql<boolean>`revision >= ${sinceRevision(sql`tenant_history.tenant_id`)}`;
   return {
     async list(tenantId, limit, before) {
       const rows = await db
@@ -96,6 +105,7 @@ export function createHistory(db: Kysely<Tables>): History {
         .select(['tenant_id', 'revision', 'at', 'actor', 'source', 'request_id', 'operation'])
         .select(['rolled_back_to', 'changes', 'change_count', 'deleted'])
         .where('tenant_id', '=', tenantId)
+        .$if(ofThisTenantOnly, (query) => query.where(since))
         .$if(before !== null, (query) => query.where('revision', '<', before ?? 0))
         .orderBy('revision', 'desc')
         .limit(limit)
@@ -108,7 +118,8 @@ export function createHistory(db: Kysely<Tables>): History {
         .selectFrom('tenant_history')
         .selectAll()
         .where('tenant_id', '=', tenantId)
-        .where('revision', '=', revision);
+        .where('revision', '=', revision)
+        .$if(ofThisTenantOnly, (limited) => limited.where(since));
       return (await query.executeTakeFirst()) ?? null;
     },
     async newestUpTo(tenantId, revision) {
@@ -116,6 +127,7 @@ export function createHistory(db: Kysely<Tables>): History {
         .selectFrom('tenant_history')
         .select('revision')
         .where('tenant_id', '=', tenantId)
+        .$if(ofThisTenantOnly, (query) => query.where(since))
         .$if(revision !== null, (query) => query.where('revision', '<=', revision ?? 0))
         .orderBy('revision', 'desc')
         .limit(1)

@@ -104,8 +104,9 @@ export function createOutbox(db: Kysely<Tables>): Outbox {
 
 /** Reads a row; only {@link writeDocuments} writes them, from a {@link BuiltDocument}. */
 function readDocument(row: DocumentColumns): BuiltDocument {
+  const { key, id, revision, deleted, sha256, body } = row;
   return {
-    ...row,
+    ...{ key, id, revision, deleted, sha256, body },
     kind: row.kind as BuiltDocument['kind'],
     identity: row.identity as BuiltDocument['identity'],
   };

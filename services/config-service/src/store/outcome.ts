@@ -11,7 +11,7 @@ export type Refusal =
 
 /** A change that was made, or (dry run) would be made. */
 export interface Committed {
-  /** Highest revision that the change got; the newest revision of all when nothing changed. */
+  /** Highest revision that the change got; the newest that the author sees when nothing changed. */
   readonly revision: number;
   /** When it was made. */
   readonly at: Date;

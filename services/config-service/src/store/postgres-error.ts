@@ -28,6 +28,12 @@ export function classifyFailure(error: unknown): StoreFailure {
   return /^(?:08|53|57|58|XX|25006)/.test(code) ? 'unavailable' : 'bug';
 }
 
+/** Whether a failure is one of these SQLSTATEs. */
+export function isCode(error: unknown, codes: readonly string[]): boolean {
+  const code = sqlState(error);
+  return code !== null && codes.includes(code);
+}
+
 function sqlState(error: unknown): string | null {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if ('code' in cause && typeof cause.code === 'string' && SQL_STATE.test(cause.code)) {

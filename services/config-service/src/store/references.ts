@@ -52,10 +52,12 @@ export async function checkApiKeyHashes(
   const owners = new Map<string, string>();
   for (const chunk of inChunks(keys)) {
     const hashes = chunk.map(({ after }) => after.sha256);
-    const { rows } = await sql<{ sha256: string; tenant_id: string; id: string }>`
-      select sha256, tenant_id, id from api_keys where sha256 = any(${hashes}::text[])
+    // Keys of tenants that the author does not see have no owner here.
+    const { rows } = await sql<{ sha256: string; tenant_id: string | null; id: string | null }>`
+      select taken.sha256, tenant_id, id from headgate_taken_hashes(${hashes}::text[]) as taken (sha256)
+      left join api_keys on api_keys.sha256 = taken.sha256
     `.execute(db);
-    for (const row of rows) owners.set(row.sha256, `${row.tenant_id} ${row.id}`);
+    for (const row of rows) owners.set(row.sha256, `${row.tenant_id ?? ''} ${row.id ?? ''}`);
   }
   const faults: LocatedFault[] = [];
   for (const { tenantId, id, after } of keys) {

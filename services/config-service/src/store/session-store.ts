@@ -17,11 +17,13 @@ import { listTenantDocuments } from './documents.ts';
 import { createHistory, type History } from './history.ts';
 import type { KeepWithin } from './kept-replies.ts';
 import type { ResourceKind, SpecByKind, Stored } from './kinds.ts';
+import { boundsOf, readWithin, refusing, writeWithin } from './limited-transaction.ts';
 import { refuse, type Committed, type Outcome } from './outcome.ts';
 import { createOutbox } from './outbox.ts';
 import { getResource, listResources, type Page } from './resources.ts';
 import type { ResourceFilter } from './resource-filter.ts';
 import type { RevisionColumns, Tables } from './tables.ts';
+import type { Wall } from './wall.ts';
 import { refuseEdits } from './write-rule.ts';
 
 /**
@@ -64,14 +66,15 @@ export interface SessionStore {
 /** Creates the view of one session. Cheap: made for each request. */
 export function createSessionStore(
   { clock }: { readonly clock: Clock },
-  db: Kysely<Tables>,
+  { db, wall }: { readonly db: Kysely<Tables>; readonly wall: Wall },
   session: Session,
 ): SessionStore {
   const { scope } = session;
+  const bounds = boundsOf(session, wall);
   const ask = <Value>(work: (db: Kysely<Tables>) => Promise<Value>) =>
-    withDeadline(REQUEST_DEADLINE_MS, () => work(db));
+    withDeadline(REQUEST_DEADLINE_MS, () => readWithin(db, bounds, work));
   const write = <Value>(work: (db: Kysely<Tables>) => Promise<Value>) =>
-    withDeadline(REQUEST_DEADLINE_MS, () => db.transaction().execute(work));
+    withDeadline(REQUEST_DEADLINE_MS, () => writeWithin(db, bounds, work));
   const author = () => ({ ...session.author, at: new Date(clock.nowMs()) });
   return {
     get: (...args) => ask((in_) => getResource(in_, scope, ...args)),
@@ -79,8 +82,9 @@ export function createSessionStore(
     async change(edits, options) {
       const refusal = refuseEdits(scope, edits);
       if (refusal !== null) return refuse(refusal);
+      const make = () => changeWithRetries(db, edits, author(), { ...options, scope, bounds });
       return withDeadline(options.deadlineMs ?? REQUEST_DEADLINE_MS, () =>
-        changeWithRetries(db, edits, author(), { ...options, scope }),
+        bounds === null ? make() : refusing(make()),
       );
     },
     history: createSessionHistory(session, ask),
@@ -124,10 +128,11 @@ type Ask = <Value>(work: (db: Kysely<Tables>) => Promise<Value>) => Promise<Valu
 
 function createSessionHistory({ scope }: Session, ask: Ask): SessionStore['history'] {
   const own = (tenantId: string) => inScope(scope, tenantId);
+  const read = (db: Kysely<Tables>) => createHistory(db, { ofThisTenantOnly: scope !== 'all' });
   return {
-    list: async (id, ...args) => (own(id) ? ask((db) => createHistory(db).list(id, ...args)) : []),
-    get: async (id, ...args) => (own(id) ? ask((db) => createHistory(db).get(id, ...args)) : null),
+    list: async (id, ...args) => (own(id) ? ask((db) => read(db).list(id, ...args)) : []),
+    get: async (id, ...args) => (own(id) ? ask((db) => read(db).get(id, ...args)) : null),
     newestUpTo: async (id, ...args) =>
-      own(id) ? ask((db) => createHistory(db).newestUpTo(id, ...args)) : null,
+      own(id) ? ask((db) => read(db).newestUpTo(id, ...args)) : null,
   };
 }

@@ -40,7 +40,7 @@ const REVISIONS_KEPT = 100_000;
 /** Creates the store on an open database, which the caller closes. */
 export function createStore(
   deps: { readonly clock: Clock },
-  { db, kind }: Pick<OpenDatabase, 'db' | 'kind'>,
+  { db, kind, wall }: Pick<OpenDatabase, 'db' | 'kind' | 'wall'>,
 ): Store {
   const outbox = createOutbox(db);
   const history = createHistory(db);
@@ -49,7 +49,7 @@ export function createStore(
     kind,
     outbox,
     replies,
-    as: (session) => createSessionStore(deps, db, session),
+    as: (session) => createSessionStore(deps, { db, wall }, session),
     findToken: (sha256) => withDeadline(REQUEST_DEADLINE_MS, () => findToken(db, sha256)),
     async markSettled(documents) {
       const publishedBefore = new Date(deps.clock.nowMs() - SETTLED_MS);

@@ -33,6 +33,8 @@ export interface DocumentColumns {
   readonly identity: unknown;
   /** JSON text, byte for byte as published; empty for a tombstone. */
   readonly body: string;
+  /** First revision of the tenant; older ones are of a tenant that had its id before. */
+  readonly since_revision: number;
 }
 
 /** Every revision that was given out; it is the outbox too: a null `published_at` is still to be sent. */

@@ -4,6 +4,7 @@ import { historySchema } from './0002-history.ts';
 import { accessTokensSchema } from './0003-access-tokens.ts';
 import { keptRepliesSchema } from './0004-kept-replies.ts';
 import { listFiltersSchema } from './0005-list-filters.ts';
+import { rowLevelSecuritySchema } from './0006-row-level-security.ts';
 
 /** Every migration by name, in the order of the names. A released migration never changes. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -12,4 +13,5 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0003-access-tokens': accessTokensSchema,
   '0004-kept-replies': keptRepliesSchema,
   '0005-list-filters': listFiltersSchema,
+  '0006-row-level-security': rowLevelSecuritySchema,
 };

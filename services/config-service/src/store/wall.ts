@@ -1,0 +1,94 @@
+import { sql, type Kysely } from 'kysely';
+import { isCode } from './postgres-error.ts';
+import type { Tables } from './tables.ts';
+
+/**
+ * How the database keeps limited transactions within their tenants, whatever the application asks:
+ *
+ * - `role`: they run as a role that has no rights beyond what they may do, and row-level security;
+ * - `forced`: as the user of the service, whom the forced row-level security of its tables holds;
+ * - `none`: not at all, as that user is above row-level security and cannot take on the role.
+ */
+export type Wall = 'role' | 'forced' | 'none';
+
+/** Role of limited transactions; nobody can log in as it. Roles are of the server, not of a database. */
+export const LIMITED_ROLE = 'headgate_limited';
+
+/** insufficient_privilege */
+const REFUSED = '42501';
+/** duplicate_object, unique_violation: another replica, or another database, was first. */
+const THERE_ALREADY = ['42710', '23505'];
+/** "headgwll" in ASCII: one replica at a time grants, as PostgreSQL fails when two do. */
+const GRANT_LOCK = '7522537965575564396';
+
+/** What a limited transaction may do with tables at all; policies say with which rows. */
+const RIGHTS = [
+  `select on plans, tenants, claims, upstreams, routes, api_keys, documents, revisions,
+    tenant_history, audit`,
+  // To lock them for the time of a change; the policy lets nobody change them.
+  `update (id) on plans`,
+  `insert, update, delete on upstreams, routes, api_keys`,
+  `insert, update on documents`,
+  `insert, delete on tenant_history`,
+  `insert on revisions, audit`,
+  // Replies are written with the change that they tell of, and never read there.
+  `select (asker, key, claim), update (reply) on kept_replies`,
+  `usage on sequence revision_sequence`,
+  `execute on function headgate_sight(), headgate_listed(), headgate_taken_hashes(text[])`,
+];
+
+/** Makes the role of limited transactions, as far as the user of the service may, and tells what holds. */
+export async function raiseWall(db: Kysely<Tables>): Promise<Wall> {
+  if (await prepareRole(db)) return 'role';
+  const { rows } = await sql<{ bypasses: boolean }>`
+    select rolsuper or rolbypassrls as bypasses from pg_roles where rolname = current_user
+  `.execute(db);
+  return rows[0]?.bypasses === false ? 'forced' : 'none';
+}
+
+/** Whether the role is there, with its rights, and can be taken on. */
+async function prepareRole(db: Kysely<Tables>): Promise<boolean> {
+  const { rows } = await sql`select from pg_roles where rolname = ${LIMITED_ROLE}`.execute(db);
+  if (rows.length === 0) {
+    const made = await isAllowed(db, `create role ${LIMITED_ROLE} nologin`);
+    if (!made) return false;
+  }
+  if (!(await canTakeOn(db))) {
+    const granted = await isAllowed(db, `grant ${LIMITED_ROLE} to current_user`);
+    if (!granted || !(await canTakeOn(db))) return false;
+  }
+  return db.transaction().execute(async (transaction) => {
+    await sql.raw(`select pg_advisory_xact_lock(${GRANT_LOCK})`).execute(transaction);
+    const { rows: schemas } = await sql<{ name: string }>`
+      select quote_ident(current_schema()) as name`.execute(transaction);
+    const schema = `usage on schema ${schemas[0]?.name ?? 'public'}`;
+    for (const right of [...RIGHTS, schema]) {
+      await sql.raw(`grant ${right} to ${LIMITED_ROLE}`).execute(transaction);
+    }
+    return true;
+  });
+}
+
+function canTakeOn(db: Kysely<Tables>): Promise<boolean> {
+  return db
+    .transaction()
+    .execute(async (transaction) => {
+      await sql.raw(`set local role ${LIMITED_ROLE}`).execute(transaction);
+      return true;
+    })
+    .catch((error: unknown) => {
+      if (isCode(error, [REFUSED])) return false;
+      throw error;
+    });
+}
+
+async function isAllowed(db: Kysely<Tables>, statement: string): Promise<boolean> {
+  try {
+    await sql.raw(statement).execute(db);
+    return true;
+  } catch (error) {
+    if (isCode(error, THERE_ALREADY)) return true;
+    if (isCode(error, [REFUSED])) return false;
+    throw error;
+  }
+}
