@@ -107,6 +107,12 @@ export const ERRORS = Object.freeze({
   ),
   HG_API_RATE_LIMITED: row(429, 'downstream', 'later', 'Too many management requests'),
   HG_API_STORE_UNAVAILABLE: row(503, 'gateway', 'later', 'The configuration store is unavailable'),
+  HG_API_ISSUER_UNAVAILABLE: row(
+    503,
+    'gateway',
+    'later',
+    'The keys of the OIDC issuer are unavailable',
+  ),
   HG_API_INTERNAL: row(500, 'gateway', 'now', 'An internal error occurred'),
 } satisfies Record<string, ErrorDefinition>);
 

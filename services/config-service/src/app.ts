@@ -11,6 +11,7 @@ import {
 import { createAuthenticate } from './access/authenticate.ts';
 import { authorise, type Authorise } from './access/authorise.ts';
 import { guardRoutes } from './access/guard-routes.ts';
+import type { VerifyJwt } from './access/oidc/verify-jwt.ts';
 import type { Session } from './access/session.ts';
 import { createAllowedMethods } from './http/allowed-methods.ts';
 import { observeRequests, type RequestObserver } from './http/observe-requests.ts';
@@ -35,6 +36,8 @@ import { upstreamOperations } from './resources/upstreams.ts';
 export interface AppOptions {
   readonly clock: Clock;
   readonly adminToken: string;
+  /** Checks JWTs of an OIDC issuer; default null: they are not taken. */
+  readonly verifyJwt?: VerifyJwt | null;
   /** The first wall, default {@link authorise}; a test takes it down to look at the second one. */
   readonly authorise?: Authorise;
   readonly logger: FastifyBaseLogger;
@@ -83,6 +86,7 @@ export async function createApp(
       clock: options.clock,
       adminToken: options.adminToken,
       findToken: (sha256) => context.store.findToken(sha256),
+      verifyJwt: options.verifyJwt ?? null,
     }),
     authorise: options.authorise ?? authorise,
   });

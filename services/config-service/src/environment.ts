@@ -8,6 +8,11 @@ import {
   type ServiceSettings,
 } from '@headgate/runtime';
 import { z } from 'zod';
+import {
+  oidcEnvironment,
+  readOidcSettings,
+  type OidcSettings,
+} from './access/oidc/oidc-settings.ts';
 import type { DatabaseLocation } from './store/database.ts';
 
 /** The variables that the config-service reads. */
@@ -20,6 +25,7 @@ export const ConfigServiceEnvironment = z.object({
     .string()
     .regex(/^[!-~]{16,4096}$/, 'must be 16 to 4096 visible ASCII characters')
     .describe('Bearer token of the administrator.'),
+  ...oidcEnvironment,
   HEADGATE_DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/, error: 'must be postgres://USER:PASSWORD@HOST:PORT/DB' })
     .optional()
@@ -48,6 +54,8 @@ export const ConfigServiceEnvironment = z.object({
 export interface Settings extends ServiceSettings {
   readonly listen: { readonly host: string; readonly port: number };
   readonly adminToken: string;
+  /** Null: JWTs are not taken. */
+  readonly oidc: OidcSettings | null;
   readonly database: DatabaseLocation;
   readonly bucketReplicas: number;
   readonly requestsPerSecondMax: number;
@@ -65,6 +73,7 @@ export function readSettings(
       ...readServiceSettings(settings, `config-${randomBytes(4).toString('hex')}`),
       listen: settings.HEADGATE_CONFIG_LISTEN,
       adminToken: settings.HEADGATE_ADMIN_TOKEN,
+      oidc: readOidcSettings(settings),
       database:
         url === undefined
           ? { kind: 'pglite' as const, directory: settings.HEADGATE_DATA_DIR }

@@ -26,6 +26,10 @@ import {
   type Tracing,
 } from '@headgate/telemetry';
 import manifest from '../package.json' with { type: 'json' };
+import { createFetchJson } from './access/oidc/fetch-json.ts';
+import { createIssuerKeys } from './access/oidc/issuer-keys.ts';
+import type { OidcSettings } from './access/oidc/oidc-settings.ts';
+import { createVerifyJwt, type VerifyJwt } from './access/oidc/verify-jwt.ts';
 import { createApp } from './app.ts';
 import { readSettings, type Settings } from './environment.ts';
 import { listenApi } from './listen-api.ts';
@@ -44,6 +48,9 @@ const SERVICE = 'config-service';
 /** Left for edges' replies and protocol around a document, within the server's bound. */
 const PAYLOAD_RESERVE_BYTES = 4096;
 const PAYLOAD_BYTES_DEFAULT = 1024 * 1024;
+/** Bounds of each answer of the OIDC issuer; sets of keys have some KiB. */
+const ISSUER_TIMEOUT_MS = 3000;
+const ISSUER_BYTES_MAX = 256 * 1024;
 /** A shutdown that takes longer than this has failed. */
 const SHUTDOWN_MS_MAX = 10_000;
 
@@ -113,6 +120,7 @@ async function serve(parts: Parts): Promise<void> {
     {
       clock,
       adminToken: settings.adminToken,
+      verifyJwt: settings.oidc === null ? null : verifyJwtOf(settings.oidc, logger),
       logger,
       requestsPerSecondMax: settings.requestsPerSecondMax,
       observer: { tracing, onAnswered: (request) => metrics.countRequest(request) },
@@ -152,6 +160,17 @@ function startPublisher({ settings, output, bus, store, metrics, shutdown }: Par
   shutdown.push('lease', () => lease.close());
   shutdown.push('publisher', () => publisher.close());
   return publisher;
+}
+
+function verifyJwtOf(oidc: OidcSettings, logger: Parts['output']['logger']): VerifyJwt {
+  const fetchJson = createFetchJson({
+    fetch,
+    timeoutMs: ISSUER_TIMEOUT_MS,
+    bytesMax: ISSUER_BYTES_MAX,
+  });
+  const onFailure = (error: Error) => logger.warn({ err: error }, 'cannot fetch OIDC keys');
+  const keys = createIssuerKeys({ clock, fetchJson, onFailure }, oidc);
+  return createVerifyJwt({ clock, keys }, oidc);
 }
 
 function documentBytesMax(bus: Bus): number {

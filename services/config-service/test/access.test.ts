@@ -32,7 +32,7 @@ const UPSTREAM = { endpoints: [{ host: '10.0.0.1', port: 80 }] };
 
 test('a route without a permission cannot be added', () => {
   const app = fastify();
-  guardRoutes(app, { authorise, authenticate: () => Promise.resolve(null) });
+  guardRoutes(app, { authorise, authenticate: () => assert.fail('nobody asks') });
   assert.throws(() => app.get('/open', () => 'x'), /GET \/open declares no permission/);
 });
 

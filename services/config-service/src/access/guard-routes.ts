@@ -1,4 +1,3 @@
-import { createProblem } from '@headgate/errors';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { sendProblem } from '../http/problems.ts';
 import type { Authenticate } from './authenticate.ts';
@@ -31,13 +30,11 @@ export function guardRoutes(
     const { config } = request.routeOptions;
     const permission = permissionIn(config);
     if (permission === 'public') return;
-    const principal = await authenticate(request.headers.authorization);
-    if (principal === null) {
-      return sendProblem(request, reply, createProblem('HG_API_UNAUTHENTICATED'));
-    }
+    const authentication = await authenticate(request.headers.authorization);
+    if (!authentication.ok) return sendProblem(request, reply, authentication.problem);
     // None: no route of ours. Whoever has a credential hears which paths there are.
     if (permission === null) return;
-    const { access, actor } = principal;
+    const { access, actor } = authentication.principal;
     const authorisation = authorise(permission, access, tenantIn(request.params));
     if (!authorisation.ok) return sendProblem(request, reply, authorisation.problem);
     const operation = operationIn(config);

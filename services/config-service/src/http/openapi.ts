@@ -1,5 +1,4 @@
 import { ERRORS, problemType, type ErrorCode } from '@headgate/errors';
-import { Role } from '@headgate/model';
 import { z } from 'zod';
 import { rolesWith, type PermissionName } from '../access/permissions.ts';
 import type { Operation, ResponseShape } from './operation.ts';
@@ -7,7 +6,6 @@ import type { Operation, ResponseShape } from './operation.ts';
 /** Codes that every operation can answer. */
 const COMMON_ERRORS: readonly ErrorCode[] = [
   'HG_API_MALFORMED',
-  'HG_API_UNAUTHENTICATED',
   'HG_API_INVALID',
   'HG_API_RATE_LIMITED',
   'HG_API_INTERNAL',
@@ -15,6 +13,12 @@ const COMMON_ERRORS: readonly ErrorCode[] = [
 ];
 /** Codes that every write can answer. */
 const WRITE_ERRORS: readonly ErrorCode[] = ['HG_API_REQUEST_UNDER_WAY', 'HG_API_KEY_REUSED'];
+/** Codes that every operation with a token can answer. */
+const CREDENTIAL_ERRORS: readonly ErrorCode[] = [
+  'HG_API_UNAUTHENTICATED',
+  'HG_API_FORBIDDEN',
+  'HG_API_ISSUER_UNAVAILABLE',
+];
 /** Codes that every operation with a body can answer. */
 const BODY_ERRORS: readonly ErrorCode[] = ['HG_API_TOO_LARGE', 'HG_API_MEDIA_TYPE'];
 
@@ -147,10 +151,8 @@ function describeResponse({ description, schema, example, headers }: ResponseSha
 function describeErrors(shape: Operation['shape']): Json {
   const roles = rolesWith(shape.permission);
   const codes = [
-    ...COMMON_ERRORS.filter((code) => roles !== null || code !== 'HG_API_UNAUTHENTICATED'),
-    ...(roles === null || roles.length === Role.options.length
-      ? []
-      : (['HG_API_FORBIDDEN'] as const)),
+    ...COMMON_ERRORS,
+    ...(roles === null ? [] : CREDENTIAL_ERRORS),
     ...(shape.body === null ? [] : BODY_ERRORS),
     ...shape.errors,
     ...(shape.method === 'GET' ? [] : WRITE_ERRORS),

@@ -1,11 +1,12 @@
 import { createProblem, PROBLEM_MEDIA_TYPE, type ErrorCode, type Problem } from '@headgate/errors';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { IssuerUnavailableError } from '../access/oidc/issuer-keys.ts';
 import { AccessRefusedError, StoreUnavailableError } from '../store/deadline.ts';
 import type { Refusal } from '../store/outcome.ts';
 import type { OperationReply } from './operation.ts';
 
-/** Seconds after which a client may try again when the store is away. */
-const STORE_RETRY_AFTER_S = 2;
+/** Seconds after which a client may try again when the store, or the OIDC issuer, is away. */
+const RETRY_AFTER_S = 2;
 /** Faults shown in one reply; a bundle can hold millions. */
 const FAULTS_MAX = 1000;
 
@@ -55,15 +56,20 @@ export function sendProblem(
 
 /** The one place where exceptions of requests become replies. */
 export function sendFailure(
-  error: FastifyError | StoreUnavailableError | AccessRefusedError,
+  error: FastifyError | StoreUnavailableError | AccessRefusedError | IssuerUnavailableError,
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
   if (error instanceof StoreUnavailableError) {
     request.log.warn({ err: error, requestId: request.id }, 'store unavailable');
-    reply.header('retry-after', STORE_RETRY_AFTER_S);
+    reply.header('retry-after', RETRY_AFTER_S);
     const { message: detail } = error;
     return sendProblem(request, reply, createProblem('HG_API_STORE_UNAVAILABLE', { detail }));
+  }
+  if (error instanceof IssuerUnavailableError) {
+    reply.header('retry-after', RETRY_AFTER_S);
+    const { message: detail } = error;
+    return sendProblem(request, reply, createProblem('HG_API_ISSUER_UNAVAILABLE', { detail }));
   }
   if (error instanceof AccessRefusedError) {
     request.log.error({ err: error, requestId: request.id }, 'refused by the database alone');

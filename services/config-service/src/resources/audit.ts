@@ -14,7 +14,7 @@ const Moment = z.iso.datetime({ offset: true, error: 'must be such as 2026-01-31
 
 const AuditQuery = sequencePageQuery(LIMIT_MAX).extend({
   tenant: TenantId.optional().describe('The tenant itself and all that belongs to it.'),
-  actor: z.string().min(1).max(256).optional().describe('Who made the change.'),
+  actor: z.string().min(1).max(300).optional().describe('Who made the change.'),
   action: Action.optional(),
   from: Moment.optional().describe('Changes at this moment and later.'),
   to: Moment.optional().describe('Changes up to and at this moment.'),

@@ -4,6 +4,7 @@ import { systemClock } from '@headgate/runtime';
 import { temporaryDirectory } from '@headgate/testkit';
 import { pino } from 'pino';
 import type { Authorise } from '../../src/access/authorise.ts';
+import type { VerifyJwt } from '../../src/access/oidc/verify-jwt.ts';
 import { createApp } from '../../src/app.ts';
 import type { Operation } from '../../src/http/operation.ts';
 import type { ApiContext } from '../../src/resources/api-context.ts';
@@ -48,6 +49,7 @@ export interface TestApiOptions {
   readonly requestsPerSecondMax?: number;
   /** In place of the rule of the application. */
   readonly authorise?: Authorise;
+  readonly verifyJwt?: VerifyJwt;
   /** Operations beside those of the store alone. */
   readonly extra?: (store: Store) => readonly Operation[];
 }
@@ -72,6 +74,7 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     clock: systemClock,
     adminToken: ADMIN_TOKEN,
     ...(options.authorise === undefined ? {} : { authorise: options.authorise }),
+    verifyJwt: options.verifyJwt ?? null,
     logger: pino({ level: 'silent' }),
     requestsPerSecondMax: options.requestsPerSecondMax ?? 100_000,
   });
