@@ -78,12 +78,19 @@ export async function writeHistory(
       ) as entry (tenant_id, rolled_back_to, changes, change_count)
       join documents on documents.key = 'tenant.' || entry.tenant_id
     `.execute(db);
+    // Materialised: found once for each tenant. For each row of each tenant it took 5 ms, and 45 ms with
+    // row-level security.
     await sql`
-      delete from tenant_history using unnest(${tenantIds}::text[]) as entry (tenant_id)
-      where tenant_history.tenant_id = entry.tenant_id and tenant_history.revision <= (
-        select revision from tenant_history as kept where kept.tenant_id = entry.tenant_id
-        order by revision desc offset ${HISTORY_REVISIONS_MAX}::integer limit 1
+      with surplus as materialized (
+        select entry.tenant_id, (
+          select revision from tenant_history as kept where kept.tenant_id = entry.tenant_id
+          order by revision desc offset ${HISTORY_REVISIONS_MAX}::integer limit 1
+        ) as newest
+        from unnest(${tenantIds}::text[]) as entry (tenant_id)
       )
+      delete from tenant_history using surplus
+      where tenant_history.tenant_id = surplus.tenant_id
+        and tenant_history.revision <= surplus.newest
     `.execute(db);
   }
 }
