@@ -1,10 +1,12 @@
 import {
   addGlobalOptions,
   addWaitOption,
+  collect,
   waitMsOf,
   withContext,
   type ProgramParts,
 } from './command-options.ts';
+import { onboard, type OnboardOptions } from './commands/onboard.ts';
 import { offboard } from './commands/offboard.ts';
 import { setStatus, type TenantStatus } from './commands/set-status.ts';
 
@@ -28,11 +30,53 @@ Examples:
   $ headgate offboard acme                   asks before it deletes
   $ headgate offboard acme --yes --export /backup/acme.yaml`;
 
-/** Adds the commands about the life of a tenant: suspend, resume, offboard. */
+const ONBOARD_HELP = `
+A template is a tenant, as in a bundle, with \${NAME} for what differs from one to the next:
+
+  apiVersion: headgate/v1
+  parameters:
+    host: { description: public host, pattern: '[a-z0-9.-]+' }
+    port: { type: integer, default: 8080 }
+  tenant:
+    planId: hobby
+    identity: { hosts: ['\${host}'] }
+    upstreams: { web: { endpoints: [{ host: '\${tenant}.internal', port: '\${port}' }] } }
+    routes: { all: { upstreamId: web } }
+
+\${tenant} is the id of the tenant. The same again changes nothing; a tenant that is there and differs is
+refused without --update.
+
+Examples:
+  $ headgate onboard acme --template shop.yaml --set host=acme.example --wait
+  $ headgate onboard acme --template shop.yaml --set host=acme.example --print > tenants/acme.yaml`;
+
+/** Adds the commands about the life of a tenant: onboard, suspend, resume, offboard. */
 export function addTenantCommands(parts: ProgramParts): void {
+  addOnboard(parts);
   addSetStatus(parts, 'suspend', 'suspended', 'Refuse all requests of a tenant with 403.');
   addSetStatus(parts, 'resume', 'active', 'Serve a suspended tenant again.');
   addOffboard(parts);
+}
+
+function addOnboard(parts: ProgramParts): void {
+  const command = parts.program
+    .command('onboard')
+    .description('Make a tenant out of a template.')
+    .argument('<tenant>', 'id of the tenant')
+    .requiredOption('--template <path>', 'YAML or JSON file, or - for standard input')
+    .option('--set <name=value>', 'value of a parameter; may be repeated', collect, [])
+    .option('--print', 'print the bundle, and ask no server', false)
+    .option('--update', 'change the tenant if it is there already', false)
+    .option('-y, --yes', 'apply without asking', false)
+    .option('--dry-run', 'only show the plan', false)
+    .addHelpText('after', ONBOARD_HELP);
+  addWaitOption(command);
+  type Options = Omit<OnboardOptions, 'tenantId' | 'waitMs'> & { wait?: number | true };
+  addGlobalOptions(command).action((tenantId: string, options: Options) =>
+    withContext(command, parts, (context) =>
+      onboard(context, { ...options, tenantId, waitMs: waitMsOf(options.wait) }),
+    ),
+  );
 }
 
 function addSetStatus(

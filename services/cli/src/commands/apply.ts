@@ -26,9 +26,26 @@ const APPLY_TIMEOUT_MS = 300_000;
  * @throws CliError if anything of that fails, or the edges do not get the change in time.
  */
 export async function apply(context: CommandContext, options: ApplyOptions): Promise<void> {
-  const { terminal, io, output } = context;
-  const source = await readBundleSource(options.file, io.stdin);
+  const source = await readBundleSource(options.file, context.io.stdin);
   checkBundle(source);
+  await applySource(context, source, { ...options, isFromInput: options.file === '-' });
+}
+
+/** Options of {@link applySource}. */
+export interface ApplySourceOptions extends Omit<ApplyOptions, 'file'> {
+  /** Standard input is used up: no question can be asked. */
+  readonly isFromInput: boolean;
+  /** Looks at the plan, when it was shown and before anything is written; throws to refuse it. */
+  readonly accept?: (plan: ApplyReply) => void;
+}
+
+/** As {@link apply}, of a bundle that was read and checked. */
+export async function applySource(
+  context: CommandContext,
+  source: BundleSource,
+  options: ApplySourceOptions,
+): Promise<void> {
+  const { terminal, io, output } = context;
   const plan = await send(context, source, 'comparing', '?dryRun=true', 0);
   const counts = countChanges(plan.changes);
   const isEmpty = counts.create + counts.update + counts.delete === 0;
@@ -37,11 +54,12 @@ export async function apply(context: CommandContext, options: ApplyOptions): Pro
   if (isEmpty) tell(`Nothing to change: ${counts.unchanged} resources are as ${source.name} says.`);
   else tell(`${formatPlan(plan.changes, terminal.colors)}\n\nPlan: ${formatCounts(counts)}.`);
 
+  options.accept?.(plan);
   if (isEmpty || options.dryRun) {
     if (output === 'json') terminal.print(JSON.stringify(plan, null, 2));
     return;
   }
-  if (!options.yes && !(await confirm(context, options.file))) {
+  if (!options.yes && !(await confirm(context, options.isFromInput))) {
     throw new CliError(EXIT.failure, 'nothing was applied');
   }
   const startedMs = io.clock.monotonicMs();
@@ -72,8 +90,8 @@ function send(
   return terminal.progress(label, api.send(ApplyReply, request));
 }
 
-async function confirm({ terminal }: CommandContext, file: string): Promise<boolean> {
-  if (!terminal.interactive || file === '-') {
+async function confirm({ terminal }: CommandContext, isFromInput: boolean): Promise<boolean> {
+  if (!terminal.interactive || isFromInput) {
     throw new CliError(EXIT.usage, 'cannot ask whether to apply: there is no terminal', [
       'Add --yes to apply without asking, or --dry-run to see the plan only.',
     ]);
