@@ -158,7 +158,7 @@ export function readTakeReply(
     const leaseSize = item?.lease === undefined ? 0 : 2;
     if (cursor + 1 + leaseSize + 2 * rules > reply.length) return null;
     const granted = reply[cursor] ?? 0;
-    const lease = { amount: reply[cursor + 1] ?? 0, spanMs: reply[cursor + 2] ?? 0 };
+    const [madeMs = 0, amount = 0, spanMs = 0] = [reply[0], reply[cursor + 1], reply[cursor + 2]];
     cursor += leaseSize;
     const remaining: number[] = [];
     const resetMs: number[] = [];
@@ -166,8 +166,8 @@ export function readTakeReply(
       remaining.push(reply[cursor + 1 + 2 * rule] ?? 0);
       resetMs.push(reply[cursor + 2 + 2 * rule] ?? 0);
     }
-    replies[position] =
-      leaseSize > 0 ? { granted, remaining, resetMs, lease } : { granted, remaining, resetMs };
+    const answer = { granted, remaining, resetMs };
+    replies[position] = leaseSize === 0 ? answer : { ...answer, lease: { amount, madeMs, spanMs } };
     cursor += 1 + 2 * rules;
   }
   return { clockMs: reply[0] ?? 0, resetKeys: keysAt(call, reply.slice(cursor)) };

@@ -85,9 +85,10 @@ while position <= #ARGV do
     endMs = tonumber(ARGV[position + 7])
     position = position + 8
   end
-  local short = longMs > 0 and ceil(wanted * shortMs / longMs) or 0
   local units, cost, rules = tonumber(ARGV[position]), tonumber(ARGV[position + 1]), tonumber(ARGV[position + 2])
   position = position + 3
+  local short = longMs > 0 and floor(wanted * shortMs / longMs) or 0
+  if short < 2 * cost then short = 0 end
   local entry, granted = {}, units
   for rule = 1, rules do
     keyIndex = keyIndex + 1

@@ -14,7 +14,6 @@ local MAGIC = 'hgw2'
 local HEADER_BYTES = 36
 local PAIR_BYTES = 16
 local TTL_SLACK_MS = 1000
-local LEASE_MAX_MS = 500
 local floor, sub = math.floor, string.sub
 local pack, unpack = struct.pack, struct.unpack
 
@@ -102,9 +101,9 @@ local function wait(state, excess, more, forMs)
   return foundMs and foundMs - state.now or 0
 end
 
--- The key expires when its newest charge has left; that of a lease is up to LEASE_MAX_MS ahead.
+-- The key expires when its newest charge has left; that of a lease is up to 500 ms ahead, within the slack.
 local function write(state)
   local header = pack('<dddd', state.now, state.offsetMs, state.used, state.bornMs)
-  local ttlMs = (state.buckets + 1) * state.bucketMs + LEASE_MAX_MS + TTL_SLACK_MS
+  local ttlMs = (state.buckets + 1) * state.bucketMs + TTL_SLACK_MS
   redis.call('SET', state.key, MAGIC .. header .. sub(state.raw, state.first), 'PX', ttlMs)
 end

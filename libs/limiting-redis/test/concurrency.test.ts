@@ -128,7 +128,7 @@ test('a key of another type is reset, a field of another form dropped', async ()
   const key = chain.storeKeys[0] ?? '';
   await admin.lpush(key, 'x');
   assert.equal(await passes(edge, chain), true);
-  await edge.limiter.settleReleases();
+  await edge.limiter.settle();
   await admin.hset(key, 'worker', 'garbage');
   assert.equal(sum(await takeMany([edge], chain, 9)), 3);
   assert.deepEqual(

@@ -12,8 +12,8 @@ function rule(limit: number, windowMs: number): LimitRule {
 
 test('two edges at 5 times the limit: no trailing window above it, and no denial while a unit fits', async () => {
   const edges = [
-    await harness.startEdge({ rank: 0, liveEdges: 2 }),
-    await harness.startEdge({ rank: 1, liveEdges: 2 }),
+    await harness.startEdge({ rank: 0, liveEdges: 2 }, { leases: false }),
+    await harness.startEdge({ rank: 1, liveEdges: 2 }, { leases: false }),
   ];
   const chain = compileChain('exact', [rule(100, 500)]);
   const startMs = performance.now();

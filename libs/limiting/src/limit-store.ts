@@ -11,7 +11,7 @@ export interface BatchItem {
   /** For each `concurrency` rule of the chain, in order; absent if it has none. */
   readonly slots?: readonly SlotClaim[];
   /** Absent: neither is a lease asked for nor anything returned. Only for chains with `leaseSpans`. */
-  readonly lease?: LeaseAsk;
+  readonly lease?: LeaseAsk | undefined;
 }
 
 /** A lease is charged now, to the end of its span, so that a worker may admit with it until then without asking. */
@@ -26,7 +26,9 @@ export interface LeaseAsk {
 export interface LeaseGrant {
   /** Cost; 0 for none. */
   readonly amount: number;
-  /** It ends this many ms after the call took effect. */
+  /** When it was granted, by the store's clock. */
+  readonly madeMs: number;
+  /** It ends so many ms later. */
   readonly spanMs: number;
 }
 
@@ -36,7 +38,7 @@ export interface LeaseGrant {
  */
 export interface LeaseReturn {
   readonly amount: number;
-  /** `storeNowMs` of the reply that granted the lease. */
+  /** Of the lease. */
   readonly madeMs: number;
   /** That and the lease's span. */
   readonly endMs: number;

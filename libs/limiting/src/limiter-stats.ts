@@ -3,6 +3,8 @@ export interface LimiterStats {
   /** Requests by outcome and source. */
   admittedByStore: number;
   deniedByStore: number;
+  /** Admitted from a lease, without a call. */
+  admittedByLease: number;
   deniedByDenyCache: number;
   admittedByShare: number;
   deniedByShare: number;
@@ -16,6 +18,11 @@ export interface LimiterStats {
   batches: number;
   batchedItems: number;
   batchedUnits: number;
+  /** Leases granted, their cost, and how much of it was used and returned. What is neither lapses. */
+  leases: number;
+  leasedCost: number;
+  leaseUsedCost: number;
+  leaseReturnedCost: number;
   /** Failed takes, probes and replays, and how many of them were timeouts. */
   storeErrors: number;
   storeTimeouts: number;
@@ -40,6 +47,7 @@ export function createLimiterStats(): LimiterStats {
   return {
     admittedByStore: 0,
     deniedByStore: 0,
+    admittedByLease: 0,
     deniedByDenyCache: 0,
     admittedByShare: 0,
     deniedByShare: 0,
@@ -50,6 +58,10 @@ export function createLimiterStats(): LimiterStats {
     batches: 0,
     batchedItems: 0,
     batchedUnits: 0,
+    leases: 0,
+    leasedCost: 0,
+    leaseUsedCost: 0,
+    leaseReturnedCost: 0,
     storeErrors: 0,
     storeTimeouts: 0,
     storeLosses: 0,

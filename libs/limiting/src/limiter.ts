@@ -5,9 +5,11 @@ import type {
   BatchItem,
   BatchReply,
   ItemReply,
+  LeaseAsk,
   LimitStore,
   StoreFailureKind,
 } from './limit-store.ts';
+import { LeaseBook } from './lease-book.ts';
 import { LocalEnforcer } from './local-enforcer.ts';
 import { LocalRules } from './local-rules.ts';
 import { MicroBatcher, type BatchOutcome } from './micro-batcher.ts';
@@ -37,8 +39,11 @@ export interface Limiter {
    * each admission if `chain.hasSlots`; does nothing for other chains. Never waits.
    */
   release(chain: LimitChain, cost: number): void;
-  /** Tells the store of all releases now; resolves when it knows, or is lost (then its slots lapse). */
-  settleReleases(): Promise<void>;
+  /**
+   * To be called when no more requests come: tells the store of all releases and returns unused leases. Resolves when it
+   * knows, or is lost (then slots and leases lapse).
+   */
+  settle(): Promise<void>;
   /** True while the store is not used. Starts true, until the first probe has answered. */
   readonly degraded: boolean;
   readonly stats: LimiterStats;
@@ -85,6 +90,8 @@ export interface LimiterOptions {
   /** Full-jitter back-off of probes while the store is lost: first and longest ceiling in ms. Default 50 and 1,000. */
   readonly probeBackoffBaseMs?: number;
   readonly probeBackoffCapMs?: number;
+  /** Lease windows to chains with much demand, so that their requests need not wait. Default true. */
+  readonly leases?: boolean;
   /** Time between probes while the store is in use, in ms. Default 1,000. */
   readonly heartbeatMs?: number;
 }
@@ -106,6 +113,7 @@ class StoreLimiter implements Limiter, BatchOutcome {
   readonly #rules: LocalRules;
   readonly #local: LocalEnforcer;
   readonly #batcher: MicroBatcher;
+  readonly #leases: LeaseBook | null;
   readonly #guard: StoreGuard;
   readonly #slots: SlotBook;
   readonly #keeper: SlotKeeper;
@@ -129,7 +137,12 @@ class StoreLimiter implements Limiter, BatchOutcome {
       waitingUnitsMax: options.waitingUnitsMax ?? 1000,
       itemsMax: options.batchItemsMax ?? 256,
     };
-    this.#batcher = new MicroBatcher(this.#keeper, this, stats, bounds);
+    const nowMs = (): number => clock.monotonicMs();
+    const batcher = new MicroBatcher(this.#keeper, this, stats, bounds, nowMs);
+    this.#batcher = batcher;
+    const request = (chain: LimitChain, cost: number): void => batcher.request(chain, cost);
+    const leaseDeps = { rules, clock, share, stats, timers, request };
+    this.#leases = (options.leases ?? true) ? new LeaseBook(leaseDeps) : null;
     const reconciler = new Reconciler({ store, rules, clock, share, stats, onLateFailure });
     this.#guard = new StoreGuard(
       {
@@ -161,6 +174,10 @@ class StoreLimiter implements Limiter, BatchOutcome {
     }
     if (cost > chain.costMax) return this.#denyForGood(chain, cost);
     const nowMs = this.#clock.monotonicMs();
+    if (chain.leaseSpans !== null && this.#leases !== null) {
+      const leased = this.#leases.take(chain, cost, nowMs);
+      if (leased !== null) return leased;
+    }
     const denied = this.#rules.findDenial(chain, cost, nowMs);
     if (denied !== -1) return this.#denyFromCache(chain, denied, nowMs, 1);
     if (this.#guard.isLost) return this.#local.take(chain, cost);
@@ -180,20 +197,41 @@ class StoreLimiter implements Limiter, BatchOutcome {
     }
   }
 
-  settleReleases(): Promise<void> {
-    return this.#keeper.settle();
+  async settle(): Promise<void> {
+    await this.#keeper.settle();
+    if (this.#guard.isLost) return;
+    await this.#leases?.returnAll(this.#keeper).catch((error: unknown) => this.#guard.fail(error));
   }
 
   close(): void {
+    this.#leases?.close();
     this.#keeper.close();
     this.#guard.close();
   }
 
-  settleItem(item: BatchItem, reply: ItemReply): { admitted: LimitVerdict; denied: LimitVerdict } {
+  leaseFor(item: BatchItem): LeaseAsk | null {
+    return this.#leases?.ask(item) ?? null;
+  }
+
+  admitPending(item: BatchItem): LimitVerdict | null {
+    return this.#leases?.admitWaiting(item) ?? null;
+  }
+
+  failItem(item: BatchItem): void {
+    this.#leases?.fail(item);
+  }
+
+  settleItem(
+    item: BatchItem,
+    reply: ItemReply,
+    sentMs: number,
+  ): { admitted: LimitVerdict; denied: LimitVerdict } {
+    if (!this.#guard.isLost) this.#leases?.settle(item, reply, sentMs);
     const { chain, cost, units } = item;
     const { granted, remaining, resetMs } = reply;
     const nowMs = this.#clock.monotonicMs();
     const share = this.#share();
+    const hasReturned = item.lease !== undefined && item.lease.returned !== null;
     let violated = 0;
     let longestMs = -1;
     for (let index = 0; index < chain.compiled.length; index += 1) {
@@ -206,7 +244,10 @@ class StoreLimiter implements Limiter, BatchOutcome {
       if (compiled.kind === 'quota') {
         this.#rules.obtain(chain, compiled, nowMs).usage.learn(nowMs, remaining[index] ?? 0);
       }
-      if ((remaining[index] ?? 0) >= cost) continue;
+      if ((remaining[index] ?? 0) >= cost) {
+        if (hasReturned) this.#rules.allow(compiled);
+        continue;
+      }
       const waitMs = resetMs[index] ?? 0;
       this.#rules.deny(chain, compiled, cost, nowMs + waitMs, nowMs);
       if (waitMs <= longestMs) continue;
@@ -227,6 +268,7 @@ class StoreLimiter implements Limiter, BatchOutcome {
     const denied = this.#rules.findDenial(chain, cost, nowMs);
     // A slot may have been released since the store answered.
     if (denied === -1 || chain.compiled[denied]?.kind === 'concurrency') return null;
+    if (units === 0 && (this.#leases?.hasReturns(chain) ?? false)) return null;
     return this.#denyFromCache(chain, denied, nowMs, units);
   }
 
@@ -256,6 +298,7 @@ class StoreLimiter implements Limiter, BatchOutcome {
     const kind = cause === null ? 'identity' : cause.kind;
     const message = cause === null ? 'another store, or an emptied one, answers' : cause.message;
     this.#onEvent({ type: 'store_lost', kind, message });
+    this.#leases?.drop();
     this.#keeper.storeLost();
     this.#batcher.failPending();
   }

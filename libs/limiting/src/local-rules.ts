@@ -2,7 +2,9 @@ import { BoundedMap, type Clock } from '@headgate/runtime';
 import type { CompiledRule } from './compiled-rule.ts';
 import type { LimitChain } from './limit-chain.ts';
 import type { LimiterStats } from './limiter-stats.ts';
+import type { LeaseReturn } from './limit-store.ts';
 import { createLocalUsage, type LocalUsage } from './local-usage.ts';
+import type { EdgeShare } from './share.ts';
 import type { SlotBook } from './slot-book.ts';
 
 /** What this edge remembers of one rule key. */
@@ -96,6 +98,20 @@ export class LocalRules {
   allow(compiled: CompiledRule): void {
     const record = this.#recordsOf(compiled).get(compiled.key);
     if (record !== undefined) record.denyUntilMs = 0;
+  }
+
+  /** What the store admitted, or leased until `aheadMs` from now, counts as this edge's own usage. */
+  charge(chain: LimitChain, cost: number, nowMs: number, share: EdgeShare, aheadMs: number): void {
+    for (const compiled of chain.compiled) {
+      this.obtain(chain, compiled, nowMs).usage.charge(nowMs, share, cost, false, aheadMs);
+    }
+  }
+
+  /** A part of a lease was not used. */
+  giveBack(chain: LimitChain, returned: LeaseReturn, nowMs: number): void {
+    for (const compiled of chain.compiled) {
+      this.#recordsOf(compiled).get(compiled.key)?.usage.giveBack?.(nowMs, returned);
+    }
   }
 
   /** The record of a rule, made if missing. */

@@ -5,7 +5,7 @@ import type {
   CompiledRule,
   CompiledWindow,
 } from './compiled-rule.ts';
-import type { ReplayItem } from './limit-store.ts';
+import type { LeaseReturn, ReplayItem } from './limit-store.ts';
 import { QuotaUsage } from './quota-usage.ts';
 import { RateMeter, type RateDebt, type RatePace } from './rate-meter.ts';
 import { shareOf, type EdgeShare } from './share.ts';
@@ -22,8 +22,10 @@ export interface LocalUsage {
   left(nowMs: number, share: EdgeShare): number;
   /** Time until `cost` fits into the share; if it fits, until units come back; 0 when nothing is charged. */
   resetMs(nowMs: number, share: EdgeShare, cost: number): number;
-  /** Adds an admission. `unsettled` says that the store does not know it. */
-  charge(nowMs: number, share: EdgeShare, cost: number, unsettled: boolean): void;
+  /** Adds an admission, or a lease that ends `aheadMs` later. `unsettled` says that the store does not know it. */
+  charge(nowMs: number, share: EdgeShare, cost: number, unsettled: boolean, aheadMs?: number): void;
+  /** A part of a lease was not used; only windows are leased. */
+  readonly giveBack?: (nowMs: number, returned: LeaseReturn) => void;
   /** The store has said how many units all edges together have left; only quotas remember it. */
   learn(nowMs: number, left: number): void;
   /** What a replay must tell: everything, or what the store does not know; null for nothing. */
@@ -71,8 +73,12 @@ class WindowUsage implements LocalUsage {
     return this.#window.waitMs(nowMs, this.compiled, excess);
   }
 
-  charge(nowMs: number, _: EdgeShare, cost: number, unsettled: boolean): void {
-    this.#window.charge(nowMs, this.compiled, cost, unsettled);
+  charge(nowMs: number, _: EdgeShare, cost: number, unsettled: boolean, aheadMs = 0): void {
+    this.#window.charge(nowMs, this.compiled, cost, unsettled, aheadMs);
+  }
+
+  giveBack(nowMs: number, returned: LeaseReturn): void {
+    this.#window.giveBack(nowMs, this.compiled, returned);
   }
 
   learn(): void {

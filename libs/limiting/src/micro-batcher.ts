@@ -1,14 +1,24 @@
 import type { LimitChain } from './limit-chain.ts';
 import type { LimiterStats } from './limiter-stats.ts';
-import type { BatchItem, BatchReply, ItemReply, LimitStore } from './limit-store.ts';
+import type { BatchItem, BatchReply, ItemReply, LeaseAsk, LimitStore } from './limit-store.ts';
 import type { LimitVerdict } from './verdict.ts';
 
 /** Turns store answers into verdicts; the batcher knows nothing of deny caches or shares. */
 export interface BatchOutcome {
   /** Called once per merged item. Returns the verdicts of the units: the first `granted` get `admitted`, the rest `denied`. */
-  settleItem(item: BatchItem, reply: ItemReply): { admitted: LimitVerdict; denied: LimitVerdict };
-  /** Called once per item before it is sent: the verdict of all its units if a denial still holds, else null. */
+  settleItem(
+    item: BatchItem,
+    reply: ItemReply,
+    sentMs: number,
+  ): { admitted: LimitVerdict; denied: LimitVerdict };
+  /** Called once per item before it is sent. Returns what to tell the store of the chain's leases. */
+  leaseFor(item: BatchItem): LeaseAsk | null;
+  /** Called for the units of an item that waits: the verdict of one of them if a lease is there by now, else null. */
+  admitPending(item: BatchItem): LimitVerdict | null;
+  /** Called once per item that waits, when a call was answered: the verdict of all its units if a denial still holds, else null. */
   denyPending(item: BatchItem): LimitVerdict | null;
+  /** Called once per item that was sent and failed. */
+  failItem(item: BatchItem): void;
   /** Called once per unit whose store call failed. */
   settleFailedUnit(chain: LimitChain, cost: number): LimitVerdict;
   /** Called once per failed call, before its units are settled. */
@@ -24,6 +34,7 @@ class PendingItem implements BatchItem {
   readonly chain: LimitChain;
   readonly cost: number;
   readonly waiters: Resolve[] = [];
+  lease: LeaseAsk | undefined = undefined;
 
   constructor(chain: LimitChain, cost: number) {
     this.chain = chain;
@@ -49,6 +60,7 @@ export class MicroBatcher {
   readonly #stats: LimiterStats;
   readonly #waitingUnitsMax: number;
   readonly #itemsMax: number;
+  readonly #nowMs: () => number;
   #pending: PendingItem[] = [];
   /** The youngest pending item of each chain: units of another cost start a new one, so order is kept. */
   readonly #youngest = new Map<string, PendingItem>();
@@ -65,12 +77,14 @@ export class MicroBatcher {
       /** Items per call; the rest waits for the next. */
       readonly itemsMax: number;
     },
+    nowMs: () => number,
   ) {
     this.#store = store;
     this.#outcome = outcome;
     this.#stats = stats;
     this.#waitingUnitsMax = bounds.waitingUnitsMax;
     this.#itemsMax = bounds.itemsMax;
+    this.#nowMs = nowMs;
   }
 
   /** True when no further request may wait. */
@@ -81,18 +95,19 @@ export class MicroBatcher {
   /** Asks the store, now or with the next call. Check `isFull` first. @hot */
   take(chain: LimitChain, cost: number): Promise<LimitVerdict> {
     this.#waitingUnits += 1;
-    let item = this.#youngest.get(chain.id);
-    if (item === undefined || item.cost !== cost) {
-      item = new PendingItem(chain, cost);
-      this.#youngest.set(chain.id, item);
-      this.#pending.push(item);
-    }
-    const { waiters } = item;
+    const { waiters } = this.#obtain(chain, cost);
     const verdict = new Promise<LimitVerdict>((resolve) => {
       waiters.push(resolve);
     });
     if (!this.#isCalling) this.#call();
     return verdict;
+  }
+
+  /** Sends an item without units, now or with the next call, unless one of its chain is to be sent anyway. */
+  request(chain: LimitChain, cost: number): void {
+    if (this.#youngest.has(chain.id)) return;
+    this.#obtain(chain, cost);
+    if (!this.#isCalling) queueMicrotask(() => this.#callIfIdle());
   }
 
   /** Settles everything that waits for its turn as failed; the outstanding call settles itself. */
@@ -103,8 +118,27 @@ export class MicroBatcher {
     for (const item of items) this.#fail(item);
   }
 
+  #obtain(chain: LimitChain, cost: number): PendingItem {
+    let item = this.#youngest.get(chain.id);
+    if (item === undefined || item.cost !== cost) {
+      item = new PendingItem(chain, cost);
+      this.#youngest.set(chain.id, item);
+      this.#pending.push(item);
+    }
+    return item;
+  }
+
+  #callIfIdle(): void {
+    if (!this.#isCalling && this.#pending.length > 0) this.#call();
+  }
+
   #call(): void {
-    const items = this.#takePending();
+    const items = this.#takePending().filter((item) => this.#prepare(item));
+    if (items.length === 0) {
+      this.#callIfIdle();
+      return;
+    }
+    const sentMs = this.#nowMs();
     this.#isCalling = true;
     this.#stats.batches += 1;
     this.#stats.batchedItems += items.length;
@@ -113,7 +147,7 @@ export class MicroBatcher {
       (reply) => {
         this.#outcome.onReply(reply);
         for (let index = 0; index < items.length; index += 1) {
-          this.#settle(items[index], reply.items[index]);
+          this.#settle(items[index], reply.items[index], sentMs);
         }
         this.#next();
       },
@@ -128,13 +162,33 @@ export class MicroBatcher {
   #next(): void {
     this.#isCalling = false;
     this.#denyPending();
-    if (this.#pending.length > 0) this.#call();
+    this.#callIfIdle();
+  }
+
+  /** False for an item that is not worth sending: without units, and with nothing to ask or to return by now. */
+  #prepare(item: PendingItem): boolean {
+    item.lease = this.#outcome.leaseFor(item) ?? undefined;
+    return item.units > 0 || item.lease !== undefined;
+  }
+
+  /** Units of an item that waits take from a lease that came with another call. */
+  #admitPending(item: PendingItem): void {
+    let admitted = 0;
+    while (admitted < item.units) {
+      const verdict = this.#outcome.admitPending(item);
+      if (verdict === null) break;
+      item.waiters[admitted]?.(verdict);
+      admitted += 1;
+    }
+    item.waiters.splice(0, admitted);
+    this.#waitingUnits -= admitted;
   }
 
   /** What arrived while the call was out that used up a limit need not ask: its denial holds for them too. */
   #denyPending(): void {
     let kept = 0;
     for (const item of this.#pending) {
+      this.#admitPending(item);
       const verdict = this.#outcome.denyPending(item);
       if (verdict === null) {
         this.#pending[kept] = item;
@@ -162,13 +216,13 @@ export class MicroBatcher {
     return items;
   }
 
-  #settle(item: PendingItem | undefined, reply: ItemReply | undefined): void {
+  #settle(item: PendingItem | undefined, reply: ItemReply | undefined, sentMs: number): void {
     if (item === undefined) return;
     if (reply === undefined) {
       this.#fail(item);
       return;
     }
-    const { admitted, denied } = this.#outcome.settleItem(item, reply);
+    const { admitted, denied } = this.#outcome.settleItem(item, reply, sentMs);
     this.#waitingUnits -= item.units;
     for (let index = 0; index < item.waiters.length; index += 1) {
       item.waiters[index]?.(index < reply.granted ? admitted : denied);
@@ -177,6 +231,7 @@ export class MicroBatcher {
 
   #fail(item: PendingItem): void {
     this.#waitingUnits -= item.units;
+    this.#outcome.failItem(item);
     for (const resolve of item.waiters) {
       resolve(this.#outcome.settleFailedUnit(item.chain, item.cost));
     }

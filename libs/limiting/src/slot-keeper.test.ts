@@ -148,7 +148,7 @@ test('releases are told before the limiter closes; one too many changes nothing'
   await limiter.take(chain, 1);
   limiter.release(chain, 1);
   limiter.release(chain, 1);
-  await limiter.settleReleases();
+  await limiter.settle();
   assert.equal(limiter.stats.slotsHeld, 0);
   assert.deepEqual(
     store.renewals.map((renewals) => renewals.map(({ claim }) => claim.released)),

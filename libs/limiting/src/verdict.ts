@@ -9,10 +9,10 @@ export interface LimitVerdict {
    */
   readonly outcome: 'admitted' | 'denied' | 'unavailable';
   /**
-   * Who decided: the store; this edge's memory of a denial (or a cost above the limit); or, with the store lost, the
+   * Who decided: the store; a lease that it had granted; this edge's memory of a denial (or a cost above the limit); or, with the store lost, the
    * share, open or closed policy. `unavailable` by `store` means that too many requests already wait for the store.
    */
-  readonly source: 'store' | 'deny_cache' | 'share' | 'open' | 'closed';
+  readonly source: 'store' | 'lease' | 'deny_cache' | 'share' | 'open' | 'closed';
   /** The violated rule, the one that takes longest to recover; null unless denied. */
   readonly rule: LimitRule | null;
   /** Index of `rule` in `chain.rules`; −1 unless denied. */

@@ -19,31 +19,37 @@ export function grantLease(
   meters: readonly LeasedMeter[],
   chain: LimitChain,
   { amount: wanted }: LeaseAsk,
+  cost: number,
   nowMs: number,
 ): LeaseGrant {
   const spans = spansOf(chain);
   let long = wanted;
-  let short = shortPart(chain, wanted);
+  let short = shortPart(chain, wanted, cost);
   for (const meter of meters) {
     const left = meter.left(nowMs);
     long = Math.min(long, Math.floor((left - meter.capacity / 8) / 2));
     short = Math.min(short, left);
   }
   const amount = Math.max(long, short);
-  if (amount <= 0) return { amount: 0, spanMs: 0 };
+  if (amount <= 0) return { amount: 0, madeMs: nowMs, spanMs: 0 };
   const aheadMs = short > long ? spans.shortMs : spans.longMs;
   const usableMs = meters.map((meter) => meter.chargeLease?.(nowMs, amount, aheadMs) ?? 0);
-  return { amount, spanMs: Math.min(...usableMs) };
+  return { amount, madeMs: nowMs, spanMs: Math.min(...usableMs) };
 }
 
 /** What a refused request that asked for a lease waits for. */
 export function gatherFor(chain: LimitChain, { amount }: LeaseAsk, cost: number): Gather {
-  return { more: Math.max(0, shortPart(chain, amount) - cost), forMs: spansOf(chain).gatherMs };
+  return {
+    more: Math.max(0, shortPart(chain, amount, cost) - cost),
+    forMs: spansOf(chain).gatherMs,
+  };
 }
 
-function shortPart(chain: LimitChain, wanted: number): number {
+/** A lease for fewer than two requests is not worth its while. */
+function shortPart(chain: LimitChain, wanted: number, cost: number): number {
   const { longMs, shortMs } = spansOf(chain);
-  return Math.ceil((wanted * shortMs) / longMs);
+  const short = Math.floor((wanted * shortMs) / longMs);
+  return short < 2 * cost ? 0 : short;
 }
 
 function spansOf({ leaseSpans, tenantId }: LimitChain): NonNullable<LimitChain['leaseSpans']> {

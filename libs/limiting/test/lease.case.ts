@@ -51,10 +51,9 @@ export function* leaseRun({
     assert.ok(lease.amount <= arrival.wanted);
     const used = Math.floor((lease.amount * arrival.quartersUsed) / 4);
     uses.push({ chain, timeMs: trueMs + (arrival.usesLate ? lease.spanMs : 0), cost: used });
-    const endMs = clockMs + lease.spanMs;
-    if (used < lease.amount) {
-      returns.push({ amount: lease.amount - used, madeMs: clockMs, endMs });
-    }
+    const { madeMs, spanMs } = lease;
+    if (used === lease.amount) continue;
+    returns.push({ amount: lease.amount - used, madeMs, endMs: madeMs + spanMs });
   }
   assertWindows(uses);
 }

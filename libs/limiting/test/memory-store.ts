@@ -67,7 +67,7 @@ export function createMemoryStore(
     const left = parts.map((meter) => Math.max(0, meter.left(now)));
     const granted = Math.min(units, Math.floor(Math.min(...left) / cost));
     if (granted > 0) for (const meter of parts) meter.charge(now, granted * cost);
-    const leased = lease === undefined ? {} : { lease: grantLease(parts, chain, lease, now) };
+    const leased = lease === undefined ? {} : { lease: grantLease(parts, chain, lease, cost, now) };
     const gather = lease === undefined ? undefined : gatherFor(chain, lease, cost);
     return {
       granted,

@@ -157,7 +157,7 @@ export const METRICS = Object.freeze({
     'edge',
     'counter',
     ['outcome', 'source'],
-    'Limiter verdicts, by outcome (allowed, denied, unavailable) and source (store, cache, share)',
+    'Limiter verdicts, by outcome (allowed, denied, unavailable) and source (store, lease, deny_cache, share, open, closed)',
   ),
   headgate_limit_denials_total: row(
     'edge',
@@ -190,6 +190,18 @@ export const METRICS = Object.freeze({
     'counter',
     [],
     'Decisions carried by those batches; divided by batches: the mean batch size',
+  ),
+  headgate_limit_leases_total: row(
+    'edge',
+    'counter',
+    [],
+    'Parts of windows that Redis granted in advance',
+  ),
+  headgate_limit_lease_cost_total: row(
+    'edge',
+    'counter',
+    ['outcome'],
+    'Cost of leases: granted, used by requests, returned; what is neither used nor returned has lapsed',
   ),
   headgate_limit_store_errors_total: row(
     'edge',

@@ -8,6 +8,7 @@ const line = (outcome: string, source: string, count: number): string =>
 test('decisions of Redis, and denials that it made earlier, are no fault', () => {
   const metrics = line('admitted', 'store', 9000) + line('denied', 'deny_cache', 1000);
   assert.deepEqual(decisionFaults(metrics), []);
+  assert.deepEqual(decisionFaults(metrics + line('admitted', 'lease', 90_000)), []);
   assert.deepEqual(decisionFaults(metrics + line('admitted', 'share', 10)), []);
   assert.deepEqual(decisionFaults(''), [], 'an edge without limits decides nothing');
 });

@@ -3,8 +3,8 @@ const WITHOUT_REDIS_MAX = 0.001;
 
 const DECISION = /^headgate_limit_decisions_total\{(.*)\} (\S+)$/gm;
 
-/** Sources of decisions for which Redis is in use; a denial from memory has been Redis's own. */
-const WITH_REDIS = ['source="store"', 'source="deny_cache"'];
+/** Sources of decisions for which Redis is in use; a lease and a denial from memory have been Redis's own. */
+const WITH_REDIS = ['source="store"', 'source="lease"', 'source="deny_cache"'];
 
 /**
  * What an edge's metrics tell against its figures: limits that were enforced without Redis, or not at all, are less

@@ -270,7 +270,7 @@ function openLimiter(
     },
   });
   shutdown.push('limiter', async () => {
-    await limiter.settleReleases();
+    await limiter.settle();
     limiter.close();
   });
   return limiter;

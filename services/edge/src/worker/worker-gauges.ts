@@ -32,6 +32,7 @@ export interface WorkerSources {
 const DECISIONS: readonly (readonly [keyof LimiterStats, string, string])[] = [
   ['admittedByStore', 'admitted', 'store'],
   ['deniedByStore', 'denied', 'store'],
+  ['admittedByLease', 'admitted', 'lease'],
   ['deniedByDenyCache', 'denied', 'deny_cache'],
   ['admittedByShare', 'admitted', 'share'],
   ['deniedByShare', 'denied', 'share'],
@@ -39,6 +40,13 @@ const DECISIONS: readonly (readonly [keyof LimiterStats, string, string])[] = [
   ['admittedByOpen', 'admitted', 'open'],
   ['unavailableByClosed', 'unavailable', 'closed'],
   ['unavailableByOverflow', 'unavailable', 'store'],
+];
+
+/** What became of leases. */
+const LEASES: readonly (readonly [keyof LimiterStats, string])[] = [
+  ['leasedCost', 'granted'],
+  ['leaseUsedCost', 'used'],
+  ['leaseReturnedCost', 'returned'],
 ];
 
 /** Connections that were cut or ended by the edge, by cause. */
@@ -71,6 +79,11 @@ export function exportWorkerMetrics(sources: WorkerSources): void {
       return [cell, () => limiter.stats[field]] as const;
     }),
     [metrics.counter('headgate_limit_slots_missing_total', {}), () => limiter.stats.slotsLapsed],
+    [metrics.counter('headgate_limit_leases_total', {}), () => limiter.stats.leases],
+    ...LEASES.map(([field, outcome]) => {
+      const cell = metrics.counter('headgate_limit_lease_cost_total', { outcome });
+      return [cell, () => limiter.stats[field]] as const;
+    }),
     [metrics.counter('headgate_limit_batches_total', {}), () => limiter.stats.batches],
     [metrics.counter('headgate_limit_batch_units_total', {}), () => limiter.stats.batchedUnits],
     [

@@ -1,0 +1,194 @@
+import type { Clock } from '@headgate/runtime';
+import { ChainLeases, type UnusedLease } from './chain-leases.ts';
+import type { LimitChain } from './limit-chain.ts';
+import type { LimiterStats } from './limiter-stats.ts';
+import type { BatchItem, ItemReply, LeaseAsk, LimitStore } from './limit-store.ts';
+import type { LocalRules } from './local-rules.ts';
+import type { EdgeShare } from './share.ts';
+import type { Timers } from './store-guard.ts';
+import { admittedVerdict, type LimitVerdict } from './verdict.ts';
+
+/** Chains with demand that are watched at once; others ask for each request. */
+const CHAINS_MAX = 4096;
+
+/** Leases that were over without a further request are returned, and idle chains forgotten, this often. */
+const SWEEP_MS = 100;
+const IDLE_MS = 1000;
+
+/** What is due within this part of a lease's span is asked for together, so that the leases of all chains stay in step. */
+const TOGETHER_PART = 1 / 4;
+
+/** Rounds of calls to return everything at the end. */
+const RETURN_ROUNDS_MAX = 8;
+
+/** What the book works with. */
+export interface LeaseBookDeps {
+  readonly rules: LocalRules;
+  readonly clock: Clock;
+  readonly share: () => EdgeShare;
+  readonly stats: LimiterStats;
+  readonly timers: Timers;
+  /** Sends an item without units with the next call, in which `ask` is told. */
+  readonly request: (chain: LimitChain, cost: number) => void;
+}
+
+/**
+ * The leases of this worker, by chain of limits. A chain whose demand is high enough is leased ahead of need, so that its
+ * requests are admitted without waiting. The store is asked for as much as the demand measured, and grants that or less.
+ */
+export class LeaseBook {
+  readonly #deps: LeaseBookDeps;
+  readonly #chains = new Map<string, ChainLeases>();
+  #cancelSweep: (() => void) | null = null;
+  #isClosed = false;
+
+  constructor(deps: LeaseBookDeps) {
+    this.#deps = deps;
+  }
+
+  /** Counts the request, and admits it if a lease is in hand; else null. @hot */
+  take(chain: LimitChain, cost: number, nowMs: number): LimitVerdict | null {
+    const leases = this.#chains.get(chain.id);
+    if (leases === undefined) return null;
+    leases.count(cost, nowMs);
+    return this.#admit(leases, cost, nowMs);
+  }
+
+  /** Admits a request that was counted when it came and still waits; else null. */
+  admitWaiting({ chain, cost }: BatchItem): LimitVerdict | null {
+    if (chain.leaseSpans === null) return null;
+    const leases = this.#chains.get(chain.id);
+    return leases === undefined ? null : this.#admit(leases, cost, this.#nowMs());
+  }
+
+  /** What to tell the store with this item, which is sent now. */
+  ask({ chain, units }: BatchItem): LeaseAsk | null {
+    if (chain.leaseSpans === null || this.#isClosed) return null;
+    const ask = this.#chains.get(chain.id)?.ask(this.#nowMs(), units > 0) ?? null;
+    if (ask !== null && ask.returned !== null) {
+      this.#deps.stats.leaseReturnedCost += ask.returned.amount;
+    }
+    return ask;
+  }
+
+  /**
+   * The store has answered to an item: notes what it leased, and watches the demand of its chain from now on.
+   *
+   * @param sentMs monotonic time before the call was sent.
+   */
+  settle(item: BatchItem, reply: ItemReply, sentMs: number): void {
+    const { chain, cost, units, lease } = item;
+    if (chain.leaseSpans === null) return;
+    const nowMs = this.#nowMs();
+    let leases = this.#chains.get(chain.id);
+    if (leases === undefined) {
+      if (units === 0 || this.#chains.size >= CHAINS_MAX || this.#isClosed) return;
+      leases = new ChainLeases(chain, chain.leaseSpans, nowMs, this.#onUnused(chain));
+      leases.count(units * cost, nowMs);
+      this.#chains.set(chain.id, leases);
+      this.#scheduleSweep();
+    }
+    if (lease === undefined) return;
+    const { amount = 0, spanMs = 0 } = reply.lease ?? {};
+    if (amount > 0) {
+      this.#deps.stats.leases += 1;
+      this.#deps.stats.leasedCost += amount;
+      this.#deps.rules.charge(chain, amount, nowMs, this.#deps.share(), spanMs);
+    }
+    leases.settle(lease, reply, sentMs, nowMs);
+  }
+
+  /** The call of an item failed. */
+  fail({ chain, lease }: BatchItem): void {
+    if (lease !== undefined) this.#chains.get(chain.id)?.fail(lease);
+  }
+
+  /** Does an item of this chain have something to return? */
+  hasReturns(chain: LimitChain): boolean {
+    return this.#chains.get(chain.id)?.hasReturns ?? false;
+  }
+
+  /** The store is lost, or another: what is in hand was charged to it, and is not used or returned any more. */
+  drop(): void {
+    for (const leases of this.#chains.values()) leases.drop();
+  }
+
+  /** Ends all leases and returns them; leases nothing any more. Rejects as the store does. */
+  async returnAll(store: Pick<LimitStore, 'takeBatch'>): Promise<void> {
+    this.#isClosed = true;
+    for (const leases of this.#chains.values()) leases.endAll();
+    for (let round = 0; round < RETURN_ROUNDS_MAX; round += 1) {
+      const items: BatchItem[] = [];
+      for (const leases of this.#chains.values()) {
+        const lease = leases.takeReturn();
+        if (lease !== null) items.push({ chain: leases.chain, cost: 1, units: 0, lease });
+      }
+      if (items.length === 0) return;
+      await store.takeBatch(items);
+      for (const { lease } of items) {
+        this.#deps.stats.leaseReturnedCost += lease?.returned?.amount ?? 0;
+      }
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelSweep?.();
+    this.#cancelSweep = null;
+  }
+
+  #admit(leases: ChainLeases, cost: number, nowMs: number): LimitVerdict | null {
+    if (!leases.use(cost, nowMs)) return null;
+    if (leases.isDue(nowMs)) this.#renew(leases, nowMs);
+    this.#deps.stats.admittedByLease += 1;
+    this.#deps.stats.leaseUsedCost += cost;
+    const { left } = leases;
+    const remaining: number[] = [];
+    for (let rule = 0; rule < leases.remaining.length; rule += 1) {
+      remaining.push((leases.remaining[rule] ?? 0) + left);
+    }
+    return admittedVerdict('lease', remaining, leases.resetMs);
+  }
+
+  /** Asks for the next lease of this chain and of those that are due soon. */
+  #renew(leases: ChainLeases, nowMs: number): void {
+    const { rules, request } = this.#deps;
+    const denied = rules.findDenial(leases.chain, leases.cost, nowMs);
+    if (denied !== -1) {
+      leases.retryAtMs = rules.denyUntilMs(leases.chain.compiled[denied]);
+      return;
+    }
+    request(leases.chain, leases.cost);
+    if (!leases.isOverSoon(nowMs)) return;
+    for (const other of this.#chains.values()) {
+      const aheadMs = (other.chain.leaseSpans?.longMs ?? 0) * TOGETHER_PART;
+      if (other !== leases && other.isDue(nowMs + aheadMs)) request(other.chain, other.cost);
+    }
+  }
+
+  #onUnused(chain: LimitChain): (unused: UnusedLease) => void {
+    return ({ local }) => this.#deps.rules.giveBack(chain, local, this.#nowMs());
+  }
+
+  #scheduleSweep(): void {
+    if (this.#cancelSweep !== null || this.#isClosed) return;
+    this.#cancelSweep = this.#deps.timers.schedule(() => {
+      this.#cancelSweep = null;
+      this.#sweep();
+      if (this.#chains.size > 0) this.#scheduleSweep();
+    }, SWEEP_MS);
+  }
+
+  #sweep(): void {
+    const nowMs = this.#nowMs();
+    for (const [id, leases] of this.#chains) {
+      leases.endOver(nowMs);
+      if (leases.hasReturns) this.#deps.request(leases.chain, leases.cost);
+      else if (leases.isIdle(nowMs, IDLE_MS)) this.#chains.delete(id);
+    }
+  }
+
+  #nowMs(): number {
+    return this.#deps.clock.monotonicMs();
+  }
+}
