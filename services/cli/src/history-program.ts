@@ -3,6 +3,7 @@ import {
   addGlobalOptions,
   addWaitOption,
   parseCount,
+  parseInterval,
   waitMsOf,
   withContext,
   type ProgramParts,
@@ -40,7 +41,9 @@ API keys, and tenants that the bundle does not name, are left out.
 
 Examples:
   $ headgate drift -f tenants/               from a scheduled job: exit code 5 means drift
-  $ headgate drift -f tenants/ -o json | jq '.changes[].id'`;
+  $ headgate drift -f tenants/ -o json | jq '.changes[].id'
+  $ headgate drift -f tenants/ --watch 5m    a line whenever drift begins, changes or ends
+  $ headgate drift -f tenants/ --watch 5m -o json   a line of JSON for each check, for a log`;
 
 const ROLLBACK_HELP = `
 The tenant, its upstreams and its routes become what they were, as a new revision; a deleted tenant
@@ -113,10 +116,17 @@ function addDrift(parts: ProgramParts): void {
     .command('drift')
     .description('Fail if the cluster is not as a bundle says.')
     .requiredOption('-f, --file <path>', 'YAML or JSON file, a folder, or - for standard input')
+    .option(
+      '--watch <interval>',
+      'check again and again, such as every 30s, 5m or 1h',
+      parseInterval,
+    )
+    .option('--times <count>', 'with --watch: end after so many checks', parseCount)
     .addHelpText('after', DRIFT_HELP);
-  addGlobalOptions(command).action((options: { file: string }) =>
-    withContext(command, parts, (context) => drift(context, options)),
-  );
+  addGlobalOptions(command).action((options: { file: string; watch?: number; times?: number }) => {
+    const { file, watch: watchMs = null, times = null } = options;
+    return withContext(command, parts, (context) => drift(context, { file, watchMs, times }));
+  });
 }
 
 function addRollback(parts: ProgramParts): void {

@@ -29,6 +29,7 @@ import { historyOperations } from './resources/history.ts';
 import { planOperations } from './resources/plans.ts';
 import { rollbackOperation } from './resources/rollback.ts';
 import { routeOperations } from './resources/routes.ts';
+import { bundleSchemaOperation } from './resources/schemas.ts';
 import { tenantOperations } from './resources/tenants.ts';
 import { upstreamOperations } from './resources/upstreams.ts';
 
@@ -103,6 +104,7 @@ export async function createApp(
     rollbackOperation(context),
     auditOperation(context),
     exportOperation(context),
+    bundleSchemaOperation(),
     ...extra,
   ];
   operations.push(openApiOperation(operations));

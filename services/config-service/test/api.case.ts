@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { bundleJsonSchema } from '@headgate/model';
 import { sql } from 'kysely';
 import { testApply } from './apply.case.ts';
 import { testAudit } from './audit.case.ts';
@@ -139,6 +140,8 @@ export function testApi(start: () => Promise<TestApi>): void {
     }
     assert.equal((await createSend(api.url, '')('GET', '/v1/nowhere')).status, 401);
     assert.equal((await createSend(api.url, '')('GET', '/openapi.json')).status, 200);
+    const schema = await createSend(api.url, '')('GET', '/v1/schemas/bundle.json');
+    assert.deepEqual([schema.status, schema.body], [200, bundleJsonSchema()]);
   });
 
   test('unreadable requests are refused with a problem', async () => {
