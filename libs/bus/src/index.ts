@@ -45,6 +45,13 @@ export {
   type HealthPublisher,
 } from './health-bus.ts';
 export type { JetStreamFault } from './jetstream-error.ts';
+export {
+  LimitUsage,
+  LimitUsageReport,
+  publishLimitUsage,
+  subscribeLimitUsage,
+  USAGE_ENTRIES_MAX,
+} from './limit-usage.ts';
 export { EdgePresence, REJECTED_MAX, type PresenceKind } from './presence-messages.ts';
 export {
   PRESENCE_TTL_MS,

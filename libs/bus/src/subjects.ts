@@ -17,6 +17,8 @@ export const subjects = {
   configGet: 'headgate.config.v1.get',
   /** Batches of acknowledgements from edges. */
   configAck: 'headgate.config.v1.ack',
+  /** What edges see of limits, once a second. */
+  limitUsage: 'headgate.limits.v1.usage',
 } as const;
 
 /** Subject of a member's heartbeats; both parts are encoded, so any id is safe. */

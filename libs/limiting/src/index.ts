@@ -13,6 +13,7 @@ export { tenantTag } from './limit-key.ts';
 export {
   LIMIT_MAX,
   RATE_SPAN_MAX,
+  ruleSpanMs,
   WINDOW_MS_MAX,
   type ConcurrencyRule,
   type LimitRule,

@@ -1,4 +1,4 @@
-import { createCalendar, type QuotaPeriod } from './calendar.ts';
+import { createCalendar, PERIOD_MS, type QuotaPeriod } from './calendar.ts';
 
 /** What all kinds of limits have. */
 interface RuleBase {
@@ -67,6 +67,12 @@ export const RATE_SPAN_MAX = 9e12;
  */
 export function burstMin(limit: number, windowMs: number): number {
   return Math.ceil(limit / (windowMs * 1000));
+}
+
+/** Length in ms of a rule's window, or about that of its period; 0 for slots. */
+export function ruleSpanMs(rule: LimitRule): number {
+  if (rule.kind === 'concurrency') return 0;
+  return rule.kind === 'quota' ? PERIOD_MS[rule.period] : rule.windowMs;
 }
 
 /** Throws a RangeError that names the bad field: rules come from validated configuration, so this is a bug. */

@@ -1,6 +1,5 @@
 import type { LimitChain } from './limit-chain.ts';
-import { PERIOD_MS } from './calendar.ts';
-import type { LimitRule } from './limit-rule.ts';
+import { ruleSpanMs, type LimitRule } from './limit-rule.ts';
 import type { LimitVerdict } from './verdict.ts';
 
 /** Header text that depends on the rules only. */
@@ -71,7 +70,7 @@ export function compilePolicyTexts(rules: readonly LimitRule[]): PolicyTexts {
 
 function ratePerMs(rule: LimitRule | undefined): number {
   if (rule === undefined || rule.kind === 'concurrency') return Infinity;
-  return rule.limit / (rule.kind === 'quota' ? PERIOD_MS[rule.period] : rule.windowMs);
+  return rule.limit / ruleSpanMs(rule);
 }
 
 /**

@@ -14,7 +14,7 @@ export {
 export { describeFaults, type Fault } from './faults.ts';
 export { EndpointHealth, HealthState } from './health-state.ts';
 export { bundleFaults, routeFaults } from './integrity.ts';
-export { Limit } from './limit.ts';
+export { Limit, overrideLimits } from './limit.ts';
 export { Plan, PlanSpec } from './plan.ts';
 export {
   AccessTokenId,

@@ -346,6 +346,24 @@ export const METRICS = Object.freeze({
     [],
     'Failed calls of the configuration store',
   ),
+  headgate_limit_excess_total: row(
+    'config-service',
+    'counter',
+    ['cause'],
+    'Times that edges together admitted more than a limit allows, by cause (store_lost, unexplained)',
+  ),
+  headgate_limit_counters_stuck: row(
+    'config-service',
+    'gauge',
+    [],
+    'Limits that admit requests while what is left of them never falls',
+  ),
+  headgate_limits_watched: row(
+    'config-service',
+    'gauge',
+    [],
+    'Limits and consumers of which edges reported lately',
+  ),
   // health-service
   headgate_probes_total: row(
     'health-service',

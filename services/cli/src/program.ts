@@ -14,6 +14,7 @@ import { keyCreate, keyHash } from './commands/key.ts';
 import { status } from './commands/status.ts';
 import { URL_DEFAULT } from './environment.ts';
 import { addHistoryCommands } from './history-program.ts';
+import { addLimitsCommands } from './limits-program.ts';
 import { RESOURCE_KINDS } from './resource-kinds.ts';
 import { addTenantCommands } from './tenant-program.ts';
 import type { CliIo, Terminal } from './terminal.ts';
@@ -42,6 +43,7 @@ A first tour:
   $ headgate validate -f demo.yaml           is it valid?
   $ headgate plan -f demo.yaml               what would change?
   $ headgate apply -f demo.yaml --wait       change it, and wait for the edges
+  $ headgate limits top                      who is near a limit?
   $ headgate history acme                    who changed what?
   $ headgate rollback acme 41 --wait         undo it`;
 
@@ -113,6 +115,7 @@ export function createProgram(io: CliIo, terminal: Terminal): Command {
   addTenantCommands(parts);
   addKey(parts);
   addTokenCommands(parts);
+  addLimitsCommands(parts);
   return program;
 }
 

@@ -15,6 +15,7 @@ import {
   createPresence,
   DOCUMENT_BYTES_MAX,
   serveConfigRequests,
+  subscribeLimitUsage,
   type Bus,
 } from '@headgate/bus';
 import { StartError, systemClock, systemRandom } from '@headgate/runtime';
@@ -33,11 +34,13 @@ import { createVerifyJwt, type VerifyJwt } from './access/oidc/verify-jwt.ts';
 import { createApp } from './app.ts';
 import { readSettings, type Settings } from './environment.ts';
 import { listenApi } from './listen-api.ts';
+import { LimitWatch } from './limits/limit-watch.ts';
 import { createMetrics, type ConfigServiceMetrics } from './metrics.ts';
 import { createConfigSource } from './publish/config-source.ts';
 import { createPostgresLease, SOLE_LEASE } from './publish/lease.ts';
 import { createPublisher, type Publisher } from './publish/publisher.ts';
 import { createPublisherLog } from './publish/publisher-log.ts';
+import { limitOperations } from './resources/limits.ts';
 import { revisionOperation, statusOperation } from './resources/status.ts';
 import { createClusterView, type ClusterView } from './status/cluster-view.ts';
 import { createStoreReadiness } from './status/store-readiness.ts';
@@ -75,6 +78,7 @@ interface Parts extends ServiceProcess<Settings> {
   readonly bus: Bus;
   readonly store: Store;
   readonly view: ClusterView;
+  readonly watch: LimitWatch;
   readonly metrics: ConfigServiceMetrics;
 }
 
@@ -94,13 +98,22 @@ async function start(service: ServiceProcess<Settings>): Promise<void> {
   shutdown.push('bus', () => bus.close());
   const view = createClusterView(bus, { clock, random });
   shutdown.push('cluster view', () => view.close());
-  const sources = { store, view, bus, tracing, output, clock };
+  const watch = new LimitWatch({
+    clock,
+    onExcess: (usage, excess) => {
+      metrics.countExcess(excess.cause);
+      logger.error({ limit: usage, excess }, 'edges admitted more than a limit allows');
+    },
+  });
+  const sources = { store, view, watch, bus, tracing, output, clock };
   const metrics = createMetrics(createMetricsRegistry(SERVICE), sources);
-  await serve({ ...service, tracing, bus, store, view, metrics });
+  const usage = subscribeLimitUsage(bus, (report) => watch.receive(report));
+  shutdown.push('reports on limits', () => usage.unsubscribe());
+  await serve({ ...service, tracing, bus, store, view, watch, metrics });
 }
 
 async function serve(parts: Parts): Promise<void> {
-  const { settings, output, tracing, bus, store, view, metrics, shutdown } = parts;
+  const { settings, output, tracing, bus, store, view, watch, metrics, shutdown } = parts;
   const { logger } = output;
   const publisher = startPublisher(parts);
   const source = serveConfigRequests(bus, createConfigSource({ clock }, store.outbox));
@@ -116,7 +129,11 @@ async function serve(parts: Parts): Promise<void> {
       onCommitted: () => publisher.wake(),
       randomBytes,
     },
-    [statusOperation({ store, view, bus }), revisionOperation({ store, view, bus })],
+    [
+      statusOperation({ store, view, bus }),
+      revisionOperation({ store, view, bus }),
+      ...limitOperations({ store, watch }),
+    ],
     {
       clock,
       adminToken: settings.adminToken,

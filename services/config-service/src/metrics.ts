@@ -5,6 +5,8 @@ import {
   type ProcessMetricSources,
 } from '@headgate/telemetry';
 import type { AnsweredRequest } from './http/observe-requests.ts';
+import type { LimitWatch } from './limits/limit-watch.ts';
+import type { LimitExcess } from './limits/self-audit.ts';
 import type { PublisherObserver } from './publish/publisher.ts';
 import type { Convergence } from './resources/api-context.ts';
 import type { ClusterView } from './status/cluster-view.ts';
@@ -14,6 +16,7 @@ import type { Store } from './store/store.ts';
 export interface MetricSources extends ProcessMetricSources {
   readonly store: Store;
   readonly view: ClusterView;
+  readonly watch: Pick<LimitWatch, 'size' | 'stuck'>;
   readonly clock: Clock;
 }
 
@@ -22,6 +25,8 @@ export interface ConfigServiceMetrics {
   countRequest(request: AnsweredRequest): void;
   /** Adds counting to what happens in the publisher. */
   readonly publisher: Pick<PublisherObserver, 'onPublished' | 'onDelivered' | 'onFailure'>;
+  /** Edges together admitted more than a limit allows. */
+  countExcess(cause: LimitExcess['cause']): void;
   /** Prometheus text. */
   render(): Promise<string>;
   /** The same waits, measured. */
@@ -39,10 +44,12 @@ export function createMetrics(
   const writes = registry.counter('headgate_config_writes_total');
   const storeErrors = registry.counter('headgate_store_errors_total');
   const delays = registry.histogram('headgate_publish_duration_seconds');
+  const excesses = registry.counter('headgate_limit_excess_total');
   const published = registry.counter('headgate_published_documents_total');
   const convergences = registry.histogram('headgate_convergence_duration_seconds');
   return {
     render: () => registry.render(),
+    countExcess: (cause) => excesses.inc({ cause }),
     countRequest({ method, route, tag, status, durationMs }) {
       const status_class = `${Math.floor(status / 100)}xx`;
       requests.observe({ method, route, status_class }, durationMs / 1000);
@@ -73,7 +80,9 @@ function outcomeOf(status: number): 'committed' | 'rejected' | 'failed' {
 }
 
 function collectAtScrape(registry: MetricsRegistry, sources: MetricSources): void {
-  const { store, view, clock } = sources;
+  const { store, view, watch, clock } = sources;
+  registry.gauge('headgate_limits_watched', (gauge) => gauge.set(watch.size));
+  registry.gauge('headgate_limit_counters_stuck', (gauge) => gauge.set(watch.stuck));
   registry.gauge('headgate_live_edges', (gauge) =>
     gauge.set(view.edges().filter(({ live }) => live).length),
   );

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { z } from 'zod';
 import { defineOperation, NOTHING, type Operation } from '../src/http/operation.ts';
+import { limitOperations } from '../src/resources/limits.ts';
 import { revisionOperation, statusOperation } from '../src/resources/status.ts';
 import type { Store } from '../src/store/store.ts';
-import { VIEW } from './support/access-cluster.ts';
+import { VIEW, watchOfAll } from './support/access-cluster.ts';
 import { checkAccess } from './support/access-matrix.ts';
 import { startApi, type TestApi } from './support/api.ts';
 
@@ -15,7 +16,12 @@ before(async () => {
   api = await startApi({
     extra: (store) => {
       const parts = { store, view: VIEW, bus: { connected: true } };
-      return [statusOperation(parts), revisionOperation(parts), forgetfulOperation(store)];
+      return [
+        statusOperation(parts),
+        revisionOperation(parts),
+        ...limitOperations({ store, watch: watchOfAll() }),
+        forgetfulOperation(store),
+      ];
     },
   });
 });

@@ -7,6 +7,7 @@ import * as formats from 'ajv-formats';
 import { pino } from 'pino';
 import { createApp } from '../src/app.ts';
 import type { ApiContext } from '../src/resources/api-context.ts';
+import { limitOperations } from '../src/resources/limits.ts';
 import { revisionOperation, statusOperation } from '../src/resources/status.ts';
 
 interface Media {
@@ -42,7 +43,12 @@ async function assemble() {
     randomBytes,
   };
   const status = { store: nothing, view: nothing, bus: nothing };
-  const app = await createApp(context, [statusOperation(status), revisionOperation(status)], {
+  const extra = [
+    statusOperation(status),
+    revisionOperation(status),
+    ...limitOperations({ store: nothing, watch: nothing }),
+  ];
+  const app = await createApp(context, extra, {
     clock: systemClock,
     adminToken: 'x'.repeat(16),
     logger: pino({ level: 'silent' }),

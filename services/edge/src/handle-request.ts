@@ -4,10 +4,12 @@ import { authenticate } from './stages/authenticate.ts';
 import { applyVerdict, costOf, limitsOf, type FindLimitsDeps } from './stages/enforce-limits.ts';
 import { identifyTenant, type IdentifyTenantDeps } from './stages/identify-tenant.ts';
 import { matchRoute } from './stages/match-route.ts';
+import type { UsageTally } from './usage/usage-tally.ts';
 
 /** What the request path works with. */
 export interface RequestPathDeps extends IdentifyTenantDeps, FindLimitsDeps {
   readonly limiter: Limiter;
+  readonly tally: Pick<UsageTally, 'note'>;
 }
 
 /**
@@ -37,5 +39,5 @@ export function handleRequest(exchange: Exchange, deps: RequestPathDeps): void {
   context.limitStartMs = context.startMs;
   const verdict = deps.limiter.take(chain, costOf(context));
   if (verdict instanceof Promise) exchange.awaitVerdict(chain, verdict);
-  else exchange.proceed(applyVerdict(context, chain, verdict));
+  else exchange.proceed(applyVerdict(context, chain, verdict, deps.tally));
 }

@@ -69,6 +69,7 @@ async function startPool(nodeId = 'test'): Promise<Scene> {
       onLost: ({ id: workerId }, reason) =>
         lost.push({ workerId, reason, atMs: performance.now() }),
       onListening: () => undefined,
+      onLimitUsage: () => undefined,
       onNeverListened: (reason) => assert.fail(reason),
       entry: ENTRY,
     },

@@ -6,6 +6,7 @@ import type { ReadBuffers } from '../io/read-buffers.ts';
 import type { Exchange } from '../request/exchange.ts';
 import type { ForwardingRules } from '../request/forwarded-head.ts';
 import type { Recorder } from '../stages/record.ts';
+import type { UsageTally } from '../usage/usage-tally.ts';
 import type { AddressCounts } from './address-counts.ts';
 import type { DownstreamConnection } from './downstream-connection.ts';
 
@@ -83,6 +84,8 @@ export interface DownstreamDeps {
   readonly recorder: Recorder;
   /** Where the slots of requests return. */
   readonly limiter: Pick<Limiter, 'release'>;
+  /** Where verdicts are counted. */
+  readonly tally: Pick<UsageTally, 'note'>;
   readonly forwarding: ForwardingRules;
   /** `Date` line with CRLF, renewed every second. */
   readonly dateLine: () => string;

@@ -1,3 +1,4 @@
+import type { LimitUsage } from '@headgate/bus';
 import type { DocumentHeader, HealthState } from '@headgate/model';
 import type { LogLevel, WorkerSnapshot } from '@headgate/telemetry';
 
@@ -85,6 +86,8 @@ export type WorkerMessage =
   | { readonly type: 'failed'; readonly reason: string }
   | { readonly type: 'outcomes'; readonly outcomes: readonly DocumentOutcome[] }
   | { readonly type: 'metrics'; readonly id: number; readonly snapshot: WorkerSnapshot }
+  /** Once a second, if any limit was asked for. */
+  | { readonly type: 'limit_usage'; readonly entries: readonly LimitUsage[] }
   | { readonly type: 'pong'; readonly id: number }
   | { readonly type: 'stopped_accepting' }
   | { readonly type: 'drained' };

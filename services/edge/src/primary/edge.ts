@@ -31,6 +31,7 @@ import { ENDS_MAX, Probation, PROBATION_TIMES, type ProbationTimes } from './pro
 import { judgeReadiness } from './readiness.ts';
 import { SnapshotFiles } from './snapshot-files.ts';
 import { StartMarks } from './start-marks.ts';
+import { UsageReports } from './usage-reports.ts';
 import { WorkerPool, type LostWorker } from './worker-pool.ts';
 
 /** What an edge is started with. */
@@ -79,6 +80,7 @@ export class Edge {
   #feed: ConfigFeed | null = null;
   #acks: AckPublisher | null = null;
   #share: LiveShare | null = null;
+  #usage: UsageReports | null = null;
   #complete = false;
   #synced = false;
   #draining = false;
@@ -127,6 +129,12 @@ export class Edge {
     this.#complete = this.#configuration.complete;
     const bus = this.#openBus();
     this.#share = await this.#openShare(bus);
+    const usage = new UsageReports(bus, {
+      clock: systemClock,
+      edgeId: this.#options.settings.nodeId,
+    });
+    this.#usage = usage;
+    this.#shutdown.push('reports on limits', () => usage.close());
     this.#workers = this.#openWorkers(settings.workers);
     this.#openFeed(bus);
     if (this.#complete) this.#workers.startAccepting();
@@ -229,6 +237,7 @@ export class Edge {
           if (share !== undefined) worker.send({ type: 'share', ...share });
         },
         onOutcomes: (workerId, outcomes) => this.#configuration.decide(workerId, outcomes),
+        onLimitUsage: (entries) => this.#usage?.add(entries),
         onListening: (port) => this.#onListening(port),
         onLost: (worker, reason) => this.#onWorkerLost(worker, reason),
         onNeverListened: (reason) => this.#options.onFatal(reason),

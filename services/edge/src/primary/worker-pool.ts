@@ -1,3 +1,4 @@
+import type { LimitUsage } from '@headgate/bus';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fullJitterMs, type Clock, type Random } from '@headgate/runtime';
 import type { WorkerSnapshot } from '@headgate/telemetry';
@@ -25,6 +26,7 @@ export interface WorkerPoolDeps {
   /** A worker ended unexpectedly and will be replaced. */
   readonly onLost: (worker: LostWorker, reason: string) => void;
   readonly onListening: (port: number) => void;
+  readonly onLimitUsage: (entries: readonly LimitUsage[]) => void;
   /** The first workers could not start at all, such as when the port is taken. */
   readonly onNeverListened: (reason: string) => void;
   /** The program of a worker; default: the edge's own. */
@@ -141,6 +143,7 @@ export class WorkerPool {
       `${index}.${this.#generation}`,
       this.#deps.settingsOf(index),
       {
+        onLimitUsage: (entries) => this.#deps.onLimitUsage(entries),
         onListening: (_worker, port) => {
           this.#everListened = true;
           this.#deps.onListening(port);

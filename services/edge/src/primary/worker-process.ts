@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { LimitUsage } from '@headgate/bus';
 import type { WorkerSnapshot } from '@headgate/telemetry';
 import type {
   DocumentOutcome,
@@ -12,6 +13,7 @@ import type {
 export interface WorkerEvents {
   onListening(worker: WorkerProcess, port: number): void;
   onOutcomes(worker: WorkerProcess, outcomes: readonly DocumentOutcome[]): void;
+  onLimitUsage(entries: readonly LimitUsage[]): void;
   onExit(worker: WorkerProcess, end: WorkerEnd, reason: string): void;
 }
 
@@ -164,6 +166,9 @@ export class WorkerProcess {
       case 'metrics':
         this.#snapshots.get(message.id)?.(message.snapshot);
         this.#snapshots.delete(message.id);
+        break;
+      case 'limit_usage':
+        events.onLimitUsage(message.entries);
         break;
       case 'pong':
         this.#answeredPingId = message.id;

@@ -2,6 +2,7 @@ import type { Limiter } from '@headgate/limiting';
 import type { Clock } from '@headgate/runtime';
 import type { ByteSocket } from '../io/byte-socket.ts';
 import type { Recorder } from '../stages/record.ts';
+import type { UsageTally } from '../usage/usage-tally.ts';
 import type { ForwardingRules } from './forwarded-head.ts';
 import type { LocalReply } from './local-reply.ts';
 
@@ -11,6 +12,8 @@ export interface ExchangeDeps {
   readonly recorder: Recorder;
   /** Where the slots of requests return. */
   readonly limiter: Pick<Limiter, 'release'>;
+  /** Where verdicts are counted. */
+  readonly tally: Pick<UsageTally, 'note'>;
   readonly forwarding: ForwardingRules;
   /** `Date` line with CRLF, renewed every second. */
   readonly dateLine: () => string;

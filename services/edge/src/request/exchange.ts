@@ -84,7 +84,8 @@ export class Exchange implements UpstreamUser {
         return;
       }
       context.limiterMs = clock.monotonicMs() - context.limitStartMs;
-      this.#client.guard(() => this.proceed(applyVerdict(context, chain, verdict)));
+      const { tally } = this.#client.deps;
+      this.#client.guard(() => this.proceed(applyVerdict(context, chain, verdict, tally)));
     };
     pending.then(onVerdict, (error: unknown) => this.onBug(error)); // a limiter that fails is no limiter
   }

@@ -1,10 +1,16 @@
 import { compileApiKeys, type ApiKeyTable } from '@headgate/auth';
 import { compileChain, type LimitChain } from '@headgate/limiting';
-import type { ApiKey, PlanDocument, Route, TenantDocument } from '@headgate/model';
+import {
+  overrideLimits,
+  type ApiKey,
+  type PlanDocument,
+  type Route,
+  type TenantDocument,
+} from '@headgate/model';
 import { compileRoutes, type RouteMatcher } from '@headgate/routing';
 import type { TenantSlot } from '@headgate/telemetry';
 import type { TenantUpstream } from '../upstream/upstream-registry.ts';
-import { joinLevels, levelLimits, overrideLimits, type LevelLimits } from './level-limits.ts';
+import { joinLevels, levelLimits, type LevelLimits } from './level-limits.ts';
 
 /** Who authenticated. */
 export interface Principal {

@@ -17,13 +17,6 @@ export interface LevelLimits {
   readonly perAddress: boolean;
 }
 
-/** The limits of `base`, each replaced by the override of the same name, and the overrides with new names. */
-export function overrideLimits(base: readonly Limit[], overrides: readonly Limit[]): Limit[] {
-  const byName = new Map(base.map((limit) => [limit.name, limit]));
-  for (const limit of overrides) byName.set(limit.name, limit);
-  return [...byName.values()];
-}
-
 /**
  * Limits of one level.
  *

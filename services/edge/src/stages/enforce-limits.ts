@@ -8,6 +8,7 @@ import { addressKey } from '../request/address-key.ts';
 import { clientAddress } from '../request/client-address.ts';
 import { localReply, type LocalReply } from '../request/local-reply.ts';
 import type { RequestContext } from '../request/request-context.ts';
+import type { UsageTally } from '../usage/usage-tally.ts';
 import { needsAddress, type RequestChains } from '../snapshot/request-chains.ts';
 
 /** What finding the limits of a request takes. */
@@ -39,8 +40,10 @@ export function applyVerdict(
   context: RequestContext,
   chain: LimitChain,
   verdict: LimitVerdict,
+  tally: Pick<UsageTally, 'note'>,
 ): LocalReply | null {
   context.verdict = verdict;
+  tally.note(chain, verdict, costOf(context));
   if (verdict.outcome === 'unavailable') {
     return localReply('HG_LIMIT_UNAVAILABLE', 'Retry-After: 1\r\n');
   }

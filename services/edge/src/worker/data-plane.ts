@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { monitorEventLoopDelay, type ELDHistogram } from 'node:perf_hooks';
+import type { LimitUsage } from '@headgate/bus';
 import { DEFAULT_HTTP1_LIMITS, HostCache } from '@headgate/http1';
 import { createLimiter, type EdgeShare, type Limiter } from '@headgate/limiting';
 import { createRedisLimitStore } from '@headgate/limiting-redis';
@@ -33,6 +34,7 @@ import { localReply } from '../request/local-reply.ts';
 import { RequestChains } from '../snapshot/request-chains.ts';
 import { TenantStore } from '../snapshot/tenant-store.ts';
 import { Recorder } from '../stages/record.ts';
+import { UsageTally } from '../usage/usage-tally.ts';
 import { ResponseReaders } from '../upstream/response-readers.ts';
 import { UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import { createDateLine } from './date-line.ts';
@@ -59,6 +61,8 @@ export interface DataPlane {
   /** Starts to accept; resolves with the port. */
   listen(): Promise<number>;
   takeMetrics(): WorkerSnapshot;
+  /** What limits admitted and refused since the last call. */
+  takeLimitUsage(): LimitUsage[];
   /** Stops to accept; connections go on. Resolves when new ones are refused. */
   stopAccepting(): Promise<void>;
   /** Ends all connections within `deadlineMs` from now, then closes everything. */
@@ -81,15 +85,7 @@ export async function createDataPlane(
   const sweeper = startSweeper(log);
   const buffers = new ReadBuffers();
   const clock = new HeldClock(systemClock);
-  const upstreams = new UpstreamRegistry({
-    buffers,
-    readers: new ResponseReaders(),
-    sweeper,
-    clock,
-    random: systemRandom,
-    onEjected: (cause) =>
-      (metrics.counter('headgate_outlier_ejections_total', { cause }).value += 1),
-  });
+  const upstreams = openUpstreams({ buffers, sweeper, clock }, metrics);
   const tenants = new TenantStore({
     upstreams,
     metrics,
@@ -99,7 +95,9 @@ export async function createDataPlane(
       log.logger.warn({ tenantId, pattern, holderId }, 'the pattern belongs to another tenant'),
   });
   const recorder = openRecorder(settings, outputs, clock);
-  const requestPath = { tenants, tenantHeader, limiter, isTrusted, chains: new RequestChains() };
+  const tally = new UsageTally();
+  const limits = { limiter, tally, isTrusted, chains: new RequestChains() };
+  const requestPath = { tenants, tenantHeader, ...limits };
   const overload = openOverloadWatch(settings, log, () => listener, shutdown);
   const listener = openListener(settings, {
     buffers,
@@ -109,6 +107,7 @@ export async function createDataPlane(
     recorder,
     limiter,
     isTrusted,
+    tally,
     draining: () => draining,
     overloaded: () => overload.ladder.level > 0,
     letsGo: () => overload.ladder.letsGo(),
@@ -126,6 +125,7 @@ export async function createDataPlane(
     setShare: (next) => (share = next),
     listen: () => listener.listen(),
     takeMetrics: () => metrics.takeSnapshot(),
+    takeLimitUsage: () => tally.take(),
     stopAccepting: () => listener.stopAccepting(),
     async drain(deadlineMs) {
       draining = true;
@@ -143,6 +143,19 @@ function startSweeper(log: ServiceLogger): DeadlineSweeper {
   });
   sweeper.start();
   return sweeper;
+}
+
+function openUpstreams(
+  parts: Pick<DownstreamDeps, 'sweeper' | 'clock'> & { readonly buffers: ReadBuffers },
+  metrics: WorkerMetrics,
+): UpstreamRegistry {
+  return new UpstreamRegistry({
+    ...parts,
+    readers: new ResponseReaders(),
+    random: systemRandom,
+    onEjected: (cause) =>
+      (metrics.counter('headgate_outlier_ejections_total', { cause }).value += 1),
+  });
 }
 
 function openLoopDelay(): ELDHistogram {
@@ -193,6 +206,7 @@ function openListener(
     | 'recorder'
     | 'limiter'
     | 'isTrusted'
+    | 'tally'
     | 'draining'
     | 'overloaded'
     | 'letsGo'

@@ -5,6 +5,8 @@ import { createDataPlane, type DataPlane } from './data-plane.ts';
 
 /** Time for the last words of a worker that found a bug. */
 const EXIT_MS_MAX = 500;
+/** Between two reports on limits. */
+const USAGE_MS = 1000;
 
 /**
  * Runs a worker: waits for `start`, then serves what the primary sends until it says `drain` or goes away.
@@ -24,6 +26,10 @@ export function startWorker(): void {
     );
     mendStringPrototype(); // all modules are loaded by now, those of tracing too
     send({ type: 'started' });
+    setInterval(() => {
+      const entries = created.takeLimitUsage();
+      if (entries.length > 0) send({ type: 'limit_usage', entries });
+    }, USAGE_MS).unref();
     return created;
   };
   process.on('message', (message: PrimaryMessage) => {

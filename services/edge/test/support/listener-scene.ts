@@ -98,6 +98,7 @@ export async function withListener(
       clock: new HeldClock(clock),
       recorder,
       limiter: { release: () => undefined },
+      tally: { note: () => undefined },
       forwarding: compileForwardingRules('x-tenant-id'),
       dateLine: () => 'Date: Sat, 01 Jan 2000 00:00:00 GMT\r\n',
       isTrusted: (address) => address === '192.0.2.1',

@@ -1,0 +1,45 @@
+import { USAGE_ENTRIES_MAX, type LimitUsage } from '@headgate/bus';
+
+/** Limits that are merged at once; further ones are left out. */
+const LIMITS_MAX = 8192;
+
+/** Joins what several chains or workers saw of the same limits. */
+export class UsageMerge {
+  #limits = new Map<string, LimitUsage>();
+
+  add(usage: LimitUsage): void {
+    const { tenantId, level, scope, consumer, kind, name } = usage;
+    // Ids and names hold no blank; a consumer, which may, comes last.
+    const key = `${tenantId} ${level} ${scope} ${kind} ${name} ${consumer ?? ''}`;
+    const known = this.#limits.get(key);
+    if (known !== undefined) this.#limits.set(key, joined(known, usage));
+    else if (this.#limits.size < LIMITS_MAX) this.#limits.set(key, usage);
+  }
+
+  /** Those that matter most, at most {@link USAGE_ENTRIES_MAX}; it begins anew. */
+  take(): LimitUsage[] {
+    const all = [...this.#limits.values()];
+    this.#limits = new Map();
+    if (all.length <= USAGE_ENTRIES_MAX) return all;
+    return all.sort((left, right) => weightOf(right) - weightOf(left)).slice(0, USAGE_ENTRIES_MAX);
+  }
+}
+
+/** The newer one knows best what is left, if it knows. */
+function joined(known: LimitUsage, newer: LimitUsage): LimitUsage {
+  const says = newer.remaining === null ? known : newer;
+  return {
+    ...newer,
+    admitted: known.admitted + newer.admitted,
+    alone: known.alone + newer.alone,
+    denied: known.denied + newer.denied,
+    remaining: says.remaining,
+    resetMs: says.resetMs,
+  };
+}
+
+/** Refusals first, then how full it is. */
+function weightOf({ denied, remaining, capacity, admitted }: LimitUsage): number {
+  const used = remaining === null ? 0 : 1 - remaining / Math.max(1, capacity);
+  return (denied > 0 ? 2 + denied : 0) + used + Math.min(admitted, 1e6) / 1e7;
+}

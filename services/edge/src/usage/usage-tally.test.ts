@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { USAGE_ENTRIES_MAX } from '@headgate/bus';
+import { compileChain, type LimitVerdict, type WindowRule } from '@headgate/limiting';
+import { UsageTally } from './usage-tally.ts';
+
+const minute: WindowRule = {
+  ...{ name: 'minute', level: 'tenant', scope: '', limit: 10, windowMs: 60_000 },
+  onStoreLoss: 'share',
+} as const;
+const ofKey: WindowRule = { ...minute, level: 'key', scope: 'ci' };
+
+function verdict(changes: Partial<LimitVerdict>): LimitVerdict {
+  const base = { outcome: 'admitted', source: 'store', rule: null, ruleIndex: -1 } as const;
+  return { ...base, retryAfterMs: 0, remaining: [9], resetMs: [60_000], ...changes };
+}
+
+test('chains that share a limit are told as one, with what was heard last', () => {
+  const tally = new UsageTally();
+  const anonymous = compileChain('acme', [minute]);
+  const keyed = compileChain('acme', [minute, ofKey]);
+  tally.note(anonymous, verdict({}), 1);
+  tally.note(anonymous, verdict({ remaining: [8], source: 'share' }), 1);
+  tally.note(keyed, verdict({ remaining: [3, 5], resetMs: [1, 2] }), 5);
+  const denied = { outcome: 'denied', source: 'deny_cache', rule: ofKey, ruleIndex: 1 } as const;
+  tally.note(keyed, verdict({ ...denied, remaining: [-1, 0], resetMs: [0, 70] }), 5);
+  const [tenant, key, ...rest] = tally.take();
+  assert.deepEqual(rest, []);
+  const common = { tenantId: 'acme', name: 'minute', kind: 'window', limit: 10, capacity: 10 };
+  assert.deepEqual(tenant, {
+    ...{ ...common, level: 'tenant', scope: '', consumer: null, spanMs: 60_000 },
+    ...{ admitted: 7, alone: 1, denied: 0, remaining: 8, resetMs: 60_000 },
+  });
+  assert.deepEqual(key, {
+    ...{ ...common, level: 'key', scope: 'ci', consumer: null, spanMs: 60_000 },
+    ...{ admitted: 5, alone: 0, denied: 1, remaining: 0, resetMs: 70 },
+  });
+  assert.deepEqual(tally.take(), []);
+});
+
+test('of very many limits those that refuse, then the fullest, are told; memory is bounded', () => {
+  const tally = new UsageTally();
+  for (let client = 0; client < 5000; client += 1) {
+    const chain = compileChain('acme', [{ ...minute, consumer: `a${client}` }]);
+    const isOver = client % 100 === 0;
+    const refusal = { outcome: 'denied', rule: minute, ruleIndex: 0, remaining: [0] } as const;
+    tally.note(chain, verdict(isOver ? refusal : { remaining: [client % 10] }), 1);
+  }
+  const told = tally.take();
+  assert.equal(told.length, USAGE_ENTRIES_MAX);
+  // The first 1,024 chains were counted: eleven of them were over their limit.
+  assert.equal(told.filter(({ denied }) => denied > 0).length, 11);
+  assert.equal(
+    told.slice(0, 11).every(({ denied }) => denied === 1),
+    true,
+  );
+  assert.ok(told.slice(11).every(({ remaining }) => remaining !== null && remaining <= 2));
+});
