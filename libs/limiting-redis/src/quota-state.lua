@@ -21,10 +21,13 @@ local function openQuota(key, keyIndex, before, this, following, finish)
     startMs, endMs = this, following
   end
   state = {key = key, isQuota = true, isDirty = false, isOff = clockMs < before or clockMs >= finish, used = 0}
-  local raw = read(key, keyIndex, QUOTA_MAGIC, 28)
+  local raw, isClosed = read(key, keyIndex, QUOTA_MAGIC, 28)
+  state.isClosed = isClosed
   if raw then
     local storedMs, used, storedEndMs = unpack('<ddd', raw, 5)
-    if storedMs >= startMs and storedMs <= following then
+    if not (isSound(storedMs) and isSound(used) and isSound(storedEndMs)) then
+      close(state, keyIndex, max(0, endMs - clockMs) + TTL_SLACK_MS)
+    elseif storedMs >= startMs and storedMs <= following then
       state.used = used
       if storedMs > startMs then startMs, endMs = storedMs, storedEndMs end
     end

@@ -15,10 +15,14 @@ local function openRate(key, keyIndex, limit, windowMs, burst)
   local state = states[key]
   if not state then
     local clockUs = time[1] * 1000000 + time[2]
-    local raw = read(key, keyIndex, RATE_MAGIC, RATE_BYTES)
+    local raw, isClosed = read(key, keyIndex, RATE_MAGIC, RATE_BYTES)
     local drainedToUs, offsetUs, debt = 0, 0, 0
     if raw then drainedToUs, offsetUs, debt = unpack('<ddd', raw, 5) end
-    state = {key = key, isRate = true, drainedToUs = drainedToUs, debt = debt, isDirty = false}
+    state = {key = key, isRate = true, drainedToUs = drainedToUs, debt = debt, isDirty = false,
+      isClosed = isClosed}
+    if not (isSound(drainedToUs) and isSound(offsetUs) and isSound(debt)) then
+      close(state, keyIndex, ceil(burst * windowMs / limit) + TTL_SLACK_MS)
+    end
     if clockUs + offsetUs < drainedToUs - 1 then
       offsetUs = drainedToUs - 1 - clockUs
       state.isDirty = true

@@ -40,7 +40,7 @@ export interface RedisAddress {
 export type RedisStoreEvent =
   | { readonly type: 'connected' }
   | { readonly type: 'disconnected'; readonly message: string }
-  /** These keys held another type or format and were deleted. */
+  /** These keys held another type or format and were deleted, or impossible numbers and are closed until they expire. */
   | { readonly type: 'keys_reset'; readonly keys: readonly string[] }
   | { readonly type: 'script_loaded'; readonly sha: string };
 
@@ -122,7 +122,7 @@ class ScriptStore implements RedisLimitStore {
   async takeBatch(items: readonly BatchItem[]): Promise<BatchReply> {
     const calls = takeCalls(items, undefined, this.#clockMs());
     const replies = await this.#run(this.#scripts.take, calls);
-    const itemReplies: ItemReply[] = [];
+    const itemReplies: (ItemReply | null)[] = [];
     let storeNowMs = 0;
     for (const [index, call] of calls.entries()) {
       const reply = readTakeReply(call, items, replies[index], itemReplies);

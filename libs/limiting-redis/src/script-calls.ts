@@ -141,14 +141,14 @@ export interface TakeReply {
 }
 
 /**
- * Reads the flat reply of `take.lua` into `replies`, at the items' positions.
+ * Reads the flat reply of `take.lua` into `replies`, at the items' positions; null for an item with a closed key.
  * Returns null if it has another form.
  */
 export function readTakeReply(
   call: ScriptCall,
   items: readonly BatchItem[],
   reply: unknown,
-  replies: ItemReply[],
+  replies: (ItemReply | null)[],
 ): TakeReply | null {
   if (!isIntegers(reply)) return null;
   let cursor = 1;
@@ -167,7 +167,8 @@ export function readTakeReply(
       resetMs.push(reply[cursor + 2 + 2 * rule] ?? 0);
     }
     const answer = { granted, remaining, resetMs };
-    replies[position] = leaseSize === 0 ? answer : { ...answer, lease: { amount, madeMs, spanMs } };
+    const leased = leaseSize === 0 ? answer : { ...answer, lease: { amount, madeMs, spanMs } };
+    replies[position] = granted < 0 ? null : leased;
     cursor += 1 + 2 * rules;
   }
   return { clockMs: reply[0] ?? 0, resetKeys: keysAt(call, reply.slice(cursor)) };

@@ -48,6 +48,9 @@ local function openSlots(key, keyIndex, holder, epoch, granted, released)
     local field, value = fields[index], fields[index + 1]
     local fieldEpoch, fieldGranted, fieldReleased, expiresMs = 0, 0, 0, 0
     if #value == SLOT_BYTES then fieldEpoch, fieldGranted, fieldReleased, expiresMs = unpack('<dddd', value) end
+    if not (isSound(fieldEpoch) and isSound(fieldGranted) and isSound(fieldReleased) and isSound(expiresMs)) then
+      fieldGranted, fieldReleased, expiresMs = 0, 0, 0
+    end
     if expiresMs > clockMs + SLOT_LEASE_MS then
       expiresMs = clockMs + SLOT_LEASE_MS
       redis.call('HSET', key, field, pack('<dddd', fieldEpoch, fieldGranted, fieldReleased, expiresMs))
@@ -93,7 +96,7 @@ end
 local function writeAll()
   for index = 1, #states do
     local state = states[index]
-    if state.isDirty then
+    if state.isDirty and not state.isClosed then
       if state.isRate then
         writeRate(state)
       elseif state.isSlots then

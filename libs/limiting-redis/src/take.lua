@@ -10,6 +10,7 @@
 --       then indices of keys that held garbage}
 --   waitMs: until one more unit fits; if one fits now, until units come back (0: nothing is charged). If none fits, one
 --   that asked for a lease waits up to gatherMs longer, for as much as its short lease would take.
+--   granted is -1 if a key of the entry is closed: nothing is known and nothing charged. Other entries go on.
 -- A denied entry writes nothing; but a clock step, or what a worker claims anew, is written whatever the verdict.
 
 -- Charges what may be used until `dateMs`: adds to the newest pair if it has this date, or a later one from a wider
@@ -61,7 +62,7 @@ local function lease(entry, rules, wanted, longMs, short, shortMs)
     short = min(short, left)
   end
   local amount, spanMs = long, longMs
-  if short > long then amount, spanMs = short, shortMs end
+  if wanted > 0 and short > long then amount, spanMs = short, shortMs end
   if amount <= 0 then return 0, 0 end
   local shortestMs = math.huge
   for rule = 1, rules do
@@ -123,6 +124,9 @@ while position <= #ARGV do
     end
   end
   if granted < 0 then granted = 0 end
+  for rule = 1, rules do
+    if entry[rule * 2 - 1].isClosed then granted, wanted = -1, 0 end
+  end
   size = size + 1
   reply[size] = granted
   for rule = 1, rules do
@@ -145,7 +149,9 @@ while position <= #ARGV do
   end
   for rule = 1, rules do
     local state, limit = entry[rule * 2 - 1], entry[rule * 2]
-    if state.isRate then
+    if state.isClosed then
+      reply[size + 1], reply[size + 2] = 0, 0
+    elseif state.isRate then
       reply[size + 1] = max(0, leftOfRate(state))
       reply[size + 2] = waitOfRate(state, cost)
     elseif state.isSlots then

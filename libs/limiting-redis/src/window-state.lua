@@ -13,6 +13,7 @@
 local MAGIC = 'hgw2'
 local HEADER_BYTES = 36
 local PAIR_BYTES = 16
+local CLOSED = 'hgx1'
 local TTL_SLACK_MS = 1000
 local floor, sub = math.floor, string.sub
 local pack, unpack = struct.pack, struct.unpack
@@ -22,11 +23,12 @@ local clockMs = time[1] * 1000 + floor(time[2] / 1000)
 local states = {}
 local resets = {}
 
--- The value of a key or nil; a value of another type or format is deleted and reported, never trusted.
+-- The value of a key or nil; a value of another type or format is deleted and reported, never trusted. Second: is it closed?
 local function read(key, keyIndex, magic, headerBytes)
   local raw = redis.pcall('GET', key)
   if not raw then return nil end
   if type(raw) == 'string' then
+    if raw == CLOSED then return nil, true end
     if sub(raw, 1, 4) == magic and #raw % PAIR_BYTES == headerBytes % PAIR_BYTES and #raw >= headerBytes then
       return raw
     end
@@ -36,6 +38,20 @@ local function read(key, keyIndex, magic, headerBytes)
   redis.call('DEL', key)
   resets[#resets + 1] = keyIndex
   return nil
+end
+
+-- A key of the right form with numbers that cannot be is closed: its usage is not known, and until it expires nothing is
+-- granted or charged there. Compared with NaN every limit would seem to have room.
+-- Whole, at least 0 and exact in a double.
+local function isSound(number)
+  return number >= 0 and number <= 9007199254740991 and floor(number) == number
+end
+
+-- Closes the key of a state for as long as what it held could have counted; reported once.
+local function close(state, keyIndex, ttlMs)
+  state.isClosed = true
+  redis.call('SET', state.key, CLOSED, 'PX', ttlMs)
+  resets[#resets + 1] = keyIndex
 end
 
 -- Moves `first` over the pairs that have left the window.
@@ -58,17 +74,20 @@ local function open(key, keyIndex, bucketMs, buckets)
     if state.bucketMs ~= bucketMs then forget(state, bucketMs, buckets) end
     return state
   end
-  local raw = read(key, keyIndex, MAGIC, HEADER_BYTES)
+  local raw, isClosed = read(key, keyIndex, MAGIC, HEADER_BYTES)
   local highWaterMs, offsetMs, used, bornMs = 0, 0, 0, clockMs
   if raw then highWaterMs, offsetMs, used, bornMs = unpack('<dddd', raw, 5) end
   state = {key = key, raw = raw or '', first = raw and HEADER_BYTES + 1 or 1, used = used, bornMs = bornMs,
-    isDirty = false}
+    isDirty = false, isClosed = isClosed}
   if clockMs + offsetMs < highWaterMs then
     offsetMs = highWaterMs - clockMs
     state.isDirty = true
   end
   state.now, state.offsetMs = clockMs + offsetMs, offsetMs
   forget(state, bucketMs, buckets)
+  if not (isSound(highWaterMs) and isSound(offsetMs) and isSound(state.used)) then
+    close(state, keyIndex, (buckets + 1) * bucketMs + TTL_SLACK_MS)
+  end
   states[key] = state
   states[#states + 1] = state
   return state
@@ -98,7 +117,11 @@ local function wait(state, excess, more, forMs)
       if freed >= excess + more then break end
     end
   end
-  return foundMs and foundMs - state.now or 0
+  if not foundMs then return 0 end
+  local longestMs = (state.buckets + 1) * bucketMs + TTL_SLACK_MS
+  local waitMs = foundMs - state.now
+  if waitMs >= 0 and waitMs <= longestMs then return waitMs end
+  return longestMs -- a date that cannot be
 end
 
 -- The key expires when its newest charge has left; that of a lease is up to 500 ms ahead, within the slack.

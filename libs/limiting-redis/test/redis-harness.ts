@@ -19,11 +19,16 @@ export interface TestEdge {
   readonly limiterEvents: LimiterEvent[];
   readonly storeEvents: RedisStoreEvent[];
   /** What Redis granted, dated by Redis's clock. */
-  readonly granted: Admission[];
+  readonly granted: TenantAdmission[];
   /** The longest that a take call was under way, in ms; this process's own stalls count. */
-  readonly timing: { longestCallMs: number };
+  readonly timing: { longestCallMs: number; callsUnderWay: number };
   /** Waits until the limiter uses Redis. */
   readonly inUse: () => Promise<void>;
+}
+
+/** What was granted to a tenant. */
+export interface TenantAdmission extends Admission {
+  readonly tenantId: string;
 }
 
 /** A Redis server and edges on it, all ended after the tests of the file. */
@@ -79,8 +84,8 @@ function createEdge(
 ): TestEdge {
   const limiterEvents: LimiterEvent[] = [];
   const storeEvents: RedisStoreEvent[] = [];
-  const granted: Admission[] = [];
-  const timing = { longestCallMs: 0 };
+  const granted: TenantAdmission[] = [];
+  const timing = { longestCallMs: 0, callsUnderWay: 0 };
   const store = createRedisLimitStore(
     { redis: server, random: systemRandom, onEvent: (event) => storeEvents.push(event) },
     { commandTimeoutMs, reconnectCapMs: 100 },
@@ -109,17 +114,19 @@ function createEdge(
 /** Records what the store grants, with the store's time, and how long its calls take. */
 function loggingStore(
   store: LimitStore,
-  granted: Admission[],
+  granted: TenantAdmission[],
   timing: TestEdge['timing'],
 ): LimitStore {
   return {
     async takeBatch(items) {
       const sentMs = performance.now();
-      const reply = await store.takeBatch(items);
+      timing.callsUnderWay += 1;
+      const reply = await store.takeBatch(items).finally(() => (timing.callsUnderWay -= 1));
       timing.longestCallMs = Math.max(timing.longestCallMs, performance.now() - sentMs);
-      for (const [index, { granted: units }] of reply.items.entries()) {
-        const cost = units * (items[index]?.cost ?? 0);
-        if (cost > 0) granted.push({ timeMs: reply.storeNowMs, cost });
+      for (const [index, answer] of reply.items.entries()) {
+        const cost = (answer?.granted ?? 0) * (items[index]?.cost ?? 0);
+        const tenantId = items[index]?.chain.tenantId ?? '';
+        if (cost > 0) granted.push({ timeMs: reply.storeNowMs, cost, tenantId });
       }
       return reply;
     },

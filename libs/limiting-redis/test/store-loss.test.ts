@@ -136,3 +136,36 @@ test('a key of another type or with garbage is reset, with one event', async () 
   }
   assert.equal(edge.store.stats.keysReset, 3);
 });
+
+test('impossible numbers in a key close it: its chain is enforced by share, others of the batch go on', async () => {
+  const edge = await startEdge({ rank: 0, liveEdges: 2 });
+  const pairs = (...numbers: number[]): Buffer => Buffer.from(new Float64Array(numbers).buffer);
+  const now = Date.now();
+  for (const [tenant, header] of [
+    ['nan', [now, 0, NaN, now]],
+    ['negative', [now, 0, -5, now]],
+    ['endless', [Infinity, 0, 0, now]],
+    ['fraction', [now, 0.5, 1, now]],
+    ['nan-pair', [now, 0, 10, now, now - 3_600_000, NaN]],
+    ['too-much-pair', [now, 0, 10, now, now - 3_600_000, 1e18]],
+  ] as const) {
+    const chain = minuteChain(tenant);
+    const key = chain.storeKeys[0] ?? '';
+    await admin.set(key, Buffer.concat([Buffer.from('hgw2'), pairs(...header)]));
+    const healthy = minuteChain(`beside-${tenant}`);
+    const reply = await edge.store.takeBatch([
+      { chain, cost: 1, units: 5 },
+      { chain: healthy, cost: 1, units: 5 },
+    ]);
+    assert.deepEqual([reply.items[0], reply.items[1]?.granted], [null, 5], tenant);
+    assert.equal(await takeMany(edge, chain, 60), 25, 'half of the limit: one of two edges');
+    assert.equal(await takeMany(edge, healthy, 60), 45);
+    const ttlMs = await admin.pttl(key);
+    assert.ok(ttlMs > 0 && ttlMs <= 62_000, `${ttlMs} ms`);
+    const resets = edge.storeEvents.flatMap((event) =>
+      event.type === 'keys_reset' ? event.keys : [],
+    );
+    assert.equal(resets.filter((each) => each === key).length, 1, 'told once');
+  }
+  assert.equal(edge.limiter.stats.storeLosses, 0);
+});

@@ -80,7 +80,8 @@ export interface ItemReply {
 export interface BatchReply {
   /** The store's clock in ms; only differences between replies mean something. */
   readonly storeNowMs: number;
-  readonly items: readonly ItemReply[];
+  /** Null for an item of which the store cannot know the usage, because what it holds of it is damaged. */
+  readonly items: readonly (ItemReply | null)[];
 }
 
 /** Admissions that the store must learn about: charged without a check. */

@@ -216,9 +216,13 @@ export class MicroBatcher {
     return items;
   }
 
-  #settle(item: PendingItem | undefined, reply: ItemReply | undefined, sentMs: number): void {
+  #settle(
+    item: PendingItem | undefined,
+    reply: ItemReply | null | undefined,
+    sentMs: number,
+  ): void {
     if (item === undefined) return;
-    if (reply === undefined) {
+    if (reply === undefined || reply === null) {
       this.#fail(item);
       return;
     }

@@ -146,7 +146,7 @@ export class SlotKeeper implements Pick<LimitStore, 'takeBatch'> {
     const known = new Map(claims);
     for (const [index, { chain, cost }] of items.entries()) {
       const answer = reply.items[index];
-      if (answer === undefined || !chain.hasSlots) continue;
+      if (answer === undefined || answer === null || !chain.hasSlots) continue;
       for (const [position, { kind, key, capacity }] of chain.compiled.entries()) {
         const holding = kind === 'concurrency' ? this.#book.find(key) : null;
         const claim = holding === null ? undefined : known.get(holding);
