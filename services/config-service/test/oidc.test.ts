@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
+import { createHmac, createSign, generateKeyPairSync } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { createFakeClock, waitFor } from '@headgate/testkit';
+import { createFakeClock, temporaryDirectory, waitFor } from '@headgate/testkit';
 import { exportSPKI } from 'jose';
 import { createFetchJson } from '../src/access/oidc/fetch-json.ts';
 import { createIssuerKeys } from '../src/access/oidc/issuer-keys.ts';
 import { createVerifyJwt } from '../src/access/oidc/verify-jwt.ts';
-import { createSend, startApi, type ApiReply, type TestApi } from './support/api.ts';
+import { ADMIN_TOKEN, createSend, startApi, type ApiReply, type TestApi } from './support/api.ts';
 import {
   AUDIENCE,
   createIssuerKey,
@@ -14,6 +14,7 @@ import {
   type Issuer,
   type IssuerKey,
 } from './support/issuer.ts';
+import { startService } from './support/service.ts';
 
 const clock = createFakeClock();
 const COOL_DOWN_MS = 10_000;
@@ -141,6 +142,7 @@ test('what is not a good token of the issuer for this service gets 401', async (
     'not valid yet': await sign({ ...ADMIN, nbf: nowS + 31 }),
     'no subject': await sign({ ...ADMIN, sub: undefined }),
     'a subject that no audit row can hold': await sign({ ...ADMIN, sub: 'a\u0000b' }),
+    'a subject that is no text': await sign({ ...ADMIN, sub: { name: 'eve' } }),
     'a long subject': await sign({ ...ADMIN, sub: 'a'.repeat(256) }),
     'more than 8 KiB': await sign({ ...ADMIN, filler: 'x'.repeat(8000) }),
     'no JSON': `${Buffer.from('{').toString('base64url')}.${payload}.${signature}`,
@@ -182,6 +184,64 @@ test('tokens with unknown keys cost the issuer one request per cool-down', async
   await Promise.all(tokens.map((token) => ask(token)));
   assert.equal(issuer.fetched() - before, 2, 'also while the issuer fails');
   issuer.answer = null;
+});
+
+test('keys of the issuer that are too small or broken refuse their tokens, and no others', async () => {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
+  const small = { ...publicKey.export({ format: 'jwk' }), kid: 'small', alg: 'RS256' };
+  const broken = { kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA', kid: 'broken', alg: 'ES256' };
+  const jwks = JSON.stringify({ keys: [small, broken, key.jwk] });
+  issuer.answer = (response) => response.end(jwks);
+  clock.advance(COOL_DOWN_MS);
+  assert.equal((await ask(await sign(ADMIN, await createIssuerKey('none')))).status, 401);
+  const [, payload = '', signature = ''] = (await sign(ADMIN)).split('.');
+  const signed = `${base64({ alg: 'RS256', kid: 'small' })}.${payload}`;
+  const rs256 = createSign('RSA-SHA256').update(signed).sign(privateKey).toString('base64url');
+  assert.equal((await ask(`${signed}.${rs256}`)).status, 401);
+  const other = `${base64({ alg: 'ES256', kid: 'broken' })}.${payload}.${signature}`;
+  assert.equal((await ask(other)).status, 401);
+  assert.equal((await ask(await sign(ADMIN))).status, 200);
+  issuer.answer = null;
+});
+
+test('the service takes JWTs as its environment says, and writes no credential into its log', async () => {
+  const directory = await temporaryDirectory('oidc');
+  const service = await startService({
+    HEADGATE_DATA_DIR: directory.path,
+    HEADGATE_NATS_URL: 'nats://127.0.0.1:1',
+    HEADGATE_OIDC_ISSUER: issuer.url,
+    HEADGATE_OIDC_AUDIENCE: AUDIENCE,
+    HEADGATE_OIDC_ROLE_CLAIM: 'role',
+  });
+  try {
+    const nowMs = Date.now();
+    const good = await issuer.sign(key, nowMs, { role: 'platform_admin' });
+    const tokens = [
+      good,
+      await issuer.sign(key, nowMs, { role: 'nobody' }),
+      await issuer.sign(key, nowMs - 3_600_000, { role: 'viewer' }),
+      await issuer.sign(await createIssuerKey('stranger'), nowMs),
+      `hgt_${'x'.repeat(43)}`,
+    ];
+    const statuses: number[] = [];
+    for (const token of tokens) {
+      statuses.push((await createSend(service.url, token)('GET', '/v1/plans')).status);
+    }
+    assert.deepEqual(statuses, [200, 403, 401, 401, 401]);
+    const send = createSend(service.url, good);
+    const made = await send('POST', '/v1/access-tokens/made', { role: 'viewer', tenants: '*' });
+    const secret = String(made.body['token']);
+    assert.equal((await createSend(service.url, secret)('PUT', '/v1/plans/x', {})).status, 403);
+    await service.process.stop();
+    const log = [...service.process.stdout(), ...service.process.stderr()].join('\n');
+    assert.match(log, /"msg":"ready"/);
+    for (const token of [...tokens, secret, ADMIN_TOKEN]) {
+      for (const part of token.split('.')) assert.ok(!log.includes(part), part);
+    }
+  } finally {
+    await service.process.stop();
+    await directory.remove();
+  }
 });
 
 test('with the issuer away known keys serve for a day, and other tokens for ever', async () => {

@@ -37,6 +37,9 @@ const RIGHTS = [
   `execute on function headgate_sight(), headgate_listed(), headgate_taken_hashes(text[])`,
 ];
 
+/** It tells with the sight of the owner which hashes are taken: for the service alone. */
+const NOT_FOR_EVERYBODY = 'revoke execute on function headgate_taken_hashes(text[]) from public';
+
 /** Makes the role of limited transactions, as far as the user of the service may, and tells what holds. */
 export async function raiseWall(db: Kysely<Tables>): Promise<Wall> {
   if (await prepareRole(db)) return 'role';
@@ -62,6 +65,7 @@ async function prepareRole(db: Kysely<Tables>): Promise<boolean> {
     const { rows: schemas } = await sql<{ name: string }>`
       select quote_ident(current_schema()) as name`.execute(transaction);
     const schema = `usage on schema ${schemas[0]?.name ?? 'public'}`;
+    await sql.raw(NOT_FOR_EVERYBODY).execute(transaction);
     for (const right of [...RIGHTS, schema]) {
       await sql.raw(`grant ${right} to ${LIMITED_ROLE}`).execute(transaction);
     }

@@ -32,35 +32,38 @@ export function createVerifyJwt(
   { clock, keys }: { readonly clock: Pick<Clock, 'nowMs'>; readonly keys: JWTVerifyGetKey },
   { issuer, audience, claims }: OidcRules,
 ): VerifyJwt {
+  const options = {
+    ...{ issuer, audience, algorithms: ALGORITHMS, clockTolerance: CLOCK_TOLERANCE_S },
+    requiredClaims: ['exp', 'sub'],
+  };
   return async (jwt) => {
-    try {
-      const { payload } = await jwtVerify(jwt, keys, {
-        issuer,
-        audience,
-        algorithms: ALGORITHMS,
-        clockTolerance: CLOCK_TOLERANCE_S,
-        currentDate: new Date(clock.nowMs()),
-        requiredClaims: ['exp', 'sub'],
-      });
-      const { sub = '' } = payload;
-      if (!SUBJECT.test(sub)) return unauthenticated(`the claim sub of the token is not usable`);
-      const reading = readClaims(payload, claims);
-      if (reading.ok) {
-        return { ok: true, principal: { actor: `oidc:${sub}`, access: reading.access } };
-      }
-      const { detail } = reading;
-      return { ok: false, problem: createProblem('HG_API_FORBIDDEN', { detail }) };
-    } catch (error) {
-      if (error instanceof IssuerUnavailableError || !(error instanceof errors.JOSEError)) {
-        throw error;
-      }
-      return unauthenticated(describe(error));
+    const currentDate = new Date(clock.nowMs());
+    const verified = await jwtVerify(jwt, keys, { ...options, currentDate }).catch(
+      (error: unknown) => {
+        if (error instanceof IssuerUnavailableError) throw error;
+        return unauthenticated(describe(error));
+      },
+    );
+    if ('ok' in verified) return verified;
+    const { payload } = verified;
+    const sub: unknown = payload.sub;
+    if (typeof sub !== 'string' || !SUBJECT.test(sub)) {
+      return unauthenticated('the claim sub of the token is not usable');
     }
+    const reading = readClaims(payload, claims);
+    if (reading.ok) {
+      return { ok: true, principal: { actor: `oidc:${sub}`, access: reading.access } };
+    }
+    const { detail } = reading;
+    return { ok: false, problem: createProblem('HG_API_FORBIDDEN', { detail }) };
   };
 }
 
-/** Claims are read only after the signature: who hears of them has a token of the issuer. */
-function describe(error: errors.JOSEError): string | undefined {
+/**
+ * Claims are read only after the signature: who hears of them has a token of the issuer. All else, such as
+ * a key of the issuer that is too small or broken, is not told.
+ */
+function describe(error: unknown): string | undefined {
   if (error instanceof errors.JWTExpired) return 'the token has expired';
   if (error instanceof errors.JWTClaimValidationFailed) {
     return `the claim ${error.claim} of the token does not fit: ${error.reason}`;
