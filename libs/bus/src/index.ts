@@ -61,4 +61,10 @@ export {
 } from './presence-tracker.ts';
 export { createPresence, HEARTBEAT_MS, type Presence } from './presence.ts';
 export { rendezvousOrder, rendezvousOwner } from './rendezvous.ts';
+export {
+  publishRolloutCounts,
+  RequestCounts,
+  RolloutCount,
+  subscribeRolloutCounts,
+} from './rollout-counts.ts';
 export { CONFIG_BUCKET, encodeToken, HEALTH_BUCKET, subjects } from './subjects.ts';

@@ -19,6 +19,8 @@ export const subjects = {
   configAck: 'headgate.config.v1.ack',
   /** What edges see of limits, once a second. */
   limitUsage: 'headgate.limits.v1.usage',
+  /** What edges count of tenants in a rollout. */
+  rolloutCounts: 'headgate.rollouts.v1.counts',
 } as const;
 
 /** Subject of a member's heartbeats; both parts are encoded, so any id is safe. */

@@ -30,6 +30,7 @@ export {
   TenantId,
   UpstreamId,
 } from './primitives.ts';
+export { RolloutGuard, RolloutPlan, RolloutRing, RolloutSpec } from './rollout.ts';
 export { Method, Route, RouteMatch, RouteSpec } from './route.ts';
 export { Tenant, TenantIdentity, TenantSpec } from './tenant.ts';
 export { Endpoint, endpointId, HealthCheck, Upstream, UpstreamSpec } from './upstream.ts';

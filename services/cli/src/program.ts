@@ -16,6 +16,7 @@ import { URL_DEFAULT } from './environment.ts';
 import { addHistoryCommands } from './history-program.ts';
 import { addLimitsCommands } from './limits-program.ts';
 import { RESOURCE_KINDS } from './resource-kinds.ts';
+import { addRolloutCommands } from './rollout-program.ts';
 import { addTenantCommands } from './tenant-program.ts';
 import type { CliIo, Terminal } from './terminal.ts';
 import { addTokenCommands } from './token-program.ts';
@@ -113,6 +114,7 @@ export function createProgram(io: CliIo, terminal: Terminal): Command {
   addStatus(parts);
   addHistoryCommands(parts);
   addTenantCommands(parts);
+  addRolloutCommands(parts);
   addKey(parts);
   addTokenCommands(parts);
   addLimitsCommands(parts);

@@ -37,11 +37,14 @@ import { listenApi } from './listen-api.ts';
 import { LimitWatch } from './limits/limit-watch.ts';
 import { createMetrics, type ConfigServiceMetrics } from './metrics.ts';
 import { createConfigSource } from './publish/config-source.ts';
-import { createPostgresLease, SOLE_LEASE } from './publish/lease.ts';
+import { createPostgresLease, SOLE_LEASE, type Lease } from './publish/lease.ts';
 import { createPublisher, type Publisher } from './publish/publisher.ts';
 import { createPublisherLog } from './publish/publisher-log.ts';
 import { limitOperations } from './resources/limits.ts';
+import { rolloutOperations } from './resources/rollouts.ts';
 import { revisionOperation, statusOperation } from './resources/status.ts';
+import { startRolloutController } from './rollouts/controller.ts';
+import { createRolloutGuardian, type RolloutGuardian } from './rollouts/guard.ts';
 import { createClusterView, type ClusterView } from './status/cluster-view.ts';
 import { createStoreReadiness } from './status/store-readiness.ts';
 import { openDatabase } from './store/database.ts';
@@ -115,24 +118,29 @@ async function start(service: ServiceProcess<Settings>): Promise<void> {
 async function serve(parts: Parts): Promise<void> {
   const { settings, output, tracing, bus, store, view, watch, metrics, shutdown } = parts;
   const { logger } = output;
-  const publisher = startPublisher(parts);
+  const { publisher, lease } = startPublisher(parts);
   const source = serveConfigRequests(bus, createConfigSource({ clock }, store.outbox));
   shutdown.push('config requests', () => source.unsubscribe());
   const info = () => ({ version: manifest.version });
   const presence = createPresence(bus, { kind: 'config-service', id: settings.nodeId, info });
   shutdown.push('presence', () => presence.close());
+  const guardian = createRolloutGuardian({ clock }, bus, view);
+  shutdown.push('rollout guardian', () => guardian.close());
+  const context = {
+    store,
+    convergence: metrics.measureConvergence(view.acknowledgements),
+    documentBytesMax: () => documentBytesMax(bus),
+    onCommitted: () => publisher.wake(),
+    randomBytes,
+    guardian,
+  };
   const app = await createApp(
-    {
-      store,
-      convergence: metrics.measureConvergence(view.acknowledgements),
-      documentBytesMax: () => documentBytesMax(bus),
-      onCommitted: () => publisher.wake(),
-      randomBytes,
-    },
+    context,
     [
       statusOperation({ store, view, bus }),
       revisionOperation({ store, view, bus }),
       ...limitOperations({ store, watch }),
+      ...rolloutOperations(context),
     ],
     {
       clock,
@@ -146,6 +154,7 @@ async function serve(parts: Parts): Promise<void> {
   shutdown.push('management API', () => app.close());
   // Before the API, which waits for its open requests.
   shutdown.push('waits for convergence', () => view.acknowledgements.close());
+  controlRollouts(parts, { guardian, lease, publisher });
   const url = await listenApi(app, settings.listen);
   const readiness = createStoreReadiness(store);
   shutdown.push('readiness', () => readiness.close());
@@ -159,8 +168,24 @@ async function serve(parts: Parts): Promise<void> {
   logger.info({ url, admin: `http://${admin.host}:${admin.port}`, store: store.kind }, 'ready');
 }
 
-function startPublisher({ settings, output, bus, store, metrics, shutdown }: Parts): Publisher {
-  const lease =
+function controlRollouts(
+  { output: { logger }, bus, store, shutdown }: Parts,
+  { guardian, lease, publisher }: { guardian: RolloutGuardian; lease: Lease; publisher: Publisher },
+): void {
+  const controller = startRolloutController({
+    ...{ clock, store, guardian, lease, documentBytesMax: () => documentBytesMax(bus) },
+    onCommitted: () => publisher.wake(),
+    observer: {
+      onStep: ({ tenantId, state, reason }, ring) =>
+        logger.info({ tenantId, state, ring, reason }, 'rollout'),
+      onFailure: (error) => logger.warn({ err: error }, 'a rollout was not looked at'),
+    },
+  });
+  shutdown.push('rollout controller', () => controller.close());
+}
+
+function startPublisher({ settings, output, bus, store, metrics, shutdown }: Parts) {
+  const lease: Lease =
     settings.database.kind === 'postgres'
       ? createPostgresLease({ random }, settings.database.url, () => publisher.wake())
       : SOLE_LEASE;
@@ -176,7 +201,7 @@ function startPublisher({ settings, output, bus, store, metrics, shutdown }: Par
   });
   shutdown.push('lease', () => lease.close());
   shutdown.push('publisher', () => publisher.close());
-  return publisher;
+  return { publisher, lease };
 }
 
 function verifyJwtOf(oidc: OidcSettings, logger: Parts['output']['logger']): VerifyJwt {

@@ -8,6 +8,7 @@ import { testAudit } from './audit.case.ts';
 import { testFilters } from './filters.case.ts';
 import { testHistory } from './history.case.ts';
 import { testIdempotency } from './idempotency.case.ts';
+import { testRollouts } from './rollouts.case.ts';
 import { ADMIN_TOKEN, createSend, faults, type ApiReply, type TestApi } from './support/api.ts';
 
 /**
@@ -416,6 +417,7 @@ export function testApi(start: () => Promise<TestApi>): void {
   testIdempotency(() => api);
   testFilters(() => api);
   testAudit(() => api);
+  testRollouts(() => api);
 
   test('revisions of one document rise in the order of the commits', async () => {
     await Promise.all(

@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import { createApp } from '../src/app.ts';
 import type { ApiContext } from '../src/resources/api-context.ts';
 import { limitOperations } from '../src/resources/limits.ts';
+import { rolloutOperations } from '../src/resources/rollouts.ts';
 import { revisionOperation, statusOperation } from '../src/resources/status.ts';
 
 interface Media {
@@ -47,6 +48,7 @@ async function assemble() {
     statusOperation(status),
     revisionOperation(status),
     ...limitOperations({ store: nothing, watch: nothing }),
+    ...rolloutOperations({ ...context, guardian: nothing }),
   ];
   const app = await createApp(context, extra, {
     clock: systemClock,

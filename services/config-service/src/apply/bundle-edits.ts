@@ -17,8 +17,8 @@ export function bundleEdits(bundle: Bundle): Edits {
   };
 }
 
-/** Upstreams and routes are those of the bundle; API keys that it does not name stay. */
-function mergeTenant(current: TenantState, bundle: TenantBundle): TenantSpecs {
+/** A tenant as a bundle wants it: upstreams and routes are those of the bundle; API keys that it does not name stay. */
+export function mergeTenant(current: TenantState, bundle: TenantBundle): TenantSpecs {
   const { upstreams, routes, apiKeys, ...tenant } = bundle;
   const keys = new Map(specsOf(current).apiKey);
   for (const [id, key] of Object.entries(apiKeys)) {

@@ -21,6 +21,8 @@ export interface BuiltDocument {
   readonly identity: TenantIdentity | null;
   /** JSON text; empty for a deletion. */
   readonly body: string;
+  /** Rings that serve it; null but for rollouts. */
+  readonly rings: readonly string[] | null;
 }
 
 /** Builds the document of a plan; null deletes it. */
@@ -49,6 +51,18 @@ export function buildTenantDocument(
   return finish('tenant', id, revision, specs.tenant.identity, body);
 }
 
+/** Builds the document of a rollout: what the tenant is to become, for some rings; a null candidate deletes it. */
+export function buildRolloutDocument(
+  id: string,
+  candidate: Pick<BuiltDocument, 'identity' | 'body'> | null,
+  rings: readonly string[],
+  revision: number,
+): BuiltDocument {
+  if (candidate === null) return finish('rollout', id, revision, null, '');
+  const { identity, body } = candidate;
+  return { ...finish('rollout', id, revision, identity, body), rings };
+}
+
 /** Bytes of a document on the wire: header line and body. */
 export function documentBytes(document: BuiltDocument): number {
   const header = JSON.stringify({ v: DOCUMENT_VERSION, ...publishedHeader(document) });
@@ -58,8 +72,12 @@ export function documentBytes(document: BuiltDocument): number {
 
 /** The header, as the publisher of @headgate/bus takes it. */
 export function publishedHeader(document: Omit<BuiltDocument, 'body' | 'key'>) {
-  const { kind, id, revision, deleted, identity } = document;
-  return { kind, id, revision, deleted, ...(identity === null ? {} : { identity }) };
+  const { kind, id, revision, deleted, identity, rings } = document;
+  return {
+    ...{ kind, id, revision, deleted },
+    ...(identity === null ? {} : { identity }),
+    ...(rings === null ? {} : { rings: [...rings] }),
+  };
 }
 
 function finish(
@@ -71,7 +89,7 @@ function finish(
 ): BuiltDocument {
   const key = documentKey(kind, id);
   const sha256 = hash('sha256', body);
-  return { key, kind, id, revision, deleted: body === '', sha256, identity, body };
+  return { key, kind, id, revision, deleted: body === '', sha256, identity, body, rings: null };
 }
 
 /** Sorted, so that equal content gives equal bytes. */

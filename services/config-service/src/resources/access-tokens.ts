@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import { ACCESS_TOKEN_PREFIX, AccessToken, AccessTokenId, AccessTokenSpec } from '@headgate/model';
 import { z } from 'zod';
-import type { Session } from '../access/session.ts';
 import { defineOperation, NOTHING, type Operation, type SuccessReply } from '../http/operation.ts';
 import { decodeCursor, PageQuery, pageOf, toPage } from '../http/pagination.ts';
 import { problem } from '../http/problems.ts';
+import { keepWith } from '../idempotency/keep-with.ts';
 import type { StoredToken } from '../store/access-tokens.ts';
-import type { KeepWithin } from '../store/kept-replies.ts';
 import type { ApiContext } from './api-context.ts';
 
 const COLLECTION = '/v1/access-tokens';
@@ -148,15 +147,6 @@ function defineRevoke({ store }: ApiContext): Operation {
       return revoked ? { status: 204 } : unknown(accessTokenId);
     },
   );
-}
-
-/** Keeps the reply in the transaction of the change, if the request has an Idempotency-Key. */
-function keepWith<Value>(
-  { replies }: Session,
-  replyTo: (value: Value) => SuccessReply,
-): KeepWithin<Value> | undefined {
-  if (replies === undefined) return undefined;
-  return (db, value) => replies.keep({ ...replyTo(value), awaited: [] }, db);
 }
 
 function present({ expiresAt, createdAt, ...token }: StoredToken) {

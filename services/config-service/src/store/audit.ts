@@ -16,8 +16,8 @@ export interface AuditFilter {
   readonly to: Date | null;
 }
 
-/** What audit rows tell of: resources, and the credentials of this API. */
-export const AUDIT_KINDS = [...RESOURCE_KINDS, 'accessToken'] as const;
+/** What audit rows tell of: resources, the credentials of this API, and rollouts. */
+export const AUDIT_KINDS = [...RESOURCE_KINDS, 'accessToken', 'rollout'] as const;
 export type AuditKind = (typeof AUDIT_KINDS)[number];
 
 /** What a write did to a resource. */

@@ -33,9 +33,40 @@ export async function changeWithRetries(
   author: Author,
   options: Options,
 ): Promise<Outcome<Committed>> {
+  const isDry = options.dryRun === true;
+  const outcome = await transact(
+    db,
+    (transaction) => makeChanges(transaction, edits, author, options),
+    {
+      bounds: options.bounds,
+      ...(isDry || options.keep === undefined ? {} : { keep: options.keep }),
+      commits: ({ documents }) => !isDry && (documents.length > 0 || options.keep !== undefined),
+    },
+  );
+  if (!outcome.ok || !isDry) return outcome;
+  // The revisions taken went with the transaction. Everybody may know the newest one of all.
+  return accept({ ...outcome.value, revision: await newestRevision(db) });
+}
+
+/** Options of {@link transact}. */
+export interface TransactOptions<Value> {
+  /** The second wall around the author; null: none. */
+  readonly bounds?: Bounds | null;
+  /** Keeps the reply in the transaction, which is rolled back if it cannot be kept. */
+  readonly keep?: KeepWithin<Value>;
+  /** Whether there is something to commit; default: always. */
+  readonly commits?: (value: Value) => boolean;
+}
+
+/** Runs work in a transaction of its own, again if another one was in the way. A refusal leaves nothing behind. */
+export async function transact<Value>(
+  db: Kysely<Tables>,
+  work: (transaction: Kysely<Tables>) => Promise<Outcome<Value>>,
+  options: TransactOptions<Value> = {},
+): Promise<Outcome<Value>> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await changeOnce(db, edits, author, options);
+      return await transactOnce(db, work, options);
     } catch (error) {
       const failure = classifyFailure(error);
       if (failure === 'unstorable-text') {
@@ -47,24 +78,20 @@ export async function changeWithRetries(
   }
 }
 
-async function changeOnce(
+async function transactOnce<Value>(
   db: Kysely<Tables>,
-  edits: Edits,
-  author: Author,
-  options: Options,
-): Promise<Outcome<Committed>> {
+  work: (transaction: Kysely<Tables>) => Promise<Outcome<Value>>,
+  { bounds = null, keep, commits = () => true }: TransactOptions<Value>,
+): Promise<Outcome<Value>> {
   const transaction = await db.startTransaction().execute();
   try {
-    await options.bounds?.enter(transaction, 'write');
-    const made = await makeChanges(transaction, edits, author, options);
-    const outcome = await keepReply(transaction, made, options);
-    const isWritten =
-      outcome.ok && (outcome.value.documents.length > 0 || options.keep !== undefined);
-    if (isWritten && options.dryRun !== true) await transaction.commit().execute();
+    await bounds?.enter(transaction, 'write');
+    const done = await work(transaction);
+    const refusal = done.ok ? ((await keep?.(transaction, done.value)) ?? null) : null;
+    const outcome = refusal === null ? done : refuse(refusal);
+    if (outcome.ok && commits(outcome.value)) await transaction.commit().execute();
     else await transaction.rollback().execute();
-    if (!outcome.ok || options.dryRun !== true) return outcome;
-    // The revisions taken went with the transaction. Everybody may know the newest one of all.
-    return accept({ ...outcome.value, revision: await newestRevision(db) });
+    return outcome;
   } catch (error) {
     if (!transaction.isCommitted && !transaction.isRolledBack) {
       // The first failure tells more than that of a rollback on a broken connection.
@@ -75,14 +102,4 @@ async function changeOnce(
     }
     throw error;
   }
-}
-
-async function keepReply(
-  db: Kysely<Tables>,
-  outcome: Outcome<Committed>,
-  { keep, dryRun }: StoreChangeOptions,
-): Promise<Outcome<Committed>> {
-  if (!outcome.ok || keep === undefined || dryRun === true) return outcome;
-  const refusal = await keep(db, outcome.value);
-  return refusal === null ? outcome : refuse(refusal);
 }

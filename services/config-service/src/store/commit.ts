@@ -10,12 +10,13 @@ import {
 } from '../publish/build-document.ts';
 import { unbindTokens } from './access-tokens.ts';
 import { comparePlan, compareTenant, type Change } from './change.ts';
-import { checkClaims, compareClaims, writeClaims } from './claims.ts';
+import { checkClaims, compareClaims, writeClaims, type ClaimChange } from './claims.ts';
 import { lockDocuments, takeRevisions, writeDocuments } from './documents.ts';
 import { writeHistory, type TenantRevision } from './history.ts';
 import { bundlePath, checkTenantIntegrity, type LocatedFault } from './integrity.ts';
-import { accept, refuse, type Committed, type Outcome } from './outcome.ts';
+import { accept, refuse, type Committed, type Outcome, type Refusal } from './outcome.ts';
 import { checkApiKeyHashes, checkPlanReferences } from './references.ts';
+import { tenantsInRollout } from './rollouts.ts';
 import {
   loadPlans,
   loadTenants,
@@ -47,14 +48,26 @@ export interface ChangeOptions {
   readonly scope: TenantScope;
   /** For the history: the revision that this change restores. */
   readonly rolledBackTo?: number;
+  /** The change is a step of the tenant's rollout, which keeps others from changing it. */
+  readonly byRollout?: boolean;
 }
 
-/** A document that changes. */
-interface Draft {
+/** A document that changes, or would. */
+export interface Draft {
   readonly key: string;
   readonly tenantId: string | null;
   readonly changes: readonly Change[];
   build(revision: number): BuiltDocument;
+}
+
+/** Changes that have passed every check but that of their size. */
+export interface PreparedChanges {
+  readonly drafts: readonly Draft[];
+  /** Those of them that alter something. */
+  readonly changed: readonly Draft[];
+  readonly claims: readonly ClaimChange[];
+  /** Newest revision of each document. */
+  readonly newest: ReadonlyMap<string, number>;
 }
 
 /**
@@ -68,40 +81,13 @@ export async function makeChanges(
   author: Author,
   options: ChangeOptions,
 ): Promise<Outcome<Committed>> {
-  const newest = await lockDocuments(db, [
-    ...Array.from(edits.plans.keys(), (id) => documentKey('plan', id)),
-    ...Array.from(edits.tenants.keys(), (id) => documentKey('tenant', id)),
-  ]);
-  const plans = await editPlans(db, edits.plans);
-  if (!plans.ok) return plans;
-  const tenants = await editTenants(db, edits.tenants, newest);
-  if (!tenants.ok) return tenants;
-
-  const drafts = [...plans.value.map(draftOfPlan), ...tenants.value.map(draftOfTenant)];
-  const changed = drafts.filter(isChanged);
-  const refusal = refuseChanges(
-    options.scope,
-    changed.flatMap(({ changes }) => changes),
-  );
-  if (refusal !== null) return refuse(refusal);
-  const claims = tenants.value.map(({ state, next }) =>
-    compareClaims(state.id, state.tenant?.spec ?? null, next.tenant),
-  );
-  const faults = [
-    ...tenants.value.flatMap(({ state, next }) => checkTenantIntegrity(state.id, next)),
-    ...(await checkPlanReferences(db, plans.value, tenants.value)),
-    ...(await checkClaims(db, claims)),
-    ...(await checkApiKeyHashes(
-      db,
-      drafts.flatMap(({ changes }) => changes),
-    )),
-  ];
-  if (faults.length > 0) return refuseFaults(faults, options);
-
+  const prepared = await prepareChanges(db, edits, options);
+  if (!prepared.ok) return prepared;
+  const { drafts, changed, claims, newest } = prepared.value;
   const revisions = await takeRevisions(db, changed.length);
   const documents = changed.map((draft, index) => draft.build(revisions[index] ?? 0));
-  const tooLarge = documents.flatMap((document) => checkSize(document, options.documentBytesMax));
-  if (tooLarge.length > 0) return refuseFaults(tooLarge, options);
+  const tooLarge = refuseTooLarge(documents, options);
+  if (tooLarge !== null) return refuse(tooLarge);
 
   const numbered = changed.flatMap(({ changes }, index) =>
     changes
@@ -128,6 +114,60 @@ export async function makeChanges(
       .filter((draft) => !isChanged(draft))
       .map(({ key }) => ({ key, revision: newest.get(key) ?? 0 })),
   });
+}
+
+/**
+ * Checks changes under the lock of the documents that they name, and of those of `alsoLocked`.
+ *
+ * @returns a refusal with every fault.
+ */
+export async function prepareChanges(
+  db: Kysely<Tables>,
+  edits: Edits,
+  options: ChangeOptions,
+  alsoLocked: readonly string[] = [],
+): Promise<Outcome<PreparedChanges>> {
+  const newest = await lockDocuments(db, [
+    ...Array.from(edits.plans.keys(), (id) => documentKey('plan', id)),
+    ...Array.from(edits.tenants.keys(), (id) => documentKey('tenant', id)),
+    ...alsoLocked,
+  ]);
+  const plans = await editPlans(db, edits.plans);
+  if (!plans.ok) return plans;
+  const tenants = await editTenants(db, edits.tenants, newest);
+  if (!tenants.ok) return tenants;
+
+  const drafts = [...plans.value.map(draftOfPlan), ...tenants.value.map(draftOfTenant)];
+  const changed = drafts.filter(isChanged);
+  const refusal = refuseChanges(
+    options.scope,
+    changed.flatMap(({ changes }) => changes),
+  );
+  if (refusal !== null) return refuse(refusal);
+  const claims = tenants.value.map(({ state, next }) =>
+    compareClaims(state.id, state.tenant?.spec ?? null, next.tenant),
+  );
+  const faults = [
+    ...(options.byRollout === true ? [] : await checkRollouts(db, changed)),
+    ...tenants.value.flatMap(({ state, next }) => checkTenantIntegrity(state.id, next)),
+    ...(await checkPlanReferences(db, plans.value, tenants.value)),
+    ...(await checkClaims(db, claims)),
+    ...(await checkApiKeyHashes(
+      db,
+      drafts.flatMap(({ changes }) => changes),
+    )),
+  ];
+  if (faults.length > 0) return refuse(refusalOf(faults, options));
+  return accept({ drafts, changed, claims, newest });
+}
+
+/** What is wrong with the size of documents; null if nothing is. */
+export function refuseTooLarge(
+  documents: readonly BuiltDocument[],
+  options: ChangeOptions,
+): Refusal | null {
+  const faults = documents.flatMap((document) => checkSize(document, options.documentBytesMax));
+  return faults.length === 0 ? null : refusalOf(faults, options);
 }
 
 /** A plan with what it becomes. */
@@ -207,6 +247,18 @@ function historyOf(drafts: readonly Draft[], options: ChangeOptions): TenantRevi
   );
 }
 
+/** Tenants that change while a rollout of theirs is open: its candidate would undo the change. */
+async function checkRollouts(
+  db: Kysely<Tables>,
+  changed: readonly Draft[],
+): Promise<LocatedFault[]> {
+  const ids = changed.flatMap(({ tenantId }) => tenantId ?? []);
+  const rule = 'a rollout of the tenant is open; abort it, or promote it to its end, first';
+  return (await tenantsInRollout(db, ids)).map((id) => ({
+    ...{ kind: 'tenant', tenantId: null, id, path: '', rule, conflict: true },
+  }));
+}
+
 function checkSize(document: BuiltDocument, bytesMax: number): LocatedFault[] {
   const bytes = documentBytes(document);
   if (bytes <= bytesMax) return [];
@@ -216,7 +268,7 @@ function checkSize(document: BuiltDocument, bytesMax: number): LocatedFault[] {
   return [{ kind, tenantId: null, id, path: '', rule, conflict: false }];
 }
 
-function refuseFaults(located: readonly LocatedFault[], options: ChangeOptions) {
+function refusalOf(located: readonly LocatedFault[], options: ChangeOptions): Refusal {
   const pathOf = options.pathOf ?? bundlePath;
   const faults = located.map((fault) => ({
     path: pathOf(fault),
@@ -224,7 +276,7 @@ function refuseFaults(located: readonly LocatedFault[], options: ChangeOptions) 
     rule: fault.rule,
   }));
   const reason = located.every(({ conflict }) => conflict) ? 'conflict' : 'invalid';
-  return refuse({ reason, faults });
+  return { reason, faults };
 }
 
 /** Highest revision of any document, deletions included; 0 if there is none. */

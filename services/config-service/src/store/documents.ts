@@ -75,7 +75,7 @@ export async function writeDocuments(
   for (const chunk of inChunks(documents)) {
     await sql`
       insert into documents
-        (key, kind, id, revision, deleted, sha256, identity, body, since_revision)
+        (key, kind, id, revision, deleted, sha256, identity, body, rings, since_revision)
       select entry.*, entry.revision from unnest(
         ${chunk.map(({ key }) => key)}::text[],
         ${chunk.map(({ kind }) => kind)}::text[],
@@ -84,12 +84,13 @@ export async function writeDocuments(
         ${chunk.map(({ deleted }) => deleted)}::boolean[],
         ${chunk.map(({ sha256 }) => sha256)}::text[],
         ${chunk.map(({ identity }) => (identity === null ? null : JSON.stringify(identity)))}::jsonb[],
-        ${chunk.map(({ body }) => body)}::text[]
-      ) as entry (key, kind, id, revision, deleted, sha256, identity, body)
+        ${chunk.map(({ body }) => body)}::text[],
+        ${chunk.map(({ rings }) => (rings === null ? null : JSON.stringify(rings)))}::jsonb[]
+      ) as entry (key, kind, id, revision, deleted, sha256, identity, body, rings)
       on conflict (key) do update
       set kind = excluded.kind, id = excluded.id, revision = excluded.revision,
         deleted = excluded.deleted, sha256 = excluded.sha256, identity = excluded.identity,
-        body = excluded.body,
+        body = excluded.body, rings = excluded.rings,
         since_revision = case when documents.deleted and not ${restored}::boolean
           then excluded.since_revision else documents.since_revision end
     `.execute(db);

@@ -109,5 +109,6 @@ function readDocument(row: DocumentColumns): BuiltDocument {
     ...{ key, id, revision, deleted, sha256, body },
     kind: row.kind as BuiltDocument['kind'],
     identity: row.identity as BuiltDocument['identity'],
+    rings: row.rings as BuiltDocument['rings'],
   };
 }

@@ -10,21 +10,30 @@ import {
   type StoredToken,
 } from './access-tokens.ts';
 import { listAudit, type AuditFilter, type AuditRow } from './audit.ts';
-import { changeWithRetries, type StoreChangeOptions } from './change-transaction.ts';
+import { changeWithRetries, transact, type StoreChangeOptions } from './change-transaction.ts';
 import type { Edits } from './commit.ts';
 import { REQUEST_DEADLINE_MS, StoreUnavailableError, withDeadline } from './deadline.ts';
 import { listTenantDocuments } from './documents.ts';
 import { createHistory, type History } from './history.ts';
 import type { KeepWithin } from './kept-replies.ts';
 import type { ResourceKind, SpecByKind, Stored } from './kinds.ts';
-import { boundsOf, readWithin, refusing, writeWithin } from './limited-transaction.ts';
+import { boundsOf, readWithin, refusing, writeWithin, type Bounds } from './limited-transaction.ts';
 import { refuse, type Committed, type Outcome } from './outcome.ts';
 import { createOutbox } from './outbox.ts';
 import { getResource, listResources, type Page } from './resources.ts';
 import type { ResourceFilter } from './resource-filter.ts';
+import { startRollout, stepRollout, type RolloutStart, type RolloutStep } from './rollout-steps.ts';
+import { getRollout, type StoredRollout } from './rollouts.ts';
 import type { RevisionColumns, Tables } from './tables.ts';
 import type { Wall } from './wall.ts';
+import type { Author } from './write-changes.ts';
 import { refuseEdits } from './write-rule.ts';
+
+/** Options of steps of a rollout. */
+export interface RolloutOptions extends Pick<StoreChangeOptions, 'documentBytesMax'> {
+  /** Keeps the reply in the transaction of the step. */
+  readonly keep?: KeepWithin<StoredRollout> | undefined;
+}
 
 /**
  * The configuration as one principal sees it: what lies outside of its tenants is not there. Every
@@ -53,6 +62,17 @@ export interface SessionStore {
   tenantDocuments(page: Page): Promise<readonly { readonly id: string; readonly body: string }[]>;
   /** A revision that was given out, or null. */
   revision(revision: number): Promise<RevisionColumns | null>;
+  /** Rollouts of tenants; a tenant has at most one that is open. */
+  readonly rollouts: {
+    /** The newest one of a tenant, ended or not; null if there was none. */
+    get(tenantId: string): Promise<StoredRollout | null>;
+    start(start: RolloutStart, options: RolloutOptions): Promise<Outcome<StoredRollout>>;
+    step(
+      tenantId: string,
+      step: RolloutStep,
+      options: RolloutOptions,
+    ): Promise<Outcome<StoredRollout>>;
+  };
   readonly tokens: {
     list(page: Page): Promise<readonly StoredToken[]>;
     get(id: string): Promise<StoredToken | null>;
@@ -95,6 +115,7 @@ export function createSessionStore(
       const found = await ask((in_) => createOutbox(in_).revision(revision));
       return found !== null && isKeyInScope(scope, found.key) ? found : null;
     },
+    rollouts: createSessionRollouts(db, session, bounds, author, ask),
     tokens: {
       list: (page) => ask((in_) => listTokens(in_, page)),
       get: (id) => ask((in_) => getToken(in_, id)),
@@ -122,6 +143,39 @@ async function keepOrThrow<Value>(
 ): Promise<void> {
   if (keep === undefined || (await keep(db, value)) === null) return;
   throw new StoreUnavailableError('the request took so long that its repetition has replaced it');
+}
+
+function createSessionRollouts(
+  db: Kysely<Tables>,
+  { scope }: Session,
+  bounds: Bounds | null,
+  author: () => Author,
+  ask: Ask,
+): SessionStore['rollouts'] {
+  const own = (tenantId: string) => inScope(scope, tenantId);
+  const write = (
+    tenantId: string,
+    keep: RolloutOptions['keep'],
+    work: (transaction: Kysely<Tables>) => Promise<Outcome<StoredRollout>>,
+  ): Promise<Outcome<StoredRollout>> => {
+    const detail = `there is no tenant "${tenantId}"`;
+    if (!own(tenantId)) return Promise.resolve(refuse({ reason: 'not_found', detail }));
+    return withDeadline(REQUEST_DEADLINE_MS, () => {
+      const done = transact(db, work, { bounds, ...(keep === undefined ? {} : { keep }) });
+      return bounds === null ? done : refusing(done);
+    });
+  };
+  return {
+    get: async (id) => (own(id) ? ask((in_) => getRollout(in_, id)) : null),
+    start: (start, { keep, ...options }) =>
+      write(start.tenantId, keep, (in_) =>
+        startRollout(in_, start, author(), { ...options, scope }),
+      ),
+    step: (tenantId, step, { keep, ...options }) =>
+      write(tenantId, keep, (in_) =>
+        stepRollout(in_, tenantId, step, author(), { ...options, scope }),
+      ),
+  };
 }
 
 type Ask = <Value>(work: (db: Kysely<Tables>) => Promise<Value>) => Promise<Value>;

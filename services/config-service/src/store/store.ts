@@ -7,6 +7,7 @@ import { REQUEST_DEADLINE_MS, StoreUnavailableError, withDeadline } from './dead
 import { createHistory } from './history.ts';
 import { createKeptReplies, type KeptReplies } from './kept-replies.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
+import { listUnfinishedRollouts, type StoredRollout } from './rollouts.ts';
 import { createSessionStore, type SessionStore } from './session-store.ts';
 
 /** The configuration. Every method rejects with StoreUnavailableError when the database is away. */
@@ -22,6 +23,10 @@ export interface Store {
   markSettled<Document extends { readonly revision: number }>(
     documents: readonly Document[],
   ): Promise<readonly (Document & { readonly settled: boolean })[]>;
+  /** Rollouts on which something is still to be done, of all tenants. */
+  unfinishedRollouts(): Promise<readonly StoredRollout[]>;
+  /** Whether a revision, or one after it of the same document, is in the bucket; also if it was forgotten. */
+  isPublished(revision: number): Promise<boolean>;
   /** Forgets published revisions beyond the newest 100,000, tenants deleted long ago, and replies kept for a day. */
   forgetOld(): Promise<void>;
   /** Newest revision; how many are still to be published, and since when (null: none is). */
@@ -67,6 +72,12 @@ export function createStore(
         settled: !recent.has(document.revision),
       }));
     },
+    unfinishedRollouts: () => withDeadline(REQUEST_DEADLINE_MS, () => listUnfinishedRollouts(db)),
+    isPublished: (revision) =>
+      withDeadline(REQUEST_DEADLINE_MS, async () => {
+        const found = await outbox.revision(revision);
+        return found === null || found.published_at !== null;
+      }),
     async forgetOld() {
       await outbox.prune(REVISIONS_KEPT);
       await history.forgetDeleted(new Date(deps.clock.nowMs()));

@@ -35,6 +35,23 @@ export interface DocumentColumns {
   readonly body: string;
   /** First revision of the tenant; older ones are of a tenant that had its id before. */
   readonly since_revision: number;
+  /** Of a rollout: the rings in the header as JSON; else null. */
+  readonly rings: unknown;
+}
+
+/** The newest rollout of a tenant; rollouts.ts says what the columns mean. */
+export interface RolloutColumns {
+  readonly tenant_id: string;
+  readonly state: string;
+  readonly plan: ColumnType<unknown, string, string>;
+  readonly step: number;
+  readonly revision: number;
+  readonly final_revision: number | null;
+  readonly baseline: ColumnType<unknown, string | null, string | null>;
+  readonly reason: string | null;
+  readonly started_at: Date;
+  readonly started_by: string;
+  readonly step_at: Date;
 }
 
 /** Every revision that was given out; it is the outbox too: a null `published_at` is still to be sent. */
@@ -125,4 +142,5 @@ export interface Tables {
   tenant_history: HistoryColumns;
   access_tokens: AccessTokenColumns;
   kept_replies: KeptReplyColumns;
+  rollouts: RolloutColumns;
 }

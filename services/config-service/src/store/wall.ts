@@ -31,6 +31,7 @@ const RIGHTS = [
   `insert, update on documents`,
   `insert, delete on tenant_history`,
   `insert on revisions, audit`,
+  `select, insert, update on rollouts`,
   // Replies are written with the change that they tell of, and never read there.
   `select (asker, key, claim), update (reply) on kept_replies`,
   `usage on sequence revision_sequence`,

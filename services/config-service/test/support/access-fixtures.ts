@@ -33,16 +33,24 @@ const MISSING_REVISION = 799_999;
 
 /** Makes two tenants out of the example of the bundle, and one token for each role and scope. */
 export async function createFixtures(api: TestApi, operations: readonly MatrixOperation[]) {
-  const apply = operations.find(({ operationId }) => operationId === 'apply');
-  if (apply === undefined) throw new TypeError('there is no operation "apply"');
+  const described = (id: string) => {
+    const found = operations.find(({ operationId }) => operationId === id);
+    if (found === undefined) throw new TypeError(`there is no operation "${id}"`);
+    return found;
+  };
+  const [apply, startRollout] = [described('apply'), described('startRollout')];
   const revisions = new Map<Target, number>([['missing', MISSING_REVISION]]);
   const restoreOne = async (target: Target) => {
     const mark = MARKS[target];
     const tenant = `/v1/tenants/acme-${mark}`;
+    await api.send('POST', `${tenant}/rollout/abort`, {});
     await api.send('POST', '/v1/apply', exampleBody(apply, mark, 0, true));
     await api.send('POST', `${tenant}/api-keys/mobile-${mark}`, { name: mark });
     const token = { role: 'tenant_admin', tenants: [`acme-${mark}`], name: mark };
     await api.send('POST', `/v1/access-tokens/ci-${mark}`, token);
+    // One that is open would keep every change of the tenant from being made.
+    await api.send('POST', `${tenant}/rollout`, exampleBody(startRollout, mark, 0, true));
+    await api.send('POST', `${tenant}/rollout/abort`, {});
     const { body } = await api.send('GET', `${tenant}/history?limit=1`);
     const [newest] = body['items'] as readonly { readonly revision: number }[];
     revisions.set(target, newest?.revision ?? 0);

@@ -8,6 +8,7 @@ import type { VerifyJwt } from '../../src/access/oidc/verify-jwt.ts';
 import { createApp } from '../../src/app.ts';
 import type { Operation } from '../../src/http/operation.ts';
 import type { ApiContext } from '../../src/resources/api-context.ts';
+import { rolloutOperations, type RolloutContext } from '../../src/resources/rollouts.ts';
 import {
   openDatabase,
   type DatabaseLocation,
@@ -38,6 +39,7 @@ export interface TestApi {
   readonly send: Send;
   readonly url: string;
   readonly database: OpenDatabase;
+  readonly store: Store;
   readonly committed: () => number;
   close(): Promise<void>;
 }
@@ -53,6 +55,15 @@ export interface TestApiOptions {
   /** Operations beside those of the store alone. */
   readonly extra?: (store: Store) => readonly Operation[];
 }
+
+/** No edge serves anything; any rollout may start. */
+const QUIET_GUARDIAN: RolloutContext['guardian'] = {
+  observe: () => ({
+    ...{ candidate: null, baseline: null, judgement: { verdict: 'waiting' }, fresh: false },
+    ...{ edges: [], rejection: null },
+  }),
+  refuseStart: () => null,
+};
 
 /** Starts the API on a free port; without a location on a new PGlite. */
 export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
@@ -70,7 +81,9 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     onCommitted: () => (commits += 1),
     randomBytes,
   };
-  const app = await createApp(context, options.extra?.(context.store) ?? [], {
+  const extra = options.extra?.(context.store) ?? [];
+  const rollouts = rolloutOperations({ ...context, guardian: QUIET_GUARDIAN });
+  const app = await createApp(context, [...rollouts, ...extra], {
     clock: systemClock,
     adminToken: ADMIN_TOKEN,
     ...(options.authorise === undefined ? {} : { authorise: options.authorise }),
@@ -83,6 +96,7 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     send: createSend(url),
     url,
     database,
+    store: context.store,
     committed: () => commits,
     async close() {
       await app.close();

@@ -1,10 +1,12 @@
 import type { ReceivedDocument } from '@headgate/bus';
+import { documentKey } from '@headgate/model';
 import type { Clock } from '@headgate/runtime';
 import type { DocumentOutcome, PrimaryMessage, WorkerDocument } from '../ipc/messages.ts';
 import { shortReason } from '../ipc/reason.ts';
 import { isForRing } from '../ipc/ring.ts';
 import { Candidates, type Candidate } from './candidates.ts';
 import type { LoadedSnapshots } from './merge-generations.ts';
+import type { HeldRollout } from './rollout-tallies.ts';
 import type { Probation } from './probation.ts';
 import type { SnapshotFiles, Unproven } from './snapshot-files.ts';
 import type { WithdrawnDocument } from './snapshot-records.ts';
@@ -56,6 +58,8 @@ export class Configuration {
   readonly #rejected = new Map<string, RejectedDocument>();
   readonly #withdrawn = new Map<string, WithdrawnDocument>();
   readonly #writer: SnapshotWriter;
+  /** Keys of rollouts that are, or were, in force. */
+  readonly #rollouts = new Set<string>();
   #outbox: WorkerDocument[] = [];
   #outboxCompileNow = false;
   /**
@@ -75,7 +79,7 @@ export class Configuration {
 
   /** Takes over what the disk holds; a part of a configuration is completed by the first sync. */
   restore(loaded: Omit<LoadedSnapshots, 'damaged'>): void {
-    for (const [key, document] of loaded.documents) this.#inForce.set(key, document);
+    for (const document of loaded.documents.values()) this.#put(document);
     for (const [key, good] of loaded.fresh) this.#deps.probation.begin(key, good);
     for (const [key, withdrawn] of loaded.withdrawn) this.#noteWithdrawn(key, withdrawn);
     this.#complete = loaded.whole && loaded.documents.size > 0;
@@ -121,6 +125,18 @@ export class Configuration {
     for (const [key, { header }] of this.#withdrawn) yield [key, header.revision];
   }
 
+  /** Rollouts that this edge holds, whether it serves them or not. */
+  rollouts(): HeldRollout[] {
+    return [...this.#rollouts].flatMap((key): HeldRollout[] => {
+      const header = this.#inForce.get(key)?.header;
+      if (header === undefined) return [];
+      const { id: tenantId, revision } = header;
+      const own = this.#inForce.get(documentKey('tenant', tenantId))?.header.revision ?? Infinity;
+      const serving = isForRing(header, this.#deps.ring) && own < revision;
+      return [{ tenantId, revision, serving }];
+    });
+  }
+
   /** Messages that bring a new worker up to date; from now on it decides on candidates too. */
   *primingMessages(workerId: string): Generator<PrimaryMessage> {
     yield* batchesOf([...this.#inForce.values(), ...this.#placeholders()], false);
@@ -158,6 +174,7 @@ export class Configuration {
     this.#flush();
     const header = this.#inForce.get(key)?.header ?? this.#withdrawn.get(key)?.header;
     this.#inForce.delete(key);
+    this.#rollouts.delete(key);
     this.#candidates.delete(key);
     this.#rejected.delete(key);
     this.#withdrawn.delete(key);
@@ -252,11 +269,17 @@ export class Configuration {
     this.#withdrawn.delete(key);
     // The first configuration of an edge has no good one before it to go back to.
     if (this.#complete) this.#deps.probation.begin(key, this.#inForce.get(key) ?? null);
-    this.#inForce.set(key, document);
+    this.#put(document);
     this.#writeToDisk(document);
     this.#completeIfDecided(key);
     if (!isForRing(header, this.#deps.ring)) return;
     this.#tell({ key, revision: header.revision, outcome: 'applied', reason: '' });
+  }
+
+  #put(document: WorkerDocument): void {
+    const { key, header } = document;
+    this.#inForce.set(key, document);
+    if (header.kind === 'rollout') this.#rollouts.add(key);
   }
 
   #refuse(candidate: Candidate, outcome: DocumentOutcome): void {

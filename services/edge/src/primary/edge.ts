@@ -6,6 +6,7 @@ import {
   createConfigFeed,
   createPresence,
   EdgePresence,
+  publishRolloutCounts,
   REJECTED_MAX,
   trackPresence,
   watchHealth,
@@ -29,6 +30,7 @@ import { LiveShare } from './live-share.ts';
 import { createPrimaryMetrics } from './primary-gauges.ts';
 import { ENDS_MAX, Probation, PROBATION_TIMES, type ProbationTimes } from './probation.ts';
 import { judgeReadiness } from './readiness.ts';
+import { RolloutTallies } from './rollout-tallies.ts';
 import { SnapshotFiles } from './snapshot-files.ts';
 import { StartMarks } from './start-marks.ts';
 import { UsageReports } from './usage-reports.ts';
@@ -50,6 +52,8 @@ export interface EdgeOptions {
 }
 
 const SHARE_INTERVAL_MS = 1000;
+/** Counts of tenants in a rollout. */
+const ROLLOUT_COUNTS_MS = 1000;
 /** Looking for documents that have proved themselves. */
 const PROMOTE_MS = 5000;
 /** After this time with NATS connected, presence alone says how many edges there are. */
@@ -74,6 +78,7 @@ export class Edge {
   readonly #files: SnapshotFiles;
   readonly #health: HealthRelay;
   readonly #aggregate: MetricsAggregate;
+  readonly #tallies = new RolloutTallies();
   readonly #startedAtMs = systemClock.nowMs();
   #workers: WorkerPool | null = null;
   #bus: Bus | null = null;
@@ -137,6 +142,7 @@ export class Edge {
     this.#shutdown.push('reports on limits', () => usage.close());
     this.#workers = this.#openWorkers(settings.workers);
     this.#openFeed(bus);
+    this.#watchRollouts(bus);
     if (this.#complete) this.#workers.startAccepting();
   }
 
@@ -308,8 +314,7 @@ export class Edge {
           draining: this.#draining,
         }),
       metrics: async () => {
-        const taken = (await this.#workers?.takeMetrics(METRICS_TIMEOUT_MS)) ?? [];
-        for (const [workerId, snapshot] of taken) this.#aggregate.apply(workerId, snapshot);
+        await this.#takeMetrics();
         this.#aggregate.apply('primary', own.takeSnapshot());
         return this.#aggregate.render();
       },
@@ -318,6 +323,34 @@ export class Edge {
     });
     this.adminAddress = `${admin.host}:${admin.port}`;
     this.#shutdown.push('admin listener', () => admin.close());
+  }
+
+  /** Each snapshot holds increments, so all that anybody counts by goes through here. */
+  async #takeMetrics(): Promise<void> {
+    const taken = (await this.#workers?.takeMetrics(METRICS_TIMEOUT_MS)) ?? [];
+    for (const [workerId, snapshot] of taken) {
+      this.#aggregate.apply(workerId, snapshot);
+      this.#tallies.add(snapshot);
+    }
+  }
+
+  /** While this edge holds rollouts, it tells what their tenants' requests are like. */
+  #watchRollouts(bus: Bus): void {
+    const { nodeId } = this.#options.settings;
+    let isTaking = false;
+    const timer = setInterval(() => {
+      const rollouts = this.#configuration.rollouts();
+      if (isTaking) return;
+      this.#tallies.begin(rollouts);
+      if (rollouts.length === 0) return;
+      isTaking = true;
+      void this.#takeMetrics().finally(() => {
+        isTaking = false;
+        this.#tallies.opened();
+        publishRolloutCounts(bus, nodeId, this.#tallies.totals());
+      });
+    }, ROLLOUT_COUNTS_MS);
+    this.#shutdown.push('rollout counts', () => clearInterval(timer));
   }
 
   #onSynced(): void {

@@ -5,6 +5,7 @@ import { accessTokensSchema } from './0003-access-tokens.ts';
 import { keptRepliesSchema } from './0004-kept-replies.ts';
 import { listFiltersSchema } from './0005-list-filters.ts';
 import { rowLevelSecuritySchema } from './0006-row-level-security.ts';
+import { rolloutsSchema } from './0007-rollouts.ts';
 
 /** Every migration by name, in the order of the names. A released migration never changes. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -14,4 +15,5 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0004-kept-replies': keptRepliesSchema,
   '0005-list-filters': listFiltersSchema,
   '0006-row-level-security': rowLevelSecuritySchema,
+  '0007-rollouts': rolloutsSchema,
 };
