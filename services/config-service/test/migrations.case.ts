@@ -15,7 +15,9 @@ const ROWS_OF_0_1_0 = [
     ('tenant.locked', '', '', 0, true, '', null, '')`,
   `insert into audit (at, actor, source, action, kind, tenant_id, resource_id, revision) values
     ('2026-01-02T00:00:00Z', 'admin', '10.0.0.7', 'update', 'tenant', null, 'acme', 3),
-    ('2026-01-02T00:00:00Z', 'admin', '10.0.0.7', 'create', 'route', 'acme', 'web', 3)`,
+    ('2026-01-02T00:00:00Z', 'admin', '10.0.0.7', 'create', 'route', 'acme', 'web', 3),
+    ('2026-01-02T00:00:00Z', 'admin', '10.0.0.7', 'create', 'tenant', null, 'gone', 2),
+    ('2026-01-02T00:00:00Z', 'admin', '10.0.0.7', 'create', 'tenant', null, 'gone', 4)`,
 ];
 
 /**
@@ -49,6 +51,16 @@ export function testMigrations(
       assert.equal((await history.get('acme', 3))?.body, '{"tenant":{"id":"acme"}}');
       const [gone] = await history.list('gone', 10, null);
       assert.deepEqual([gone?.revision, gone?.deleted, gone?.actor], [5, true, 'unknown']);
+      const since = await db
+        .selectFrom('documents')
+        .select(['id', 'since_revision'])
+        .where('kind', '=', 'tenant')
+        .orderBy('id')
+        .execute();
+      assert.deepEqual(since, [
+        { id: 'acme', since_revision: 0 },
+        { id: 'gone', since_revision: 4 },
+      ]);
       const { rows } = await sql<{ count: number }>`
         select count(*)::integer as count from tenant_history`.execute(db);
       assert.equal(rows[0]?.count, 2, 'plans and empty rows have no history');
