@@ -1,4 +1,7 @@
+import { randomInt } from 'node:crypto';
 import { bigBodies } from './scenarios/big-bodies.ts';
+import { configKills } from './scenarios/config-kills.ts';
+import { configRaces } from './scenarios/config-races.ts';
 import { edgeRestarts } from './scenarios/edge-restarts.ts';
 import { exactLimits } from './scenarios/exact-limits.ts';
 import { manyTenants } from './scenarios/many-tenants.ts';
@@ -33,6 +36,9 @@ const SCENARIOS: Readonly<Record<string, (say: Say) => Promise<ScenarioResult>>>
       say,
     ),
   overload: (say) => overload({ seconds: 10, connections: 1000, goodputMin: 0.9 }, say),
+  'config-kills': (say) =>
+    configKills({ kills: 100, database: 'postgres', seed: randomInt(2 ** 31) }, say),
+  'config-races': (say) => configRaces({ races: 1000, clients: 8 }, say),
   'worker-loss': (say) => workerLoss({ workers: 3, perSecond: 500, connections: 48 }, say),
 };
 

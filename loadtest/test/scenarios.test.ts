@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bigBodies } from '../src/scenarios/big-bodies.ts';
+import { configKills } from '../src/scenarios/config-kills.ts';
+import { configRaces } from '../src/scenarios/config-races.ts';
 import { edgeRestarts } from '../src/scenarios/edge-restarts.ts';
 import { exactLimits } from '../src/scenarios/exact-limits.ts';
 import { manyTenants } from '../src/scenarios/many-tenants.ts';
@@ -52,4 +54,12 @@ test('slow clients are cut in time, and nobody else notices', async () => {
 
 test('a worker that is killed or stopped takes its own connections along and is replaced', async () => {
   assertPassed(await workerLoss({ workers: 2, perSecond: 100, connections: 24 }, quiet));
+});
+
+test('kill -9 of the config-service during writes loses nothing and invents nothing', async () => {
+  assertPassed(await configKills({ kills: 5, database: 'postgres', seed: 1 }, quiet));
+});
+
+test('of writers that race for a revision on two config-services one wins, and no update is lost', async () => {
+  assertPassed(await configRaces({ races: 25, clients: 4 }, quiet));
 });

@@ -69,6 +69,12 @@ export interface ClusterEdge {
   readonly dataDirectory: string;
 }
 
+/** A config-service of the cluster. */
+export interface ConfigReplica {
+  readonly component: Component;
+  readonly api: ConfigApi;
+}
+
 /** Options of {@link startCluster}. */
 export interface ClusterOptions {
   readonly edges?: number;
@@ -79,6 +85,8 @@ export interface ClusterOptions {
   /** Default pglite: within the config-service. */
   readonly database?: 'pglite' | 'postgres';
   readonly configEnv?: Readonly<Record<string, string>>;
+  /** Further config-services, on the same PostgreSQL; PGlite serves one only. Default 0. */
+  readonly configReplicas?: number;
   /** False: the caller starts the edges. Default true. */
   readonly startEdges?: boolean;
 }
@@ -90,8 +98,10 @@ export interface Cluster {
   /** Null on PGlite. */
   readonly postgres: PostgresServer | null;
   readonly configService: Component;
+  readonly replicas: readonly ConfigReplica[];
   readonly healthService: Component;
   readonly edges: readonly ClusterEdge[];
+  /** Of `configService`. */
   readonly api: ConfigApi;
   /** Ends everything and removes its data. */
   stop(): Promise<void>;
@@ -103,19 +113,12 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const redis = await startRedis();
   const nats = await startNats();
   const postgres = options.database === 'postgres' ? await startPostgres(POSTGRES) : null;
-  const configPort = await freePort();
-  const configService = new Component('config-service', () =>
-    startService('config-service', {
-      HEADGATE_NODE_ID: 'config-1',
-      HEADGATE_CONFIG_LISTEN: `127.0.0.1:${configPort}`,
-      HEADGATE_ADMIN_TOKEN: ADMIN_TOKEN,
-      HEADGATE_NATS_URL: nats.url,
-      HEADGATE_DATA_DIR: `${directory.path}/config`,
-      ...(postgres === null ? {} : { HEADGATE_DATABASE_URL: postgres.url }),
-      ...options.configEnv,
-    }),
-  );
-  await configService.start();
+  const parts = { directory, redis, nats, postgres };
+  const { component: configService, api } = await startReplica(1, options, parts);
+  const replicas: ConfigReplica[] = [];
+  for (let index = 2; index < 2 + (options.configReplicas ?? 0); index += 1) {
+    replicas.push(await startReplica(index, options, parts));
+  }
   const healthService = new Component('health-service', () =>
     startService(
       'health-service',
@@ -124,17 +127,19 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     ),
   );
   if (options.healthService !== false) await healthService.start();
-  const edges = await startEdges(options, { directory, redis, nats });
+  const edges = await startEdges(options, parts);
   return {
     redis,
     nats,
     postgres,
     configService,
+    replicas,
     healthService,
     edges,
-    api: new ConfigApi(`http://127.0.0.1:${configPort}`, ADMIN_TOKEN),
+    api,
     async stop() {
-      const components = [...edges.map((edge) => edge.component), healthService, configService];
+      const others = [...edges, ...replicas].map(({ component }) => component);
+      const components = [...others, healthService, configService];
       await Promise.all(components.map((component) => component.stop()));
       await Promise.all([redis.stop(), nats.stop(), postgres?.stop()]);
       await directory.remove();
@@ -142,10 +147,36 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   };
 }
 
-async function startEdges(
-  options: ClusterOptions,
-  parts: { directory: TemporaryDirectory; redis: RedisServer; nats: NatsServer },
-): Promise<ClusterEdge[]> {
+/** What services of a cluster share. */
+interface ClusterParts {
+  readonly directory: TemporaryDirectory;
+  readonly redis: RedisServer;
+  readonly nats: NatsServer;
+  readonly postgres: PostgresServer | null;
+}
+
+async function startReplica(
+  index: number,
+  { configEnv }: ClusterOptions,
+  { directory, nats, postgres }: ClusterParts,
+): Promise<ConfigReplica> {
+  const port = await freePort();
+  const component = new Component(index === 1 ? 'config-service' : `config-service ${index}`, () =>
+    startService('config-service', {
+      HEADGATE_NODE_ID: `config-${index}`,
+      HEADGATE_CONFIG_LISTEN: `127.0.0.1:${port}`,
+      HEADGATE_ADMIN_TOKEN: ADMIN_TOKEN,
+      HEADGATE_NATS_URL: nats.url,
+      HEADGATE_DATA_DIR: `${directory.path}/config`,
+      ...(postgres === null ? {} : { HEADGATE_DATABASE_URL: postgres.url }),
+      ...configEnv,
+    }),
+  );
+  await component.start();
+  return { component, api: new ConfigApi(`http://127.0.0.1:${port}`, ADMIN_TOKEN) };
+}
+
+async function startEdges(options: ClusterOptions, parts: ClusterParts): Promise<ClusterEdge[]> {
   const sharedPort = options.sharedPort === true ? await freePort() : null;
   const edges: ClusterEdge[] = [];
   for (let index = 1; index <= (options.edges ?? 2); index += 1) {
