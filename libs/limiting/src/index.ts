@@ -44,6 +44,7 @@ export {
   type LimiterOptions,
 } from './limiter.ts';
 export { type LimiterStats } from './limiter-stats.ts';
+export { type QuotaMark } from './quota-usage.ts';
 export { rateLimitHeaders } from './rate-limit-headers.ts';
 export { shareOf, type EdgeShare } from './share.ts';
 export { type Timers } from './store-guard.ts';

@@ -1,4 +1,5 @@
 import type { Clock, Random } from '@headgate/runtime';
+import type { CompiledQuota } from './compiled-rule.ts';
 import type { LimitChain } from './limit-chain.ts';
 import { createLimiterStats, type LimiterStats } from './limiter-stats.ts';
 import type {
@@ -13,6 +14,7 @@ import { LeaseBook } from './lease-book.ts';
 import { LocalEnforcer } from './local-enforcer.ts';
 import { LocalRules } from './local-rules.ts';
 import { MicroBatcher, type BatchOutcome } from './micro-batcher.ts';
+import type { QuotaMark } from './quota-usage.ts';
 import { Reconciler } from './reconciler.ts';
 import type { EdgeShare } from './share.ts';
 import { SlotBook } from './slot-book.ts';
@@ -44,6 +46,10 @@ export interface Limiter {
    * knows, or is lost (then slots and leases lapse).
    */
   settle(): Promise<void>;
+  /** Takes over what an earlier run knew of quotas; call it before the first take. */
+  restoreQuotas(marks: readonly QuotaMark[]): void;
+  /** What is known to be used of quotas in their periods, where that has changed since the last call. */
+  takeQuotaMarks(): QuotaMark[];
   /** True while the store is not used. Starts true, until the first probe has answered. */
   readonly degraded: boolean;
   readonly stats: LimiterStats;
@@ -106,6 +112,7 @@ const CLOCK_STEP_MS = 1000;
 
 class StoreLimiter implements Limiter, BatchOutcome {
   readonly stats = createLimiterStats();
+  readonly #store: LimitStore;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #onEvent: (event: LimiterEvent) => void;
@@ -122,6 +129,7 @@ class StoreLimiter implements Limiter, BatchOutcome {
   constructor(deps: LimiterDeps, options: LimiterOptions) {
     const { store, clock, random, share, timers = systemTimers } = deps;
     const { stats } = this;
+    this.#store = store;
     const onLateFailure = (error: unknown): void => this.#guard.fail(error);
     this.#slots = new SlotBook(deps.holderId ?? randomHolderId(random), stats);
     this.#keeper = new SlotKeeper(this.#slots, { store, timers, stats, onFailure: onLateFailure });
@@ -197,6 +205,14 @@ class StoreLimiter implements Limiter, BatchOutcome {
     }
   }
 
+  restoreQuotas(marks: readonly QuotaMark[]): void {
+    this.#rules.restoreQuotas(marks);
+  }
+
+  takeQuotaMarks(): QuotaMark[] {
+    return this.#rules.takeQuotaMarks(this.#clock.monotonicMs());
+  }
+
   async settle(): Promise<void> {
     await this.#keeper.settle();
     if (this.#guard.isLost) return;
@@ -242,7 +258,7 @@ class StoreLimiter implements Limiter, BatchOutcome {
         usage.charge(nowMs, share, granted * cost, false);
       }
       if (compiled.kind === 'quota') {
-        this.#rules.obtain(chain, compiled, nowMs).usage.learn(nowMs, remaining[index] ?? 0);
+        this.#learnQuota(chain, compiled, remaining[index] ?? 0, nowMs);
       }
       if ((remaining[index] ?? 0) >= cost) {
         if (hasReturned) this.#rules.allow(compiled);
@@ -261,6 +277,18 @@ class StoreLimiter implements Limiter, BatchOutcome {
     const retryAfterMs = this.#jitter(Math.max(0, longestMs));
     const denied = deniedVerdict(chain, 'store', violated, retryAfterMs, remaining, resetMs);
     return { admitted, denied };
+  }
+
+  /** A store that knows of less than this edge has lost something: it is told, ahead of the next take. */
+  #learnQuota(chain: LimitChain, compiled: CompiledQuota, left: number, nowMs: number): void {
+    const { usage } = this.#rules.obtain(chain, compiled, nowMs);
+    if (!usage.learn(nowMs, left)) return;
+    const report = usage.report(nowMs, this.#share(), 'all');
+    if (report?.quota === undefined) return;
+    const { tenantTag } = chain;
+    const item = { rule: compiled, tenantTag, charges: [], quota: report.quota };
+    this.#store.replay([item]).catch((error: unknown) => this.#guard.fail(error));
+    this.stats.replayedRules += 1;
   }
 
   denyPending({ chain, cost, units }: BatchItem): LimitVerdict | null {

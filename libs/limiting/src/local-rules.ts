@@ -4,6 +4,7 @@ import type { LimitChain } from './limit-chain.ts';
 import type { LimiterStats } from './limiter-stats.ts';
 import type { LeaseReturn } from './limit-store.ts';
 import { createLocalUsage, type LocalUsage } from './local-usage.ts';
+import { QuotaUsage, type QuotaMark } from './quota-usage.ts';
 import type { EdgeShare } from './share.ts';
 import type { SlotBook } from './slot-book.ts';
 
@@ -29,6 +30,9 @@ export interface LocalRule {
 /** A record is moved to the young end at most this often: one map write per second instead of one per request. */
 const REFRESH_MS = 1000;
 
+/** Quotas of which something is kept over a restart. */
+const QUOTA_MARKS_MAX = 20_000;
+
 /** This edge's memory of rules: the deny cache, and its own recent admissions for share and replay. Bounded. */
 export class LocalRules {
   /** Identity of the store in use; new records are known to it. */
@@ -36,6 +40,8 @@ export class LocalRules {
   readonly #records: BoundedMap<string, LocalRule>;
   /** Of rules with a consumer, apart: clients that come from ever new addresses push out only each other. */
   readonly #ofConsumers: BoundedMap<string, LocalRule>;
+  /** What an earlier run knew of quotas, until they are asked for. */
+  readonly #restored = new BoundedMap<string, QuotaMark>(QUOTA_MARKS_MAX);
   readonly #stats: LimiterStats;
   readonly #slots: SlotBook;
   readonly #clock: Clock;
@@ -128,7 +134,13 @@ export class LocalRules {
     }
     const record: LocalRule = {
       tenantTag: chain.tenantTag,
-      usage: createLocalUsage(compiled, chain.tenantTag, this.#slots, this.#clock),
+      usage: createLocalUsage(
+        compiled,
+        chain.tenantTag,
+        this.#slots,
+        this.#clock,
+        this.#restored.get(compiled.key) ?? null,
+      ),
       denyUntilMs: 0,
       denyCost: 0,
       denyLimit: 0,
@@ -137,6 +149,7 @@ export class LocalRules {
       refreshedMs: nowMs,
     };
     records.set(compiled.key, record);
+    this.#restored.delete(compiled.key);
     this.#stats.denyCacheEvictions = this.#records.evictions + this.#ofConsumers.evictions;
     return record;
   }
@@ -145,6 +158,22 @@ export class LocalRules {
   records(): LocalRule[] {
     const all = [...this.#records.entries(), ...this.#ofConsumers.entries()];
     return all.map(([, record]) => record);
+  }
+
+  /** What an earlier run knew of quotas. */
+  restoreQuotas(marks: readonly QuotaMark[]): void {
+    for (const mark of marks) this.#restored.set(mark.key, mark);
+  }
+
+  /** What is known to be used of quotas, where that has changed since the last call. */
+  takeQuotaMarks(nowMs: number): QuotaMark[] {
+    const marks: QuotaMark[] = [];
+    for (const { usage } of this.records()) {
+      if (!(usage instanceof QuotaUsage)) continue;
+      const mark = usage.takeMark(nowMs);
+      if (mark !== null) marks.push(mark);
+    }
+    return marks;
   }
 
   #recordsOf(compiled: CompiledRule): BoundedMap<string, LocalRule> {

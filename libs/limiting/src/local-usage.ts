@@ -6,7 +6,7 @@ import type {
   CompiledWindow,
 } from './compiled-rule.ts';
 import type { LeaseReturn, ReplayItem } from './limit-store.ts';
-import { QuotaUsage } from './quota-usage.ts';
+import { QuotaUsage, type QuotaMark } from './quota-usage.ts';
 import { RateMeter, type RateDebt, type RatePace } from './rate-meter.ts';
 import { shareOf, type EdgeShare } from './share.ts';
 import type { SlotBook, SlotHolding } from './slot-book.ts';
@@ -26,8 +26,11 @@ export interface LocalUsage {
   charge(nowMs: number, share: EdgeShare, cost: number, unsettled: boolean, aheadMs?: number): void;
   /** A part of a lease was not used; only windows are leased. */
   readonly giveBack?: (nowMs: number, returned: LeaseReturn) => void;
-  /** The store has said how many units all edges together have left; only quotas remember it. */
-  learn(nowMs: number, left: number): void;
+  /**
+   * The store has said how many units all edges together have left. True if this edge knows of more that is used: the
+   * store has lost something. Only quotas remember it.
+   */
+  learn(nowMs: number, left: number): boolean;
   /** What a replay must tell: everything, or what the store does not know; null for nothing. */
   report(nowMs: number, share: EdgeShare, which: 'all' | 'unsettled'): UsageReport | null;
 }
@@ -40,14 +43,15 @@ export interface UsageReport {
   settle(nowMs: number): void;
 }
 
-/** Usage for a rule of any kind, empty but for the slots that the book has. */
+/** Usage for a rule of any kind, empty but for the slots that the book has and what was restored of a quota. */
 export function createLocalUsage(
   compiled: CompiledRule,
   tenantTag: string,
   slots: SlotBook,
   clock: Clock,
+  restored: QuotaMark | null,
 ): LocalUsage {
-  if (compiled.kind === 'quota') return new QuotaUsage(compiled, clock);
+  if (compiled.kind === 'quota') return new QuotaUsage(compiled, clock, restored);
   if (compiled.kind === 'concurrency') return new SlotUsage(compiled, tenantTag, slots);
   return compiled.kind === 'rate' ? new RateUsage(compiled) : new WindowUsage(compiled);
 }
@@ -81,8 +85,8 @@ class WindowUsage implements LocalUsage {
     this.#window.giveBack(nowMs, this.compiled, returned);
   }
 
-  learn(): void {
-    // What this edge admitted is enough: its share is of any window.
+  learn(): false {
+    return false; // what this edge admitted is enough: its share is of any window
   }
 
   report(nowMs: number, _: EdgeShare, which: 'all' | 'unsettled'): UsageReport | null {
@@ -123,8 +127,8 @@ class RateUsage implements LocalUsage {
     this.#meter.limitTo(this.compiled.rule);
   }
 
-  learn(): void {
-    // As of a window.
+  learn(): false {
+    return false; // as of a window
   }
 
   report(nowMs: number, share: EdgeShare, which: 'all' | 'unsettled'): UsageReport | null {
@@ -178,8 +182,8 @@ class SlotUsage implements LocalUsage {
     if (unsettled) this.#slots.grant(this.compiled.key, this.#tenantTag, cost);
   }
 
-  learn(): void {
-    // The keeper has what the store said.
+  learn(): false {
+    return false; // the keeper has what the store said
   }
 
   /** Slots are not replayed as charges: the keeper claims them. */

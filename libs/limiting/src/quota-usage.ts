@@ -3,6 +3,16 @@ import type { CompiledQuota, CompiledRule } from './compiled-rule.ts';
 import type { LocalUsage, UsageReport } from './local-usage.ts';
 import { shareOf, type EdgeShare } from './share.ts';
 
+/** What is known to be used of a quota in a period. */
+export interface QuotaMark {
+  /** Store key of the quota. */
+  readonly key: string;
+  /** The period, ms since the epoch. */
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly used: number;
+}
+
 /**
  * What this edge knows of a quota in the present period: what the store said that all edges have used, and what it
  * admitted since without the store. Alone it may admit its share of what was left when it last heard of the store.
@@ -15,10 +25,25 @@ export class QuotaUsage implements LocalUsage {
   /** Used by all edges together, as far as this one knows. */
   #used = 0;
   #unsettled = 0;
+  #marked = 0;
 
-  constructor(compiled: CompiledQuota, clock: Clock) {
+  /** @param restored what an earlier run knew; null for nothing. */
+  constructor(compiled: CompiledQuota, clock: Clock, restored: QuotaMark | null) {
     this.compiled = compiled;
     this.#clock = clock;
+    if (restored === null) return;
+    this.#startMs = restored.startMs;
+    this.#endMs = restored.endMs;
+    this.#used = restored.used;
+  }
+
+  /** What is to be kept over a restart; null if that is what it was at the last call, or nothing. */
+  takeMark(nowMs: number): QuotaMark | null {
+    this.#turn(nowMs);
+    const used = this.#used + this.#unsettled;
+    if (used === this.#marked) return null;
+    this.#marked = used;
+    return { key: this.compiled.key, startMs: this.#startMs, endMs: this.#endMs, used };
   }
 
   adopt(compiled: CompiledRule): void {
@@ -41,9 +66,13 @@ export class QuotaUsage implements LocalUsage {
     else this.#used += cost;
   }
 
-  learn(nowMs: number, left: number): void {
+  learn(nowMs: number, left: number): boolean {
     this.#turn(nowMs);
-    this.#used = Math.max(this.#used, this.compiled.capacity - left);
+    const used = this.compiled.capacity - left;
+    // With nothing left it may be more than the limit.
+    if (left > 0 && used < this.#used) return true;
+    this.#used = Math.max(this.#used, used);
+    return false;
   }
 
   report(nowMs: number, _: EdgeShare, which: 'all' | 'unsettled'): UsageReport | null {
@@ -71,6 +100,7 @@ export class QuotaUsage implements LocalUsage {
     this.#startMs = startMs;
     this.#used = 0;
     this.#unsettled = 0;
+    this.#marked = 0;
     return wallMs;
   }
 }

@@ -75,3 +75,39 @@ test('with the next period the quota is whole again, on the edge alone too', asy
   assert.equal((await limiter.take(chain, 1)).outcome, 'admitted');
   limiter.close();
 });
+
+test('what an earlier run knew is told to a store that knows less, before the next take', async () => {
+  const { limiter, store, clock, inUse } = createHarness();
+  const chain = compileChain('acme', [quota()]);
+  const [key = ''] = chain.storeKeys;
+  const startMs = Date.UTC(2026, 0, 1);
+  const mark = { key, startMs, endMs: startMs + 86_400_000, used: 98 };
+  assert.equal(clock.nowMs(), startMs);
+  limiter.restoreQuotas([mark]);
+  await inUse();
+  const outcomes: string[] = [];
+  for (let request = 0; request < 4; request += 1) {
+    outcomes.push((await limiter.take(chain, 1)).outcome);
+  }
+  assert.deepEqual(outcomes, ['admitted', 'admitted', 'denied', 'denied']);
+  assert.equal(store.used(key), 100);
+  limiter.close();
+});
+
+test('marks tell what has changed since the last call; those of an earlier period are void', async () => {
+  const { limiter, clock, inUse } = createHarness();
+  const chain = compileChain('acme', [quota({ limit: 3 })]);
+  const [key = ''] = chain.storeKeys;
+  const endMs = Date.UTC(2026, 0, 1);
+  limiter.restoreQuotas([{ key, startMs: endMs - 86_400_000, endMs, used: 3 }]);
+  await inUse();
+  assert.deepEqual(limiter.takeQuotaMarks(), []);
+  assert.equal((await limiter.take(chain, 2)).outcome, 'admitted');
+  const mark = { key, startMs: endMs, endMs: endMs + 86_400_000, used: 2 };
+  assert.deepEqual(limiter.takeQuotaMarks(), [mark]);
+  assert.deepEqual(limiter.takeQuotaMarks(), []);
+  clock.advance(1000);
+  await limiter.take(chain, 1);
+  assert.deepEqual(limiter.takeQuotaMarks(), [{ ...mark, used: 3 }]);
+  limiter.close();
+});

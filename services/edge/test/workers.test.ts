@@ -70,6 +70,7 @@ async function startPool(nodeId = 'test'): Promise<Scene> {
         lost.push({ workerId, reason, atMs: performance.now() }),
       onListening: () => undefined,
       onLimitUsage: () => undefined,
+      onQuotas: () => undefined,
       onNeverListened: (reason) => assert.fail(reason),
       entry: ENTRY,
     },

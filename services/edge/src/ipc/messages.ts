@@ -1,4 +1,5 @@
 import type { LimitUsage } from '@headgate/bus';
+import type { QuotaMark } from '@headgate/limiting';
 import type { DocumentHeader, HealthState } from '@headgate/model';
 import type { LogLevel, WorkerSnapshot } from '@headgate/telemetry';
 
@@ -70,6 +71,8 @@ export type PrimaryMessage =
     }
   | { readonly type: 'removed'; readonly keys: readonly string[] }
   | { readonly type: 'health'; readonly states: readonly HealthState[] }
+  /** What an earlier run knew of quotas. */
+  | { readonly type: 'quotas'; readonly marks: readonly QuotaMark[] }
   | { readonly type: 'share'; readonly liveEdges: number; readonly rank: number }
   /** The configuration is complete: accept connections. */
   | { readonly type: 'listen' }
@@ -88,6 +91,8 @@ export type WorkerMessage =
   | { readonly type: 'metrics'; readonly id: number; readonly snapshot: WorkerSnapshot }
   /** Once a second, if any limit was asked for. */
   | { readonly type: 'limit_usage'; readonly entries: readonly LimitUsage[] }
+  /** What has changed of quotas. */
+  | { readonly type: 'quotas'; readonly marks: readonly QuotaMark[] }
   | { readonly type: 'pong'; readonly id: number }
   | { readonly type: 'stopped_accepting' }
   | { readonly type: 'drained' };

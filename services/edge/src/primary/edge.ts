@@ -27,6 +27,7 @@ import { Configuration, type RejectedDocument } from './configuration.ts';
 import { loadSnapshots, lockDataDirectory, markStart } from './data-directory.ts';
 import { HealthRelay } from './health-relay.ts';
 import { LiveShare } from './live-share.ts';
+import { QuotaLedger } from './quota-ledger.ts';
 import { createPrimaryMetrics } from './primary-gauges.ts';
 import { ENDS_MAX, Probation, PROBATION_TIMES, type ProbationTimes } from './probation.ts';
 import { judgeReadiness } from './readiness.ts';
@@ -54,6 +55,8 @@ export interface EdgeOptions {
 const SHARE_INTERVAL_MS = 1000;
 /** Counts of tenants in a rollout. */
 const ROLLOUT_COUNTS_MS = 1000;
+/** Between two writes of what is used of quotas. */
+const QUOTAS_MS = 1000;
 /** Looking for documents that have proved themselves. */
 const PROMOTE_MS = 5000;
 /** After this time with NATS connected, presence alone says how many edges there are. */
@@ -77,6 +80,7 @@ export class Edge {
   readonly #configuration: Configuration;
   readonly #files: SnapshotFiles;
   readonly #health: HealthRelay;
+  readonly #quotas: QuotaLedger;
   readonly #aggregate: MetricsAggregate;
   readonly #tallies = new RolloutTallies();
   readonly #startedAtMs = systemClock.nowMs();
@@ -97,6 +101,7 @@ export class Edge {
     const broadcast = (message: PrimaryMessage) => this.#workers?.broadcast(message);
     this.#files = new SnapshotFiles(join(options.settings.dataDirectory, 'snapshots'));
     this.#health = new HealthRelay(broadcast);
+    this.#quotas = new QuotaLedger(options.settings.dataDirectory, systemClock);
     this.#aggregate = createMetricsAggregate({ nowMs: () => systemClock.monotonicMs() });
     this.#configuration = new Configuration({
       clock: systemClock,
@@ -132,6 +137,7 @@ export class Edge {
     this.#configuration.restore(loaded);
     this.#watchProbation(shortStarts);
     this.#complete = this.#configuration.complete;
+    await this.#openQuotas();
     const bus = this.#openBus();
     this.#share = await this.#openShare(bus);
     const usage = new UsageReports(bus, {
@@ -228,6 +234,19 @@ export class Edge {
     return share;
   }
 
+  async #openQuotas(): Promise<void> {
+    await this.#quotas.restore();
+    const save = (): Promise<void> =>
+      this.#quotas.save().catch((error: unknown) => {
+        this.#options.logger.warn({ err: error }, 'usage of quotas was not saved');
+      });
+    const timer = setInterval(() => void save(), QUOTAS_MS);
+    this.#shutdown.push('quotas', async () => {
+      clearInterval(timer);
+      await save();
+    });
+  }
+
   #openWorkers(size: number): WorkerPool {
     const { workerEntry } = this.#options;
     return new WorkerPool(
@@ -239,11 +258,13 @@ export class Edge {
           const messages = this.#configuration.primingMessages(worker.id);
           for (const message of messages) worker.send(message);
           worker.send(this.#health.primingMessage());
+          worker.send({ type: 'quotas', marks: this.#quotas.marks() });
           const share = this.#share?.of(worker.index);
           if (share !== undefined) worker.send({ type: 'share', ...share });
         },
         onOutcomes: (workerId, outcomes) => this.#configuration.decide(workerId, outcomes),
         onLimitUsage: (entries) => this.#usage?.add(entries),
+        onQuotas: (marks) => this.#quotas.add(marks),
         onListening: (port) => this.#onListening(port),
         onLost: (worker, reason) => this.#onWorkerLost(worker, reason),
         onNeverListened: (reason) => this.#options.onFatal(reason),

@@ -1,4 +1,5 @@
 import type { LimitUsage } from '@headgate/bus';
+import type { QuotaMark } from '@headgate/limiting';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fullJitterMs, type Clock, type Random } from '@headgate/runtime';
 import type { WorkerSnapshot } from '@headgate/telemetry';
@@ -27,6 +28,7 @@ export interface WorkerPoolDeps {
   readonly onLost: (worker: LostWorker, reason: string) => void;
   readonly onListening: (port: number) => void;
   readonly onLimitUsage: (entries: readonly LimitUsage[]) => void;
+  readonly onQuotas: (marks: readonly QuotaMark[]) => void;
   /** The first workers could not start at all, such as when the port is taken. */
   readonly onNeverListened: (reason: string) => void;
   /** The program of a worker; default: the edge's own. */
@@ -144,6 +146,7 @@ export class WorkerPool {
       this.#deps.settingsOf(index),
       {
         onLimitUsage: (entries) => this.#deps.onLimitUsage(entries),
+        onQuotas: (marks) => this.#deps.onQuotas(marks),
         onListening: (_worker, port) => {
           this.#everListened = true;
           this.#deps.onListening(port);

@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { LimitUsage } from '@headgate/bus';
+import type { QuotaMark } from '@headgate/limiting';
 import type { WorkerSnapshot } from '@headgate/telemetry';
 import type {
   DocumentOutcome,
@@ -14,6 +15,7 @@ export interface WorkerEvents {
   onListening(worker: WorkerProcess, port: number): void;
   onOutcomes(worker: WorkerProcess, outcomes: readonly DocumentOutcome[]): void;
   onLimitUsage(entries: readonly LimitUsage[]): void;
+  onQuotas(marks: readonly QuotaMark[]): void;
   onExit(worker: WorkerProcess, end: WorkerEnd, reason: string): void;
 }
 
@@ -169,6 +171,9 @@ export class WorkerProcess {
         break;
       case 'limit_usage':
         events.onLimitUsage(message.entries);
+        break;
+      case 'quotas':
+        events.onQuotas(message.marks);
         break;
       case 'pong':
         this.#answeredPingId = message.id;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { monitorEventLoopDelay, type ELDHistogram } from 'node:perf_hooks';
 import type { LimitUsage } from '@headgate/bus';
 import { DEFAULT_HTTP1_LIMITS, HostCache } from '@headgate/http1';
-import { createLimiter, type EdgeShare, type Limiter } from '@headgate/limiting';
+import { createLimiter, type EdgeShare, type Limiter, type QuotaMark } from '@headgate/limiting';
 import { createRedisLimitStore } from '@headgate/limiting-redis';
 import {
   DeadlineSweeper,
@@ -63,6 +63,10 @@ export interface DataPlane {
   takeMetrics(): WorkerSnapshot;
   /** What limits admitted and refused since the last call. */
   takeLimitUsage(): LimitUsage[];
+  /** What an earlier run knew of quotas. */
+  restoreQuotas(marks: readonly QuotaMark[]): void;
+  /** What has changed of quotas since the last call. */
+  takeQuotaMarks(): QuotaMark[];
   /** Stops to accept; connections go on. Resolves when new ones are refused. */
   stopAccepting(): Promise<void>;
   /** Ends all connections within `deadlineMs` from now, then closes everything. */
@@ -126,6 +130,8 @@ export async function createDataPlane(
     listen: () => listener.listen(),
     takeMetrics: () => metrics.takeSnapshot(),
     takeLimitUsage: () => tally.take(),
+    restoreQuotas: (marks) => limiter.restoreQuotas(marks),
+    takeQuotaMarks: () => limiter.takeQuotaMarks(),
     stopAccepting: () => listener.stopAccepting(),
     async drain(deadlineMs) {
       draining = true;

@@ -5,7 +5,7 @@ import { createDataPlane, type DataPlane } from './data-plane.ts';
 
 /** Time for the last words of a worker that found a bug. */
 const EXIT_MS_MAX = 500;
-/** Between two reports on limits. */
+/** Between two reports on limits and quotas. */
 const USAGE_MS = 1000;
 
 /**
@@ -29,6 +29,8 @@ export function startWorker(): void {
     setInterval(() => {
       const entries = created.takeLimitUsage();
       if (entries.length > 0) send({ type: 'limit_usage', entries });
+      const marks = created.takeQuotaMarks();
+      if (marks.length > 0) send({ type: 'quotas', marks });
     }, USAGE_MS).unref();
     return created;
   };
@@ -71,6 +73,9 @@ async function handle(
     case 'health':
       for (const state of message.states) plane.upstreams.receiveHealth(state);
       break;
+    case 'quotas':
+      plane.restoreQuotas(message.marks);
+      break;
     case 'share':
       plane.setShare({ liveEdges: message.liveEdges, rank: message.rank });
       break;
@@ -89,6 +94,7 @@ async function handle(
       break;
     case 'drain':
       await plane.drain(message.deadlineMs);
+      send({ type: 'quotas', marks: plane.takeQuotaMarks() });
       send({ type: 'drained' });
       break;
   }
