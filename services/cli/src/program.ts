@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Argument, Command } from 'commander';
 import { addBundleCommands } from './bundle-program.ts';
 import {
   addGlobalOptions,
@@ -8,6 +8,7 @@ import {
   withContext,
   type ProgramParts,
 } from './command-options.ts';
+import { completionScript, SHELLS, type Shell } from './completion.ts';
 import { apply } from './commands/apply.ts';
 import { get } from './commands/get.ts';
 import { keyCreate, keyHash } from './commands/key.ts';
@@ -94,6 +95,14 @@ Examples:
   $ KEY=$(headgate key create acme ci --expires 2027-01-01T00:00:00Z)
   $ printf %s "$KEY" | headgate key hash     the sha256 for a bundle`;
 
+const COMPLETION_HELP = `
+Commands, options, and values of options that have a choice. Needs no server.
+
+Examples:
+  $ headgate completion bash > ~/.local/share/bash-completion/completions/headgate
+  $ headgate completion zsh > ~/.zsh/completions/_headgate
+  $ headgate completion fish > ~/.config/fish/completions/headgate.fish`;
+
 /** Builds the command line. Nothing runs before `parseAsync`. */
 export function createProgram(io: CliIo, terminal: Terminal): Command {
   const program = new Command('headgate')
@@ -118,6 +127,7 @@ export function createProgram(io: CliIo, terminal: Terminal): Command {
   addKey(parts);
   addTokenCommands(parts);
   addLimitsCommands(parts);
+  addCompletion(parts);
   return program;
 }
 
@@ -211,4 +221,15 @@ function addKey(parts: ProgramParts): void {
     .option('--no-color', 'no colours')
     .addHelpText('after', KEY_HELP)
     .action(() => keyHash(io, terminal));
+}
+
+/** Last: it knows the commands that were added before it. */
+function addCompletion({ program, terminal }: ProgramParts): void {
+  program
+    .command('completion')
+    .description('Print a script that completes the command line in a shell.')
+    .addArgument(new Argument('<shell>', 'shell that it is for').choices(SHELLS))
+    .option('--no-color', 'no colours')
+    .addHelpText('after', COMPLETION_HELP)
+    .action((shell: Shell) => terminal.print(completionScript(program, shell)));
 }

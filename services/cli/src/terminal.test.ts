@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
 import { test } from 'node:test';
 import { createTerminal } from './terminal.ts';
 
@@ -30,3 +30,26 @@ for (const [typed, name, expected] of [
     assert.equal(await ask(typed), expected);
   });
 }
+
+test('progress asks a label that changes each time, and clears its line at the end', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let written = '';
+  const write = (chunk: Buffer, _encoding: string, done: () => void) => {
+    written += chunk.toString();
+    done();
+  };
+  const stderr = Object.assign(new Writable({ write }), { isTTY: true });
+  let nowMs = 0;
+  const clock = { nowMs: () => 0, monotonicMs: () => nowMs };
+  const io = { stdin: new PassThrough(), stdout: new PassThrough(), stderr, env: {}, clock };
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let read = 0;
+  const shown = createTerminal(io, { color: false }).progress(() => `read ${read}`, promise);
+  for (read = 1; read <= 2; read++) {
+    nowMs += 1000;
+    t.mock.timers.tick(1000);
+  }
+  resolve('done');
+  assert.equal(await shown, 'done');
+  assert.equal(written, '\rread 1 … 1 s\rread 2 … 2 s\r\u001b[K');
+});

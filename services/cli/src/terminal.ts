@@ -26,8 +26,8 @@ export interface Terminal {
   readonly interactive: boolean;
   /** Asks a question whose answer is no unless it is y or yes. */
   confirm(question: string): Promise<boolean>;
-  /** Waits for work and tells how long it has taken, from the first second on. */
-  progress<Result>(label: string, work: Promise<Result>): Promise<Result>;
+  /** Waits for work and tells how long it has taken, from the first second on; a label that is a function is asked each time. */
+  progress<Result>(label: string | (() => string), work: Promise<Result>): Promise<Result>;
 }
 
 const PROGRESS_FIRST_MS = 1000;
@@ -64,7 +64,7 @@ export function createTerminal(io: CliIo, options: { readonly color: boolean }):
 
 async function showProgress<Result>(
   io: CliIo,
-  label: string,
+  label: string | (() => string),
   work: Promise<Result>,
 ): Promise<Result> {
   const startedMs = io.clock.monotonicMs();
@@ -73,7 +73,8 @@ async function showProgress<Result>(
   let shown = false;
   const timer = setInterval(() => {
     const seconds = Math.round((io.clock.monotonicMs() - startedMs) / 1000);
-    io.stderr.write(rewrite ? `\r${label} … ${seconds} s` : `${label} … ${seconds} s\n`);
+    const text = `${typeof label === 'string' ? label : label()} … ${seconds} s`;
+    io.stderr.write(rewrite ? `\r${text}` : `${text}\n`);
     shown = true;
   }, every);
   try {

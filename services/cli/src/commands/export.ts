@@ -30,11 +30,13 @@ export async function exportBundle(context: CommandContext, options: ExportOptio
       'Everything: headgate export --all',
     ]);
   }
+  let read = 0;
   const content: Promise<object> =
     tenantId === undefined
-      ? exportAll(context)
+      ? exportAll(context, (count) => (read = count))
       : exportTenant(context, tenantId).then(({ bundle }) => bundle);
-  terminal.print(bundleText(await terminal.progress('exporting', content), output));
+  const label = () => (read === 0 ? 'exporting' : `exporting: ${read} tenants`);
+  terminal.print(bundleText(await terminal.progress(label, content), output));
 }
 
 /** The text of a bundle: JSON, or YAML for every other format. */
@@ -64,7 +66,7 @@ export async function exportTenant(
 }
 
 /** Plans come last: a tenant that is read never lacks the plan that it was on by then. */
-async function exportAll({ api }: CommandContext) {
+async function exportAll({ api }: CommandContext, onRead: (count: number) => void) {
   const tenants = new Map<string, unknown>();
   let cursor: string | null | undefined;
   for (let page = 0; page === 0 || cursor; page++) {
@@ -76,6 +78,7 @@ async function exportAll({ api }: CommandContext) {
       path: `/v1/export?${query.toString()}`,
     });
     for (const [id, tenant] of Object.entries(reply.tenants)) tenants.set(id, tenant);
+    onRead(tenants.size);
     cursor = reply.nextCursor;
   }
   const plans = await readPages(api, Resource, '/v1/plans', PLANS_PAGE_SIZE);
