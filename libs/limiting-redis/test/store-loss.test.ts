@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compileChain, type LimitChain } from '@headgate/limiting';
+import { compileChain, type LimitChain, type LimitRule } from '@headgate/limiting';
 import { waitFor } from '@headgate/testkit';
 import { createRedisHarness, type TestEdge } from './redis-harness.ts';
 
@@ -167,5 +167,22 @@ test('impossible numbers in a key close it: its chain is enforced by share, othe
     );
     assert.equal(resets.filter((each) => each === key).length, 1, 'told once');
   }
+  assert.equal(edge.limiter.stats.storeLosses, 0);
+});
+
+test('impossible numbers of a rate, a quota or a slot do not admit without bound either', async () => {
+  const edge = await startEdge({ rank: 0, liveEdges: 2 });
+  const doubles = (...numbers: number[]): Buffer => Buffer.from(new Float64Array(numbers).buffer);
+  const base = { name: 'odd', level: 'tenant', scope: '', onStoreLoss: 'share' } as const;
+  const pace: LimitRule = { ...base, kind: 'rate', limit: 1, windowMs: 60_000, burst: 8 };
+  const rateChain = compileChain('odd-rate', [pace]);
+  const rateKey = rateChain.storeKeys[0] ?? '';
+  const debts = doubles(Date.now() * 1000, 0, NaN);
+  await admin.set(rateKey, Buffer.concat([Buffer.from('hgr1'), debts]));
+  assert.equal(await takeMany(edge, rateChain, 20), 4, 'half of the burst: one of two edges');
+  const slotChain = compileChain('odd-slots', [{ ...base, kind: 'concurrency', limit: 3 }]);
+  const slotKey = slotChain.storeKeys[0] ?? '';
+  await admin.hset(slotKey, 'another', doubles(1, NaN, 0, Date.now() + 2000));
+  assert.equal(await takeMany(edge, slotChain, 9), 3, 'the damaged field is removed');
   assert.equal(edge.limiter.stats.storeLosses, 0);
 });

@@ -1,6 +1,12 @@
 // Cost per request of the limiter's hot paths, without a network: node libs/limiting/bench/limiter.bench.ts
 import { systemClock, systemRandom } from '@headgate/runtime';
-import { compileChain, createLimiter, rateLimitHeaders, type LimitStore } from '../src/index.ts';
+import {
+  compileChain,
+  createLimiter,
+  rateLimitHeaders,
+  type Limiter,
+  type LimitStore,
+} from '../src/index.ts';
 
 const ROUNDS = 5;
 const REQUESTS = 300_000;
@@ -10,7 +16,12 @@ const CONCURRENCY = 64;
 const instantStore: LimitStore = {
   takeBatch: async (items) => ({
     storeNowMs: systemClock.monotonicMs(),
-    items: items.map(({ units }) => ({ granted: units, remaining: [1e6, 1e6], resetMs: [5, 5] })),
+    items: items.map(({ units, lease }) => ({
+      granted: units,
+      remaining: [1e6, 1e6],
+      resetMs: [5, 5],
+      ...(lease === undefined ? {} : { lease: { amount: lease.amount, madeMs: 0, spanMs: 50 } }),
+    })),
   }),
   probe: async () => ({ identity: 'bench' }),
   renewSlots: async () => 0,
@@ -49,19 +60,27 @@ function chainAt(index: number): (typeof chains)[number] {
   return chain;
 }
 
-async function takeThroughStore(tenants: number): Promise<void> {
+async function takeThroughStore(through: Limiter, tenants: number): Promise<void> {
   for (let request = 0; request < REQUESTS; request += CONCURRENCY) {
     const takes = [];
     for (let slot = 0; slot < CONCURRENCY; slot += 1) {
-      takes.push(limiter.take(chainAt((request + slot) % tenants), 1));
+      takes.push(through.take(chainAt((request + slot) % tenants), 1));
     }
-    for (const take of takes) await take;
+    for (const take of takes) if (take instanceof Promise) await take;
   }
 }
 
 while (limiter.degraded) await new Promise((resolve) => setImmediate(resolve));
-await measure('take, merged batches, 1 tenant, 2 rules', () => takeThroughStore(1));
-await measure('take, 10,000 tenants, 2 rules each', () => takeThroughStore(10_000));
+const unleased = createLimiter(
+  { store: instantStore, clock: systemClock, random: systemRandom, share: () => share },
+  { leases: false },
+);
+while (unleased.degraded) await new Promise((resolve) => setImmediate(resolve));
+await measure('take from leases, 1 tenant, 2 rules', () => takeThroughStore(limiter, 1));
+await measure('take from leases, 64 tenants, 2 rules each', () => takeThroughStore(limiter, 64));
+await measure('take, merged batches, 1 tenant, 2 rules', () => takeThroughStore(unleased, 1));
+await measure('take, 10,000 tenants, 2 rules each', () => takeThroughStore(unleased, 10_000));
+unleased.close();
 
 const full = compileChain('full', [
   { name: 'sec', level: 'tenant', scope: '', limit: 5, windowMs: 3_600_000, ...policy },
@@ -83,6 +102,10 @@ while (fullStore.degraded) await new Promise((resolve) => setImmediate(resolve))
 const denied = await fullStore.take(full, 1);
 await measure('deny from the deny cache, 2 rules', () => {
   for (let request = 0; request < REQUESTS; request += 1) void fullStore.take(full, 1);
+});
+const admitted = { ...denied, outcome: 'admitted', rule: null, ruleIndex: -1 } as const;
+await measure('rateLimitHeaders of an admission', () => {
+  for (let request = 0; request < REQUESTS; request += 1) rateLimitHeaders(full, admitted);
 });
 await measure('rateLimitHeaders of a denial', () => {
   for (let request = 0; request < REQUESTS; request += 1) rateLimitHeaders(full, denied);

@@ -32,7 +32,11 @@ const MEASURE_MS = 50;
 const PAUSE_MEASURES = 4;
 
 /** More than the demand measured, as it varies: what is too much is returned. */
-const MARGIN = 1.2;
+const MARGIN = 1.4;
+
+/** The next lease is asked for when this part of one is left, by amount or by time. */
+const LOW_PART = 1 / 8;
+const LATE_PART = 1 / 5;
 
 /** Demand in a lease's span below which each request asks by itself. */
 const DEMAND_MIN = 2;
@@ -169,8 +173,8 @@ export class ChainLeases {
     this.resetMs = reply.resetMs;
     const { amount, spanMs } = grant;
     const endMs = sentMs + spanMs - EARLY_MS;
-    const renewAtMs = endMs - spanMs / 5;
-    const lowAmount = Math.floor(amount / 4);
+    const renewAtMs = endMs - spanMs * LATE_PART;
+    const lowAmount = Math.floor(amount * LOW_PART);
     const lease: Lease = { amount, endMs, renewAtMs, lowAmount, grant, arrivedMs: nowMs };
     if (nowMs >= endMs) this.#end(lease);
     else if (this.#current === null) this.#current = lease;
