@@ -56,6 +56,17 @@ export function testRowLevelSecurity(database: WallDatabase): void {
     t.diagnostic(`${operations.length} operations, ${requests} requests, 0 leaks`);
   });
 
+  test(`${name}: every table with something of tenants has row-level security, forced only if need be`, async () => {
+    const { rows } = await sql<{ name: string; enabled: boolean; forced: boolean }>`
+      select relname as name, relrowsecurity as enabled, relforcerowsecurity as forced from pg_class
+      where relkind = 'r' and relnamespace = 'public'::regnamespace order by relname
+    `.execute(api.database.db);
+    const without = rows.filter(({ enabled }) => !enabled).map((row) => row.name);
+    assert.deepEqual(without, ['installation', 'kysely_migration', 'kysely_migration_lock']);
+    const forced = rows.filter((row) => row.forced);
+    assert.equal(forced.length, database.wall === 'role' ? 0 : rows.length - without.length);
+  });
+
   test(`${name}: nothing of a limited request stays with its connection`, async () => {
     await api.send('PUT', '/v1/plans/base', {});
     for (const id of ['one', 'two']) await api.send('PUT', `/v1/tenants/${id}`, { planId: 'base' });
