@@ -5,6 +5,8 @@ import { formatTable } from '../text-table.ts';
 export interface ConfigRow extends BenchRow {
   /** Configured tenants, each with a host of its own. */
   readonly tenants: number;
+  /** Routes of all of them, where peers are compared. */
+  readonly routes?: number;
   readonly edges: number;
   /** Changes that `p50Ms` and `p99Ms` are of: from the change until it is in effect on all edges. */
   readonly changes: number;
@@ -48,6 +50,7 @@ interface ConfigColumn {
 
 const COLUMNS: readonly ConfigColumn[] = [
   { title: 'tenants', value: ({ tenants }) => tenants },
+  { title: 'routes', value: ({ routes }) => routes },
   { title: 'edges', value: ({ edges }) => edges },
   { title: 'changes', value: ({ changes }) => changes },
   { title: 'in effect p50 ms', value: ({ p50Ms }) => p50Ms, digits: 1 },

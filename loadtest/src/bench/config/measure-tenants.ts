@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterEdge } from '../../cluster/cluster.ts';
-import type { OpenLoopReport } from '../open-loop/open-loop.ts';
 import { tenantHost } from '../side-by-side/tenant-documents.ts';
 import { percentileOf } from '../statistics.ts';
 import {
@@ -22,6 +21,7 @@ import {
   TRAFFIC_PER_SECOND,
   type ConfigSchedule,
 } from './settings.ts';
+import { sumOf } from './sum-of-reports.ts';
 import { changedPath, changeTenant } from './tenants.ts';
 import { underTraffic, writeTrafficHosts, type Traffic } from './traffic.ts';
 
@@ -36,8 +36,6 @@ export interface MeasureContext {
 
 /** A change that takes longer than this ends the run. */
 const CHANGE_DEADLINE_MS = 30_000;
-/** No connection of the generator was free: the answers before were late. */
-const NOT_SENT = 'no connection free';
 /** Neighbouring changes are far apart: this prime divides no number of tenants. */
 const TENANT_STRIDE = 7919;
 
@@ -77,28 +75,6 @@ export async function measureTenants(tenants: number, context: MeasureContext): 
   } finally {
     await parts.stop();
   }
-}
-
-function sumOf(...reports: readonly OpenLoopReport[]) {
-  const sum = (count: (report: OpenLoopReport) => number): number =>
-    reports.reduce((total, report) => total + count(report), 0);
-  return {
-    requests: sum(({ answered }) => answered),
-    failedRequests: sum(({ failed, dropped }) => failed + dropped),
-    failures: failuresOf(reports),
-    droppedConnections: sum(({ lostConnections }) => lostConnections),
-  };
-}
-
-/** Failures of all reports by what happened, those without a free connection included. */
-function failuresOf(reports: readonly OpenLoopReport[]): Readonly<Record<string, number>> {
-  const all: Record<string, number> = {};
-  for (const { failures, dropped } of reports) {
-    for (const [how, count] of [...Object.entries(failures), [NOT_SENT, dropped] as const]) {
-      if (count > 0) all[how] = (all[how] ?? 0) + count;
-    }
-  }
-  return all;
 }
 
 /** The phases of one measurement, in order. */

@@ -1,3 +1,5 @@
+import type { StormSchedule } from './storm/measure-storm.ts';
+
 /** Edges of the cluster, with one worker each. */
 export const EDGES = 4;
 
@@ -55,3 +57,15 @@ export const QUICK_SCHEDULE: ConfigSchedule = {
   idleSeconds: 1,
   cpuSeconds: 2,
 };
+
+/** Tenants of the storm, with two routes each: 10,000 routes. */
+export const STORM_TENANTS = 5000;
+
+/** Requests per second in the storm; few, so that what changes cost is not lost in what requests cost. */
+export const STORM_TRAFFIC_PER_SECOND = 500;
+
+/** One change per second. About 5 minutes for all three proxies, loading included. */
+export const FULL_STORM: StormSchedule = { warmUpSeconds: 5, seconds: 30, gapMs: 1000 };
+
+/** About a minute. */
+export const QUICK_STORM: StormSchedule = { warmUpSeconds: 1, seconds: 6, gapMs: 1000 };

@@ -1,0 +1,115 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { waitFor } from '@headgate/testkit';
+import { treeCpuUs } from '../../process-tree.ts';
+import { serves } from '../../side-by-side/serves.ts';
+import { tenantHost } from '../../side-by-side/tenant-documents.ts';
+import { percentileOf } from '../../statistics.ts';
+import type { ConfigRow } from '../config-row.ts';
+import { sumOf } from '../sum-of-reports.ts';
+import { changedPath } from '../tenants.ts';
+import { underTraffic, type Traffic } from '../traffic.ts';
+import type { StormTarget } from './storm-target.ts';
+
+/** How long a storm lasts. */
+export interface StormSchedule {
+  readonly warmUpSeconds: number;
+  /** Length of the phase without changes and of the storm, each under the same traffic. */
+  readonly seconds: number;
+  /** From one change to the next. */
+  readonly gapMs: number;
+}
+
+/** A change that takes longer than this ends the run. */
+const CHANGE_DEADLINE_MS = 30_000;
+const ASK_EVERY_MS = 2;
+/** Neighbouring changes are far apart. */
+const TENANT_STRIDE = 7919;
+
+interface Cpu {
+  readonly atMs: number;
+  readonly proxyMs: number;
+  readonly controlMs: number;
+}
+
+/** Measures requests without changes and then with one after the other. @throws Error if a change does not come into effect. */
+export async function measureStorm(
+  target: StormTarget,
+  tenants: number,
+  schedule: StormSchedule,
+  traffic: Traffic,
+): Promise<ConfigRow> {
+  const { seconds, warmUpSeconds, gapMs } = schedule;
+  const count = Math.floor((seconds * 1000) / gapMs);
+  const wait = (forSeconds: number) => (): Promise<void> => sleep(forSeconds * 1000);
+  await underTraffic(traffic, warmUpSeconds, wait(warmUpSeconds));
+  const quiet = await underTraffic(traffic, seconds, () => spent(target, wait(seconds)));
+  const storm = await underTraffic(traffic, seconds, () =>
+    spent(target, () => followStorm(target, { tenants, count, gapMs, signal: traffic.signal })),
+  );
+  const times = storm.value.tookMs / quiet.value.tookMs;
+  const perChange = (key: 'proxyMs' | 'controlMs'): number =>
+    (storm.value[key] - quiet.value[key] * times) / count;
+  const tookMs = storm.value.result.toSorted((a, b) => a - b);
+  return {
+    name: target.name,
+    profile: 'storm',
+    tenants,
+    routes: 2 * tenants,
+    edges: 1,
+    changes: count,
+    p50Ms: percentileOf(tookMs, 50),
+    p99Ms: percentileOf(tookMs, 99),
+    maxMs: percentileOf(tookMs, 100),
+    cpuMsPerChange: perChange('proxyMs'),
+    ...(target.controlPids.length === 0 ? {} : { controlCpuMsPerChange: perChange('controlMs') }),
+    changesPerSecond: 1000 / gapMs,
+    quietP99Ms: quiet.report.p99Ms,
+    changingP99Ms: storm.report.p99Ms,
+    ...sumOf(quiet.report, storm.report),
+  };
+}
+
+/** Times in ms from each change until a request on a new connection is answered as it says. */
+async function followStorm(
+  target: StormTarget,
+  storm: { tenants: number; count: number; gapMs: number; signal: AbortSignal },
+): Promise<readonly number[]> {
+  const all: number[] = [];
+  const startMs = performance.now();
+  for (let index = 0; index < storm.count; index += 1) {
+    storm.signal.throwIfAborted();
+    await sleep(Math.max(0, startMs + index * storm.gapMs - performance.now()));
+    const tenant = ((index + 1) * TENANT_STRIDE) % storm.tenants;
+    const fromMs = performance.now();
+    await target.change(tenant, index + 1);
+    await waitFor(() => serves(target.port, { host: tenantHost(tenant) }, changedPath(index + 1)), {
+      message: `change ${index + 1} to be in effect in ${target.name}`,
+      deadlineMs: CHANGE_DEADLINE_MS,
+      intervalMs: ASK_EVERY_MS,
+    });
+    all.push(performance.now() - fromMs);
+  }
+  // What the last change sets off, such as the end of the workers before it, belongs to the storm.
+  await sleep(Math.max(0, startMs + storm.count * storm.gapMs - performance.now()));
+  return all;
+}
+
+/** What a piece of work took, and what CPU time was used meanwhile. */
+async function spent<Result>(target: StormTarget, work: () => Promise<Result>) {
+  const before = await readCpu(target);
+  const result = await work();
+  const after = await readCpu(target);
+  return {
+    result,
+    tookMs: after.atMs - before.atMs,
+    proxyMs: after.proxyMs - before.proxyMs,
+    controlMs: after.controlMs - before.controlMs,
+  };
+}
+
+async function readCpu({ pid, controlPids }: StormTarget): Promise<Cpu> {
+  const control = await Promise.all(controlPids.map(treeCpuUs));
+  const proxyMs = (await treeCpuUs(pid)) / 1000;
+  const controlMs = control.reduce((sum, us) => sum + us, 0) / 1000;
+  return { atMs: performance.now(), proxyMs, controlMs };
+}
