@@ -56,7 +56,6 @@ function addStart(parts: ProgramParts): void {
       '--ring <name[=soak]>',
       'a ring and how long it stays there, such as canary=10m; again for the next one',
       collectRing,
-      [],
     )
     .option('--auto', 'go on by itself after the soak if the guard finds nothing', false)
     .option('--requests-min <count>', 'least requests before it is judged', parseCount)
@@ -135,10 +134,13 @@ function run(
   return withContext(command, parts, (context) => rolloutStep(context, tenantId, action));
 }
 
-function collectRing(text: string, rings: StartOptions['ring']): StartOptions['ring'] {
+function collectRing(text: string, rings?: StartOptions['ring']): StartOptions['ring'] {
   const [, name, soak] = /^([^=]+)(?:=(.+))?$/.exec(text) ?? [];
   if (name === undefined) throw new InvalidArgumentError('must be RING or RING=TIME');
-  return [...rings, { name, ...(soak === undefined ? {} : { soakMs: parseDuration(soak) }) }];
+  return [
+    ...(rings ?? []),
+    { name, ...(soak === undefined ? {} : { soakMs: parseDuration(soak) }) },
+  ];
 }
 
 function parseDuration(text: string): number {

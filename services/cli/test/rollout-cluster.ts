@@ -129,8 +129,8 @@ export class RolloutCluster {
     this.#natsUrl = nats.url;
     this.#configPort = await freePort();
     for (const _ of RINGS) this.#ports.push(await freePort());
-    const edges = RINGS.map((_, edge) => this.startEdge(edge));
-    await Promise.all([this.startConfigService(), ...edges]);
+    await this.startConfigService();
+    await Promise.all(RINGS.map((_, edge) => this.startEdge(edge)));
   }
 
   async #run(
