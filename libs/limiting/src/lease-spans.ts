@@ -12,7 +12,7 @@ export interface LeaseSpans {
 
 const LONG_MAX_MS = 500;
 const SHORT_MAX_MS = 50;
-const GATHER_MAX_MS = 250;
+const GATHER_MAX_MS = 100;
 
 /** A shorter lease would be over before its reply has been used: its end is told 2 ms early, and the reply takes its time. */
 const LONG_MIN_MS = 20;
@@ -38,6 +38,6 @@ export function leaseSpansOf(compiled: readonly CompiledRule[]): LeaseSpans | nu
   return {
     longMs,
     shortMs: shortMs < SHORT_MIN_MS ? 0 : shortMs,
-    gatherMs: Math.min(GATHER_MAX_MS, Math.floor(shortestMs / 4)),
+    gatherMs: Math.min(GATHER_MAX_MS, Math.floor(shortestMs / 16)),
   };
 }
