@@ -138,7 +138,11 @@ export class LeaseBook {
   }
 
   #admit(leases: ChainLeases, cost: number, nowMs: number): LimitVerdict | null {
-    if (!leases.use(cost, nowMs)) return null;
+    if (!leases.use(cost, nowMs)) {
+      // What has just lapsed is wanted: near the limit it may be all that is left.
+      if (leases.hasReturns) this.#deps.request(leases.chain, cost);
+      return null;
+    }
     if (leases.isDue(nowMs)) this.#renew(leases, nowMs);
     this.#deps.stats.admittedByLease += 1;
     this.#deps.stats.leaseUsedCost += cost;
