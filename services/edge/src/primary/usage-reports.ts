@@ -15,7 +15,7 @@ export class UsageReports {
     this.#timer = setInterval(() => {
       const entries = this.#merge.take();
       if (entries.length === 0) return;
-      publishLimitUsage(bus, { v: 1, edgeId, atMs: clock.nowMs(), entries });
+      publishLimitUsage(bus, { v: 1, edgeId, atMs: clock.nowMs(), entries: [...entries] });
     }, REPORT_MS);
   }
 

@@ -17,12 +17,22 @@ export class UsageMerge {
   }
 
   /** Those that matter most, at most {@link USAGE_ENTRIES_MAX}; it begins anew. */
-  take(): LimitUsage[] {
+  take(): readonly LimitUsage[] {
     const all = [...this.#limits.values()];
     this.#limits = new Map();
-    if (all.length <= USAGE_ENTRIES_MAX) return all;
-    return all.sort((left, right) => weightOf(right) - weightOf(left)).slice(0, USAGE_ENTRIES_MAX);
+    return mostImportant(all);
   }
+}
+
+/** What decides whether a limit is told of. */
+export type UsageWeight = Pick<LimitUsage, 'denied' | 'remaining' | 'capacity' | 'admitted'>;
+
+/** At most {@link USAGE_ENTRIES_MAX} of them: those that refuse most first, then the fullest. */
+export function mostImportant<Usage extends UsageWeight>(all: readonly Usage[]): readonly Usage[] {
+  if (all.length <= USAGE_ENTRIES_MAX) return all;
+  const weights = all.map((usage, index) => ({ index, weight: weightOf(usage) }));
+  weights.sort((left, right) => right.weight - left.weight);
+  return weights.slice(0, USAGE_ENTRIES_MAX).flatMap(({ index }) => all[index] ?? []);
 }
 
 /** The newer one knows best what is left, if it knows. */
@@ -38,8 +48,7 @@ function joined(known: LimitUsage, newer: LimitUsage): LimitUsage {
   };
 }
 
-/** Refusals first, then how full it is. */
-function weightOf({ denied, remaining, capacity, admitted }: LimitUsage): number {
+function weightOf({ denied, remaining, capacity, admitted }: UsageWeight): number {
   const used = remaining === null ? 0 : 1 - remaining / Math.max(1, capacity);
   return (denied > 0 ? 2 + denied : 0) + used + Math.min(admitted, 1e6) / 1e7;
 }

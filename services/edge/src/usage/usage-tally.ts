@@ -5,7 +5,7 @@ import {
   type LimitChain,
   type LimitVerdict,
 } from '@headgate/limiting';
-import { UsageMerge } from './usage-merge.ts';
+import { mostImportant, type UsageWeight } from './usage-merge.ts';
 
 /** Chains noted between two reports; the requests of further ones are not reported. */
 const CHAINS_MAX = 1024;
@@ -46,30 +46,60 @@ export class UsageTally {
 
   /** What has been noted since the last call, the limits that matter most first. */
   take(): LimitUsage[] {
-    const merge = new UsageMerge();
+    const limits = new Map<string, LimitCount>();
     for (const [chain, count] of this.#chains) {
-      for (const [index, compiled] of chain.compiled.entries()) {
-        merge.add(usageOf(chain.tenantId, compiled, count, index));
+      for (let index = 0; index < chain.compiled.length; index += 1) {
+        const compiled = chain.compiled[index];
+        if (compiled === undefined) break;
+        let limit = limits.get(compiled.key);
+        if (limit === undefined) {
+          limit = new LimitCount(chain.tenantId, compiled);
+          limits.set(compiled.key, limit);
+        }
+        limit.add(count, index);
       }
     }
     this.#chains = new Map();
-    return merge.take();
+    return mostImportant([...limits.values()]).map((limit) => limit.toUsage());
   }
 }
 
-function usageOf(
-  tenantId: string,
-  compiled: CompiledRule,
-  { admitted, alone, denied, verdict }: ChainCount,
-  index: number,
-): LimitUsage {
-  const { level, scope, consumer = null, name, limit } = compiled.rule;
-  const left = verdict.remaining[index] ?? -1;
-  return {
-    ...{ tenantId, level, scope, consumer, name, kind: compiled.kind, limit },
-    ...{ capacity: compiled.capacity, spanMs: ruleSpanMs(compiled.rule) },
-    ...{ admitted, alone, denied: denied[index] ?? 0 },
-    remaining: left < 0 ? null : left,
-    resetMs: Math.max(0, Math.round(verdict.resetMs[index] ?? 0)),
-  };
+/** One limit of all chains. Only those that are told of become messages: a busy worker counts thousands. */
+class LimitCount implements UsageWeight {
+  admitted = 0;
+  denied = 0;
+  remaining: number | null = null;
+  readonly #tenantId: string;
+  readonly #compiled: CompiledRule;
+  #alone = 0;
+  #resetMs = 0;
+
+  constructor(tenantId: string, compiled: CompiledRule) {
+    this.#tenantId = tenantId;
+    this.#compiled = compiled;
+  }
+
+  get capacity(): number {
+    return this.#compiled.capacity;
+  }
+
+  add({ admitted, alone, denied, verdict }: ChainCount, index: number): void {
+    this.admitted += admitted;
+    this.#alone += alone;
+    this.denied += denied[index] ?? 0;
+    const left = verdict.remaining[index] ?? -1;
+    if (left < 0) return;
+    this.remaining = left;
+    this.#resetMs = Math.max(0, Math.round(verdict.resetMs[index] ?? 0));
+  }
+
+  toUsage(): LimitUsage {
+    const { kind, rule, capacity } = this.#compiled;
+    const { level, scope, consumer = null, name, limit } = rule;
+    return {
+      ...{ tenantId: this.#tenantId, level, scope, consumer, name, kind, limit, capacity },
+      ...{ spanMs: ruleSpanMs(rule), admitted: this.admitted, alone: this.#alone },
+      ...{ denied: this.denied, remaining: this.remaining, resetMs: this.#resetMs },
+    };
+  }
 }
