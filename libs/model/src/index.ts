@@ -28,6 +28,7 @@ export {
   Ring,
   RouteId,
   TenantId,
+  TextLine,
   UpstreamId,
 } from './primitives.ts';
 export { RolloutGuard, RolloutPlan, RolloutRing, RolloutSpec } from './rollout.ts';

@@ -8,6 +8,7 @@ import {
   type FastifyInstance,
   type FastifyRequest,
 } from 'fastify';
+import { z } from 'zod';
 import { createAuthenticate } from './access/authenticate.ts';
 import { authorise, type Authorise } from './access/authorise.ts';
 import { guardRoutes } from './access/guard-routes.ts';
@@ -136,7 +137,7 @@ function openApiOperation(operations: readonly Operation[]): Operation {
       params: NOTHING,
       query: NOTHING,
       body: null,
-      responses: { 200: { description: 'An OpenAPI 3.1 document.' } },
+      responses: { 200: { description: 'An OpenAPI 3.1 document.', schema: z.looseObject({}) } },
       errors: [],
     },
     async () => ({ status: 200, body: (document ??= buildOpenApi([...operations])) }),

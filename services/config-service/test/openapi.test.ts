@@ -18,7 +18,14 @@ interface Media {
 }
 interface Described {
   readonly operationId: string;
-  readonly parameters: readonly { readonly in: string; readonly name: string; schema: AnySchema }[];
+  readonly summary: string;
+  readonly tags: readonly string[];
+  readonly parameters: readonly {
+    readonly in: string;
+    readonly name: string;
+    readonly description?: string;
+    readonly schema: AnySchema;
+  }[];
   readonly requestBody?: { readonly content: Readonly<Record<string, Media>> };
   readonly responses: Readonly<
     Record<string, { readonly content?: Readonly<Record<string, Media>> }>
@@ -124,4 +131,34 @@ test('each operation has a unique id, its path parameters, and the errors that i
       assert.ok(operation.responses['413'] && operation.responses['415'], `${method} ${path}`);
     }
   }
+});
+
+test('the document reads well: names, summaries, descriptions, and what each kind of operation must have', () => {
+  const faults: string[] = [];
+  for (const { path, method, operation } of operations) {
+    const expect = (holds: boolean, rule: string) => {
+      if (!holds) faults.push(`${method} ${path}: ${rule}`);
+    };
+    const { operationId, summary, tags, parameters, responses, requestBody } = operation;
+    expect(/^(?:\/(?:[a-z0-9-]+(?:\.json)?|\{[a-z][A-Za-z]*\}))+$/.test(path), 'kebab-case path');
+    expect(/^[a-z]+(?:[A-Z][a-zA-Z]*)?$/.test(operationId), 'operationId is a verb and a noun');
+    expect(/^[A-Z].*[^.]$/.test(summary) && summary.length <= 80, 'a short summary without period');
+    expect(tags.length === 1, 'one tag');
+    for (const parameter of parameters) {
+      const { description } = parameter.schema as { readonly description?: string };
+      const text = parameter.description ?? description ?? '';
+      expect(text !== '', `parameter ${parameter.name} has a description`);
+    }
+    const has = (name: string) => parameters.some((parameter) => parameter.name === name);
+    expect(has('Idempotency-Key') === (method !== 'get'), 'Idempotency-Key for writes alone');
+    expect(!has('cursor') || has('limit'), 'a list has a limit');
+    expect(method === 'put' || method === 'post' || requestBody === undefined, 'no body');
+    const successes = Object.keys(responses).filter((status) => status.startsWith('2'));
+    expect(successes.length > 0, 'a success');
+    for (const status of successes) {
+      const hasSchema = responses[status]?.content?.['application/json']?.schema !== undefined;
+      expect(hasSchema || status === '204', `a schema for ${status}`);
+    }
+  }
+  assert.deepEqual(faults, []);
 });

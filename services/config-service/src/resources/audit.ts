@@ -1,4 +1,4 @@
-import { TenantId } from '@headgate/model';
+import { TenantId, TextLine } from '@headgate/model';
 import { z } from 'zod';
 import { fieldChanges } from '../apply/field-changes.ts';
 import { defineOperation, NOTHING, type Operation } from '../http/operation.ts';
@@ -14,8 +14,8 @@ const Moment = z.iso.datetime({ offset: true, error: 'must be such as 2026-01-31
 
 const AuditQuery = sequencePageQuery(LIMIT_MAX).extend({
   tenant: TenantId.optional().describe('The tenant itself and all that belongs to it.'),
-  actor: z.string().min(1).max(300).optional().describe('Who made the change.'),
-  action: Action.optional(),
+  actor: TextLine.min(1).max(300).optional().describe('Who made the change.'),
+  action: Action.optional().describe('What was done.'),
   from: Moment.optional().describe('Changes at this moment and later.'),
   to: Moment.optional().describe('Changes up to and at this moment.'),
 });

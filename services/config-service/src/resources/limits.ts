@@ -72,7 +72,7 @@ function defineTop({ watch }: LimitsContext): Operation {
         nearPercent: queryInteger(0, 100)
           .default(80)
           .describe('Used from this part of the limit on.'),
-        limit: queryInteger(1, ITEMS_MAX).default(50),
+        limit: queryInteger(1, ITEMS_MAX).default(50).describe('Most limits to return.'),
       }),
       body: null,
       responses: {

@@ -1,4 +1,4 @@
-import { HostPattern, PlanId, RouteSpec, TenantSpec, UpstreamId } from '@headgate/model';
+import { HostPattern, PlanId, RouteSpec, TenantSpec, TextLine, UpstreamId } from '@headgate/model';
 import { z } from 'zod';
 import { PageQuery } from '../http/pagination.ts';
 import type { ResourceKind } from '../store/kinds.ts';
@@ -6,16 +6,15 @@ import type { LabelSelector, ResourceFilter } from '../store/resource-filter.ts'
 
 /** Labels that one request can ask for. */
 const LABELS_MAX = 8;
-const HINT_CHARS = 10;
 
-const Label = z
-  .string()
-  .regex(/^[^=]{1,63}(?:=.{0,255})?$/u, 'must be KEY=VALUE, or KEY for whatever value')
-  .transform((text): LabelSelector => {
-    const end = text.indexOf('=');
-    if (end === -1) return { key: text, value: null };
-    return { key: text.slice(0, end), value: text.slice(end + 1) };
-  });
+const Label = TextLine.regex(
+  /^[^=]{1,63}(?:=.{0,255})?$/u,
+  'must be KEY=VALUE, or KEY for whatever value',
+).transform((text): LabelSelector => {
+  const end = text.indexOf('=');
+  if (end === -1) return { key: text, value: null };
+  return { key: text.slice(0, end), value: text.slice(end + 1) };
+});
 
 /** A parameter that is given once comes as a text, otherwise as a list. */
 const Labels = z
@@ -39,12 +38,7 @@ const LIST_FILTERS = {
     ),
   },
   upstream: {
-    host: z
-      .string()
-      .min(1)
-      .max(253)
-      .optional()
-      .describe('Upstreams with an endpoint of this host.'),
+    host: TextLine.min(1).max(253).optional().describe('Upstreams with an endpoint of this host.'),
   },
   route: {
     upstreamId: UpstreamId.optional().describe('Routes to this upstream.'),
@@ -53,9 +47,9 @@ const LIST_FILTERS = {
   apiKey: {
     hint: z
       .string()
-      .length(HINT_CHARS)
+      .regex(/^[\w-]{1,63}$/, 'must be the first ten characters of a key')
       .optional()
-      .describe(`API keys whose first ${HINT_CHARS} characters are these.`),
+      .describe('API keys whose first ten characters are these.'),
   },
 } as const satisfies Record<ResourceKind, z.ZodRawShape>;
 

@@ -3,7 +3,7 @@ import { EndpointHealth } from '@headgate/model';
 import { z } from 'zod';
 import { defineOperation, NOTHING, type Operation } from '../http/operation.ts';
 import { problem } from '../http/problems.ts';
-import { queryInteger } from '../http/query-integer.ts';
+import { RevisionParameter } from '../http/query-integer.ts';
 import { inScope, isKeyInScope } from '../access/session.ts';
 import type { ClusterView } from '../status/cluster-view.ts';
 import { StoreUnavailableError } from '../store/deadline.ts';
@@ -120,7 +120,7 @@ export function revisionOperation({ store, view }: StatusContext): Operation {
       description: 'The newest 100,000 revisions are kept.',
       tag: 'status',
       permission: 'shared.read',
-      params: z.strictObject({ revision: queryInteger(1, Number.MAX_SAFE_INTEGER) }),
+      params: z.strictObject({ revision: RevisionParameter.describe('A revision.') }),
       query: NOTHING,
       body: null,
       responses: { 200: { description: 'The revision.', schema: RevisionReply } },

@@ -3,7 +3,12 @@ interface Parameter {
   readonly in: string;
   readonly name: string;
   readonly required: boolean;
-  readonly schema: { readonly enum?: readonly string[]; readonly format?: string };
+  readonly schema: {
+    readonly type?: string;
+    readonly maximum?: number;
+    readonly enum?: readonly string[];
+    readonly format?: string;
+  };
 }
 
 /** An operation as the OpenAPI document describes it. */
@@ -101,6 +106,7 @@ function valueOf({ name, required, schema }: Parameter, mark: string, revision: 
   if (required) return String(revision);
   if (name === 'dryRun') return 'true';
   if (name === 'limit') return '1';
+  if (schema.type === 'integer') return String(Math.min(revision, schema.maximum ?? revision));
   // Before every id, and after every number.
   if (name === 'cursor') return Buffer.from('99999999').toString('base64url');
   if (schema.format === 'date-time') return '2020-01-01T00:00:00Z';
