@@ -66,6 +66,21 @@ export function testIdempotency(api: () => TestApi): void {
     }
   });
 
+  test('a principal with some tenants only repeats its writes as well', async () => {
+    await api().send('PUT', '/v1/tenants/bound', { planId: 'base' });
+    const role = { role: 'tenant_admin', tenants: ['bound'] };
+    const { body } = await api().send('POST', '/v1/access-tokens/bound', role);
+    const bound = createSend(api().url, String(body['token']));
+    const path = '/v1/tenants/bound/upstreams/web';
+    const upstream = { endpoints: [{ host: '10.0.0.1', port: 80 }] };
+    const headers = { 'idempotency-key': 'bound' };
+    const made = await bound('PUT', path, upstream, headers);
+    assert.equal(made.status, 201, JSON.stringify(made.body));
+    assertReplay(made, await bound('PUT', path, upstream, headers));
+    const key = await bound('POST', '/v1/tenants/bound/api-keys/k', {}, headers);
+    assert.equal(key.body['code'], 'HG_API_KEY_REUSED');
+  });
+
   test('a refused request leaves its key free; reads and dry runs take none', async () => {
     const tenant = { planId: 'late-plan' };
     assert.equal((await send('free', 'PUT', '/v1/tenants/late', tenant)).status, 422);
