@@ -8,6 +8,7 @@ import { manyTenants } from './scenarios/many-tenants.ts';
 import { outages } from './scenarios/outages.ts';
 import { webSockets } from './scenarios/web-sockets.ts';
 import { overload } from './scenarios/overload.ts';
+import { poisonedTenant } from './scenarios/poisoned-tenant.ts';
 import type { Say, ScenarioResult } from './scenarios/scenario.ts';
 import { slowClients } from './scenarios/slow-clients.ts';
 import { workerLoss } from './scenarios/worker-loss.ts';
@@ -39,6 +40,8 @@ const SCENARIOS: Readonly<Record<string, (say: Say) => Promise<ScenarioResult>>>
   'config-kills': (say) =>
     configKills({ kills: 100, database: 'postgres', seed: randomInt(2 ** 31) }, say),
   'config-races': (say) => configRaces({ races: 1000, clients: 8 }, say),
+  'poisoned-tenant': (say) =>
+    poisonedTenant({ tenants: 5000, watchMs: 10_000, timerMs: 60_000, p99FloorMs: 10 }, say),
   'worker-loss': (say) => workerLoss({ workers: 3, perSecond: 500, connections: 48 }, say),
 };
 

@@ -8,6 +8,7 @@ import { exactLimits } from '../src/scenarios/exact-limits.ts';
 import { manyTenants } from '../src/scenarios/many-tenants.ts';
 import { outages } from '../src/scenarios/outages.ts';
 import { webSockets } from '../src/scenarios/web-sockets.ts';
+import { poisonedTenant } from '../src/scenarios/poisoned-tenant.ts';
 import type { Say, ScenarioResult } from '../src/scenarios/scenario.ts';
 import { slowClients } from '../src/scenarios/slow-clients.ts';
 import { workerLoss } from '../src/scenarios/worker-loss.ts';
@@ -62,4 +63,10 @@ test('kill -9 of the config-service during writes loses nothing and invents noth
 
 test('of writers that race for a revision on two config-services one wins, and no update is lost', async () => {
   assertPassed(await configRaces({ races: 25, clients: 4 }, quiet));
+});
+
+// What ends workers is tested in `last-good.test.ts` of the edge.
+test('a tenant that does not compile, or whose requests throw, harms no other tenant', async () => {
+  const size = { tenants: 100, watchMs: 500, timerMs: null, p99FloorMs: 2000 };
+  assertPassed(await poisonedTenant(size, quiet));
 });

@@ -19,6 +19,7 @@ import { ConfigApi } from './config-api.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const ADMIN_TOKEN = 'token-of-a-test-cluster-0001';
+const READY = /"msg":"ready"/;
 /** Room for the indexes of 100,000 tenants. */
 const POSTGRES = { settings: { shared_buffers: '128MB' } };
 
@@ -87,6 +88,8 @@ export interface ClusterOptions {
   readonly configEnv?: Readonly<Record<string, string>>;
   /** Further config-services, on the same PostgreSQL; PGlite serves one only. Default 0. */
   readonly configReplicas?: number;
+  /** Entry of the edges instead of the real one. */
+  readonly edgeEntry?: string;
   /** False: the caller starts the edges. Default true. */
   readonly startEdges?: boolean;
 }
@@ -194,7 +197,9 @@ async function startEdges(options: ClusterOptions, parts: ClusterParts): Promise
       ...options.edgeEnv,
     };
     const admin = `http://127.0.0.1:${adminPort}`;
-    const component = new Component(`edge-${index}`, () => startService('edge', env));
+    const component = new Component(`edge-${index}`, () =>
+      startService('edge', env, READY, options.edgeEntry),
+    );
     if (options.startEdges !== false) await component.start();
     edges.push({ component, port, admin, dataDirectory });
   }
@@ -204,12 +209,13 @@ async function startEdges(options: ClusterOptions, parts: ClusterParts): Promise
 function startService(
   name: string,
   env: Readonly<Record<string, string>>,
-  readyWhen: RegExp = /"msg":"ready"/,
+  readyWhen = READY,
+  entry = `${ROOT}services/${name}/src/main.ts`,
 ): Promise<StartedProcess> {
   return startProcess({
     name,
     command: process.execPath,
-    args: [`${ROOT}services/${name}/src/main.ts`],
+    args: [entry],
     env,
     readyWhen,
     readyTimeoutMs: 60_000,

@@ -14,6 +14,11 @@ export class ConfigApi {
     this.#token = token;
   }
 
+  /** What `headgate` needs to reach it, as variables of its environment. */
+  get environment(): Readonly<Record<string, string>> {
+    return { HEADGATE_URL: this.url, HEADGATE_ADMIN_TOKEN: this.#token };
+  }
+
   /** Sends a request; the caller judges the status. */
   async send(
     method: string,
@@ -25,7 +30,8 @@ export class ConfigApi {
       method,
       headers: {
         authorization: `Bearer ${this.#token}`,
-        'content-type': 'application/json',
+        // A request without a body must not say what it holds.
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...headers,
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

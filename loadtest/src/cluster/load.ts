@@ -16,7 +16,8 @@ export interface Outcome {
 export interface LoadOptions {
   /** Origins to spread requests over, in turn. */
   readonly urls: readonly string[];
-  readonly host: string;
+  /** Several are named in turn. */
+  readonly host: string | readonly string[];
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Requests per second, sent on time whether or not earlier ones were answered (open loop). */
@@ -50,6 +51,7 @@ export function runLoad(options: LoadOptions): Load {
       ),
     })),
   );
+  const hosts = [options.host].flat();
   const outcomes: Outcome[] = [];
   const pending = new Set<Promise<void>>();
   const run = async (): Promise<readonly Outcome[]> => {
@@ -61,7 +63,8 @@ export function runLoad(options: LoadOptions): Load {
       const connection = sent % clients.length;
       const target = clients[connection];
       if (target === undefined) throw new Error('a load needs at least one URL');
-      const one = get(target.client, target.url, options).then(
+      const host = hosts[sent % hosts.length] ?? '';
+      const one = get(target.client, target.url, { ...options, host }).then(
         (outcome) => void outcomes.push({ ...outcome, connection }),
       );
       pending.add(one);
@@ -77,7 +80,7 @@ export function runLoad(options: LoadOptions): Load {
 async function get(
   dispatcher: Dispatcher,
   url: string,
-  options: LoadOptions,
+  options: LoadOptions & { readonly host: string },
 ): Promise<Omit<Outcome, 'connection'>> {
   const sentMs = performance.now();
   try {

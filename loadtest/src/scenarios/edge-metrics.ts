@@ -8,3 +8,14 @@ export async function readMetric(admin: string, name: string, label = ''): Promi
   }
   return sum;
 }
+
+/** How many workers of an edge accept connections. */
+export async function listeningWorkers(admin: string): Promise<number> {
+  const described = await (await fetch(`${admin}/config`)).json();
+  return (described as { workers: { listening: number } }).workers.listening; // of our own edge
+}
+
+/** How many workers have ended unexpectedly, for whatever cause. */
+export async function endedWorkers(admin: string): Promise<number> {
+  return readMetric(admin, 'headgate_worker_restarts_total');
+}

@@ -15,7 +15,7 @@ export async function manyTenants(options: ManyTenantsOptions, say: Say): Promis
   try {
     const edge = firstEdge(cluster);
     const before = await treeRssBytes(edge.component.process.pid);
-    const bundle = bundleOf(options.tenants, endpoints[0]?.port ?? 0);
+    const bundle = manyTenantsBundle(options.tenants, endpoints[0]?.port ?? 0);
     say(`applying ${options.tenants} tenants`);
     const [revision, applyMs] = await timed(() => cluster.api.apply(bundle));
     const [, convergeMs] = await timed(() => waitForRevision(cluster, revision, 60_000));
@@ -54,7 +54,8 @@ export async function manyTenants(options: ManyTenantsOptions, say: Say): Promis
   }
 }
 
-function bundleOf(count: number, port: number): object {
+/** Tenants with a host `tenant-<number>.test`, a limit that no scenario reaches by chance, and a route, on one plan. */
+export function manyTenantsBundle(count: number, port: number): object {
   const tenants: Record<string, object> = {};
   for (let index = 0; index < count; index += 1) {
     tenants[`tenant-${index}`] = {

@@ -9,7 +9,7 @@ import {
   type ClusterEdge,
 } from '../cluster/cluster.ts';
 import { runLoad, tally, type Load } from '../cluster/load.ts';
-import { readMetric } from './edge-metrics.ts';
+import { listeningWorkers, readMetric } from './edge-metrics.ts';
 import { oneTenantBundle, timed, type Check, type Say, type ScenarioResult } from './scenario.ts';
 
 /** Options; the full run is three workers under 500 requests/s. */
@@ -55,7 +55,7 @@ async function lose(
   say: Say,
 ): Promise<Check[]> {
   const { workers } = options;
-  await waitFor(async () => (await listeningWorkers(edge)) === workers, {
+  await waitFor(async () => (await listeningWorkers(edge.admin)) === workers, {
     message: 'all workers to accept',
     deadlineMs: 20_000,
   });
@@ -143,15 +143,10 @@ async function replaced(
   await waitFor(
     async () => {
       if ((await workersOf(primary)).includes(victim)) return false;
-      return (await listeningWorkers(edge)) === workers;
+      return (await listeningWorkers(edge.admin)) === workers;
     },
     { message: 'a worker in its place', deadlineMs: 3 * REPLACED_WITHIN_MS },
   );
-}
-
-async function listeningWorkers(edge: ClusterEdge): Promise<number> {
-  const described = await (await fetch(`${edge.admin}/config`)).json();
-  return (described as { workers: { listening: number } }).workers.listening; // of our own edge
 }
 
 /** The processes that a primary has started. */

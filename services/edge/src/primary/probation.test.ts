@@ -57,6 +57,16 @@ suite('probation: loops', () => {
     assert.deepEqual(probation.workerEnded(0, 500), ['tenant.a']);
   });
 
+  test('a document whose timer throws a minute after each start is withdrawn at the second', () => {
+    const clock = createFakeClock();
+    const probation = new Probation(clock);
+    probation.begin('tenant.a', good);
+    clock.advance(60_010);
+    assert.deepEqual(probation.workerEnded(0, LONG_MS), []);
+    clock.advance(61_000);
+    assert.deepEqual(probation.workerEnded(0, 60_010), ['tenant.a']);
+  });
+
   test('workers of different places that end make no loop', () => {
     const { probation } = createScene();
     probation.begin('tenant.a', null);

@@ -2,8 +2,10 @@ import { fileURLToPath } from 'node:url';
 import { runService } from '@headgate/telemetry';
 import { readSettings } from '../../src/environment.ts';
 import { Edge } from '../../src/primary/edge.ts';
+import { PROBATION_TIMES } from '../../src/primary/probation.ts';
 
-// Entry of an edge with workers that can be poisoned, and with times of probation from SOAK_MS and SOON_MS.
+// Entry of an edge with workers that can be poisoned, and with times of probation from SOAK_MS and SOON_MS,
+// else the real ones.
 
 const ENTRY = fileURLToPath(new URL('./poisoned-worker.ts', import.meta.url));
 
@@ -22,8 +24,8 @@ await runService({
       onFatal: (reason) => service.fail(reason),
       workerEntry: ENTRY,
       probation: {
-        soakMs: Number(process.env['SOAK_MS']),
-        soonMs: Number(process.env['SOON_MS']),
+        soakMs: Number(process.env['SOAK_MS'] ?? PROBATION_TIMES.soakMs),
+        soonMs: Number(process.env['SOON_MS'] ?? PROBATION_TIMES.soonMs),
       },
     });
     shutdown.push('edge', () => edge.stop());
