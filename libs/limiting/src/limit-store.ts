@@ -78,7 +78,7 @@ export interface ItemReply {
 
 /** Replies in the order of the items. */
 export interface BatchReply {
-  /** The store's clock in ms; only differences between replies mean something. */
+  /** The store's clock, ms since the epoch: decides the periods of quotas; else only differences mean something. */
   readonly storeNowMs: number;
   /** Null for an item of which the store cannot know the usage, because what it holds of it is damaged. */
   readonly items: readonly (ItemReply | null)[];

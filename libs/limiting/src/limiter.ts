@@ -13,8 +13,8 @@ import type {
 import { LeaseBook } from './lease-book.ts';
 import { LocalEnforcer } from './local-enforcer.ts';
 import { LocalRules } from './local-rules.ts';
-import { MicroBatcher, type BatchOutcome } from './micro-batcher.ts';
-import type { QuotaMark } from './quota-usage.ts';
+import { MicroBatcher, type BatchOutcome, type CallTimes } from './micro-batcher.ts';
+import type { QuotaMark, StoredQuota } from './quota-usage.ts';
 import { Reconciler } from './reconciler.ts';
 import type { EdgeShare } from './share.ts';
 import { SlotBook } from './slot-book.ts';
@@ -240,7 +240,7 @@ class StoreLimiter implements Limiter, BatchOutcome {
   settleItem(
     item: BatchItem,
     reply: ItemReply,
-    sentMs: number,
+    { sentMs, storeNowMs }: CallTimes,
   ): { admitted: LimitVerdict; denied: LimitVerdict } {
     if (!this.#guard.isLost) this.#leases?.settle(item, reply, sentMs);
     const { chain, cost, units } = item;
@@ -253,12 +253,12 @@ class StoreLimiter implements Limiter, BatchOutcome {
     for (let index = 0; index < chain.compiled.length; index += 1) {
       const compiled = chain.compiled[index];
       if (compiled === undefined) break;
-      if (granted > 0) {
+      if (compiled.kind === 'quota') {
+        const told = { left: remaining[index] ?? 0, resetMs: resetMs[index] ?? 0, storeNowMs };
+        this.#learnQuota(chain, compiled, { ...told, charged: granted * cost }, nowMs);
+      } else if (granted > 0) {
         const { usage } = this.#rules.obtain(chain, compiled, nowMs);
         usage.charge(nowMs, share, granted * cost, false);
-      }
-      if (compiled.kind === 'quota') {
-        this.#learnQuota(chain, compiled, remaining[index] ?? 0, nowMs);
       }
       if ((remaining[index] ?? 0) >= cost) {
         if (hasReturned) this.#rules.allow(compiled);
@@ -280,9 +280,9 @@ class StoreLimiter implements Limiter, BatchOutcome {
   }
 
   /** A store that knows of less than this edge has lost something: it is told, ahead of the next take. */
-  #learnQuota(chain: LimitChain, compiled: CompiledQuota, left: number, nowMs: number): void {
+  #learnQuota(chain: LimitChain, compiled: CompiledQuota, told: StoredQuota, nowMs: number): void {
     const { usage } = this.#rules.obtain(chain, compiled, nowMs);
-    if (!usage.learn(nowMs, left)) return;
+    if (!usage.learn(nowMs, told)) return;
     const report = usage.report(nowMs, this.#share(), 'all');
     if (report?.quota === undefined) return;
     const { tenantTag } = chain;

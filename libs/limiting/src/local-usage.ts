@@ -6,7 +6,7 @@ import type {
   CompiledWindow,
 } from './compiled-rule.ts';
 import type { LeaseReturn, ReplayItem } from './limit-store.ts';
-import { QuotaUsage, type QuotaMark } from './quota-usage.ts';
+import { QuotaUsage, type QuotaMark, type StoredQuota } from './quota-usage.ts';
 import { RateMeter, type RateDebt, type RatePace } from './rate-meter.ts';
 import { shareOf, type EdgeShare } from './share.ts';
 import type { SlotBook, SlotHolding } from './slot-book.ts';
@@ -30,7 +30,7 @@ export interface LocalUsage {
    * The store has said how many units all edges together have left. True if this edge knows of more that is used: the
    * store has lost something. Only quotas remember it.
    */
-  learn(nowMs: number, left: number): boolean;
+  learn(nowMs: number, told: StoredQuota): boolean;
   /** What a replay must tell: everything, or what the store does not know; null for nothing. */
   report(nowMs: number, share: EdgeShare, which: 'all' | 'unsettled'): UsageReport | null;
 }

@@ -3,13 +3,19 @@ import type { LimiterStats } from './limiter-stats.ts';
 import type { BatchItem, BatchReply, ItemReply, LeaseAsk, LimitStore } from './limit-store.ts';
 import type { LimitVerdict } from './verdict.ts';
 
+/** When a call was sent, by the monotonic clock, and answered, by the store's; in ms. */
+export interface CallTimes {
+  readonly sentMs: number;
+  readonly storeNowMs: number;
+}
+
 /** Turns store answers into verdicts; the batcher knows nothing of deny caches or shares. */
 export interface BatchOutcome {
   /** Called once per merged item. Returns the verdicts of the units: the first `granted` get `admitted`, the rest `denied`. */
   settleItem(
     item: BatchItem,
     reply: ItemReply,
-    sentMs: number,
+    times: CallTimes,
   ): { admitted: LimitVerdict; denied: LimitVerdict };
   /** Called once per item before it is sent. Returns what to tell the store of the chain's leases. */
   leaseFor(item: BatchItem): LeaseAsk | null;
@@ -146,8 +152,9 @@ export class MicroBatcher {
     this.#store.takeBatch(items).then(
       (reply) => {
         this.#outcome.onReply(reply);
+        const times = { sentMs, storeNowMs: reply.storeNowMs };
         for (let index = 0; index < items.length; index += 1) {
-          this.#settle(items[index], reply.items[index], sentMs);
+          this.#settle(items[index], reply.items[index], times);
         }
         this.#next();
       },
@@ -219,14 +226,14 @@ export class MicroBatcher {
   #settle(
     item: PendingItem | undefined,
     reply: ItemReply | null | undefined,
-    sentMs: number,
+    times: CallTimes,
   ): void {
     if (item === undefined) return;
     if (reply === undefined || reply === null) {
       this.#fail(item);
       return;
     }
-    const { admitted, denied } = this.#outcome.settleItem(item, reply, sentMs);
+    const { admitted, denied } = this.#outcome.settleItem(item, reply, times);
     this.#waitingUnits -= item.units;
     for (let index = 0; index < item.waiters.length; index += 1) {
       item.waiters[index]?.(index < reply.granted ? admitted : denied);

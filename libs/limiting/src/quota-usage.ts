@@ -13,6 +13,17 @@ export interface QuotaMark {
   readonly used: number;
 }
 
+/** What a store's reply says of a quota. */
+export interface StoredQuota {
+  /** Cost that the reply admits. */
+  readonly charged: number;
+  /** Left over all edges, after that. */
+  readonly left: number;
+  /** The store's clock, ms since the epoch, and how long its period still lasts; 0 if nothing is used in it. */
+  readonly storeNowMs: number;
+  readonly resetMs: number;
+}
+
 /**
  * What this edge knows of a quota in the present period: what the store said that all edges have used, and what it
  * admitted since without the store. Alone it may admit its share of what was left when it last heard of the store.
@@ -31,7 +42,8 @@ export class QuotaUsage implements LocalUsage {
   constructor(compiled: CompiledQuota, clock: Clock, restored: QuotaMark | null) {
     this.compiled = compiled;
     this.#clock = clock;
-    if (restored === null) return;
+    // A mark of a time to come is of a clock that was wrong.
+    if (restored === null || restored.startMs > clock.nowMs()) return;
     this.#startMs = restored.startMs;
     this.#endMs = restored.endMs;
     this.#used = restored.used;
@@ -57,7 +69,8 @@ export class QuotaUsage implements LocalUsage {
 
   resetMs(nowMs: number): number {
     const wallMs = this.#turn(nowMs);
-    return this.#used + this.#unsettled === 0 ? 0 : this.#endMs - wallMs;
+    if (this.#used + this.#unsettled === 0) return 0;
+    return this.compiled.calendar.edgesAt(wallMs)[2] - wallMs;
   }
 
   charge(nowMs: number, _: EdgeShare, cost: number, unsettled: boolean): void {
@@ -66,8 +79,11 @@ export class QuotaUsage implements LocalUsage {
     else this.#used += cost;
   }
 
-  learn(nowMs: number, left: number): boolean {
+  learn(nowMs: number, { charged, left, storeNowMs, resetMs }: StoredQuota): boolean {
     this.#turn(nowMs);
+    // Around the end of a period, and while clocks differ, a reply is of another one: that usage must not enter this.
+    if (storeNowMs >= this.#endMs || storeNowMs + resetMs < this.#endMs) return false;
+    this.#used += charged;
     const used = this.compiled.capacity - left;
     // With nothing left it may be more than the limit.
     if (left > 0 && used < this.#used) return true;
@@ -95,9 +111,9 @@ export class QuotaUsage implements LocalUsage {
   #turn(nowMs: number): number {
     const wallMs = this.#clock.nowMs() + nowMs - this.#clock.monotonicMs();
     const [, startMs, endMs] = this.compiled.calendar.edgesAt(wallMs);
-    this.#endMs = endMs;
     if (startMs <= this.#startMs) return wallMs; // a clock that stepped back begins nothing anew
     this.#startMs = startMs;
+    this.#endMs = endMs;
     this.#used = 0;
     this.#unsettled = 0;
     this.#marked = 0;

@@ -111,3 +111,41 @@ test('marks tell what has changed since the last call; those of an earlier perio
   assert.deepEqual(limiter.takeQuotaMarks(), [{ ...mark, used: 3 }]);
   limiter.close();
 });
+
+test('an edge whose clock is ahead of the store’s takes nothing of a period that ends into the next', async () => {
+  for (const storeAheadMs of [-5, -7_200_000]) {
+    const { limiter, store, clock, share, inUse } = createHarness({}, storeAheadMs);
+    await inUse();
+    const chain = compileChain('acme', [quota()]);
+    const [key = ''] = chain.storeKeys;
+    clock.advance(86_400_000 - 10);
+    await limiter.take(chain, 60);
+    clock.advance(12); // a new day for the edge, not for the store
+    assert.equal((await limiter.take(chain, 30)).outcome, 'admitted');
+    clock.advance(1000 - storeAheadMs);
+    assert.deepEqual((await limiter.take(chain, 1)).remaining, [99]);
+    assert.deepEqual((await limiter.take(chain, 1)).remaining, [98]);
+    assert.equal(store.used(key), 2);
+    // Alone it goes on from what the store counted.
+    share.current = { liveEdges: 2, rank: 0 };
+    store.failure = new StoreFailure('connection', 'gone');
+    assert.deepEqual((await limiter.take(chain, 1)).remaining, [48]);
+    limiter.close();
+  }
+});
+
+test('a clock of the edge that jumps ahead and back leaves nothing for the next period', async () => {
+  const { limiter, store, clock, inUse } = createHarness({}, 0);
+  await inUse();
+  const chain = compileChain('acme', [quota()]);
+  await limiter.take(chain, 10);
+  clock.stepWallClock(86_400_000);
+  limiter.takeQuotaMarks();
+  clock.stepWallClock(-86_400_000);
+  await limiter.take(chain, 50);
+  clock.advance(86_400_000);
+  await limiter.take(chain, 1);
+  await limiter.take(chain, 1);
+  assert.equal(store.used(chain.storeKeys[0] ?? ''), 2);
+  limiter.close();
+});

@@ -41,10 +41,14 @@ export function tenantSlots(changes: Partial<ConcurrencyRule> = {}): Concurrency
   return { ...rule, limit: 4, onStoreLoss: 'share', ...changes };
 }
 
-/** Makes a limiter that has just been created: the first probe is under way. */
-export function createHarness(options: LimiterOptions = {}): Harness {
+/**
+ * Makes a limiter that has just been created: the first probe is under way.
+ *
+ * @param storeAheadMs what the store's clock is ahead of the edge's.
+ */
+export function createHarness(options: LimiterOptions = {}, storeAheadMs = 1_000_000): Harness {
   const clock = createFakeClock();
-  const store = createMemoryStore(() => clock.nowMs() + 1_000_000);
+  const store = createMemoryStore(() => clock.nowMs() + storeAheadMs);
   const events: LimiterEvent[] = [];
   const share = { current: { liveEdges: 1, rank: 0 } };
   const limiter = createLimiter(
