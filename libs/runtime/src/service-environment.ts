@@ -18,7 +18,9 @@ export const serviceEnvironment = Object.freeze({
     .string()
     .regex(/^[A-Za-z0-9._-]{1,63}$/, 'must be 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-"')
     .optional()
-    .describe('Name of this node, unique in the cluster; default: the kind and a random part.'),
+    .describe(
+      'Name of this node, unique in the cluster; default: the kind, and a random part (edge: the host name).',
+    ),
   HEADGATE_NATS_URL: natsServers
     .prefault('nats://127.0.0.1:4222')
     .describe('NATS servers, separated by commas.'),

@@ -31,7 +31,7 @@ export interface GlobalOptions {
 export function addGlobalOptions(command: Command): Command {
   return command
     .option('--url <url>', 'address of the config-service (HEADGATE_URL)')
-    .option('--token <token>', 'admin token; others see it in ps, so prefer HEADGATE_ADMIN_TOKEN')
+    .option('--token <token>', 'admin or access token; ps shows it, so prefer HEADGATE_ADMIN_TOKEN')
     .addOption(
       new Option('-o, --output <format>', 'form of the result').choices(['table', 'json', 'yaml']),
     )

@@ -14,7 +14,9 @@ export const CliEnvironment = z.object({
   HEADGATE_ADMIN_TOKEN: z
     .string()
     .optional()
-    .describe('Admin token; for a cluster started by `npm start` it is found by itself.'),
+    .describe(
+      'Admin token, access token or JWT; that of a cluster of `npm start` is found by itself.',
+    ),
 });
 export type CliEnvironment = z.output<typeof CliEnvironment>;
 

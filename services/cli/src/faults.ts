@@ -48,6 +48,8 @@ function formatFault(fault: Fault, source: BundleSource | null): string[] {
   const position = source?.locate(fault.path) ?? null;
   const place = position === null ? '' : `${formatPosition(position)}  `;
   const value = fault.value === undefined ? '' : ` = ${JSON.stringify(fault.value)}`;
+  // Of a request that was not written in a file the rule says it all.
+  if (fault.path === '' && source === null) return [printable(fault.rule)];
   const path = fault.path === '' ? '(the whole file)' : fault.path;
   return [printable(`${place}${path}${value}`), `    ${printable(fault.rule)}`];
 }

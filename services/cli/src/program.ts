@@ -34,7 +34,7 @@ Exit codes:
 const ROOT_HELP = `
 Environment:
   HEADGATE_URL          address of the config-service (default: ${URL_DEFAULT})
-  HEADGATE_ADMIN_TOKEN  admin token; for a cluster started by "npm start" it is found by itself
+  HEADGATE_ADMIN_TOKEN  admin token, access token or JWT; that of "npm start" is found by itself
   NO_COLOR              no colours, even on a terminal
 ${EXIT_CODES}
 

@@ -73,6 +73,28 @@ test('start sends the tenant of the bundle, its rings with their times, and only
   }
 });
 
+test('a refusal names a place in the file only for what stands there', async (t) => {
+  const directory = await temporaryDirectory('rollout-commands');
+  t.after(() => directory.remove());
+  const file = join(directory.path, 'acme.yaml');
+  await writeFile(file, 'apiVersion: headgate/v1\ntenants:\n  acme:\n    planId: free\n');
+  const refused = async (args: readonly string[], path: string) => {
+    const body = { title: 'Refused', status: 409, errors: [{ path, rule: 'the rule' }] };
+    return (await ask(t, args, { status: 409, body })).stderr;
+  };
+  const start = ['start', 'acme', '-f', file, '--ring', 'canary'];
+  for (const [path, place] of [
+    ['rings', 'rings'],
+    ['candidate', `${file}:3:3  candidate`],
+    ['candidate.planId', `${file}:4:5  candidate.planId`],
+    ['tenants.acme.planId', `${file}:4:5  tenants.acme.planId`],
+  ] as const) {
+    const lines = `error: Refused: 1 fault\n  ${place}\n      the rule\n`;
+    assert.equal(await refused(start, path), lines);
+  }
+  assert.equal(await refused(['abort', 'acme'], ''), 'error: Refused: 1 fault\n  the rule\n');
+});
+
 test('status shows where it is, who serves it and how requests went; --check tells by its exit code', async (t) => {
   const { stdout } = await ask(t, ['status', 'acme', '--check']);
   assert.equal(

@@ -84,7 +84,7 @@ const clientEnvironment = {
 export const EdgeEnvironment = z.object({
   ...serviceEnvironment,
   HEADGATE_EDGE_LISTEN: environmentAddress
-    .default({ host: '127.0.0.1', port: 8080 })
+    .prefault('127.0.0.1:8080')
     .describe('Where clients connect; several edges on one machine may share it.'),
   HEADGATE_EDGE_WORKERS: z.coerce
     .number()
@@ -94,7 +94,7 @@ export const EdgeEnvironment = z.object({
     .default(() => availableParallelism())
     .describe('Worker processes; default: one per core.'),
   HEADGATE_REDIS_URL: redisUrl
-    .default({ host: '127.0.0.1', port: 6379, tls: false })
+    .prefault('redis://127.0.0.1:6379')
     .describe('Redis for limits: redis://[USER:PASSWORD@]HOST[:PORT], rediss:// for TLS.'),
   HEADGATE_DATA_DIR: z
     .string()

@@ -1,7 +1,7 @@
 import type { RolloutPlan, TenantBundle } from '@headgate/model';
 import type { z } from 'zod';
 import type { ApiRequest } from '../api-client.ts';
-import { readBundleSource } from '../bundle-source.ts';
+import { readBundleSource, type BundleSource } from '../bundle-source.ts';
 import { CliError, EXIT } from '../cli-error.ts';
 import type { CommandContext } from '../context.ts';
 import { checkBundle } from '../faults.ts';
@@ -39,8 +39,19 @@ export async function rolloutStart(
   if (candidate === undefined) {
     throw new CliError(EXIT.failure, `${source.name} holds no tenant "${tenantId}"`);
   }
-  const body = { ...plan, candidate };
-  await sendAndPrint(context, { method: 'POST', path: pathOf(tenantId), body, source });
+  const request = { method: 'POST', path: pathOf(tenantId), body: { ...plan, candidate } } as const;
+  await sendAndPrint(context, { ...request, source: candidateSource(source, tenantId) });
+}
+
+/** Only what the server says of the candidate stands in the file: rings and the guard are options. */
+function candidateSource(source: BundleSource, tenantId: string): BundleSource {
+  return {
+    ...source,
+    locate(path) {
+      const inBundle = path.replace(/^candidate(?=$|\.)/, `tenants.${tenantId}`);
+      return inBundle.startsWith('tenants.') ? source.locate(inBundle) : null;
+    },
+  };
 }
 
 /**
