@@ -13,7 +13,7 @@ import { createTerminal, type CliIo } from './terminal.ts';
 export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCode> {
   const terminal = createTerminal(io, { color: !args.includes('--no-color') });
   try {
-    await createProgram(io, terminal).parseAsync([...args], { from: 'user' });
+    await createProgram(io, terminal).parseAsync(withHelpOption(args), { from: 'user' });
     return EXIT.ok;
   } catch (error) {
     // commander has printed its message; 0 is the exit code of --help and --version.
@@ -24,4 +24,10 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCo
     );
     return error.exitCode;
   }
+}
+
+/** `help rollout start` as `rollout start --help`: commander's own looks at the first word only. */
+function withHelpOption(args: readonly string[]): string[] {
+  const [first, ...command] = args;
+  return first === 'help' ? [...command, '--help'] : [...args];
 }

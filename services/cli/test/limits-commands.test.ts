@@ -76,8 +76,8 @@ test('limits explain: each level of a tenant, used and left, and what nobody has
   const before = await headgate('limits', 'explain', 'acme');
   assert.equal(before.code, 0, before.stderr);
   assert.match(before.stdout, /^TENANT +LEVEL +LIMIT +KIND +USED +LEFT +RESETS IN/);
-  assert.match(before.stdout, /^acme +tenant +day +quota +- +- +- .*never$/m);
-  assert.match(before.stdout, /^acme +route login +login +window +- .*never$/m);
+  assert.match(before.stdout, /^acme +tenant +day +quota +- of 1000 +- +- .*never$/m);
+  assert.match(before.stdout, /^acme +route login +login +window +- of 3 +- .*never$/m);
 
   assert.equal(await send('/acme/login', 5), 3);
   assert.equal(await send('/acme', 4), 4);

@@ -374,6 +374,7 @@ for (const command of [
     const { code, stdout } = await run([...command, '--help']);
     assert.equal(code, 0);
     assert.match(stdout, /\n {2}\$ (.*\| )?(KEY=\$\()?headgate /);
+    assert.equal((await run(['help', ...command])).stdout, stdout);
   });
 }
 

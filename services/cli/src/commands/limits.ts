@@ -60,7 +60,7 @@ function printLimits({ terminal }: CommandContext, items: readonly LimitState[])
   const rows = items.map((item) =>
     [
       ...[item.tenantId, placeOf(item), item.name, item.kind],
-      item.used === null ? '-' : `${item.used} of ${item.used + (item.remaining ?? 0)}`,
+      usedText(item),
       item.remaining === null ? '-' : String(item.remaining),
       item.resetMs === 0 ? '-' : duration(item.resetMs),
       rate(item.admittedPerSecond),
@@ -69,6 +69,12 @@ function printLimits({ terminal }: CommandContext, items: readonly LimitState[])
     ].map(printable),
   );
   terminal.print(formatTable(HEADER, rows, terminal.colors.bold));
+}
+
+/** `7 of 10`. What a rate has room for is its burst, of which only reports tell. */
+function usedText({ used, remaining, kind, limit }: LimitState): string {
+  if (used !== null) return `${used} of ${used + (remaining ?? 0)}`;
+  return kind === 'rate' ? '-' : `- of ${limit}`;
 }
 
 /** `route login, 192.0.2.1` */
