@@ -66,6 +66,14 @@ export function testIdempotency(api: () => TestApi): void {
     }
   });
 
+  test('a body of endless depth is refused with a key as without one', async () => {
+    const deep = `${'{"1":'.repeat(100_000)}1${'}'.repeat(100_000)}`;
+    const reply = await send('deep', 'POST', '/v1/apply', deep, {
+      'content-type': 'application/json',
+    });
+    assert.deepEqual([reply.status, reply.body['code']], [400, 'HG_API_MALFORMED']);
+  });
+
   test('a principal with some tenants only repeats its writes as well', async () => {
     await api().send('PUT', '/v1/tenants/bound', { planId: 'base' });
     const role = { role: 'tenant_admin', tenants: ['bound'] };
