@@ -114,11 +114,11 @@ test('what was heard grows old: resets come nearer, and what must have come back
   const hour = { spanMs: 3_600_000, remaining: 20, resetMs: 60_000 };
   report('edge-1', usage(hour), usage({ name: 'slots', kind: 'concurrency', spanMs: 0 }));
   clock.advance(45_000);
-  const [window, slots] = watch.ofTenant('acme');
+  const [window, slots] = watch.ofTenant('acme', 0);
   assert.deepEqual([window?.used, window?.resetMs, window?.ageMs], [80, 15_000, 45_000]);
   assert.deepEqual([slots?.used, slots?.remaining], [null, null]);
   clock.advance(3_600_000);
-  assert.equal(watch.ofTenant('acme')[0]?.used, null);
+  assert.equal(watch.ofTenant('acme', 0)[0]?.used, null);
 });
 
 test('a report of an edge whose clock is far off is not believed, and memory is bounded', () => {

@@ -82,9 +82,13 @@ export class LimitWatch {
       .sort((a, b) => b.deniedPerSecond - a.deniedPerSecond || fullness(b) - fullness(a));
   }
 
-  /** All limits of a tenant that edges told of. */
-  ofTenant(tenantId: string): LimitState[] {
-    return this.#states().filter(({ usage }) => usage.tenantId === tenantId);
+  /**
+   * All limits of a tenant that edges told of.
+   *
+   * @param sinceMs when the tenant began, ms since the epoch: what is older is of one that had the same id before.
+   */
+  ofTenant(tenantId: string, sinceMs: number): LimitState[] {
+    return this.#states(({ usage, atMs }) => usage.tenantId === tenantId && atMs >= sinceMs);
   }
 
   #obtain(usage: LimitUsage): Watched {
@@ -100,9 +104,10 @@ export class LimitWatch {
     return watched;
   }
 
-  #states(): LimitState[] {
+  #states(isWanted: (watched: Watched) => boolean = () => true): LimitState[] {
     const nowMs = this.#clock.nowMs();
-    return Array.from(this.#limits.entries(), ([, watched]) => stateOf(watched, nowMs));
+    const wanted = [...this.#limits.entries()].filter(([, watched]) => isWanted(watched));
+    return wanted.map(([, watched]) => stateOf(watched, nowMs));
   }
 }
 

@@ -107,12 +107,13 @@ function defineExplain({ store, watch }: LimitsContext): Operation {
       errors: ['HG_API_NOT_FOUND'],
     },
     async ({ session, params: { tenantId } }) => {
-      const rules = await rulesOf(store.as(session), tenantId);
-      if (rules === null) {
-        return problem('HG_API_NOT_FOUND', { detail: `there is no tenant ${tenantId}` });
+      const found = await limitsOf(store.as(session), tenantId);
+      if (found === null) {
+        return problem('HG_API_NOT_FOUND', { detail: `there is no tenant "${tenantId}"` });
       }
-      const known = watch.ofTenant(tenantId).map(replyOf);
-      const idle = rules.filter((rule) => !known.some((reply) => isOf(reply, rule))).map(idleReply);
+      const known = watch.ofTenant(tenantId, found.createdAt.getTime()).map(replyOf);
+      const told = new Set(known.map(placeOf));
+      const idle = found.rules.map(idleReply).filter((reply) => !told.has(placeOf(reply)));
       return {
         status: 200,
         body: { items: [...known, ...idle].sort(byPlace).slice(0, ITEMS_MAX) },
@@ -128,8 +129,8 @@ interface PlacedLimit {
   readonly limit: Limit;
 }
 
-/** Limits as they are configured; null if there is no such tenant. */
-async function rulesOf(store: SessionStore, tenantId: string): Promise<PlacedLimit[] | null> {
+/** Limits as they are configured, and since when; null if there is no such tenant. */
+async function limitsOf(store: SessionStore, tenantId: string) {
   const tenant = await store.get('tenant', null, tenantId);
   if (tenant === null) return null;
   const [plan, routes] = await Promise.all([
@@ -137,21 +138,18 @@ async function rulesOf(store: SessionStore, tenantId: string): Promise<PlacedLim
     store.list('route', tenantId, { limit: ROUTES_MAX, after: null }),
   ]);
   const own = overrideLimits(plan?.spec.limits ?? [], tenant.spec.limits);
-  return [
+  const rules: PlacedLimit[] = [
     ...own.map((limit) => ({ tenantId, level: 'tenant', scope: '', limit }) as const),
     ...routes.flatMap(({ id, spec }) =>
       spec.limits.map((limit) => ({ tenantId, level: 'route', scope: id, limit }) as const),
     ),
   ];
+  return { rules, createdAt: tenant.createdAt };
 }
 
-function isOf(reply: LimitReply, { level, scope, limit }: PlacedLimit): boolean {
-  return (
-    reply.level === level &&
-    reply.scope === scope &&
-    reply.name === limit.name &&
-    reply.kind === limit.kind
-  );
+/** The same for all consumers of a limit. */
+function placeOf({ level, scope, name, kind }: LimitReply): string {
+  return JSON.stringify([level, scope, name, kind]);
 }
 
 function replyOf(state: LimitState): LimitReply {
