@@ -160,17 +160,99 @@ export function testRollouts(api: () => TestApi): void {
     assert.deepEqual(await api().store.outbox.documents(['rollout.ro-bad']), []);
   });
 
-  test('a last step that another tenant forbids is refused, and the rollout stays where it is', async () => {
-    await apply('ro-host', tenantOf('ro-host', 1));
-    await start('ro-host', tenantOf('ro-host', 1, ['ro-host.example', 'ro-new.example']));
-    await step('ro-host', 'promote', {});
-    await apply('ro-rival', tenantOf('ro-rival', 1, ['ro-new.example']));
-    const refused = await step('ro-host', 'promote', {});
-    assert.equal(refused.status, 409);
-    assert.match(faults(refused).join(), /ro-host\.identity\.hosts\[1\]/);
-    const { body } = await succeed('GET', '/v1/tenants/ro-host/rollout');
+  test('a last step without its plan is refused, and the rollout stays where it is', async () => {
+    await apply('ro-plan', tenantOf('ro-plan', 1));
+    await succeed('PUT', '/v1/plans/ro-gone', {});
+    await start('ro-plan', { ...tenantOf('ro-plan', 1), planId: 'ro-gone' });
+    await step('ro-plan', 'promote', {});
+    await succeed('DELETE', '/v1/plans/ro-gone');
+    const refused = await step('ro-plan', 'promote', {});
+    assert.equal(refused.status, 422);
+    assert.match(faults(refused).join(), /ro-plan\.planId/);
+    const { body } = await succeed('GET', '/v1/tenants/ro-plan/rollout');
     assert.deepEqual([body['state'], body['ring']], ['running', 'west']);
-    await step('ro-host', 'abort', {});
+    await step('ro-plan', 'abort', {});
+  });
+
+  test('nobody else gets what a candidate serves under: its edges would mix up both tenants', async () => {
+    const candidate = tenantOf('ro-host', 1, ['ro-host.example', 'ro-new.example']);
+    const identity = { ...candidate.identity, pathPrefixes: ['/ro-new/'], headerValues: ['ro-v'] };
+    await apply('ro-host', tenantOf('ro-host', 1));
+    await start('ro-host', { ...candidate, identity });
+    for (const wanted of [
+      { hosts: ['ro-new.example'] },
+      { pathPrefixes: ['/ro-new'] },
+      { headerValues: ['ro-v'] },
+    ]) {
+      const rival = await send('PUT', '/v1/tenants/ro-rival', { planId: 'base', identity: wanted });
+      assert.equal(rival.status, 409, JSON.stringify(wanted));
+      assert.match(faults(rival).join(), /belongs to another tenant/);
+    }
+    await apply('ro-rival', tenantOf('ro-rival', 1));
+    const late = await start('ro-rival', tenantOf('ro-rival', 1, ['ro-new.example']));
+    assert.equal(late.status, 409);
+    for (const state of ['running', 'finishing']) {
+      assert.equal((await step('ro-host', 'promote', {})).body['state'], state);
+    }
+    const { body } = await succeed('GET', '/v1/tenants/ro-host');
+    assert.deepEqual((body['identity'] as typeof identity).hosts, identity.hosts);
+    await apply('ro-free', tenantOf('ro-free', 1));
+    await start('ro-free', tenantOf('ro-free', 1, ['ro-freed.example']));
+    await step('ro-free', 'abort', {});
+    const freed = await apply('ro-next', tenantOf('ro-next', 1, ['ro-freed.example']));
+    assert.equal(freed.status, 200, JSON.stringify(freed.body));
+  });
+
+  test('a step that was decided on for another revision, or another rollout, is not taken', async () => {
+    await apply('ro-stale', tenantOf('ro-stale', 1));
+    const { revision } = (await start('ro-stale', tenantOf('ro-stale', 2))).body;
+    await step('ro-stale', 'abort', {});
+    await start('ro-stale', tenantOf('ro-stale', 3));
+    const stale = { revision: Number(revision), reason: 'it failed' } as const;
+    const promote = {
+      action: 'promote',
+      from: 'canary',
+      evenPaused: false,
+      baseline: null,
+    } as const;
+    for (const late of [
+      { ...stale, ...promote },
+      { ...stale, action: 'end', state: 'rolled_back' } as const,
+    ]) {
+      const outcome = await api().store.as(SYSTEM).rollouts.step('ro-stale', late, OPTIONS);
+      assert.equal(outcome.ok, false, late.action);
+    }
+    const { body } = await succeed('GET', '/v1/tenants/ro-stale/rollout');
+    assert.deepEqual([body['state'], body['ring']], ['running', 'canary']);
+    const both = await Promise.all([1, 2].map(() => step('ro-stale', 'promote', {})));
+    assert.ok(both.some(({ status }) => status === 200));
+    await step('ro-stale', 'abort', {});
+  });
+
+  test('a tenant is not deleted before the document of its rollout is', async () => {
+    await apply('ro-del', tenantOf('ro-del', 1));
+    await start('ro-del', tenantOf('ro-del', 2));
+    await step('ro-del', 'promote', {});
+    assert.equal((await step('ro-del', 'promote', {})).body['state'], 'finishing');
+    const refused = await send('DELETE', '/v1/tenants/ro-del');
+    assert.equal(refused.status, 409);
+    assert.match(faults(refused).join(), /try again/);
+    assert.equal((await apply('ro-del', tenantOf('ro-del', 3))).status, 200, 'it may change');
+    await api().store.as(SYSTEM).rollouts.step('ro-del', { action: 'finish' }, OPTIONS);
+    await succeed('DELETE', '/v1/tenants/ro-del');
+    assert.equal((await documentOf('rollout.ro-del')).deleted, true);
+  });
+
+  test('steps of a rollout that there never was answer 404, as reading it does', async () => {
+    await apply('ro-never', tenantOf('ro-never', 1));
+    for (const id of ['ro-never', 'ro-nobody']) {
+      for (const name of ['promote', 'pause', 'resume', 'abort']) {
+        const takesBody = name === 'promote' || name === 'abort';
+        const reply = await step(id, name, takesBody ? {} : undefined);
+        assert.equal(reply.status, 404, `${id} ${name}`);
+      }
+    }
+    assert.deepEqual(await api().store.outbox.documents(['rollout.ro-never']), []);
   });
 
   test('of two that start at once one does; a repetition with its key gets the same reply', async () => {

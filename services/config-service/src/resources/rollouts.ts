@@ -164,7 +164,9 @@ function definePromote(context: RolloutContext): Operation {
     async ({ session, params: { tenantId }, body: { from = null } }) => {
       const found = await context.store.as(session).rollouts.get(tenantId);
       const baseline = found === null ? null : context.guardian.observe(found).baseline;
-      const step = { action: 'promote', from, evenPaused: true, baseline } as const;
+      // Of two that ask at once one is refused: nobody has looked at the ring that the other one led to.
+      const revision = found?.revision ?? null;
+      const step = { action: 'promote', revision, from, evenPaused: true, baseline } as const;
       return take(context, session, tenantId, step);
     },
   );
@@ -206,7 +208,7 @@ function defineAbort(context: RolloutContext): Operation {
       errors: ['HG_API_NOT_FOUND', 'HG_API_CONFLICT'],
     },
     ({ session, params: { tenantId }, body: { reason = null } }) =>
-      take(context, session, tenantId, { action: 'end', state: 'aborted', reason }),
+      take(context, session, tenantId, { action: 'end', revision: null, state: 'aborted', reason }),
   );
 }
 

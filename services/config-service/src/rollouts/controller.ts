@@ -83,7 +83,8 @@ async function lookAt(deps: RolloutControllerDeps, rollout: StoredRollout): Prom
   const reason = `it cannot go on: ${describe(refusal)}`;
   const present = await deps.store.as(SESSION).rollouts.get(rollout.tenantId);
   if (present?.state !== rollout.state || present.revision !== rollout.revision) return; // somebody was faster
-  await take(deps, rollout, { action: 'end', state: 'rolled_back', reason });
+  const { revision } = rollout;
+  await take(deps, rollout, { action: 'end', revision, state: 'rolled_back', reason });
 }
 
 async function nextStep(

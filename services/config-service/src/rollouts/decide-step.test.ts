@@ -19,7 +19,13 @@ const failing = { verdict: 'failing', reason: 'it fails' } as const;
 const SOAKED_MS = START_MS + 5000;
 
 test('it goes on once it has soaked, is healthy, and edges tell so still', () => {
-  const promote = { action: 'promote', from: 'canary', evenPaused: false, baseline: null };
+  const promote = {
+    action: 'promote',
+    revision: 7,
+    from: 'canary',
+    evenPaused: false,
+    baseline: null,
+  };
   assert.deepEqual(decideStep(rollout, healthy, SOAKED_MS), promote);
   assert.equal(decideStep(rollout, healthy, SOAKED_MS - 1), null);
   assert.equal(decideStep(rollout, { ...healthy, fresh: false }, SOAKED_MS), null);
@@ -33,7 +39,7 @@ test('it goes on once it has soaked, is healthy, and edges tell so still', () =>
 test('what fails, or an edge refuses, goes back at once, paused ones too', () => {
   for (const state of ['running', 'paused'] as const) {
     const open = { ...rollout, state };
-    const back = (reason: string) => ({ action: 'end', state: 'rolled_back', reason });
+    const back = (reason: string) => ({ action: 'end', revision: 7, state: 'rolled_back', reason });
     const judged = { ...healthy, judgement: failing };
     assert.deepEqual(decideStep(open, judged, START_MS), back('it fails'));
     const refused = { ...judged, rejection: 'edge e1 cannot serve it' };

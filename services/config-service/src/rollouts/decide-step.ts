@@ -8,14 +8,12 @@ export function decideStep(
   { judgement, rejection, fresh, baseline }: Omit<Observation, 'candidate' | 'edges'>,
   nowMs: number,
 ): RolloutStep | null {
-  if (rejection !== null) return { action: 'end', state: 'rolled_back', reason: rejection };
-  if (judgement.verdict === 'failing') {
-    return { action: 'end', state: 'rolled_back', reason: judgement.reason };
-  }
-  const { plan, step, state, stepAt } = rollout;
+  const { revision, plan, step, state, stepAt } = rollout;
+  const reason = rejection ?? (judgement.verdict === 'failing' ? judgement.reason : null);
+  if (reason !== null) return { action: 'end', revision, state: 'rolled_back', reason };
   const ring = plan.rings[step];
   if (ring === undefined || state !== 'running' || plan.promote === 'manual') return null;
   const hasSoaked = nowMs - stepAt.getTime() >= ring.soakMs;
   if (!hasSoaked || !fresh || judgement.verdict !== 'healthy') return null;
-  return { action: 'promote', from: ring.name, evenPaused: false, baseline };
+  return { action: 'promote', revision, from: ring.name, evenPaused: false, baseline };
 }

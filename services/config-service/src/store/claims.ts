@@ -2,6 +2,7 @@ import type { TenantSpec } from '@headgate/model';
 import { sql, type Kysely } from 'kysely';
 import { inChunks } from './chunks.ts';
 import type { LocatedFault } from './integrity.ts';
+import { candidateIdentities } from './rollouts.ts';
 import type { Tables } from './tables.ts';
 
 /** A host, path prefix or header value that a tenant wants for itself. */
@@ -22,7 +23,7 @@ export interface ClaimChange {
 const NAMES = { host: 'host', pathPrefix: 'path prefix', headerValue: 'header value' } as const;
 
 /** The claims of a tenant, each once. */
-export function claimsOf(spec: TenantSpec | null): ReadonlyMap<string, Claim> {
+export function claimsOf(spec: Pick<TenantSpec, 'identity'> | null): ReadonlyMap<string, Claim> {
   const claims = new Map<string, Claim>();
   if (spec === null) return claims;
   const { hosts, pathPrefixes, headerValues } = spec.identity;
@@ -58,7 +59,7 @@ export function compareClaims(
 }
 
 /**
- * Finds claims that another tenant holds already, or that two tenants of this change both want. The
+ * Finds claims that another tenant holds already, or the candidate of its rollout, or that two tenants of this change both want. The
  * faults name the contested value, not its owner.
  */
 export async function checkClaims(
@@ -83,10 +84,12 @@ export async function checkClaims(
       if (!released.has(claimKey(kind, value))) taken.add(claimKey(kind, value));
     }
   }
+  const candidates = await claimsOfCandidates(db, wanted);
   const faults: LocatedFault[] = [];
   for (const { tenantId, kind, value, path } of wanted) {
     const key = claimKey(kind, value);
-    if (taken.has(key)) {
+    const isOfCandidate = (candidates.get(key) ?? tenantId) !== tenantId;
+    if (taken.has(key) || isOfCandidate) {
       const rule = `the ${NAMES[kind]} belongs to another tenant`;
       faults.push({
         kind: 'tenant',
@@ -101,6 +104,24 @@ export async function checkClaims(
     taken.add(key);
   }
   return faults;
+}
+
+/** Which tenants' candidates, in open rollouts, hold what is wanted. Each value is of one of them, as they pass this check too. */
+async function claimsOfCandidates(
+  db: Kysely<Tables>,
+  wanted: readonly Claim[],
+): Promise<ReadonlyMap<string, string>> {
+  const holders = new Map<string, string>();
+  for (const chunk of inChunks(wanted)) {
+    // A prefix is written with or without the last slash.
+    const values = chunk.flatMap(({ kind, value }) =>
+      kind === 'pathPrefix' ? [value, `${value}/`] : [value],
+    );
+    for (const { tenantId, identity } of await candidateIdentities(db, values)) {
+      for (const key of claimsOf({ identity }).keys()) holders.set(key, tenantId);
+    }
+  }
+  return holders;
 }
 
 /** Writes the claims; {@link checkClaims} has passed, and the primary key refuses what raced it. */

@@ -247,16 +247,26 @@ function historyOf(drafts: readonly Draft[], options: ChangeOptions): TenantRevi
   );
 }
 
-/** Tenants that change while a rollout of theirs is open: its candidate would undo the change. */
+/** Tenants that change while a rollout of theirs is open, as its candidate would undo the change, or go before its end. */
 async function checkRollouts(
   db: Kysely<Tables>,
   changed: readonly Draft[],
 ): Promise<LocatedFault[]> {
-  const ids = changed.flatMap(({ tenantId }) => tenantId ?? []);
-  const rule = 'a rollout of the tenant is open; abort it, or promote it to its end, first';
-  return (await tenantsInRollout(db, ids)).map((id) => ({
-    ...{ kind: 'tenant', tenantId: null, id, path: '', rule, conflict: true },
-  }));
+  const idsOf = (drafts: readonly Draft[]) => drafts.flatMap(({ tenantId }) => tenantId ?? []);
+  const faultsOf = (ids: readonly string[], rule: string): LocatedFault[] =>
+    ids.map((id) => ({ kind: 'tenant', tenantId: null, id, path: '', rule, conflict: true }));
+  const open = await tenantsInRollout(db, idsOf(changed), ['running', 'paused']);
+  // Its row would go with the tenant, and nobody would delete its document.
+  const deleted = idsOf(changed.filter(isDeletion));
+  const finishing = await tenantsInRollout(db, deleted, ['finishing']);
+  return [
+    ...faultsOf(open, 'a rollout of the tenant is open; abort it, or promote it to its end, first'),
+    ...faultsOf(finishing, 'the end of its rollout is being published; try again in a moment'),
+  ];
+}
+
+function isDeletion({ changes }: Draft): boolean {
+  return changes.some(({ kind, action }) => kind === 'tenant' && action === 'delete');
 }
 
 function checkSize(document: BuiltDocument, bytesMax: number): LocatedFault[] {

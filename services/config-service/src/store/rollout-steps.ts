@@ -28,6 +28,8 @@ export type RolloutStep =
   | { readonly action: 'resume' }
   | {
       readonly action: 'promote';
+      /** That the caller has looked at; null: whichever. */
+      readonly revision: number | null;
       /** The ring that it is in, as the caller knows it; null: whichever. */
       readonly from: string | null;
       /** A paused one too. */
@@ -37,6 +39,8 @@ export type RolloutStep =
     }
   | {
       readonly action: 'end';
+      /** That the caller has looked at; null: whichever. */
+      readonly revision: number | null;
       readonly state: 'aborted' | 'rolled_back';
       /** For people; null for none. */
       readonly reason: string | null;
@@ -105,7 +109,9 @@ export async function stepRollout(
 ): Promise<Outcome<StoredRollout>> {
   await lockDocuments(db, [documentKey('rollout', tenantId), documentKey('tenant', tenantId)]);
   const rollout = await getRollout(db, tenantId);
-  if (rollout === null) return conflict('there is no rollout of the tenant');
+  if (rollout === null) {
+    return refuse({ reason: 'not_found', detail: `tenant "${tenantId}" has had no rollout` });
+  }
   const refusal = refuseStep(rollout, step);
   if (refusal !== null) return refuse(refusal);
   switch (step.action) {
@@ -149,8 +155,12 @@ function refuseStep(rollout: StoredRollout, step: RolloutStep): Refusal | null {
   };
   const ring = ringOf(rollout);
   if (!wanted[step.action]) return conflicting(`the rollout is ${state}`);
-  if (step.action !== 'promote' || step.from === null || step.from === ring) return null;
-  return conflicting(`the rollout is in ring "${ring}", not "${step.from}"`);
+  if (step.action === 'promote' && step.from !== null && step.from !== ring) {
+    return conflicting(`the rollout is in ring "${ring}", not "${step.from}"`);
+  }
+  if (step.action !== 'promote' && step.action !== 'end') return null;
+  if (step.revision === null || step.revision === rollout.revision) return null;
+  return conflicting(`it has gone on meanwhile, and is in ring "${ring}" now; look at it again`);
 }
 
 async function enterNextRing(

@@ -1,5 +1,5 @@
 import type { RequestCounts } from '@headgate/bus';
-import type { RolloutPlan } from '@headgate/model';
+import type { RolloutPlan, TenantIdentity } from '@headgate/model';
 import { sql, type Kysely, type Selectable } from 'kysely';
 import { isAnyOf } from './is-any-of.ts';
 import type { RolloutColumns, Tables } from './tables.ts';
@@ -66,20 +66,43 @@ export async function listUnfinishedRollouts(
   return rows.map(readRollout);
 }
 
-/** Of these tenants, those that a rollout keeps from being changed. Call it under the lock of their documents. */
+/**
+ * Of these tenants, those with a rollout in one of these states. Call it under the lock of their documents.
+ *
+ * @param states running and paused ones keep a tenant from being changed, finishing ones from being deleted.
+ */
 export async function tenantsInRollout(
   db: Kysely<Tables>,
   tenantIds: readonly string[],
+  states: readonly ('running' | 'paused' | 'finishing')[],
 ): Promise<readonly string[]> {
   if (tenantIds.length === 0) return [];
   const rows = await db
     .selectFrom('rollouts')
     .select('tenant_id')
     .where(isAnyOf('tenant_id', tenantIds))
-    .where(sql<boolean>`state in ('running', 'paused')`)
+    .where(isAnyOf('state', states))
     .orderBy('tenant_id')
     .execute();
   return rows.map((row) => row.tenant_id);
+}
+
+/**
+ * Identities of candidates that hold one of these values, in whatever of their lists. Edges serve a candidate before its hosts are
+ * the tenant's, so that nobody else may have them meanwhile.
+ */
+export async function candidateIdentities(
+  db: Kysely<Tables>,
+  values: readonly string[],
+): Promise<readonly { readonly tenantId: string; readonly identity: TenantIdentity }[]> {
+  const sought = sql`${[...values]}::text[]`;
+  const { rows } = await sql<{ tenantId: string; identity: TenantIdentity }>`
+    select tenant_id as "tenantId", identity
+    from rollouts join documents on documents.key = 'rollout.' || tenant_id
+    where state in ('running', 'paused') and (identity -> 'hosts' ?| ${sought}
+      or identity -> 'pathPrefixes' ?| ${sought} or identity -> 'headerValues' ?| ${sought})
+  `.execute(db);
+  return rows;
 }
 
 /** Writes a rollout in place of an earlier one of the same tenant. */
