@@ -89,6 +89,15 @@ test('aliases that blow a small file up are refused', () => {
   assert.throws(() => parseSource('bomb.yaml', text), { message: /^bomb\.yaml: .*alias/i });
 });
 
+test('an alias within what it stands for is refused with its place', () => {
+  const text = 'tenant: &a\n  labels: { x: &b { y: *a } }\n';
+  assert.throws(() => parseSource('loop.yaml', text), {
+    message: 'loop.yaml:2:24: the alias leads back to itself',
+  });
+  const fine = 'a: &a { x: 1 }\nb: [*a, *a]\n';
+  assert.deepEqual(parseSource('fine.yaml', fine).value, { a: { x: 1 }, b: [{ x: 1 }, { x: 1 }] });
+});
+
 test('a folder is one bundle; a fault is located in the file that holds it', async (t) => {
   const folder = await createFolder(t, {
     'a.yaml': 'apiVersion: headgate/v1\nplans:\n  gold: {}\n',

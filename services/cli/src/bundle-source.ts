@@ -2,7 +2,16 @@ import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
+import {
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  visit,
+  type Document,
+  type Node,
+} from 'yaml';
 import { CliError, EXIT } from './cli-error.ts';
 
 /** A place in a file, both numbers from 1. */
@@ -77,6 +86,11 @@ export function parseSource(file: string, text: string): BundleSource {
     const { line, col } = lineCounter.linePos(forbidden[1]);
     throw new CliError(EXIT.failure, `${file}:${line}:${col}: "__proto__" cannot be a name here`);
   }
+  const loop = findLoop(document);
+  if (loop !== null) {
+    const { line, col } = lineCounter.linePos(loop);
+    throw new CliError(EXIT.failure, `${file}:${line}:${col}: the alias leads back to itself`);
+  }
   return {
     name: file,
     value: toValue(file, document),
@@ -91,6 +105,21 @@ export function parseSource(file: string, text: string): BundleSource {
       }
     },
   };
+}
+
+/** Offset of an alias within what it stands for, which never ends; null if there is none. */
+function findLoop(document: Document.Parsed): number | null {
+  let offset: number | null = null;
+  visit(document, {
+    Alias(_, node, ancestors) {
+      const named = ancestors.find((one) => 'anchor' in one && one.anchor === node.source);
+      // Looking for what it stands for takes a walk through the file; the name may be used twice.
+      if (named === undefined || node.resolve(document) !== named) return undefined;
+      offset = node.range?.[0] ?? 0;
+      return visit.BREAK;
+    },
+  });
+  return offset;
 }
 
 /** Anchors may be used, but not to blow a small file up ("billion laughs"). */

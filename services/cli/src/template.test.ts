@@ -50,6 +50,18 @@ test('a value cannot add to the template', () => {
   assert.deepEqual(tenants.acme.identity.hosts, [hostile, `www.${hostile}`]);
 });
 
+test('a parameter that would be passed over is refused', () => {
+  const text = TEMPLATE.replace('parameters:', "parameters:\n  tenant: { default: 'other' }");
+  assert.deepEqual(
+    linesOf(() => render(text, { host: 'a.example' })),
+    [
+      'shop.yaml is not a valid template: 1 fault',
+      'shop.yaml:3:3  parameters.tenant',
+      '    is the id on the command line always; remove it',
+    ],
+  );
+});
+
 test('values that are missing, unknown or do not fit are all named', () => {
   const lines = linesOf(() => render(TEMPLATE, { port: 'http', plan: 'tin', colour: 'red' }));
   assert.deepEqual(lines, [

@@ -62,6 +62,11 @@ export function renderTemplate(
   values.set(TENANT_PARAMETER, tenantId);
   const faults: Fault[] = [];
   const used = new Set<string>();
+  if (Object.hasOwn(parameters, TENANT_PARAMETER)) {
+    const rule = 'is the id on the command line always; remove it';
+    faults.push({ path: `parameters.${TENANT_PARAMETER}`, rule });
+    used.add(TENANT_PARAMETER);
+  }
   const rendered = substitute(tenant, 'tenant', { values, faults, used });
   for (const name of Object.keys(parameters)) {
     if (used.has(name)) continue;
