@@ -31,7 +31,7 @@ export interface LocalRule {
 const REFRESH_MS = 1000;
 
 /** Quotas of which something is kept over a restart. */
-const QUOTA_MARKS_MAX = 20_000;
+const QUOTA_MARKS_MAX = 25_000;
 
 /** This edge's memory of rules: the deny cache, and its own recent admissions for share and replay. Bounded. */
 export class LocalRules {

@@ -5,8 +5,12 @@ import { BoundedMap, type Clock } from '@headgate/runtime';
 
 const FILE = 'quotas.json';
 
-/** Quotas kept; a file of some 2 MB. */
+/** Quotas kept, and quotas of consumers, apart: who comes from ever new addresses pushes out only others like him. Some 3 MB. */
 const MARKS_MAX = 20_000;
+const CONSUMER_MARKS_MAX = 5000;
+
+/** The place of a mark among store keys, see `limitKey`: of a consumer the level has a `c`. */
+const OF_CONSUMER = /^hg:\{[^}]*\}:q:[a-z]c:/;
 
 /**
  * What is known to be used of calendar quotas, in a file of the data directory: a restart of the edge doesn't forget it,
@@ -16,7 +20,9 @@ export class QuotaLedger {
   readonly #path: string;
   readonly #clock: Clock;
   readonly #marks = new BoundedMap<string, QuotaMark>(MARKS_MAX);
+  readonly #ofConsumers = new BoundedMap<string, QuotaMark>(CONSUMER_MARKS_MAX);
   #isSaved = true;
+  #saving: Promise<void> = Promise.resolve();
 
   constructor(directory: string, clock: Clock) {
     this.#path = join(directory, FILE);
@@ -31,30 +37,42 @@ export class QuotaLedger {
     } catch {
       return;
     }
-    if (Array.isArray(saved)) this.add(saved.slice(0, MARKS_MAX).filter(isMark));
+    if (!Array.isArray(saved)) return;
+    this.add(saved.slice(0, MARKS_MAX + CONSUMER_MARKS_MAX).filter(isMark));
   }
 
   /** Marks of periods that have not ended. */
   marks(): QuotaMark[] {
     const nowMs = this.#clock.nowMs();
-    return Array.from(this.#marks.entries(), ([, mark]) => mark).filter(
-      ({ endMs }) => endMs > nowMs,
-    );
+    const all = [...this.#marks.entries(), ...this.#ofConsumers.entries()];
+    return all.map(([, mark]) => mark).filter(({ endMs }) => endMs > nowMs);
   }
 
-  /** A later period replaces an earlier one; within a period usage only rises. */
+  /**
+   * A later period replaces an earlier one; within a period usage only rises. A period that has not begun is of a clock
+   * that was ahead for a while: it is not believed, nor may it keep out what comes after it.
+   */
   add(marks: readonly QuotaMark[]): void {
+    const nowMs = this.#clock.nowMs();
     for (const mark of marks) {
-      const known = this.#marks.get(mark.key);
-      if (known !== undefined && known.startMs > mark.startMs) continue;
+      const kept = OF_CONSUMER.test(mark.key) ? this.#ofConsumers : this.#marks;
+      const known = kept.get(mark.key);
+      if (mark.startMs > nowMs) continue;
+      if (known !== undefined && known.startMs > mark.startMs && known.startMs <= nowMs) continue;
       if (known?.startMs === mark.startMs && known.used >= mark.used) continue;
-      this.#marks.set(mark.key, mark);
+      kept.set(mark.key, mark);
       this.#isSaved = false;
     }
   }
 
-  /** Writes the file if something has changed. */
-  async save(): Promise<void> {
+  /** Writes the file if something has changed; after a write that is still under way, which has the same temporary file. */
+  save(): Promise<void> {
+    const before = this.#saving.catch(() => undefined); // told to its own caller
+    this.#saving = before.then(() => this.#write());
+    return this.#saving;
+  }
+
+  async #write(): Promise<void> {
     if (this.#isSaved) return;
     this.#isSaved = true;
     try {
