@@ -18,8 +18,9 @@ const IDLE_MS = 1000;
 /** What is due within this part of a lease's span is asked for together, so that the leases of all chains stay in step. */
 const TOGETHER_PART = 1 / 4;
 
-/** Rounds of calls to return everything at the end. */
-const RETURN_ROUNDS_MAX = 8;
+/** At the end everything is returned in calls of so many chains, that none takes the store's timeout; and in so many calls. */
+const RETURNS_PER_CALL = 256;
+const RETURN_CALLS_MAX = 64;
 
 /** What the book works with. */
 export interface LeaseBookDeps {
@@ -116,13 +117,8 @@ export class LeaseBook {
   /** Ends all leases and returns them; leases nothing any more. Rejects as the store does. */
   async returnAll(store: Pick<LimitStore, 'takeBatch'>): Promise<void> {
     this.#isClosed = true;
-    for (const leases of this.#chains.values()) leases.endAll();
-    for (let round = 0; round < RETURN_ROUNDS_MAX; round += 1) {
-      const items: BatchItem[] = [];
-      for (const leases of this.#chains.values()) {
-        const lease = leases.takeReturn();
-        if (lease !== null) items.push({ chain: leases.chain, cost: 1, units: 0, lease });
-      }
+    for (let call = 0; call < RETURN_CALLS_MAX; call += 1) {
+      const items = this.#takeReturns();
       if (items.length === 0) return;
       await store.takeBatch(items);
       for (const { lease } of items) {
@@ -135,6 +131,18 @@ export class LeaseBook {
     this.#isClosed = true;
     this.#cancelSweep?.();
     this.#cancelSweep = null;
+  }
+
+  /** Returns for one call, also of what was granted since the last one. */
+  #takeReturns(): BatchItem[] {
+    const items: BatchItem[] = [];
+    for (const leases of this.#chains.values()) {
+      if (items.length === RETURNS_PER_CALL) break;
+      leases.endAll();
+      const lease = leases.takeReturn();
+      if (lease !== null) items.push({ chain: leases.chain, cost: 1, units: 0, lease });
+    }
+    return items;
   }
 
   #admit(leases: ChainLeases, cost: number, nowMs: number): LimitVerdict | null {

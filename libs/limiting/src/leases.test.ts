@@ -127,6 +127,25 @@ test('at the end everything is returned and nothing more is leased', async () =>
   harness.limiter.close();
 });
 
+test('at the end what hundreds of tenants had leased is returned in calls that the store answers in time', async () => {
+  const harness = await inUse();
+  const chains = Array.from({ length: 300 }, (_, tenant) =>
+    compileChain(`tenant-${tenant}`, [tenantRule({ limit: 100_000, windowMs: 10_000 })]),
+  );
+  const rounds = 70;
+  for (let round = 0; round < rounds; round += 1) {
+    await Promise.all(chains.map(async (chain) => harness.limiter.take(chain, 1)));
+    await settled();
+    harness.clock.advance(1);
+  }
+  const { length } = harness.store.calls;
+  await harness.limiter.settle();
+  const sizes = harness.store.calls.slice(length).map((items) => items.length);
+  assert.deepEqual(sizes, [256, 44]);
+  for (const chain of chains) assert.equal(harness.store.used(chain.storeKeys[0] ?? ''), rounds);
+  harness.limiter.close();
+});
+
 test('a rate and a short window are never leased', async () => {
   const harness = await inUse();
   for (const rule of [

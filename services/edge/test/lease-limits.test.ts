@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import {
+  createRecordingOrigin,
+  startRedis,
+  waitFor,
+  type RecordingOrigin,
+  type RedisServer,
+} from '@headgate/testkit';
+import { hasMetrics, metricValue } from './support/edge-metrics.ts';
+import {
+  planDocument,
+  startTestEdge,
+  tenantDocument,
+  type TestEdge,
+} from './support/edge-process.ts';
+import { createHttpClient, runMany } from './support/http-client.ts';
+import { endpointsAt } from './support/one-tenant-edge.ts';
+
+const LIMIT = 2000;
+
+/** So much of a lease has to be left when its edge ends, for its return, or its loss, to be seen. */
+const LEASED_MIN = 50;
+
+let redis: RedisServer;
+let origin: RecordingOrigin;
+
+before(async () => {
+  [redis, origin] = await Promise.all([startRedis(), createRecordingOrigin()]);
+});
+
+after(async () => {
+  await Promise.all([redis.stop(), origin.close()]);
+});
+
+/** An edge with a tenant of `LIMIT` requests in ten minutes: nothing comes back while a test runs. */
+async function startEdge(tenantId: string): Promise<TestEdge> {
+  const limit = { name: 'total', limit: LIMIT, windowMs: 600_000 };
+  const edge = await startTestEdge({
+    env: { HEADGATE_REDIS_URL: redis.url },
+    documents: [
+      planDocument(),
+      tenantDocument({
+        ...{ id: tenantId, hosts: [`${tenantId}.test`], limits: [limit] },
+        upstreams: { main: { endpoints: endpointsAt(origin.port) } },
+        routes: { all: { upstreamId: 'main' } },
+      }),
+    ],
+  });
+  await waitFor(() => hasMetrics(edge.admin, 'headgate_limit_degraded 0'), {
+    message: 'the edge to use Redis',
+  });
+  return edge;
+}
+
+/** Sends `count` requests; returns how many were served. */
+async function send(edge: TestEdge, tenantId: string, count: number): Promise<number> {
+  const http = createHttpClient(edge.port);
+  let served = 0;
+  await runMany(count, 8, async () => {
+    const { status } = await http.send({ host: `${tenantId}.test`, path: '/' });
+    assert.ok(status === 200 || status === 429, `status ${status}`);
+    if (status === 200) served += 1;
+  });
+  http.close();
+  return served;
+}
+
+/** What the edge has leased and neither used nor returned. */
+async function leasedBy({ admin }: TestEdge): Promise<number> {
+  const [granted = 0, used = 0, returned = 0] = await Promise.all(
+    ['granted', 'used', 'returned'].map((outcome) =>
+      metricValue(admin, `headgate_limit_lease_cost_total{outcome="${outcome}"}`),
+    ),
+  );
+  return granted - used - returned;
+}
+
+/**
+ * One edge serves until it has a lease in hand and ends by `signal`; then another gets requests until `enough` have been
+ * served by both together, and some more.
+ */
+async function serveInTurn(
+  tenantId: string,
+  signal: 'SIGTERM' | 'SIGKILL',
+  enough: (leased: number) => number,
+): Promise<number> {
+  const [first, second] = await Promise.all([startEdge(tenantId), startEdge(tenantId)]);
+  try {
+    let served = 0;
+    let leased = 0;
+    const hasLease = async (): Promise<boolean> => {
+      served += await send(first, tenantId, 100);
+      leased = await leasedBy(first);
+      return leased >= LEASED_MIN;
+    };
+    await waitFor(hasLease, { message: 'a lease in hand' });
+    first.process.kill(signal);
+    await first.process.exited;
+    // Again and again: what the second edge leases for itself and does not use is free a moment later.
+    const hasServed = async (): Promise<boolean> => {
+      served += await send(second, tenantId, 200);
+      return served >= enough(leased);
+    };
+    const message = `the second edge to admit what is left, with ${leased} leased by the first`;
+    await waitFor(hasServed, { message, deadlineMs: 10_000 });
+    return served + (await send(second, tenantId, 200));
+  } finally {
+    await Promise.all([first.stop(), second.stop()]);
+  }
+}
+
+suite('leases of an edge that ends', () => {
+  test('SIGTERM: it returns what it has not used, and another edge admits all that is left', async () => {
+    const served = await serveInTurn('ended', 'SIGTERM', () => LIMIT);
+    assert.equal(served, LIMIT);
+  });
+
+  test('kill -9: what it had leased is wasted, no more, and never too much passes', async () => {
+    const served = await serveInTurn('killed', 'SIGKILL', (leased) => LIMIT - leased);
+    assert.ok(served <= LIMIT, `${served} of ${LIMIT} passed`);
+  });
+});
