@@ -104,5 +104,5 @@ test('limits top: who is near a limit or over it, and nobody else', async () => 
 test('limits of a tenant that does not exist: refused', async () => {
   const { code, stderr } = await headgate('limits', 'explain', 'nobody');
   assert.equal(code, 3);
-  assert.match(stderr, /there is no tenant nobody/);
+  assert.match(stderr, /there is no tenant "nobody"/);
 });
