@@ -135,7 +135,12 @@ export class Listener {
       await new Promise(setImmediate);
       if (this.#arrivals === before && turn > 0) break;
     }
-    this.#close();
+    // One in a turn: closing all of them takes milliseconds, in which somebody would come to the last ones.
+    while (this.#servers.length > 0) {
+      this.#servers[0]?.close();
+      this.#servers = this.#servers.slice(1);
+      await new Promise(setImmediate);
+    }
   }
 
   /**
