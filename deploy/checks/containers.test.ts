@@ -62,7 +62,7 @@ function get(path: string): Promise<Reply> {
         path,
         headers: { host: 'acme.test' },
         agent: false,
-        timeout: 5000,
+        timeout: 20_000,
       },
       (message) => {
         let body = '';
@@ -73,7 +73,7 @@ function get(path: string): Promise<Reply> {
       },
     );
     outgoing.on('error', reject);
-    outgoing.on('timeout', () => outgoing.destroy(new Error('no reply in 5 s')));
+    outgoing.on('timeout', () => outgoing.destroy(new Error('no reply in 20 s')));
     outgoing.end();
   });
 }
@@ -125,7 +125,7 @@ test('an edge that expects PROXY protocol refuses a connection without it', asyn
     socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
     socket.once('close', () => resolve(text));
     socket.once('error', reject);
-    socket.setTimeout(5000, () => socket.destroy(new Error('the edge kept the connection')));
+    socket.setTimeout(20_000, () => socket.destroy(new Error('the edge kept the connection')));
   });
   assert.doesNotMatch(received, /^HTTP\/1\.1 2/);
 });

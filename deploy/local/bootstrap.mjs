@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { benchPrograms } from './bootstrap/bench-programs.mjs';
+import { keepCompiledCode } from './bootstrap/compile-cache.mjs';
 import { Failure } from './bootstrap/failure.mjs';
 import { installPackages } from './bootstrap/packages.mjs';
 import { checkPlatform, findWorkspaceNode, searchPath } from './bootstrap/platform.mjs';
@@ -33,7 +34,8 @@ const TESTS_DEADLINE_MS = 30 * 60_000;
 /**
  * @typedef {{servers: (extra: string[]) => readonly string[],
  *   optionalServers?: (extra: string[]) => readonly string[],
- *   program: (extra: string[]) => string[], deadlineMs?: number}} Mode
+ *   prepare?: (extra: string[]) => void, program: (extra: string[]) => string[],
+ *   deadlineMs?: number}} Mode
  * @type {Record<string, Mode>}
  */
 const MODES = {
@@ -44,6 +46,7 @@ const MODES = {
   test: {
     // curl and ps are missing on the smallest systems only.
     servers: () => ['redis-server', 'nats-server', 'haproxy', 'curl', 'ps'],
+    prepare: (extra) => keepCompiledCode(root, extra.length === 0),
     program: (extra) => testArguments(root, extra),
     deadlineMs: TESTS_DEADLINE_MS,
   },
@@ -73,6 +76,7 @@ async function main(name, extra) {
     await installServers(mode.servers(extra));
     await installOptionalServers(mode.optionalServers?.(extra) ?? []);
   }
+  mode.prepare?.(extra);
   const args = mode.program(extra);
   const file = args.find((argument) => !argument.startsWith('-'));
   if (name !== 'test' && file !== undefined && !existsSync(file)) {

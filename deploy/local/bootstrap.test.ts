@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { chmod, cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { startProcess, temporaryDirectory, waitFor } from '@headgate/testkit';
 
@@ -15,7 +15,7 @@ interface Sandbox {
   addProgram(name: string, script: string): Promise<void>;
   /** Runs the bootstrap, or a script, with a PATH that holds only the sandbox's programs. */
   run(args: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }>;
-  environment(): Record<string, string>;
+  environment(): Record<string, string | undefined>;
 }
 
 const LOCK = JSON.stringify({
@@ -63,7 +63,12 @@ async function createSandbox(context: TestContext): Promise<Sandbox> {
       await writeFile(path, `#!/bin/sh\n${script}\n`);
       await chmod(path, 0o755);
     },
-    environment: () => ({ PATH: bin, REAL_NODE: process.execPath, BIN: bin }),
+    environment: () => ({
+      PATH: bin,
+      REAL_NODE: process.execPath,
+      BIN: bin,
+      NODE_COMPILE_CACHE: undefined,
+    }),
     async run(args) {
       const started = await startProcess({
         command: process.execPath,
@@ -147,6 +152,27 @@ test('an unknown mode prints the usage and exits with 2', async (t) => {
   const { code, stderr } = await sandbox.run(['deploy/local/bootstrap.mjs', 'stop']);
   assert.equal(code, 2);
   assert.match(stderr, /^Usage: /);
+});
+
+test('all processes of a test run share compiled code; a run of all tests begins without any', async (t) => {
+  const sandbox = await createSandbox(t);
+  for (const program of ['curl', 'ps']) await sandbox.addProgram(program, 'exit 0');
+  const cache = join(sandbox.root, 'node_modules', '.cache', 'headgate-tests');
+  const leftOver = join(cache, 'left-over');
+  await mkdir(join(sandbox.root, 'libs'));
+  await writeFile(join(sandbox.root, 'libs', 'a.test.ts'), 'console.log("ran a")');
+  await sandbox.run(START);
+  await mkdir(cache, { recursive: true });
+  await writeFile(leftOver, '');
+
+  const narrowed = await sandbox.run(['deploy/local/bootstrap.mjs', 'test', 'libs']);
+  assert.match(narrowed.stdout, /ran a/, narrowed.stderr);
+  assert.ok(existsSync(leftOver), 'a run of some tests uses what the run before left');
+  const all = await sandbox.run(['deploy/local/bootstrap.mjs', 'test']);
+  assert.match(all.stdout, /ran a/, all.stderr);
+  assert.equal(existsSync(leftOver), false);
+  assert.deepEqual(await readdir(dirname(cache)), [basename(cache)], 'the old one is gone');
+  assert.notDeepEqual(await readdir(cache), [], 'the test file left what Node compiled');
 });
 
 // The real bootstrap also looks into system folders, where this machine may have the servers. So

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { after, before, suite, test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { startProcess, temporaryDirectory, waitFor, type StartedProcess } from '@headgate/testkit';
 import { checkPorts, clusterPorts } from './ports.ts';
@@ -30,12 +31,18 @@ async function freePortBase(): Promise<number> {
   throw new Error('no free range of ports');
 }
 
-async function createPlace(context: TestContext) {
-  const directory = await temporaryDirectory('start');
-  context.after(() => directory.remove());
+/** Where the clusters of the tests run, one after the other. */
+interface Place {
+  readonly directory: string;
+  readonly portBase: number;
+  readonly args: readonly string[];
+}
+
+async function createPlace(): Promise<Place> {
+  const { path: directory } = await temporaryDirectory('start');
   const portBase = await freePortBase();
-  const args = ['--port-base', String(portBase), '--data-dir', directory.path];
-  return { directory: directory.path, portBase, args };
+  const args = ['--port-base', String(portBase), '--data-dir', directory];
+  return { directory, portBase, args };
 }
 
 async function start(
@@ -80,7 +87,7 @@ function alive(pids: readonly number[]): string[] {
   return stdout.split('\n').filter((line) => line.trim() !== '' && !/^\s*\d+\s+Z/.test(line));
 }
 
-async function headgate(place: { portBase: number; directory: string }, args: readonly string[]) {
+async function headgate(place: Place, args: readonly string[]): Promise<string> {
   const token = (await run('cat', [join(place.directory, 'admin-token')])).stdout.trim();
   const bin = join(root, 'services', 'cli', 'bin', 'headgate.mjs');
   const { stdout } = await run(process.execPath, [bin, ...args], {
@@ -110,56 +117,89 @@ const TOUR_EXPECTED: readonly ((output: string) => void)[] = [
   },
 ];
 
-test('npm start runs a cluster whose tour works as printed; Ctrl-C leaves no process; data stays', async (t) => {
-  const place = await createPlace(t);
-  const first = await start(t, place.args, READY);
+suite('npm start', () => {
+  let place: Place;
+  before(async () => {
+    place = await createPlace();
+  });
+  after(() => rm(place.directory, { recursive: true, force: true }));
+
+  test('runs a cluster whose tour works as printed; Ctrl-C leaves no process', async (t) => {
+    const cluster = await start(t, place.args, READY);
+    const commands = await tourOf(cluster);
+    assert.ok(!cluster.stdout().join('\n').includes('\u001b'), 'no colours without a terminal');
+    assert.equal(commands.length, TOUR_EXPECTED.length);
+    for (const [index, command] of commands.entries()) await expectTour(index, command);
+    await waitFor(
+      () => cluster.stdout().some((line) => / access GET .*\/hello 200 in /.test(line)),
+      {
+        message: 'the access record of a request to be shown',
+        deadlineMs: 20_000,
+        describe: () => cluster.stdout().slice(-20).join('\n'),
+      },
+    );
+
+    // Something that only this run knows.
+    await headgate(place, ['key', 'create', 'acme', 'kept']);
+
+    const pids = processTree(cluster.pid);
+    assert.ok(pids.length >= 10, `bootstrap, start, and nine components; found ${pids.length}`);
+    cluster.kill('SIGINT');
+    assert.deepEqual(
+      await cluster.exited,
+      { code: 0, signal: null },
+      cluster.stdout().slice(-20).join('\n'),
+    );
+    assert.deepEqual(alive(pids), []);
+  });
+
+  test('keeps its data; refuses a second cluster in its folder or on its ports; SIGKILL leaves no process', async (t) => {
+    const cluster = await start(t, place.args, READY);
+    assert.ok(cluster.stdout().some((line) => /demo bundle +kept/.test(line)));
+    assert.match(await headgate(place, ['get', 'api-keys', '-t', 'acme']), /^kept /m);
+    const [firstCommand = ''] = await tourOf(cluster);
+    await expectTour(0, firstCommand);
+
+    await refusesOthers(t, place);
+    assert.equal(cluster.exit(), null, 'the first one does not mind');
+
+    const pids = processTree(cluster.pid);
+    const startPid = pids[1];
+    assert.ok(startPid !== undefined);
+    process.kill(startPid, 'SIGKILL');
+    await waitFor(() => alive(pids).length === 0, {
+      message: 'all processes to be gone',
+      deadlineMs: STOP_TIMEOUT_MS,
+      describe: () => alive(pids),
+    });
+  });
+
+  test('starts on the lock and the stores of a killed cluster, and stops in order on SIGTERM', async (t) => {
+    const cluster = await start(t, place.args, READY);
+    assert.deepEqual(await cluster.stop(STOP_TIMEOUT_MS), { code: 0, signal: null });
+  });
+});
+
+/** The commands of the tour, once all of it is printed. */
+async function tourOf(cluster: StartedProcess): Promise<readonly string[]> {
   const output = await waitFor(
     () => {
-      const lines = first.stdout();
+      const lines = cluster.stdout();
       return lines.some((line) => line.startsWith('More: ')) ? lines : null;
     },
     { message: 'the tour to be printed' },
   );
-  assert.ok(!output.join('\n').includes('\u001b'), 'no colours without a terminal');
+  return output.filter((line) => line.startsWith('  curl '));
+}
 
-  const commands = output.filter((line) => line.startsWith('  curl '));
-  assert.equal(commands.length, TOUR_EXPECTED.length);
-  for (const [index, command] of commands.entries()) {
-    const { stdout } = await run('sh', ['-c', command], { cwd: root, timeout: 20_000 });
-    TOUR_EXPECTED[index]?.(stdout);
-  }
-  await waitFor(() => first.stdout().some((line) => / access GET .*\/hello 200 in /.test(line)), {
-    message: 'the access record of a request to be shown',
-    deadlineMs: 20_000,
-    describe: () => first.stdout().slice(-20).join('\n'),
-  });
+/** Runs a command of the tour as printed. */
+async function expectTour(index: number, command: string): Promise<void> {
+  const { stdout } = await run('sh', ['-c', command], { cwd: root, timeout: 20_000 });
+  TOUR_EXPECTED[index]?.(stdout);
+}
 
-  // Something that only this run knows.
-  await headgate(place, ['key', 'create', 'acme', 'kept']);
-
-  const pids = processTree(first.pid);
-  assert.ok(pids.length >= 10, `bootstrap, start, and nine components; found ${pids.length}`);
-  first.kill('SIGINT');
-  assert.deepEqual(
-    await first.exited,
-    { code: 0, signal: null },
-    first.stdout().slice(-20).join('\n'),
-  );
-  assert.deepEqual(alive(pids), []);
-
-  const second = await start(t, place.args, READY);
-  assert.ok(second.stdout().some((line) => /demo bundle +kept/.test(line)));
-  assert.match(await headgate(place, ['get', 'api-keys', '-t', 'acme']), /^kept /m);
-  const { stdout } = await run('sh', ['-c', commands[0] ?? ''], { cwd: root, timeout: 20_000 });
-  TOUR_EXPECTED[0]?.(stdout);
-  assert.deepEqual(await second.stop(STOP_TIMEOUT_MS), { code: 0, signal: null });
-});
-
-test('a second cluster in the same folder or on the same ports is refused; SIGKILL leaves no process', async (t) => {
-  const place = await createPlace(t);
-  const cluster = await start(t, place.args, READY);
-
-  const sameFolder = await start(t, place.args);
+async function refusesOthers(context: TestContext, place: Place): Promise<void> {
+  const sameFolder = await start(context, place.args);
   assert.equal((await sameFolder.exited).code, 1);
   assert.match(
     sameFolder.stderr().join('\n'),
@@ -167,31 +207,12 @@ test('a second cluster in the same folder or on the same ports is refused; SIGKI
   );
 
   const other = await temporaryDirectory('start');
-  t.after(() => other.remove());
-  const samePorts = await start(t, [
-    '--port-base',
-    String(place.portBase),
-    '--data-dir',
-    other.path,
-  ]);
+  context.after(() => other.remove());
+  const ports = ['--port-base', String(place.portBase), '--data-dir', other.path];
+  const samePorts = await start(context, ports);
   assert.equal((await samePorts.exited).code, 1);
   assert.match(
     samePorts.stderr().join('\n'),
     new RegExp(`^error: port ${place.portBase}, needed for the gateway, is in use[^]*--port-base`),
   );
-  assert.equal(cluster.exit(), null, 'the first one does not mind');
-
-  const pids = processTree(cluster.pid);
-  const startPid = pids[1];
-  assert.ok(startPid !== undefined);
-  process.kill(startPid, 'SIGKILL');
-  await waitFor(() => alive(pids).length === 0, {
-    message: 'all processes to be gone',
-    deadlineMs: STOP_TIMEOUT_MS,
-    describe: () => alive(pids),
-  });
-
-  // The lock and the stores of a killed cluster do not keep the next one from starting.
-  const again = await start(t, place.args, READY);
-  assert.deepEqual(await again.stop(STOP_TIMEOUT_MS), { code: 0, signal: null });
-});
+}

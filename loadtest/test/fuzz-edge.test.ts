@@ -15,11 +15,11 @@ const RUNS: readonly {
 }[] = [
   {
     target: 'edge',
-    inputs: 3000,
+    inputs: 2000,
     met: {
-      'requests at the backend': 1000,
-      'compared by llhttp': 1000,
-      'compared by HAProxy': 1000,
+      'requests at the backend': 650,
+      'compared by llhttp': 650,
+      'compared by HAProxy': 650,
     },
   },
   {

@@ -15,7 +15,7 @@ import { createWakeableSleep } from './wakeable-sleep.ts';
 
 /** Callbacks of {@link createConfigFeed}. Exceptions are counted by the bus and change nothing. */
 export interface ConfigFeedHandlers {
-  /** A live document newer than what was held. Its body belongs to the consumer. */
+  /** A live document newer than what was held. Its body is valid during the call: copy to keep, as {@link bodyText} does. */
   onDocument(document: ReceivedDocument): void;
   /** A document is gone: a deletion was published ('deleted'), or the database lacks it ('absent'). */
   onRemoved(key: string, revision: number, why: 'deleted' | 'absent'): void;
@@ -216,13 +216,14 @@ class Feed implements ConfigFeed {
     if (this.#closed) return;
     const decoded = decodeDocument(bytes, key);
     if (!decoded.ok) return this.#reject(key, decoded.reason);
-    const { header, body } = decoded.document;
+    const { document } = decoded;
+    const { header } = document;
     const outcome = this.#held.hold(key, header.revision, header.deleted);
     if (outcome === 'full') return this.#reject(key, 'too-many');
     if (outcome === 'stale') return;
     this.#bus.guard.run('config feed consumer', () => {
       if (header.deleted) this.#handlers.onRemoved(key, header.revision, 'deleted');
-      else this.#handlers.onDocument({ key, header, body: Uint8Array.from(body) });
+      else this.#handlers.onDocument(document);
     });
     // The digest may have come before the last of its documents.
     const awaited = this.#newest?.revision ?? Infinity;

@@ -81,6 +81,11 @@ export function decodeDocument(bytes: Uint8Array, expectedKey?: string): Decoded
   return { ok: true, document: { key, header, body } };
 }
 
+/** The body of a document as text of its own. */
+export function bodyText({ body }: Pick<ReceivedDocument, 'body'>): string {
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
+}
+
 function sha256(bytes: Uint8Array): string {
   return hash('sha256', bytes);
 }

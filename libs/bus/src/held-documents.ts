@@ -31,25 +31,26 @@ export class HeldDocuments {
 
   /** Revision of a live document; undefined if it is not held. */
   liveRevision(key: string): number | undefined {
-    return this.#bucketOf(key).get(key);
+    return this.#liveIn(digestBucket(key)).get(key);
   }
 
   /** Takes note of a document or a deletion; 'stale' if what is held is as new or newer. */
   hold(key: string, revision: number, deleted: boolean): HoldOutcome {
-    const live = this.#bucketOf(key);
+    const bucket = digestBucket(key);
+    const live = this.#liveIn(bucket);
     const old = live.get(key);
     const known = old ?? this.#deleted.get(key);
     if (known !== undefined && revision <= known) return 'stale';
     if (!deleted && old === undefined && this.#size >= this.#liveMax) return 'full';
     this.highestRevision = Math.max(this.highestRevision, revision);
     if (deleted) {
-      if (old !== undefined) this.digest.remove(key, old);
+      if (old !== undefined) this.digest.remove(key, old, bucket);
       if (live.delete(key)) this.#size -= 1;
       this.#deleted.set(key, revision);
       return 'new';
     }
-    if (old === undefined) this.digest.add(key, revision);
-    else this.digest.replace(key, old, revision);
+    if (old === undefined) this.digest.add(key, revision, bucket);
+    else this.digest.replace(key, old, revision, bucket);
     this.#deleted.delete(key);
     if (old === undefined) this.#size += 1;
     live.set(key, revision);
@@ -61,8 +62,8 @@ export class HeldDocuments {
     return [...(this.#live[bucket] ?? [])];
   }
 
-  #bucketOf(key: string): Map<string, number> {
-    const live = this.#live[digestBucket(key)];
+  #liveIn(bucket: number): Map<string, number> {
+    const live = this.#live[bucket];
     assert(live !== undefined, 'every key has a bucket');
     return live;
   }

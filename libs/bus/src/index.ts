@@ -30,6 +30,7 @@ export {
 } from './config-requests.ts';
 export { connectBus, type BusOptions } from './connect-bus.ts';
 export {
+  bodyText,
   decodeDocument,
   DOCUMENT_BYTES_MAX,
   encodeDocument,
@@ -68,3 +69,10 @@ export {
   subscribeRolloutCounts,
 } from './rollout-counts.ts';
 export { CONFIG_BUCKET, encodeToken, HEALTH_BUCKET, subjects } from './subjects.ts';
+export {
+  DEMAND_SECONDS,
+  DEMAND_TENANTS_MAX,
+  publishTenantDemand,
+  subscribeTenantDemand,
+  TenantDemandReport,
+} from './tenant-demand.ts';

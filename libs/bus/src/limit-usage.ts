@@ -1,6 +1,8 @@
+import { LimitKind, LimitUnit } from '@headgate/model';
 import { z } from 'zod';
 import type { Bus, SendOutcome, Subscription } from './bus.ts';
-import { encodeMessage, parseMessage } from './parse-message.ts';
+import { hearMessages } from './hear-messages.ts';
+import { encodeMessage } from './parse-message.ts';
 import { subjects } from './subjects.ts';
 
 /** Most limits in one report; with long ids some 100 KB. */
@@ -10,21 +12,24 @@ const Count = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 
 /** What an edge saw of one limit since its last report. */
 export const LimitUsage = z.object({
+  /** '' for a pool. */
   tenantId: z.string().max(63),
-  level: z.enum(['tenant', 'key', 'route']),
-  /** Id of the API key or route; '' at tenant level. */
-  scope: z.string().max(63),
+  level: z.enum(['tenant', 'key', 'route', 'pool', 'platform']),
+  /** Id of the API key or route; '' at tenant level; `<plan>.<entity>` of a pool, `<entity>` of the platform's. */
+  scope: z.string().max(68),
   /** Whose counter it is, of a limit that has one for each consumer. */
   consumer: z.string().max(128).nullable(),
   name: z.string().max(64),
-  kind: z.enum(['window', 'rate', 'concurrency', 'quota']),
+  kind: LimitKind,
+  /** What its numbers count. An edge of a version without this field does not say it: then requests are assumed. */
+  unit: LimitUnit.default('requests'),
   limit: Count,
   /** Units that fit at once: the burst of a rate, else the limit. */
   capacity: Count,
   /** Length of a window or rate; of a quota about that of its period; 0 for slots. In ms. */
   spanMs: Count,
-  /** Units that the edge admitted. */
-  admitted: Count,
+  /** Units that the edge admitted; of bytes less those that were given back, which may be of an earlier report. */
+  admitted: z.number().min(-Number.MAX_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER),
   /** … of these without the store. */
   alone: Count,
   /** Requests that this limit refused. */
@@ -56,8 +61,5 @@ export function subscribeLimitUsage(
   bus: Bus,
   onReport: (report: LimitUsageReport) => void,
 ): Subscription {
-  return bus.subscribe(subjects.limitUsage, ({ data }) => {
-    const report = parseMessage(LimitUsageReport, data);
-    if (report.ok) onReport(report.value);
-  });
+  return hearMessages(bus, subjects.limitUsage, LimitUsageReport, onReport);
 }

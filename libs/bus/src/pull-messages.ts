@@ -38,7 +38,8 @@ const SILENCE_MS = 3 * HEARTBEAT_MS;
 
 /**
  * Pulls the messages of a consumer, in order, until something goes wrong or the signal comes.
- * One request of at most 128 messages is out at a time, which bounds what waits in memory.
+ * A request is for at most 128 messages, and the next one goes out when half of them are here, if there are enough for
+ * both: the server need not wait for it, and what waits in memory is bounded.
  */
 export function pullMessages(
   client: NatsConnection,
@@ -56,18 +57,22 @@ export function pullMessages(
       idle_heartbeat: nanos(HEARTBEAT_MS),
     }),
   );
+  /** Messages asked for that have not come. */
   let left = 0;
   let delivered = 0;
   const pull = () => {
-    left = BATCH;
+    left += BATCH;
     client.publish(subject, request, { reply: inbox });
   };
   const onReply = (message: Msg) => {
     silence.refresh();
     const code = message.headers?.code ?? 0;
     if (code === 100) return;
-    // 404 and 408: this request has ended without (enough) messages.
-    if (code === 404 || code === 408) return pull();
+    // 404 and 408: a request has ended without (enough) messages.
+    if (code === 404 || code === 408) {
+      left = 0;
+      return pull();
+    }
     if (code !== 0 || message.reply === undefined) return end('consumer-gone');
     const position = ackPosition(message.reply);
     delivered += 1;
@@ -80,7 +85,8 @@ export function pullMessages(
       pending: position.pending,
     });
     left -= 1;
-    if (left === 0) pull();
+    // Two requests are out only if messages for both are there, so both end without the server saying so.
+    if (left <= 0 || (left === BATCH / 2 && position.pending >= left + BATCH)) pull();
   };
   const subscription = client.subscribe(inbox, {
     callback: (error, message) => {
@@ -116,8 +122,9 @@ function ackPosition(
 ): { readonly sequence: number; readonly delivered: number; readonly pending: number } | null {
   const tokens = reply.split('.');
   const shift = tokens.length >= 11 ? 2 : 0;
-  const numbers = [5, 6, 8].map((index) => Number(tokens[index + shift]));
-  const [sequence, delivered, pending] = numbers;
-  if (sequence === undefined || delivered === undefined || pending === undefined) return null;
-  return numbers.every(Number.isSafeInteger) ? { sequence, delivered, pending } : null;
+  const sequence = Number(tokens[5 + shift]);
+  const delivered = Number(tokens[6 + shift]);
+  const pending = Number(tokens[8 + shift]);
+  const usable = [sequence, delivered, pending].every(Number.isSafeInteger);
+  return usable ? { sequence, delivered, pending } : null;
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Bus, Subscription } from './bus.ts';
-import { encodeMessage, parseMessage } from './parse-message.ts';
+import { hearMessages } from './hear-messages.ts';
+import { encodeMessage } from './parse-message.ts';
 import { subjects } from './subjects.ts';
 
 /** Rollouts told of in one message. */
@@ -51,8 +52,7 @@ export function subscribeRolloutCounts(
   bus: Pick<Bus, 'subscribe'>,
   onCounts: (edgeId: string, rollouts: readonly RolloutCount[]) => void,
 ): Subscription {
-  return bus.subscribe(subjects.rolloutCounts, ({ data }) => {
-    const message = parseMessage(RolloutCountsMessage, data);
-    if (message.ok) onCounts(message.value.edgeId, message.value.rollouts);
-  });
+  return hearMessages(bus, subjects.rolloutCounts, RolloutCountsMessage, (message) =>
+    onCounts(message.edgeId, message.rollouts),
+  );
 }

@@ -19,6 +19,8 @@ export const subjects = {
   configAck: 'headgate.config.v1.ack',
   /** What edges see of limits, once a second. */
   limitUsage: 'headgate.limits.v1.usage',
+  /** What tenants ask of edges, every five seconds. */
+  tenantDemand: 'headgate.limits.v1.demand',
   /** What edges count of tenants in a rollout. */
   rolloutCounts: 'headgate.rollouts.v1.counts',
 } as const;

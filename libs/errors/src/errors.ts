@@ -58,6 +58,12 @@ export const ERRORS = Object.freeze({
   HG_AUTH_INVALID: row(401, 'downstream', 'never', 'The API key is not valid'),
   // Limits (edge)
   HG_LIMIT_EXCEEDED: row(429, 'downstream', 'later', 'A rate limit is exceeded'),
+  HG_LIMIT_SHARED: row(
+    429,
+    'gateway',
+    'later',
+    'Too many requests of all clients together; try again later',
+  ),
   HG_LIMIT_UNAVAILABLE: row(503, 'gateway', 'later', 'The limit cannot be checked at the moment'),
   // Backends (edge)
   HG_UPSTREAM_NONE_AVAILABLE: row(503, 'upstream', 'later', 'No endpoint is available'),

@@ -1,8 +1,18 @@
+export { type RedisLimitStoreOptions } from './client-options.ts';
 export {
   createRedisLimitStore,
-  type RedisAddress,
+  createRedisLimitStores,
   type RedisLimitStore,
   type RedisLimitStoreDeps,
-  type RedisLimitStoreOptions,
+  type RedisLimitStores,
   type RedisStoreEvent,
+  type RedisStoreStats,
 } from './redis-limit-store.ts';
+export {
+  type ClusterTarget,
+  type HostPort,
+  type RedisAccess,
+  type RedisAddress,
+  type RedisTarget,
+  type SentinelTarget,
+} from './redis-target.ts';

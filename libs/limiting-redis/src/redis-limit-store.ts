@@ -1,40 +1,25 @@
 import { randomUUID } from 'node:crypto';
-import { Redis, type RedisOptions } from 'ioredis';
 import {
-  compileChain,
-  LIMIT_MAX,
   StoreFailure,
   type BatchItem,
   type BatchReply,
   type ItemReply,
-  type LimitChain,
   type LimitStore,
   type ReplayItem,
   type SlotRenewal,
   type StoreState,
 } from '@headgate/limiting';
-import { fullJitterMs, systemClock, type Clock, type Random } from '@headgate/runtime';
-import { loadScripts, type LuaScript } from './lua-script.ts';
-import {
-  keysAt,
-  readTakeReply,
-  renewalCalls,
-  replayCalls,
-  takeCalls,
-  type ScriptCall,
-} from './script-calls.ts';
-import { isNoScript, readFailure } from './store-failures.ts';
-import { settleWithin } from './settle-within.ts';
-
-/** Where Redis is. */
-export interface RedisAddress {
-  readonly host: string;
-  readonly port: number;
-  readonly username?: string;
-  readonly password?: string;
-  /** TLS options; null or absent for plain TCP. */
-  readonly tls?: RedisOptions['tls'] | null;
-}
+import { systemClock, type Clock, type Random } from '@headgate/runtime';
+import type { RedisLimitStoreOptions } from './client-options.ts';
+import { ClusterConnections, ClusterLink } from './cluster-link.ts';
+import { keySlot, SLOTS } from './key-slot.ts';
+import { loadScripts } from './lua-script.ts';
+import type { ProbePlace } from './probe-places.ts';
+import type { RedisLink } from './redis-link.ts';
+import type { RedisAddress, RedisTarget, SentinelTarget } from './redis-target.ts';
+import { keysAt, readTakeReply, renewalCalls, replayCalls, takeCalls } from './script-calls.ts';
+import { ScriptSender } from './script-sender.ts';
+import { ServerLink, type LinkObserver } from './server-link.ts';
 
 /** For one log line each. */
 export type RedisStoreEvent =
@@ -46,82 +31,116 @@ export type RedisStoreEvent =
 
 /** What the store works with. */
 export interface RedisLimitStoreDeps {
-  readonly redis: RedisAddress;
+  readonly redis: RedisTarget;
   readonly random: Random;
   readonly onEvent?: (event: RedisStoreEvent) => void;
   /** Default: the machine's. */
   readonly clock?: Clock;
 }
 
-/** Timing in ms; all optional. */
-export interface RedisLimitStoreOptions {
-  /** Longest time a call may take. Default 25. */
-  readonly commandTimeoutMs?: number;
-  /** Longest time to connect. Default 1,000. */
-  readonly connectTimeoutMs?: number;
-  /** A connection on which an answer is due for this long is dead and is replaced. Default 2,000. */
-  readonly silenceTimeoutMs?: number;
-  /** Full-jitter back-off of reconnects: first and longest ceiling. Default 50 and 1,000. */
-  readonly reconnectBaseMs?: number;
-  readonly reconnectCapMs?: number;
+/** Plain counters: script loads after NOSCRIPT, keys reset because they held garbage. */
+export interface RedisStoreStats {
+  scriptLoads: number;
+  keysReset: number;
 }
 
-/** A LimitStore on one Redis connection. */
+/** A LimitStore on one server, or on a part of a Redis Cluster. */
 export interface RedisLimitStore extends LimitStore {
   /** True while the connection is up and Redis has loaded its data. */
   readonly isReady: boolean;
-  /** Plain counters: script loads after NOSCRIPT, keys reset because they held garbage. */
-  readonly stats: { scriptLoads: number; keysReset: number };
+  readonly stats: RedisStoreStats;
   /** Ends the connection; outstanding calls reject. Idempotent. */
   close(): Promise<void>;
 }
 
-/** Opens the connection in the background; while it is down every call rejects at once. Close it when done. */
-export function createRedisLimitStore(
-  deps: RedisLimitStoreDeps,
-  options: RedisLimitStoreOptions = {},
-): RedisLimitStore {
-  return new ScriptStore(deps, options);
+/** The stores of a Redis: one, or several that fail apart from each other if it is a Redis Cluster. */
+export interface RedisLimitStores {
+  readonly shards: readonly Omit<RedisLimitStore, 'close'>[];
+  /** The index in `shards` of a store key or tenant tag; never changes. */
+  shardOf(key: string): number;
+  /** Ends all connections. Idempotent. */
+  close(): Promise<void>;
 }
 
-/** Survives everything but a lost database, so that a changed value shows one. Refreshed by every probe. */
-const MARK_KEY = 'hg:store';
+/**
+ * Parts into which the slots of a cluster are cut, however many masters there are: a tenant stays in its part when slots
+ * move. The more, the fewer tenants notice the loss of a master that is not theirs, and the more probes there are. With
+ * 1, 2, 3, 4, 6 or 12 masters as `redis-cli --cluster create` makes them no part has slots of two.
+ */
+const CLUSTER_SHARDS = 12;
+
+/** Opens the connection in the background; while it is down every call rejects at once. Close it when done. */
+export function createRedisLimitStore(
+  deps: RedisLimitStoreDeps & { readonly redis: RedisAddress | SentinelTarget },
+  options: RedisLimitStoreOptions = {},
+): RedisLimitStore {
+  const link = new ServerLink(deps.redis, deps.random, options, observer(deps));
+  return Object.assign(new ScriptStore(link, deps, options), { close: () => link.close() });
+}
+
+/** Opens the connections in the background; while one is down the calls of its shards reject at once. Close them when done. */
+export function createRedisLimitStores(
+  deps: RedisLimitStoreDeps,
+  options: RedisLimitStoreOptions = {},
+): RedisLimitStores {
+  const { redis } = deps;
+  if (!('nodes' in redis)) {
+    const store = createRedisLimitStore({ ...deps, redis }, options);
+    return { shards: [store], shardOf: () => 0, close: () => store.close() };
+  }
+  const connections = new ClusterConnections(redis, deps.random, options, observer(deps));
+  const startOf = (shard: number): number => Math.round((shard * SLOTS) / CLUSTER_SHARDS);
+  const shards = Array.from({ length: CLUSTER_SHARDS }, (_, shard) => {
+    const link = new ClusterLink(connections, startOf(shard), startOf(shard + 1));
+    return new ScriptStore(link, deps, options);
+  });
+  return {
+    shards,
+    shardOf: (key) => Math.floor(((keySlot(key) + 0.5) * CLUSTER_SHARDS) / SLOTS),
+    close: async () => connections.close(),
+  };
+}
+
+function observer({ onEvent }: RedisLimitStoreDeps): LinkObserver {
+  return {
+    onConnected: () => onEvent?.({ type: 'connected' }),
+    onDisconnected: (message) => onEvent?.({ type: 'disconnected', message }),
+  };
+}
+
+/** The mark of a database is refreshed by every probe. */
 const MARK_TTL_SECONDS = 30 * 86_400;
 
-class ScriptStore implements RedisLimitStore {
+class ScriptStore implements LimitStore {
   readonly stats = { scriptLoads: 0, keysReset: 0 };
-  readonly #redis: Redis;
+  readonly #link: RedisLink;
+  readonly #groupOf: (key: string) => string;
+  readonly #sender: ScriptSender;
   readonly #clock: Clock;
-  readonly #timeoutMs: number;
   readonly #onEvent: (event: RedisStoreEvent) => void;
   readonly #scripts = loadScripts();
-  readonly #probeItem: BatchItem;
-  /** Calls that timed out and are still unanswered. */
-  #lateCalls = 0;
   /** Redis's clock against the monotonic one; this machine's until Redis has answered. */
   #clockAheadMs: number;
-  #wasReady = false;
-  #lastError = '';
 
-  constructor(deps: RedisLimitStoreDeps, options: RedisLimitStoreOptions) {
+  constructor(link: RedisLink, deps: RedisLimitStoreDeps, options: RedisLimitStoreOptions) {
+    this.#link = link;
+    this.#groupOf = (key) => link.groupOf(key);
     this.#clock = deps.clock ?? systemClock;
     this.#clockAheadMs = this.#clock.nowMs() - this.#clock.monotonicMs();
-    this.#timeoutMs = options.commandTimeoutMs ?? 25;
     this.#onEvent = deps.onEvent ?? (() => undefined);
-    this.#probeItem = { chain: probeChain(), cost: 1, units: 1 };
-    this.#redis = new Redis(clientOptions(deps, options));
-    this.#redis.on('error', (error: Error) => (this.#lastError = error.message));
-    this.#redis.on('ready', () => this.#onReady());
-    this.#redis.on('close', () => this.#onClose());
+    this.#sender = new ScriptSender(link, options.commandTimeoutMs ?? 25, ({ sha }) => {
+      this.stats.scriptLoads += 1;
+      this.#onEvent({ type: 'script_loaded', sha });
+    });
   }
 
   get isReady(): boolean {
-    return this.#redis.status === 'ready';
+    return this.#link.probePlaces() !== null;
   }
 
   async takeBatch(items: readonly BatchItem[]): Promise<BatchReply> {
-    const calls = takeCalls(items, undefined, this.#clockMs());
-    const replies = await this.#run(this.#scripts.take, calls);
+    const calls = takeCalls(items, this.#groupOf, this.#clockMs());
+    const replies = await this.#sender.run(this.#scripts.take, calls);
     const itemReplies: (ItemReply | null)[] = [];
     let storeNowMs = 0;
     for (const [index, call] of calls.entries()) {
@@ -135,21 +154,29 @@ class ScriptStore implements RedisLimitStore {
   }
 
   async probe(): Promise<StoreState> {
-    if (this.#lateCalls > 0) throw new StoreFailure('timeout', 'an earlier call is unanswered');
-    const identity = this.#readIdentity();
-    const [state] = await Promise.all([identity, this.takeBatch([this.#probeItem])]);
-    return state;
+    if (this.#sender.lateCalls > 0) {
+      throw new StoreFailure('timeout', 'an earlier call is unanswered');
+    }
+    const places = this.#link.probePlaces();
+    if (places === null) {
+      this.#link.lookAgain();
+      throw new StoreFailure('connection', `not connected to Redis: ${this.#link.lastError}`);
+    }
+    const identities = places.map((place) => this.#readIdentity(place));
+    const takes = this.takeBatch(places.map(({ chain }) => ({ chain, cost: 1, units: 1 })));
+    const [found] = await Promise.all([Promise.all(identities), takes]);
+    return { identity: found.sort().join(' ') };
   }
 
   async replay(items: readonly ReplayItem[]): Promise<void> {
-    const calls = replayCalls(items, undefined, this.#clockMs());
-    const replies = await this.#run(this.#scripts.replay, calls);
+    const calls = replayCalls(items, this.#groupOf, this.#clockMs());
+    const replies = await this.#sender.run(this.#scripts.replay, calls);
     for (const [index, call] of calls.entries()) this.#reportResets(keysAt(call, replies[index]));
   }
 
   async renewSlots(renewals: readonly SlotRenewal[]): Promise<number> {
-    const calls = renewalCalls(renewals);
-    const replies = await this.#run(this.#scripts.renewSlots, calls);
+    const calls = renewalCalls(renewals, this.#groupOf);
+    const replies = await this.#sender.run(this.#scripts.renewSlots, calls);
     let lapsed = 0;
     for (const [index, call] of calls.entries()) {
       const reply = replies[index];
@@ -163,68 +190,15 @@ class ScriptStore implements RedisLimitStore {
     return lapsed;
   }
 
-  async close(): Promise<void> {
-    if (this.#redis.status === 'end') return;
-    if (this.#redis.status === 'reconnecting') {
-      // Between two attempts there is no socket whose end ioredis would report; this drops the next attempt.
-      this.#redis.disconnect();
-      return;
-    }
-    const ended = new Promise<void>((resolve) => void this.#redis.once('end', resolve));
-    this.#wasReady = false;
-    this.#redis.disconnect();
-    await ended;
-  }
-
   /** `<run id>/<mark>`: another run or master changes the first, a flushed database the second. */
-  async #readIdentity(): Promise<StoreState> {
-    const replies = await this.#exec([
-      ['set', MARK_KEY, randomUUID(), 'EX', MARK_TTL_SECONDS, 'NX'],
-      ['getex', MARK_KEY, 'EX', MARK_TTL_SECONDS],
+  async #readIdentity({ markKey }: ProbePlace): Promise<string> {
+    const [, mark, info] = await this.#sender.runOn(markKey, [
+      ['set', markKey, randomUUID(), 'EX', MARK_TTL_SECONDS, 'NX'],
+      ['getex', markKey, 'EX', MARK_TTL_SECONDS],
       ['info', 'server'],
     ]);
-    for (const reply of replies) if (reply instanceof Error) throw this.#fail(reply);
-    const runId = /run_id:(\w+)/.exec(String(replies[2]))?.[1] ?? '';
-    return { identity: `${runId}/${String(replies[1])}` };
-  }
-
-  /** Sends all calls in one write. NOSCRIPT means "not executed": the script is loaded and those calls sent again. */
-  async #run(script: LuaScript, calls: readonly ScriptCall[]): Promise<unknown[]> {
-    const commands = calls.map(({ keys, values }) => [
-      'evalsha',
-      script.sha,
-      keys.length,
-      ...keys,
-      ...values,
-    ]);
-    const replies = await this.#exec(commands);
-    const unknown = replies.flatMap((reply, index) => (isNoScript(reply) ? [index] : []));
-    if (unknown.length > 0) {
-      const again = unknown.map((index) => commands[index] ?? []);
-      const [loaded, ...answers] = await this.#exec([['script', 'load', script.text], ...again]);
-      if (loaded instanceof Error) throw this.#fail(loaded);
-      for (const [position, index] of unknown.entries()) replies[index] = answers[position];
-      this.stats.scriptLoads += 1;
-      this.#onEvent({ type: 'script_loaded', sha: script.sha });
-    }
-    for (const reply of replies) if (reply instanceof Error) throw this.#fail(reply);
-    return replies;
-  }
-
-  /** Replies, or Redis's errors, in order of the commands. Rejects with a StoreFailure. */
-  async #exec(commands: (string | number)[][]): Promise<unknown[]> {
-    if (!this.isReady) {
-      throw new StoreFailure('connection', `not connected to Redis: ${this.#lastError}`);
-    }
-    const answer = this.#redis.pipeline(commands).exec();
-    const results = await settleWithin(answer, this.#timeoutMs, () => {
-      this.#lateCalls += 1;
-      const forget = (): void => void (this.#lateCalls -= 1);
-      answer.then(forget, forget);
-    }).catch((error: unknown) => {
-      throw this.#fail(error);
-    });
-    return (results ?? []).map(([error, value]) => error ?? value);
+    const runId = /run_id:(\w+)/.exec(String(info))?.[1] ?? '';
+    return `${runId}/${String(mark)}`;
   }
 
   /** What Redis's clock shows, by its last reply. */
@@ -232,56 +206,9 @@ class ScriptStore implements RedisLimitStore {
     return this.#clock.monotonicMs() + this.#clockAheadMs;
   }
 
-  #fail(error: unknown): StoreFailure {
-    const { failure, needsReconnect } = readFailure(error);
-    if (needsReconnect && this.isReady) this.#redis.disconnect(true);
-    return failure;
-  }
-
   #reportResets(keys: readonly string[]): void {
     if (keys.length === 0) return;
     this.stats.keysReset += keys.length;
     this.#onEvent({ type: 'keys_reset', keys });
   }
-
-  #onReady(): void {
-    this.#wasReady = true;
-    this.#onEvent({ type: 'connected' });
-  }
-
-  #onClose(): void {
-    if (this.#wasReady) this.#onEvent({ type: 'disconnected', message: this.#lastError });
-    this.#wasReady = false;
-  }
-}
-
-/** Never queues, resends or retries: an unanswered call rejects when its connection closes. */
-function clientOptions(
-  deps: RedisLimitStoreDeps,
-  options: RedisLimitStoreOptions,
-): RedisOptions & { replyMapping: 'legacy' } {
-  const { host, port, username, password, tls } = deps.redis;
-  const baseMs = options.reconnectBaseMs ?? 50;
-  const capMs = options.reconnectCapMs ?? 1000;
-  return {
-    host,
-    port,
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    ...(tls === undefined || tls === null ? {} : { tls }),
-    replyMapping: 'legacy',
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    connectTimeout: options.connectTimeoutMs ?? 1000,
-    socketTimeout: options.silenceTimeoutMs ?? 2000,
-    retryStrategy: (times) => fullJitterMs(deps.random, times - 1, baseMs, capMs),
-    connectionName: 'headgate-limits',
-  };
-}
-
-/** The probe takes from a limit of its own that never fills. Tenant ids are not empty, so the key is its own. */
-function probeChain(): LimitChain {
-  const rule = { name: 'probe', level: 'tenant', limit: LIMIT_MAX, windowMs: 1000 } as const;
-  return compileChain('', [{ ...rule, scope: '', onStoreLoss: 'share' }]);
 }

@@ -3,27 +3,8 @@
 -- KEYS  one per rule.
 -- ARGV  per rule: bucketMs, buckets, number of charges, then per charge: its age in ms, its cost; or of a rate:
 --       'r', limit, windowMs, burst, cost; or of a quota: 'q', four times of the calendar, the start of the period
---       that is meant, what is known to be used in it, cost.
+--       that is meant, what is known to be used and given back in it, cost.
 -- Reply indices of keys that held garbage.
-
--- Adds the charge where its date belongs; a date that is already there grows. Rare, so it may walk all pairs.
-local function insert(state, dateMs, charged)
-  local raw = state.raw
-  local position = #raw + 1
-  while position > state.first do
-    local beforeMs, beforeCost = unpack('<dd', raw, position - PAIR_BYTES)
-    if beforeMs < dateMs then break end
-    position = position - PAIR_BYTES
-    if beforeMs == dateMs then
-      local grown = pack('<dd', dateMs, beforeCost + charged)
-      state.raw = sub(raw, state.first, position - 1) .. grown .. sub(raw, position + PAIR_BYTES)
-      state.first = 1
-      return
-    end
-  end
-  state.raw = sub(raw, state.first, position - 1) .. pack('<dd', dateMs, charged) .. sub(raw, position)
-  state.first = 1
-end
 
 -- Replays the charges of a window from ARGV[argument] on; returns where the next rule begins.
 local function replayWindow(keyIndex, argument)
@@ -54,8 +35,9 @@ end
 local function replayQuota(keyIndex, argument)
   local state = openQuota(KEYS[keyIndex], keyIndex, tonumber(ARGV[argument + 1]), tonumber(ARGV[argument + 2]),
     tonumber(ARGV[argument + 3]), tonumber(ARGV[argument + 4]))
-  absorbQuota(state, tonumber(ARGV[argument + 5]), tonumber(ARGV[argument + 6]), tonumber(ARGV[argument + 7]))
-  return argument + 8
+  absorbQuota(state, tonumber(ARGV[argument + 5]), tonumber(ARGV[argument + 6]), tonumber(ARGV[argument + 7]),
+    tonumber(ARGV[argument + 8]))
+  return argument + 9
 end
 
 local argument = 1

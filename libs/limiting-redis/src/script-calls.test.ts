@@ -79,10 +79,23 @@ test('replies land at the positions of their items; another form is no reply', (
   const replies: ItemReply[] = [];
   const read = readTakeReply(call, items, [1000, 2, 98, 1010, 1, 97, 990, 2], replies);
   assert.deepEqual(read, { clockMs: 1000, resetKeys: ['hg:{t:a}:w:t::sec:1000'] });
-  assert.deepEqual(replies[2], { granted: 1, remaining: [97], resetMs: [990] });
+  assert.deepEqual(replies[2], { madeMs: 1000, granted: 1, remaining: [97], resetMs: [990] });
   for (const wrong of [null, 'OK', [], [1000], [1000, 2, 98], ['1000', 2, 98, 1, 1, 1, 1]]) {
     assert.equal(readTakeReply(call, items, wrong, []), null);
   }
+});
+
+test('each reply is dated by its own call, not by another one of the batch', () => {
+  const items = ['a', 'b'].map((tenant) => ({ chain: chain(tenant), cost: 1, units: 1 }));
+  const calls = takeCalls(items, (tenantTag) => tenantTag);
+  const replies: ItemReply[] = [];
+  for (const [index, call] of calls.entries()) {
+    readTakeReply(call, items, [1000 + 20 * index, 1, 98, 1010], replies);
+  }
+  assert.deepEqual(
+    replies.map(({ madeMs }) => madeMs),
+    [1000, 1020],
+  );
 });
 
 test('a replay carries ages and costs per rule', () => {

@@ -1,5 +1,7 @@
 import type {
   BatchItem,
+  BodyBytes,
+  BytesReturn,
   CompiledQuota,
   ItemReply,
   LeaseAsk,
@@ -44,10 +46,11 @@ export function takeCalls(
   for (let position = 0; position < items.length; position += 1) {
     const item = items[position];
     if (item === undefined) break;
-    const { chain, units, cost, lease } = item;
+    const { chain, units, cost, lease, bytes = null } = item;
     const call = calls.obtain(chain.tenantTag, chain.storeKeys.length, position);
     for (const key of chain.storeKeys) call.keys.push(key);
     if (lease !== undefined) pushLease(call, chain, lease);
+    if (bytes !== null) pushBytes(call, bytes, item.returned ?? []);
     call.values.push(String(units), String(cost), String(chain.storeKeys.length));
     if (chain.hasSlots || chain.hasQuotas) pushByRule(call, item, clockMs);
     else for (const argument of chain.storeArguments) call.values.push(argument);
@@ -63,10 +66,22 @@ function pushLease(
   if (chain.leaseSpans === null) {
     throw new RangeError(`the limits of tenant ${chain.tenantId} cannot be leased`);
   }
-  const { longMs, shortMs, gatherMs } = chain.leaseSpans;
-  values.push('l', String(amount), String(longMs), String(shortMs), String(gatherMs));
+  const { farMs, longMs, shortMs, gatherMs } = chain.leaseSpans;
+  values.push('l', String(amount), String(farMs), String(longMs));
+  values.push(String(shortMs), String(gatherMs));
   if (returned === null) values.push('0', '0', '0');
   else values.push(String(returned.amount), String(returned.madeMs), String(returned.endMs));
+}
+
+function pushBytes(
+  { values }: ScriptCall,
+  { request, response }: BodyBytes,
+  returned: readonly BytesReturn[],
+): void {
+  values.push('b', String(request), String(response), String(returned.length));
+  for (const each of returned) {
+    values.push(String(each.request), String(each.response), String(each.madeMs));
+  }
 }
 
 /** As the chain's store arguments, but slots are followed by the claim that goes with them, quotas by the calendar. */
@@ -118,8 +133,8 @@ export function replayCalls(
     if (rule.kind === 'quota') {
       call.values.push('q');
       pushCalendar(call, rule, clockMs);
-      const { startMs, used } = quota ?? { startMs: 0, used: 0 };
-      call.values.push(String(startMs), String(used), String(cost));
+      const { startMs, used, returned } = quota ?? { startMs: 0, used: 0, returned: 0 };
+      call.values.push(String(startMs), String(used), String(returned), String(cost));
       continue;
     }
     if (rule.kind === 'rate') {
@@ -151,6 +166,7 @@ export function readTakeReply(
   replies: (ItemReply | null)[],
 ): TakeReply | null {
   if (!isIntegers(reply)) return null;
+  const [madeMs = 0] = reply;
   let cursor = 1;
   for (const position of call.positions) {
     const item = items[position];
@@ -158,7 +174,7 @@ export function readTakeReply(
     const leaseSize = item?.lease === undefined ? 0 : 2;
     if (cursor + 1 + leaseSize + 2 * rules > reply.length) return null;
     const granted = reply[cursor] ?? 0;
-    const [madeMs = 0, amount = 0, spanMs = 0] = [reply[0], reply[cursor + 1], reply[cursor + 2]];
+    const [amount = 0, spanMs = 0] = [reply[cursor + 1], reply[cursor + 2]];
     cursor += leaseSize;
     const remaining: number[] = [];
     const resetMs: number[] = [];
@@ -166,12 +182,21 @@ export function readTakeReply(
       remaining.push(reply[cursor + 1 + 2 * rule] ?? 0);
       resetMs.push(reply[cursor + 2 + 2 * rule] ?? 0);
     }
-    const answer = { granted, remaining, resetMs };
+    cursor += 1 + 2 * rules;
+    const isOfBytes = item !== undefined && countsBytesOfQuotas(item.chain);
+    const returned = isOfBytes ? { returned: reply.slice(cursor, cursor + rules) } : {};
+    if (isOfBytes) cursor += rules;
+    const answer = { madeMs, granted, remaining, resetMs, ...returned };
     const leased = leaseSize === 0 ? answer : { ...answer, lease: { amount, madeMs, spanMs } };
     replies[position] = granted < 0 ? null : leased;
-    cursor += 1 + 2 * rules;
   }
-  return { clockMs: reply[0] ?? 0, resetKeys: keysAt(call, reply.slice(cursor)) };
+  return { clockMs: madeMs, resetKeys: keysAt(call, reply.slice(cursor)) };
+}
+
+/** Entries of such chains tell what was given back, too. */
+function countsBytesOfQuotas({ hasQuotas, byteSteps, compiled }: LimitChain): boolean {
+  if (!hasQuotas || byteSteps === null) return false;
+  return compiled.some(({ kind, unit }) => kind === 'quota' && unit !== 'requests');
 }
 
 /** The keys that a reply names by their one-based indices. */

@@ -40,14 +40,13 @@ local function read(key, keyIndex, magic, headerBytes)
   return nil
 end
 
--- A key of the right form with numbers that cannot be is closed: its usage is not known, and until it expires nothing is
--- granted or charged there. Compared with NaN every limit would seem to have room.
--- Whole, at least 0 and exact in a double.
+-- Whole, at least 0 and exact in a double: NaN is not, compared with which every limit would seem to have room.
 local function isSound(number)
   return number >= 0 and number <= 9007199254740991 and floor(number) == number
 end
 
--- Closes the key of a state for as long as what it held could have counted; reported once.
+-- Closes a key of the right form with numbers that cannot be, for as long as what it held could have counted: its usage
+-- is not known, and until it expires nothing is granted or charged there. Reported once.
 local function close(state, keyIndex, ttlMs)
   state.isClosed = true
   redis.call('SET', state.key, CLOSED, 'PX', ttlMs)
@@ -96,6 +95,26 @@ end
 -- A charge of now is dated to the end of its bucket.
 local function endOfBucket(nowMs, bucketMs)
   return (floor(nowMs / bucketMs) + 1) * bucketMs - 1
+end
+
+-- Adds a charge where its date belongs; a date that is already there grows. What is younger are leases, and few: others
+-- must not be charged as late as those are. Only a replay walks further.
+local function insert(state, dateMs, charged)
+  local raw = state.raw
+  local position = #raw + 1
+  while position > state.first do
+    local beforeMs, beforeCost = unpack('<dd', raw, position - PAIR_BYTES)
+    if beforeMs < dateMs then break end
+    position = position - PAIR_BYTES
+    if beforeMs == dateMs then
+      local grown = pack('<dd', dateMs, beforeCost + charged)
+      state.raw = sub(raw, state.first, position - 1) .. grown .. sub(raw, position + PAIR_BYTES)
+      state.first = 1
+      return
+    end
+  end
+  state.raw = sub(raw, state.first, position - 1) .. pack('<dd', dateMs, charged) .. sub(raw, position)
+  state.first = 1
 end
 
 -- Time until `excess` units have left (0: until the oldest charge leaves); 0 when nothing is charged. Up to `forMs`

@@ -2,6 +2,7 @@ import { after } from 'node:test';
 import { Redis } from 'ioredis';
 import {
   createLimiter,
+  createShardedLimiter,
   type Limiter,
   type LimiterEvent,
   type LimiterOptions,
@@ -10,12 +11,18 @@ import {
 import type { Admission } from '@headgate/limiting/store-case';
 import { systemClock, systemRandom } from '@headgate/runtime';
 import { startRedis, waitFor, type RedisServer } from '@headgate/testkit';
-import { createRedisLimitStore, type RedisLimitStore, type RedisStoreEvent } from '../src/index.ts';
+import {
+  createRedisLimitStores,
+  type RedisLimitStores,
+  type RedisStoreEvent,
+  type RedisTarget,
+} from '../src/index.ts';
 
-/** A limiter on its own connection, as one worker of an edge has it. */
+/** A limiter on its own connections, as one worker of an edge has it. */
 export interface TestEdge {
   readonly limiter: Limiter;
-  readonly store: RedisLimitStore;
+  /** The only one, or the first of a Redis Cluster. */
+  readonly store: RedisLimitStores['shards'][number];
   readonly limiterEvents: LimiterEvent[];
   readonly storeEvents: RedisStoreEvent[];
   /** What Redis granted, dated by Redis's clock. */
@@ -24,6 +31,7 @@ export interface TestEdge {
   readonly timing: { longestCallMs: number; callsUnderWay: number };
   /** Waits until the limiter uses Redis. */
   readonly inUse: () => Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** What was granted to a tenant. */
@@ -57,10 +65,7 @@ export async function createRedisHarness(commandTimeoutMs: number): Promise<Redi
   admin.on('error', () => undefined);
   const edges: TestEdge[] = [];
   after(async () => {
-    for (const { limiter, store } of edges) {
-      limiter.close();
-      await store.close();
-    }
+    for (const edge of edges) await edge.close();
     admin.disconnect();
     await server.stop();
   });
@@ -68,38 +73,41 @@ export async function createRedisHarness(commandTimeoutMs: number): Promise<Redi
     place = { rank: 0, liveEdges: 1 },
     options = {},
   ) => {
-    const edge = createEdge(server, place, commandTimeoutMs, options);
+    const edge = await openEdge(server, commandTimeoutMs, place, options);
     edges.push(edge);
-    await edge.inUse();
     return edge;
   };
   return { server, admin, startEdge };
 }
 
-function createEdge(
-  server: RedisServer,
-  place: EdgePlace,
+/** Opens a limiter on any Redis and waits until it uses it; the caller closes it. */
+export async function openEdge(
+  redis: RedisTarget,
   commandTimeoutMs: number,
-  options: LimiterOptions,
-): TestEdge {
+  place: EdgePlace = { rank: 0, liveEdges: 1 },
+  options: LimiterOptions = {},
+): Promise<TestEdge> {
   const limiterEvents: LimiterEvent[] = [];
   const storeEvents: RedisStoreEvent[] = [];
   const granted: TenantAdmission[] = [];
   const timing = { longestCallMs: 0, callsUnderWay: 0 };
-  const store = createRedisLimitStore(
-    { redis: server, random: systemRandom, onEvent: (event) => storeEvents.push(event) },
+  const stores = createRedisLimitStores(
+    { redis, random: systemRandom, onEvent: (event) => storeEvents.push(event) },
     { commandTimeoutMs, reconnectCapMs: 100 },
   );
-  const limiter = createLimiter(
-    {
-      store: loggingStore(store, granted, timing),
-      clock: systemClock,
-      random: systemRandom,
-      share: () => place,
-      onEvent: (event) => limiterEvents.push(event),
-    },
-    { probeBackoffCapMs: 100, heartbeatMs: 100, ...options },
+  const shards = stores.shards.map((store) =>
+    createLimiter(
+      {
+        store: loggingStore(store, granted, timing),
+        clock: systemClock,
+        random: systemRandom,
+        share: () => place,
+        onEvent: (event) => limiterEvents.push(event),
+      },
+      { probeBackoffCapMs: 100, heartbeatMs: 100, ...options },
+    ),
   );
+  const limiter = createShardedLimiter(shards, (key) => stores.shardOf(key));
   const inUse = async (): Promise<void> => {
     await waitFor(() => !limiter.degraded, {
       message: 'Redis in use',
@@ -108,7 +116,18 @@ function createEdge(
       describe: () => limiterEvents.slice(-5),
     });
   };
-  return { limiter, store, limiterEvents, storeEvents, granted, timing, inUse };
+  const close = async (): Promise<void> => {
+    limiter.close();
+    await stores.close();
+  };
+  const [store] = stores.shards;
+  if (store === undefined) throw new Error('no store');
+  const edge = { limiter, store, limiterEvents, storeEvents, granted, timing, inUse, close };
+  await inUse().catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
+  return edge;
 }
 
 /** Records what the store grants, with the store's time, and how long its calls take. */

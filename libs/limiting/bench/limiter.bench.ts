@@ -17,6 +17,7 @@ const instantStore: LimitStore = {
   takeBatch: async (items) => ({
     storeNowMs: systemClock.monotonicMs(),
     items: items.map(({ units, lease }) => ({
+      madeMs: systemClock.monotonicMs(),
       granted: units,
       remaining: [1e6, 1e6],
       resetMs: [5, 5],
@@ -94,7 +95,7 @@ const fullStore = createLimiter({
     ...instantStore,
     takeBatch: async () => ({
       storeNowMs: systemClock.monotonicMs(),
-      items: [{ granted: 0, remaining: [0, 4], resetMs: [3_600_000, 5] }],
+      items: [{ madeMs: 0, granted: 0, remaining: [0, 4], resetMs: [3_600_000, 5] }],
     }),
   },
 });

@@ -6,8 +6,11 @@ export interface BucketShape {
   readonly bucketCount: number;
 }
 
-/** Up to this limit a bucket is 1 ms wide: at most 64 charges are alive, so the buckets are the exact log. */
-const EXACT_LIMIT_MAX = 64;
+/**
+ * Windows with at most this limit are counted exactly: a bucket is 1 ms wide, so that the buckets, at most 64, are the log of
+ * charges; and nothing of them is leased ahead of need.
+ */
+export const EXACT_LIMIT_MAX = 64;
 const BUCKETS_MIN = 50;
 const BUCKETS_MAX = 64;
 

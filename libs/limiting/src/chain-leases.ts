@@ -1,29 +1,32 @@
 import type { LeaseSpans } from './lease-spans.ts';
 import type { LimitChain } from './limit-chain.ts';
-import type { ItemReply, LeaseAsk, LeaseGrant, LeaseReturn } from './limit-store.ts';
+import type { WindowRule } from './limit-rule.ts';
+import type { ItemReply, LeaseAsk, LeaseReturn } from './limit-store.ts';
+import type { ChargeDates } from './verdict.ts';
 
 /** A lease in hand. */
 interface Lease {
   /** Cost that is left. */
   amount: number;
+  readonly spanMs: number;
   /** Not to be used from this monotonic time on. */
   readonly endMs: number;
   /** The next one is asked for at this time, or when this amount is left. */
   readonly renewAtMs: number;
   readonly lowAmount: number;
-  /** When it was granted and its span in the store's clock, and when the reply came. */
-  readonly grant: LeaseGrant;
-  readonly arrivedMs: number;
+  /** When it was granted and when it ends: by the monotonic clock from when the reply came. */
+  readonly charge: ChargeDates;
 }
 
-/** What was leased and is not used any more; the same in the store's clock and in the monotonic one. */
-export interface UnusedLease {
-  readonly stored: LeaseReturn;
-  readonly local: LeaseReturn;
+/** What is to be returned of a charge. */
+interface Unused {
+  amount: number;
+  readonly charge: ChargeDates;
 }
 
-/** A lease is given up this long before its charge allows: the clocks of worker and store may drift apart. */
-const EARLY_MS = 2;
+/** A lease is given up so long, and this part of its span, before its charge allows: the worker's clock may be so much slower. */
+const EARLY_MS_MIN = 2;
+const EARLY_PART = 1 / 20;
 
 /** Demand is measured over at least this time. */
 const MEASURE_MS = 50;
@@ -38,8 +41,14 @@ const MARGIN = 1.4;
 const LOW_PART = 1 / 8;
 const LATE_PART = 1 / 5;
 
-/** Demand in a lease's span below which each request asks by itself. */
-const DEMAND_MIN = 2;
+/** What is due within this part of a lease's span is asked for together, so that the leases of all chains stay in step. */
+const TOGETHER_PART = 1 / 4;
+
+/** Demand in the span of a far lease below which each request asks by itself: a lease costs two entries, to ask and to return. */
+const DEMAND_MIN = 4;
+
+/** A demand of so many times a limit is a flood: what comes back of that limit is gathered. */
+const FLOOD_FACTOR = 4;
 
 /** Returns that wait for a call; more lapse. */
 const RETURNS_MAX = 4;
@@ -55,27 +64,31 @@ export class ChainLeases {
   /** Per rule, as of the last grant: what was left beside it, and when units come back. */
   remaining: readonly number[] = [];
   resetMs: readonly number[] = [];
+  /** When that was told. */
+  toldMs = 0;
   /** Cost of the last request. */
   cost = 1;
   /** Nothing is asked for ahead of need before this time: the store had nothing to lease. */
   retryAtMs = 0;
   readonly #spans: LeaseSpans;
-  readonly #onUnused: (unused: UnusedLease) => void;
-  readonly #returns: LeaseReturn[] = [];
+  readonly #onUnused: (unused: LeaseReturn) => void;
+  readonly #returns: Unused[] = [];
   #current: Lease | null = null;
   #next: Lease | null = null;
   #isAsking = false;
+  /** The next call asks although it is a little early, as others ask with it. */
+  #isTogether = false;
   #arrived = 0;
   #sinceMs: number;
   #lastMs: number;
   #ratePerMs = 0;
 
-  /** @param onUnused told once of each lease that ends with something left. */
+  /** @param onUnused told, in monotonic time, of each lease that ends with something left. */
   constructor(
     chain: LimitChain,
     spans: LeaseSpans,
     nowMs: number,
-    onUnused: (unused: UnusedLease) => void,
+    onUnused: (unused: LeaseReturn) => void,
   ) {
     this.chain = chain;
     this.#spans = spans;
@@ -123,12 +136,31 @@ export class ChainLeases {
     return true;
   }
 
+  /** Of the lease in hand, from which `use` has just taken. */
+  get charge(): ChargeDates | null {
+    return this.#current?.charge ?? null;
+  }
+
+  /** A request that was admitted with this charge is refused elsewhere. Its cost is used again, or returned. */
+  giveBack(cost: number, charge: ChargeDates): void {
+    this.#arrived = Math.max(0, this.#arrived - cost);
+    if (this.#current?.charge === charge) this.#current.amount += cost;
+    else this.#return(cost, charge);
+  }
+
   /** Is it time to ask for the next lease? Something is left meanwhile. @hot */
   isDue(nowMs: number): boolean {
     const lease = this.#current;
     if (lease === null || this.#next !== null || this.#isAsking) return false;
     if (nowMs < lease.renewAtMs && lease.amount > lease.lowAmount) return false;
     return nowMs >= this.retryAtMs;
+  }
+
+  /** If it is nearly time, the next call asks, with those of other chains that are due now: true if it is to be requested. */
+  joinIfNearlyDue(nowMs: number): boolean {
+    if (this.#isTogether) return false;
+    this.#isTogether = this.isDue(nowMs + (this.#current?.spanMs ?? 0) * TOGETHER_PART);
+    return this.#isTogether;
   }
 
   /** Due for its time rather than for its amount? */
@@ -144,15 +176,16 @@ export class ChainLeases {
   ask(nowMs: number, hasUnits: boolean): LeaseAsk | null {
     this.endOver(nowMs);
     const isWanting = (hasUnits || this.#current !== null) && this.#isWanting(nowMs);
+    this.#isTogether = false;
     const amount = isWanting ? this.#wantedAt(nowMs) : 0;
     if (amount === 0) return this.takeReturn();
     this.#isAsking = true;
-    return { amount, returned: this.#returns.shift() ?? null };
+    return { amount, returned: this.#shiftReturn() };
   }
 
   /** A return without an ask; null if there is none. */
   takeReturn(): LeaseAsk | null {
-    const returned = this.#returns.shift() ?? null;
+    const returned = this.#shiftReturn();
     return returned === null ? null : { amount: 0, returned };
   }
 
@@ -171,11 +204,17 @@ export class ChainLeases {
     }
     this.remaining = reply.remaining;
     this.resetMs = reply.resetMs;
-    const { amount, spanMs } = grant;
-    const endMs = sentMs + spanMs - EARLY_MS;
+    this.toldMs = nowMs;
+    const { amount } = grant;
+    // The charge may last longer, to the end of its bucket: in windows of an hour that is a minute, in which others need it.
+    const spanMs = Math.min(grant.spanMs, this.#spans.farMs);
+    const endMs = sentMs + spanMs - Math.max(EARLY_MS_MIN, spanMs * EARLY_PART);
     const renewAtMs = endMs - spanMs * LATE_PART;
     const lowAmount = Math.floor(amount * LOW_PART);
-    const lease: Lease = { amount, endMs, renewAtMs, lowAmount, grant, arrivedMs: nowMs };
+    const { madeMs } = grant;
+    const stored = { madeMs, endMs: madeMs + grant.spanMs };
+    const charge = { stored, local: { madeMs: nowMs, endMs: nowMs + grant.spanMs } };
+    const lease: Lease = { amount, spanMs, endMs, renewAtMs, lowAmount, charge };
     if (nowMs >= endMs) this.#end(lease);
     else if (this.#current === null) this.#current = lease;
     else if (this.#next === null) this.#next = lease;
@@ -209,6 +248,7 @@ export class ChainLeases {
     this.endAll();
     this.#returns.length = 0;
     this.#isAsking = false;
+    this.#isTogether = false;
   }
 
   /** Nothing is in hand, under way or to be returned, and nobody came of late. */
@@ -217,26 +257,46 @@ export class ChainLeases {
     return nowMs - this.#lastMs >= forMs;
   }
 
+  /** Where nothing is leased, how long a rule denies at least: none but a flood has to wait for more than one unit. In ms. */
+  gatherMs({ limit, windowMs }: WindowRule, nowMs: number): number {
+    const { farMs, gatherMs } = this.#spans;
+    const isFlood = this.#rateAt(nowMs) * windowMs >= FLOOD_FACTOR * limit;
+    return farMs === 0 && isFlood ? gatherMs : 0;
+  }
+
   #isWanting(nowMs: number): boolean {
     if (this.#isAsking || this.#next !== null) return false;
     const lease = this.#current;
-    return lease === null || nowMs >= lease.renewAtMs || lease.amount <= lease.lowAmount;
+    if (lease === null || this.#isTogether) return true;
+    return nowMs >= lease.renewAtMs || lease.amount <= lease.lowAmount;
   }
 
   #wantedAt(nowMs: number): number {
-    const elapsedMs = nowMs - this.#sinceMs;
-    const isOld = elapsedMs > 2 * MEASURE_MS;
-    const ratePerMs = isOld ? this.#arrived / elapsedMs : this.#ratePerMs;
-    const demand = ratePerMs * this.#spans.longMs;
+    const demand = this.#rateAt(nowMs) * this.#spans.farMs;
     return demand < DEMAND_MIN * this.cost ? 0 : Math.ceil(demand * MARGIN);
   }
 
-  #end({ amount, grant, arrivedMs }: Lease): void {
-    if (amount === 0) return;
-    const { madeMs, spanMs } = grant;
-    const stored = { amount, madeMs, endMs: madeMs + spanMs };
-    if (this.#returns.length < RETURNS_MAX) this.#returns.push(stored);
-    const local = { amount, madeMs: arrivedMs, endMs: arrivedMs + spanMs };
-    this.#onUnused({ stored, local });
+  /** The last measurement is old where requests are rare: then it holds as far as one that came now would confirm it. */
+  #rateAt(nowMs: number): number {
+    const elapsedMs = nowMs - this.#sinceMs;
+    if (elapsedMs <= 2 * MEASURE_MS) return this.#ratePerMs;
+    return Math.min(this.#ratePerMs, (this.#arrived + this.cost) / elapsedMs);
+  }
+
+  #end({ amount, charge }: Lease): void {
+    if (amount > 0) this.#return(amount, charge);
+  }
+
+  #return(amount: number, charge: ChargeDates): void {
+    const last = this.#returns.at(-1);
+    if (last !== undefined && last.charge.stored === charge.stored) last.amount += amount;
+    else if (this.#returns.length < RETURNS_MAX) this.#returns.push({ amount, charge });
+    this.#onUnused({ amount, ...charge.local });
+  }
+
+  #shiftReturn(): LeaseReturn | null {
+    const unused = this.#returns.shift();
+    if (unused === undefined || unused.charge.stored === null) return null;
+    return { amount: unused.amount, ...unused.charge.stored };
   }
 }

@@ -1,7 +1,15 @@
 import { bucketShape, type BucketShape } from './bucket-shape.ts';
 import { createCalendar, type Calendar } from './calendar.ts';
 import { limitKey } from './limit-key.ts';
-import type { ConcurrencyRule, LimitRule, QuotaRule, RateRule, WindowRule } from './limit-rule.ts';
+import {
+  ruleUnit,
+  type ConcurrencyRule,
+  type LimitRule,
+  type LimitUnit,
+  type QuotaRule,
+  type RateRule,
+  type WindowRule,
+} from './limit-rule.ts';
 
 /** What all compiled rules have. */
 interface CompiledBase {
@@ -9,7 +17,11 @@ interface CompiledBase {
   readonly key: string;
   /** The most units that can be admitted at once: a larger cost never fits. */
   readonly capacity: number;
-  /** The rule's numbers as the take script reads them; a kind other than `window` begins with its letter. */
+  readonly unit: LimitUnit;
+  /**
+   * The rule's numbers as the take script reads them; a kind other than `window` begins with its letter, and a rule that
+   * counts bytes with `in` or `out` ahead of that.
+   */
   readonly storeArguments: readonly string[];
 }
 
@@ -41,25 +53,33 @@ export interface CompiledQuota extends CompiledBase {
 /** A rule with everything that can be known before a request comes. */
 export type CompiledRule = CompiledWindow | CompiledRate | CompiledConcurrency | CompiledQuota;
 
-/** Compiles a rule that `assertLimitRule` has passed. */
-export function compileRule(tenantId: string, rule: LimitRule): CompiledRule {
-  const key = limitKey(tenantId, rule);
+const STORE_UNITS = { requests: [], 'request-bytes': ['in'], 'response-bytes': ['out'] } as const;
+
+/**
+ * Compiles a rule that `assertLimitRule` has passed.
+ *
+ * @param tag the part of its key that decides the slot.
+ */
+export function compileRule(tag: string, rule: LimitRule): CompiledRule {
+  const key = limitKey(tag, rule);
   const { limit } = rule;
+  const unit = ruleUnit(rule);
   if (rule.kind === 'concurrency') {
     const storeArguments = ['c', String(limit)];
-    return { kind: 'concurrency', rule, key, capacity: limit, storeArguments };
+    return { kind: 'concurrency', rule, key, capacity: limit, unit, storeArguments };
   }
   if (rule.kind === 'quota') {
     const calendar = createCalendar(rule.period, rule.timeZone);
-    const storeArguments = ['q', String(limit)];
-    return { kind: 'quota', rule, key, capacity: limit, storeArguments, calendar };
+    const storeArguments = [...STORE_UNITS[unit], 'q', String(limit)];
+    return { kind: 'quota', rule, key, capacity: limit, unit, storeArguments, calendar };
   }
   const { windowMs } = rule;
   if (rule.kind === 'rate') {
     const storeArguments = ['r', String(limit), String(windowMs), String(rule.burst)];
-    return { kind: 'rate', rule, key, capacity: rule.burst, storeArguments };
+    return { kind: 'rate', rule, key, capacity: rule.burst, unit, storeArguments };
   }
   const shape = bucketShape(limit, windowMs);
-  const storeArguments = [String(limit), String(shape.bucketMs), String(shape.bucketCount)];
-  return { kind: 'window', rule, key, capacity: limit, storeArguments, ...shape };
+  const numbers = [String(limit), String(shape.bucketMs), String(shape.bucketCount)];
+  const storeArguments = [...STORE_UNITS[unit], ...numbers];
+  return { kind: 'window', rule, key, capacity: limit, unit, storeArguments, ...shape };
 }

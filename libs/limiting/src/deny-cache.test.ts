@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { createHarness, settled, tenantRule } from '../test/limiter-harness.ts';
-import { propertyRuns } from '../test/property-runs.ts';
+import { propertyOptions } from '../test/property-runs.ts';
 import { schedules, type Schedule } from '../test/schedules.ts';
 import { busiestWindow, type Admission } from '../test/window-oracle.ts';
 import { compileChain, type CompiledRule, type LimitVerdict } from './index.ts';
@@ -30,16 +30,27 @@ test('what arrived while the limit was used up is denied without a call of its o
   limiter.close();
 });
 
-test('the deny cache denies only what the store would deny, and no window holds too much', async () => {
-  await fc.assert(fc.asyncProperty(schedules({ clockSteps: false }), runSchedule), {
-    numRuns: propertyRuns(300),
-    seed: 20_260_102,
+for (const leases of [false, true]) {
+  const promise = leases
+    ? 'no window holds too much while leases are gathered for'
+    : 'the deny cache denies only what the store would deny, and no window holds too much';
+  test(`${promise}, over 300 schedules`, async () => {
+    await fc.assert(
+      fc.asyncProperty(schedules({ clockSteps: false }), (schedule) =>
+        runSchedule(schedule, leases),
+      ),
+      propertyOptions(300, 20_260_102),
+    );
   });
-});
+}
 
-/** Each call is answered when the next arrival comes, so that there is always something pending. */
-async function runSchedule({ chains, arrivals }: Schedule): Promise<void> {
-  const { limiter, store, clock, inUse } = createHarness({ heartbeatMs: 1_000_000_000 });
+/**
+ * Each call is answered when the next arrival comes, so that there is always something pending. With leases a denial may
+ * hold for longer than the store would deny: until a short lease fits.
+ */
+async function runSchedule({ chains, arrivals }: Schedule, leases: boolean): Promise<void> {
+  const options = { heartbeatMs: 1_000_000_000, leases };
+  const { limiter, store, clock, inUse } = createHarness(options);
   await inUse();
   store.isHeld = true;
   const admissions = new Map<
@@ -48,7 +59,7 @@ async function runSchedule({ chains, arrivals }: Schedule): Promise<void> {
   >();
   const pending: Promise<void>[] = [];
   const check = (verdict: LimitVerdict, compiled: readonly CompiledRule[], cost: number): void => {
-    if (verdict.source === 'deny_cache' && verdict.retryAfterMs !== Infinity) {
+    if (!leases && verdict.source === 'deny_cache' && verdict.retryAfterMs !== Infinity) {
       const violated = compiled[verdict.ruleIndex];
       assert.ok(violated !== undefined && violated.capacity - store.used(violated.key) < cost);
     }

@@ -1,4 +1,5 @@
-export { createCalendar, type Calendar, type QuotaPeriod } from './calendar.ts';
+export { type BodyBytes, type BytesReturn, type ByteSteps } from './body-bytes.ts';
+export { createCalendar, PERIOD_MS, type Calendar, type QuotaPeriod } from './calendar.ts';
 export { bucketShape, type BucketShape } from './bucket-shape.ts';
 export {
   type CompiledConcurrency,
@@ -8,8 +9,13 @@ export {
   type CompiledWindow,
 } from './compiled-rule.ts';
 export { type LeaseSpans } from './lease-spans.ts';
-export { compileChain, type LimitChain } from './limit-chain.ts';
-export { tenantTag } from './limit-key.ts';
+export {
+  compileChain,
+  compileSharedChain,
+  type LimitChain,
+  type SharedRule,
+} from './limit-chain.ts';
+export { isConsumerKey, tenantTag } from './limit-key.ts';
 export {
   LIMIT_MAX,
   RATE_SPAN_MAX,
@@ -17,8 +23,10 @@ export {
   WINDOW_MS_MAX,
   type ConcurrencyRule,
   type LimitRule,
+  type LimitUnit,
   type QuotaRule,
   type RateRule,
+  type SharedLevel,
   type WindowRule,
 } from './limit-rule.ts';
 export {
@@ -37,15 +45,17 @@ export {
   type StoreState,
 } from './limit-store.ts';
 export {
-  createLimiter,
   type Limiter,
   type LimiterDeps,
   type LimiterEvent,
   type LimiterOptions,
 } from './limiter.ts';
+export { createLimiter } from './store-limiter.ts';
 export { type LimiterStats } from './limiter-stats.ts';
 export { type QuotaMark } from './quota-usage.ts';
-export { rateLimitHeaders } from './rate-limit-headers.ts';
+export { denialDetail, rateLimitHeaders, retryAfterLine } from './rate-limit-headers.ts';
+export { createShardedLimiter } from './sharded-limiter.ts';
 export { shareOf, type EdgeShare } from './share.ts';
+export { SharedLevels, type SharedLevelsDeps } from './shared-levels.ts';
 export { type Timers } from './store-guard.ts';
-export { type LimitVerdict } from './verdict.ts';
+export { type ChargeDates, type ChargeSpan, type LimitVerdict } from './verdict.ts';

@@ -1,12 +1,13 @@
 import type { Clock } from '@headgate/runtime';
-import { ChainLeases, type UnusedLease } from './chain-leases.ts';
+import { ChainLeases } from './chain-leases.ts';
+import type { CompiledRule } from './compiled-rule.ts';
 import type { LimitChain } from './limit-chain.ts';
 import type { LimiterStats } from './limiter-stats.ts';
-import type { BatchItem, ItemReply, LeaseAsk, LimitStore } from './limit-store.ts';
+import type { BatchItem, ItemReply, LeaseAsk, LeaseReturn, LimitStore } from './limit-store.ts';
 import type { LocalRules } from './local-rules.ts';
 import type { EdgeShare } from './share.ts';
 import type { Timers } from './store-guard.ts';
-import { admittedVerdict, type LimitVerdict } from './verdict.ts';
+import { admittedVerdict, type ChargeDates, type LimitVerdict } from './verdict.ts';
 
 /** Chains with demand that are watched at once; others ask for each request. */
 const CHAINS_MAX = 4096;
@@ -14,9 +15,6 @@ const CHAINS_MAX = 4096;
 /** Leases that were over without a further request are returned, and idle chains forgotten, this often. */
 const SWEEP_MS = 100;
 const IDLE_MS = 1000;
-
-/** What is due within this part of a lease's span is asked for together, so that the leases of all chains stay in step. */
-const TOGETHER_PART = 1 / 4;
 
 /** At the end everything is returned in calls of so many chains, that none takes the store's timeout; and in so many calls. */
 const RETURNS_PER_CALL = 256;
@@ -42,6 +40,10 @@ export class LeaseBook {
   readonly #chains = new Map<string, ChainLeases>();
   #cancelSweep: (() => void) | null = null;
   #isClosed = false;
+  /** Those that are due soon have joined the call that is to be sent next. */
+  #hasGathered = false;
+  /** Charges of before are not returned: the store was lost since, and may have lost them. */
+  #lostMs = -Infinity;
 
   constructor(deps: LeaseBookDeps) {
     this.#deps = deps;
@@ -62,8 +64,17 @@ export class LeaseBook {
     return leases === undefined ? null : this.#admit(leases, cost, this.#nowMs());
   }
 
+  /** Gives an admission back that the store, or a lease of it, gave: it is used again or returned. */
+  giveBack(chain: LimitChain, cost: number, charge: ChargeDates): void {
+    const leases = this.#chains.get(chain.id);
+    if (leases === undefined || charge.local.madeMs <= this.#lostMs) return;
+    leases.giveBack(cost, charge);
+    if (leases.hasReturns) this.#deps.request(chain, cost);
+  }
+
   /** What to tell the store with this item, which is sent now. */
   ask({ chain, units }: BatchItem): LeaseAsk | null {
+    this.#hasGathered = false;
     if (chain.leaseSpans === null || this.#isClosed) return null;
     const ask = this.#chains.get(chain.id)?.ask(this.#nowMs(), units > 0) ?? null;
     if (ask !== null && ask.returned !== null) {
@@ -99,6 +110,12 @@ export class LeaseBook {
     leases.settle(lease, reply, sentMs, nowMs);
   }
 
+  /** A rule of a chain that is never leased has denied: how long it does so at least, in ms. */
+  gatherMs(chain: LimitChain, { kind, rule }: CompiledRule, nowMs: number): number {
+    if (kind !== 'window') return 0;
+    return this.#chains.get(chain.id)?.gatherMs(rule, nowMs) ?? 0;
+  }
+
   /** The call of an item failed. */
   fail({ chain, lease }: BatchItem): void {
     if (lease !== undefined) this.#chains.get(chain.id)?.fail(lease);
@@ -111,6 +128,7 @@ export class LeaseBook {
 
   /** The store is lost, or another: what is in hand was charged to it, and is not used or returned any more. */
   drop(): void {
+    this.#lostMs = this.#nowMs();
     for (const leases of this.#chains.values()) leases.drop();
   }
 
@@ -151,15 +169,19 @@ export class LeaseBook {
       if (leases.hasReturns) this.#deps.request(leases.chain, cost);
       return null;
     }
+    const { charge } = leases;
     if (leases.isDue(nowMs)) this.#renew(leases, nowMs);
     this.#deps.stats.admittedByLease += 1;
     this.#deps.stats.leaseUsedCost += cost;
     const { left } = leases;
+    const sinceMs = nowMs - leases.toldMs;
     const remaining: number[] = [];
+    const resetMs: number[] = [];
     for (let rule = 0; rule < leases.remaining.length; rule += 1) {
       remaining.push((leases.remaining[rule] ?? 0) + left);
+      resetMs.push(Math.max(1, (leases.resetMs[rule] ?? 0) - sinceMs));
     }
-    return admittedVerdict('lease', remaining, leases.resetMs);
+    return admittedVerdict('lease', remaining, resetMs, charge);
   }
 
   /** Asks for the next lease of this chain and of those that are due soon. */
@@ -171,15 +193,16 @@ export class LeaseBook {
       return;
     }
     request(leases.chain, leases.cost);
-    if (!leases.isOverSoon(nowMs)) return;
+    // Once per call: what is due by the time it is sent asks by itself.
+    if (this.#hasGathered || !leases.isOverSoon(nowMs)) return;
+    this.#hasGathered = true;
     for (const other of this.#chains.values()) {
-      const aheadMs = (other.chain.leaseSpans?.longMs ?? 0) * TOGETHER_PART;
-      if (other !== leases && other.isDue(nowMs + aheadMs)) request(other.chain, other.cost);
+      if (other !== leases && other.joinIfNearlyDue(nowMs)) request(other.chain, other.cost);
     }
   }
 
-  #onUnused(chain: LimitChain): (unused: UnusedLease) => void {
-    return ({ local }) => this.#deps.rules.giveBack(chain, local, this.#nowMs());
+  #onUnused(chain: LimitChain): (unused: LeaseReturn) => void {
+    return (unused) => this.#deps.rules.giveBack(chain, unused, this.#nowMs());
   }
 
   #scheduleSweep(): void {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { tenantPace, tenantRule } from '../test/limiter-harness.ts';
 import { compileChain } from './index.ts';
-import { limitKey } from './limit-key.ts';
+import { isConsumerKey, limitKey, tenantTag } from './limit-key.ts';
 
 /** Text that attacks the key's own syntax more often than chance would. */
 const text = fc.oneof(
@@ -20,20 +20,22 @@ const identity = fc.record({
   consumer: fc.option(text),
   name: text,
   windowMs: fc.constantFrom(1, 10, 1000),
+  unit: fc.constantFrom('requests', 'request-bytes', 'response-bytes'),
 });
 
-test('equal keys mean equal tenant, level, scope, consumer, name and window, for any text', () => {
+test('equal keys mean equal tenant, level, scope, consumer, name, unit and window, for any text; keys of consumers are told apart', () => {
   const seen = new Map<string, string>();
   fc.assert(
     fc.property(identity, identity, (left, right) => {
       for (const parts of [left, right]) {
         const { tenant, consumer, ...rule } = parts;
         const own = consumer === null ? {} : { consumer };
-        const key = limitKey(tenant, tenantRule({ ...rule, ...own }));
+        const key = limitKey(tenantTag(tenant), tenantRule({ ...rule, ...own }));
         const text = JSON.stringify(parts);
         assert.equal(seen.get(key) ?? text, text);
         seen.set(key, text);
-        assert.match(key, /^hg:\{t:[\w.%-]*\}:w:[tkr](c:[\w.%-]*)?:[\w.%-]*:[\w.%-]*:\d+$/);
+        assert.equal(isConsumerKey(key), consumer !== null);
+        assert.match(key, /^hg:\{t:[\w.%-]*\}:w[io]?:[tkr](c:[\w.%-]*)?:[\w.%-]*:[\w.%-]*:\d+$/);
       }
     }),
     { numRuns: 20_000, seed: 1 },

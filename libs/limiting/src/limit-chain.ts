@@ -1,13 +1,20 @@
+import { byteStepsOf, type ByteSteps } from './body-bytes.ts';
 import { compileRule, type CompiledRule } from './compiled-rule.ts';
 import { leaseSpansOf, type LeaseSpans } from './lease-spans.ts';
-import { tenantTag } from './limit-key.ts';
-import { assertLimitRule, type LimitRule } from './limit-rule.ts';
+import { poolTag, tenantTag } from './limit-key.ts';
+import {
+  assertLimitRule,
+  type LimitRule,
+  type SharedLevel,
+  type WindowRule,
+} from './limit-rule.ts';
 import { compilePolicyTexts, type PolicyTexts } from './rate-limit-headers.ts';
 
 /** The limits that one request must pass together, compiled when the configuration arrives. Immutable. */
 export interface LimitChain {
   /** Equal for chains with equal keys and limits; requests of equal chains are merged into one store entry. */
   readonly id: string;
+  /** Empty for the chain of a pool. */
   readonly tenantId: string;
   /** Prefix of all keys; decides the Redis Cluster slot. */
   readonly tenantTag: string;
@@ -18,7 +25,7 @@ export interface LimitChain {
   readonly storeKeys: readonly string[];
   /** The numbers of the rules one after the other, as the take script reads them. */
   readonly storeArguments: readonly string[];
-  /** Largest cost that can ever be admitted: the smallest capacity of the chain. */
+  /** Largest cost that can ever be admitted: the smallest capacity of the rules that count requests; Infinity if none does. */
   readonly costMax: number;
   /** What becomes of a request while the store is lost; `closed` in one rule closes the chain. */
   readonly onStoreLoss: LimitRule['onStoreLoss'];
@@ -28,6 +35,8 @@ export interface LimitChain {
   readonly leaseSpans: LeaseSpans | null;
   /** A rule of kind `quota` is in the chain: the store is told the calendar with each call. */
   readonly hasQuotas: boolean;
+  /** How bytes of bodies are taken; null if no rule counts them. Then a take is told no bytes, else it must be. */
+  readonly byteSteps: ByteSteps | null;
   readonly policyTexts: PolicyTexts;
 }
 
@@ -45,30 +54,56 @@ const RULES_MAX = 40;
  * @throws RangeError on a rule that validated configuration cannot hold.
  */
 export function compileChain(tenantId: string, rules: readonly LimitRule[]): LimitChain {
+  return compileRules(tenantId, tenantTag(tenantId), rules);
+}
+
+/** A limit that tenants share: windows only, since what another level refuses has to be given back. */
+export type SharedRule = Omit<WindowRule, 'kind' | 'level' | 'scope' | 'consumer'>;
+
+/**
+ * Compiles the limits of one entity of a pool. Their keys are in a slot of their own, so that they are taken in a step of
+ * their own: {@link SharedLevels}.
+ *
+ * @param rules 1–40 windows with distinct names.
+ * @throws RangeError as `compileChain` does.
+ */
+export function compileSharedChain(
+  level: SharedLevel,
+  entity: string,
+  rules: readonly SharedRule[],
+): LimitChain {
+  const owned = rules.map((rule): LimitRule => ({ ...rule, level, scope: entity }));
+  return compileRules('', poolTag(level, entity), owned);
+}
+
+function compileRules(tenantId: string, tag: string, rules: readonly LimitRule[]): LimitChain {
   if (rules.length < 1 || rules.length > RULES_MAX) {
     throw new RangeError(`a chain has 1-${RULES_MAX} rules, got ${rules.length}`);
   }
   for (const rule of rules) assertLimitRule(rule);
-  const compiled = rules.map((rule) => compileRule(tenantId, rule));
+  const compiled = rules.map((rule) => compileRule(tag, rule));
   const storeKeys = compiled.map(({ key }) => key);
   if (new Set(storeKeys).size !== storeKeys.length) {
     throw new RangeError(
-      `two rules of tenant ${tenantId} have the same kind, level, name and window`,
+      `two rules of tenant ${tenantId || tag} have the same kind, level, name and window`,
     );
   }
   return {
     id: compiled.map(chainIdPart).join(' '),
     tenantId,
-    tenantTag: tenantTag(tenantId),
+    tenantTag: tag,
     rules,
     compiled,
     storeKeys,
     storeArguments: compiled.flatMap(({ storeArguments }) => storeArguments),
-    costMax: Math.min(...compiled.map(({ capacity }) => capacity)),
+    costMax: Math.min(
+      ...compiled.flatMap(({ unit, capacity }) => (unit === 'requests' ? [capacity] : [])),
+    ),
     onStoreLoss: onStoreLossOf(rules),
     hasSlots: compiled.some(({ kind }) => kind === 'concurrency'),
     leaseSpans: leaseSpansOf(compiled),
     hasQuotas: compiled.some(({ kind }) => kind === 'quota'),
+    byteSteps: byteStepsOf(compiled),
     policyTexts: compilePolicyTexts(rules),
   };
 }

@@ -1,11 +1,20 @@
 import { createCalendar, PERIOD_MS, type QuotaPeriod } from './calendar.ts';
 
+/** What a limit counts: requests by their cost, or the bytes of their bodies in one direction. */
+export type LimitUnit = 'requests' | 'request-bytes' | 'response-bytes';
+
+/** Levels whose limits tenants share: the pool of a plan, and that of the platform. */
+export type SharedLevel = 'pool' | 'platform';
+
 /** What all kinds of limits have. */
 interface RuleBase {
   /** Policy name in response headers and problem documents, e.g. `sec`: printable ASCII, 1–64 characters. */
   readonly name: string;
-  /** What shares the allowance: the requests of a tenant, of one API key, or of one route. */
-  readonly level: 'tenant' | 'key' | 'route';
+  /**
+   * What shares the allowance: the requests of a tenant, of one API key or of one route; or, of the shared levels, those of
+   * all tenants of an entity of a pool.
+   */
+  readonly level: 'tenant' | 'key' | 'route' | SharedLevel;
   /** Units of cost, 1 … 2^50. */
   readonly limit: number;
   /**
@@ -13,14 +22,28 @@ interface RuleBase {
    * `closed` refuses (503), `open` admits and counts.
    */
   readonly onStoreLoss: 'share' | 'closed' | 'open';
-  /** Empty at tenant level, else the id of the API key or route; any text. */
+  /** Empty at tenant level, else the id of the API key or route, or the entity of the pool; any text. */
   readonly scope: string;
   /** Within the level each consumer has an allowance of its own; any text. Absent: all share one. */
   readonly consumer?: string;
 }
 
+/** Least `reserveBytes` of a limit that is no less itself. */
+const RESERVE_BYTES_MIN = 4096;
+
+/** What rules that can count bytes have. */
+interface CountingRule extends RuleBase {
+  /** Absent: requests. */
+  readonly unit?: LimitUnit;
+  /**
+   * Bytes that are taken at once of a body whose length is not known: {@link RESERVE_BYTES_MIN}, or `limit` if that is less,
+   * … `limit`. Default: 64 KiB, or `limit` if that is less.
+   */
+  readonly reserveBytes?: number;
+}
+
 /** At most `limit` units of cost in any window of `windowMs`. */
-export interface WindowRule extends RuleBase {
+export interface WindowRule extends CountingRule {
   /** Absent means the same. */
   readonly kind?: 'window';
   /** Length of the trailing window in ms, 1 … 366 days. */
@@ -42,14 +65,14 @@ export interface ConcurrencyRule extends RuleBase {
 }
 
 /** At most `limit` units of cost in a period of the calendar. */
-export interface QuotaRule extends RuleBase {
+export interface QuotaRule extends CountingRule {
   readonly kind: 'quota';
   readonly period: QuotaPeriod;
   /** Name of the IANA database in whose time periods begin. */
   readonly timeZone: string;
 }
 
-/** One limit of a tenant, of one of its API keys or routes, or of a consumer of these. */
+/** One limit of a tenant, of one of its API keys or routes, of a consumer of these, or of a pool. */
 export type LimitRule = WindowRule | RateRule | ConcurrencyRule | QuotaRule;
 
 /** Largest accepted limit: sums of two of them stay exact in a double, in JavaScript and in Lua. */
@@ -69,6 +92,12 @@ export function burstMin(limit: number, windowMs: number): number {
   return Math.ceil(limit / (windowMs * 1000));
 }
 
+/** What the rule counts. */
+export function ruleUnit(rule: LimitRule): LimitUnit {
+  if (rule.kind === 'rate' || rule.kind === 'concurrency') return 'requests';
+  return rule.unit ?? 'requests';
+}
+
 /** Length in ms of a rule's window, or about that of its period; 0 for slots. */
 export function ruleSpanMs(rule: LimitRule): number {
   if (rule.kind === 'concurrency') return 0;
@@ -84,6 +113,9 @@ export function assertLimitRule(rule: LimitRule): void {
     throw new RangeError(`limit of rule ${rule.name} must be an integer 1..2^50: ${rule.limit}`);
   }
   if (rule.kind === 'concurrency') return;
+  if (rule.kind !== 'rate' && !isReserve(rule.reserveBytes ?? rule.limit, rule.limit)) {
+    throw new RangeError(`reserveBytes of rule ${rule.name} is out of range: ${rule.reserveBytes}`);
+  }
   if (rule.kind === 'quota') {
     createCalendar(rule.period, rule.timeZone);
     return;
@@ -96,6 +128,11 @@ export function assertLimitRule(rule: LimitRule): void {
   if (!isInRange || rule.burst < burstMin(rule.limit, rule.windowMs)) {
     throw new RangeError(`burst of rule ${rule.name} is out of range: ${rule.burst}`);
   }
+}
+
+/** A body that is taken in tiny steps would cost its worker, and the store, work for each of its bytes. */
+function isReserve(reserveBytes: number, limit: number): boolean {
+  return isIntegerUpTo(reserveBytes, limit) && reserveBytes >= Math.min(RESERVE_BYTES_MIN, limit);
 }
 
 function isIntegerUpTo(value: number, max: number): boolean {

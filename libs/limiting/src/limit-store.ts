@@ -1,10 +1,11 @@
+import type { BodyBytes, BytesReturn } from './body-bytes.ts';
 import type { CompiledRule } from './compiled-rule.ts';
 import type { LimitChain } from './limit-chain.ts';
 
 /** `units` requests of equal chain and cost, first come first served. */
 export interface BatchItem {
   readonly chain: LimitChain;
-  /** Cost of one unit, 1 … `chain.costMax`. */
+  /** Cost of one unit, 1 … `chain.costMax`; 0 to take bytes only. */
   readonly cost: number;
   /** At least 1. */
   readonly units: number;
@@ -12,11 +13,15 @@ export interface BatchItem {
   readonly slots?: readonly SlotClaim[];
   /** Absent: neither is a lease asked for nor anything returned. Only for chains with `leaseSpans`. */
   readonly lease?: LeaseAsk | undefined;
+  /** What a unit takes of rules that count bytes; absent, and null, exactly if the chain has none. 0 is charged nothing. */
+  readonly bytes?: BodyBytes | null;
+  /** Bytes that earlier requests of this chain did not use; given back before anything is taken. */
+  readonly returned?: readonly BytesReturn[];
 }
 
 /** A lease is charged now, to the end of its span, so that a worker may admit with it until then without asking. */
 export interface LeaseAsk {
-  /** Cost wanted for a long lease, a short one is for its part of it; 0 for none. Granted is that or less. */
+  /** Cost wanted for a far lease, shorter ones are for their part of it; 0 for none. Granted is that or less. */
   readonly amount: number;
   /** What was left of an earlier lease of this chain; null for nothing. */
   readonly returned: LeaseReturn | null;
@@ -66,19 +71,23 @@ export interface SlotRenewal {
 
 /** The store's answer to one item. The arrays belong to the receiver. */
 export interface ItemReply {
+  /** The store's clock, ms since the epoch, when it decided; one batch may be decided at several times. */
+  readonly madeMs: number;
   /** 0 … `units`: how many units were charged, on all rules of the chain alike. */
   readonly granted: number;
   /** Per rule, after the charge: units left, at least 0. Less than the cost means that no further unit fits. */
   readonly remaining: readonly number[];
   /** Per rule: ms until one more unit fits, or, if one fits now, until units come back (0: no charge). */
   readonly resetMs: readonly number[];
+  /** Per rule what was ever given back in the period of a quota of bytes; absent if the chain has none. */
+  readonly returned?: readonly number[];
   /** Present if the item asked for one, or returned one. */
   readonly lease?: LeaseGrant;
 }
 
 /** Replies in the order of the items. */
 export interface BatchReply {
-  /** The store's clock, ms since the epoch: decides the periods of quotas; else only differences mean something. */
+  /** The store's clock, ms since the epoch, at the end; only differences mean something. */
   readonly storeNowMs: number;
   /** Null for an item of which the store cannot know the usage, because what it holds of it is damaged. */
   readonly items: readonly (ItemReply | null)[];
@@ -86,8 +95,8 @@ export interface BatchReply {
 
 /** Admissions that the store must learn about: charged without a check. */
 export interface ReplayItem {
-  /** Quotas only: the period in which it was admitted, and what the store is known to have counted in it. */
-  readonly quota?: { readonly startMs: number; readonly used: number };
+  /** Quotas only: the period in which it was admitted, what the store is known to have counted in it, and to have got back. */
+  readonly quota?: { readonly startMs: number; readonly used: number; readonly returned: number };
   readonly rule: CompiledRule;
   readonly tenantTag: string;
   readonly charges: readonly { readonly ageMs: number; readonly cost: number }[];

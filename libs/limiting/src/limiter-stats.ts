@@ -23,6 +23,10 @@ export interface LimiterStats {
   leasedCost: number;
   leaseUsedCost: number;
   leaseReturnedCost: number;
+  /** Cost that was admitted and given back, as another level refused the request. */
+  refundedCost: number;
+  /** Bytes of bodies that were taken of the store and given back to it. */
+  bytesReturned: number;
   /** Failed takes, probes and replays, and how many of them were timeouts. */
   storeErrors: number;
   storeTimeouts: number;
@@ -62,6 +66,8 @@ export function createLimiterStats(): LimiterStats {
     leasedCost: 0,
     leaseUsedCost: 0,
     leaseReturnedCost: 0,
+    refundedCost: 0,
+    bytesReturned: 0,
     storeErrors: 0,
     storeTimeouts: 0,
     storeLosses: 0,

@@ -1,4 +1,5 @@
 import type { Clock } from '@headgate/runtime';
+import { ruleCost, type BodyBytes } from './body-bytes.ts';
 import type { LimitChain } from './limit-chain.ts';
 import type { LimiterStats } from './limiter-stats.ts';
 import type { LocalRules } from './local-rules.ts';
@@ -38,7 +39,7 @@ export class LocalEnforcer {
    * unknown to the store. Bound over all edges: less than 2 L (a rate: one burst more) in the one window that spans the
    * switch, then at most L.
    */
-  take(chain: LimitChain, cost: number): LimitVerdict {
+  take(chain: LimitChain, cost: number, bytes: BodyBytes | null = null): LimitVerdict {
     if (chain.onStoreLoss === 'closed') {
       this.#stats.unavailableByClosed += 1;
       return unavailableVerdict('closed');
@@ -57,18 +58,19 @@ export class LocalEnforcer {
         resetMs.push(0);
         continue;
       }
-      if (shareOf(compiled.capacity, share) < cost) return this.#shareTooSmall();
+      const due = ruleCost(compiled, cost, bytes);
+      if (shareOf(compiled.capacity, share) < due) return this.#shareTooSmall();
       const { usage } = this.#rules.obtain(chain, compiled, nowMs);
       const left = usage.left(nowMs, share);
-      const waitMs = usage.resetMs(nowMs, share, cost);
-      if (left < cost && waitMs > longestMs) {
+      const waitMs = usage.resetMs(nowMs, share, due);
+      if (due > 0 && left < due && waitMs > longestMs) {
         violated = index;
         longestMs = waitMs;
       }
       remaining.push(Math.max(0, left));
       resetMs.push(waitMs);
     }
-    if (violated === -1) return this.#admit(chain, cost, nowMs, share, remaining, resetMs);
+    if (violated === -1) return this.#admit(chain, cost, bytes, nowMs, share, remaining, resetMs);
     this.#stats.deniedByShare += 1;
     const retryAfterMs = this.#jitter(longestMs);
     return deniedVerdict(chain, 'share', violated, retryAfterMs, remaining, resetMs);
@@ -77,6 +79,7 @@ export class LocalEnforcer {
   #admit(
     chain: LimitChain,
     cost: number,
+    bytes: BodyBytes | null,
     nowMs: number,
     share: EdgeShare,
     remaining: number[],
@@ -85,16 +88,19 @@ export class LocalEnforcer {
     for (let index = 0; index < chain.compiled.length; index += 1) {
       const compiled = chain.compiled[index];
       if (compiled === undefined) break;
-      this.#rules.obtain(chain, compiled, nowMs).usage.charge(nowMs, share, cost, true);
+      const due = ruleCost(compiled, cost, bytes);
+      if (due === 0) continue;
+      this.#rules.obtain(chain, compiled, nowMs).usage.charge(nowMs, share, due, true);
       const left = remaining[index] ?? -1;
-      if (left >= 0) remaining[index] = left - cost;
+      if (left >= 0) remaining[index] = left - due;
     }
+    const charge = { stored: null, local: { madeMs: nowMs, endMs: nowMs } };
     if (chain.onStoreLoss === 'open') {
       this.#stats.admittedByOpen += 1;
-      return admittedVerdict('open', remaining, resetMs);
+      return admittedVerdict('open', remaining, resetMs, charge);
     }
     this.#stats.admittedByShare += 1;
-    return admittedVerdict('share', remaining, resetMs);
+    return admittedVerdict('share', remaining, resetMs, charge);
   }
 
   /** Another edge's share may be large enough, so this is no 429. */

@@ -1,4 +1,6 @@
 import { BoundedMap, type Clock } from '@headgate/runtime';
+import { ruleCost, type BodyBytes } from './body-bytes.ts';
+import { EXACT_LIMIT_MAX } from './bucket-shape.ts';
 import type { CompiledRule } from './compiled-rule.ts';
 import type { LimitChain } from './limit-chain.ts';
 import type { LimiterStats } from './limiter-stats.ts';
@@ -7,14 +9,17 @@ import { createLocalUsage, type LocalUsage } from './local-usage.ts';
 import { QuotaUsage, type QuotaMark } from './quota-usage.ts';
 import type { EdgeShare } from './share.ts';
 import type { SlotBook } from './slot-book.ts';
+import type { ChargeDates } from './verdict.ts';
 
 /** What this edge remembers of one rule key. */
 export interface LocalRule {
   readonly tenantTag: string;
   /** What this edge itself admitted lately. */
   readonly usage: LocalUsage;
-  /** Deny until this monotonic time in ms; 0 for none. */
+  /** Deny without asking until this monotonic time in ms; 0 for none. */
   denyUntilMs: number;
+  /** When enough has left, as far as the store knew: no earlier than `denyUntilMs`. What clients are told. */
+  freeAtMs: number;
   /** The denial holds for costs of at least this … */
   denyCost: number;
   /** … under a limit of at most this … */
@@ -26,6 +31,19 @@ export interface LocalRule {
   /** Monotonic time of the last move to the young end of the map. */
   refreshedMs: number;
 }
+
+/**
+ * A denial is remembered for at most this long where units may come back before their time: when the store counted them
+ * as used, other workers may have had them in leases or reserved for bodies. Windows of a second never take longer than
+ * this, buckets and gathering included, so that none of theirs is asked for in vain.
+ */
+const DENIAL_MAX_MS = 1100;
+
+/**
+ * Any other for at most this long. Nothing comes back there by rights; but a limit that was lowered may have leases out
+ * (for as long as a rollout takes, if other edges still have the larger one), somebody may delete a key, and clocks jump.
+ */
+const SURE_DENIAL_MAX_MS = 10_000;
 
 /** A record is moved to the young end at most this often: one map write per second instead of one per request. */
 const REFRESH_MS = 1000;
@@ -59,42 +77,57 @@ export class LocalRules {
   }
 
   /**
-   * The index of the rule that denies this cost until latest, or −1.
+   * Of the rules that deny this cost now, the index of the one that is free last; −1 for none.
    *
    * @hot
    */
-  findDenial(chain: LimitChain, cost: number, nowMs: number): number {
+  findDenial(
+    chain: LimitChain,
+    cost: number,
+    nowMs: number,
+    bytes: BodyBytes | null = null,
+  ): number {
     let found = -1;
-    let latestMs = nowMs;
+    let latestMs = -Infinity;
     for (let index = 0; index < chain.compiled.length; index += 1) {
       const compiled = chain.compiled[index];
       if (compiled === undefined) break;
       const record = this.#recordsOf(compiled).get(compiled.key);
-      if (record === undefined || record.denyUntilMs <= latestMs) continue;
-      if (cost < record.denyCost || compiled.rule.limit > record.denyLimit) continue;
+      if (record === undefined || record.denyUntilMs <= nowMs) continue;
+      if (record.freeAtMs <= latestMs) continue;
+      const due = ruleCost(compiled, cost, bytes);
+      if (due === 0 || due < record.denyCost || compiled.rule.limit > record.denyLimit) continue;
       if (compiled.capacity > record.denyCapacity) continue;
-      latestMs = record.denyUntilMs;
+      latestMs = record.freeAtMs;
       found = index;
     }
     return found;
   }
 
-  /** Monotonic time in ms until which the rule denies; 0 for none. */
+  /** Monotonic time in ms until which the rule denies without asking; 0 for none. */
   denyUntilMs(compiled: CompiledRule | undefined): number {
     if (compiled === undefined) return 0;
     return this.#recordsOf(compiled).get(compiled.key)?.denyUntilMs ?? 0;
   }
 
-  /** Denies `cost` and more until `untilMs`. */
+  /** Monotonic time in ms at which units of a rule that denies come back, as far as the store knew. */
+  freeAtMs(compiled: CompiledRule | undefined): number {
+    if (compiled === undefined) return 0;
+    return this.#recordsOf(compiled).get(compiled.key)?.freeAtMs ?? 0;
+  }
+
+  /** Denies `cost` and more for `waitMs`, of which the first 10 s are remembered, or 1.1 s if units may come back before. */
   deny(
     chain: LimitChain,
     compiled: CompiledRule,
     cost: number,
-    untilMs: number,
+    waitMs: number,
     nowMs: number,
   ): void {
     const record = this.obtain(chain, compiled, nowMs);
-    record.denyUntilMs = untilMs;
+    const longestMs = mayComeBack(compiled) ? DENIAL_MAX_MS : SURE_DENIAL_MAX_MS;
+    record.denyUntilMs = nowMs + Math.min(waitMs, longestMs);
+    record.freeAtMs = nowMs + waitMs;
     record.denyCost = cost;
     record.denyLimit = compiled.rule.limit;
     record.denyCapacity = compiled.capacity;
@@ -113,10 +146,24 @@ export class LocalRules {
     }
   }
 
+  /** Bytes that were taken with this charge were not used. */
+  giveBackBytes(chain: LimitChain, unused: BodyBytes, charge: ChargeDates, nowMs: number): void {
+    const { madeMs } = charge.local;
+    for (const compiled of chain.compiled) {
+      const amount = ruleCost(compiled, 0, unused);
+      if (amount === 0) continue;
+      const record = this.#recordsOf(compiled).get(compiled.key);
+      if (record === undefined) continue;
+      const returned = { amount, madeMs, endMs: madeMs };
+      record.usage.giveBack?.(nowMs, returned, charge.stored !== null);
+      record.denyUntilMs = 0;
+    }
+  }
+
   /** A part of a lease was not used. */
   giveBack(chain: LimitChain, returned: LeaseReturn, nowMs: number): void {
     for (const compiled of chain.compiled) {
-      this.#recordsOf(compiled).get(compiled.key)?.usage.giveBack?.(nowMs, returned);
+      this.#recordsOf(compiled).get(compiled.key)?.usage.giveBack?.(nowMs, returned, true);
     }
   }
 
@@ -142,6 +189,7 @@ export class LocalRules {
         this.#restored.get(compiled.key) ?? null,
       ),
       denyUntilMs: 0,
+      freeAtMs: 0,
       denyCost: 0,
       denyLimit: 0,
       denyCapacity: 0,
@@ -179,4 +227,14 @@ export class LocalRules {
   #recordsOf(compiled: CompiledRule): BoundedMap<string, LocalRule> {
     return compiled.rule.consumer === undefined ? this.#records : this.#ofConsumers;
   }
+}
+
+/**
+ * Bytes are reserved, and windows leased, by whichever chain they are in; what is not used is returned. Small windows are
+ * not leased, but pools get back what another level refuses.
+ */
+function mayComeBack({ kind, unit, rule }: CompiledRule): boolean {
+  if (unit !== 'requests') return kind === 'window' || kind === 'quota';
+  if (rule.level === 'pool' || rule.level === 'platform') return true;
+  return kind === 'window' && rule.limit > EXACT_LIMIT_MAX;
 }

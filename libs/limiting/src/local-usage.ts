@@ -24,8 +24,8 @@ export interface LocalUsage {
   resetMs(nowMs: number, share: EdgeShare, cost: number): number;
   /** Adds an admission, or a lease that ends `aheadMs` later. `unsettled` says that the store does not know it. */
   charge(nowMs: number, share: EdgeShare, cost: number, unsettled: boolean, aheadMs?: number): void;
-  /** A part of a lease was not used; only windows are leased. */
-  readonly giveBack?: (nowMs: number, returned: LeaseReturn) => void;
+  /** A part of a lease, or of what was taken in bytes, was not used; `isStored` says that the store knows the charge. */
+  readonly giveBack?: (nowMs: number, returned: LeaseReturn, isStored: boolean) => void;
   /**
    * The store has said how many units all edges together have left. True if this edge knows of more that is used: the
    * store has lost something. Only quotas remember it.

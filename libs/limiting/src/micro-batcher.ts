@@ -1,24 +1,25 @@
+import { equalBytes, type BodyBytes, type BytesReturn } from './body-bytes.ts';
 import type { LimitChain } from './limit-chain.ts';
 import type { LimiterStats } from './limiter-stats.ts';
 import type { BatchItem, BatchReply, ItemReply, LeaseAsk, LimitStore } from './limit-store.ts';
 import type { LimitVerdict } from './verdict.ts';
 
-/** When a call was sent, by the monotonic clock, and answered, by the store's; in ms. */
-export interface CallTimes {
-  readonly sentMs: number;
-  readonly storeNowMs: number;
-}
-
 /** Turns store answers into verdicts; the batcher knows nothing of deny caches or shares. */
 export interface BatchOutcome {
-  /** Called once per merged item. Returns the verdicts of the units: the first `granted` get `admitted`, the rest `denied`. */
+  /**
+   * Called once per merged item. Returns the verdicts of the units: the first `granted` get `admitted`, the rest `denied`.
+   *
+   * @param sentMs monotonic time at which its call was sent.
+   */
   settleItem(
     item: BatchItem,
     reply: ItemReply,
-    times: CallTimes,
+    sentMs: number,
   ): { admitted: LimitVerdict; denied: LimitVerdict };
   /** Called once per item before it is sent. Returns what to tell the store of the chain's leases. */
   leaseFor(item: BatchItem): LeaseAsk | null;
+  /** Called once per item of a chain that counts bytes before it is sent. Returns what it is to give back. */
+  returnsFor(item: BatchItem): readonly BytesReturn[] | undefined;
   /** Called for the units of an item that waits: the verdict of one of them if a lease is there by now, else null. */
   admitPending(item: BatchItem): LimitVerdict | null;
   /** Called once per item that waits, when a call was answered: the verdict of all its units if a denial still holds, else null. */
@@ -26,7 +27,7 @@ export interface BatchOutcome {
   /** Called once per item that was sent and failed. */
   failItem(item: BatchItem): void;
   /** Called once per unit whose store call failed. */
-  settleFailedUnit(chain: LimitChain, cost: number): LimitVerdict;
+  settleFailedUnit(chain: LimitChain, cost: number, bytes: BodyBytes | null): LimitVerdict;
   /** Called once per failed call, before its units are settled. */
   onFailure(error: unknown): void;
   /** Called once per answered call. */
@@ -35,16 +36,19 @@ export interface BatchOutcome {
 
 type Resolve = (verdict: LimitVerdict) => void;
 
-/** Requests of equal chain and cost that go to the store as one item. */
+/** Requests of equal chain, cost and bytes that go to the store as one item. */
 class PendingItem implements BatchItem {
   readonly chain: LimitChain;
   readonly cost: number;
+  readonly bytes: BodyBytes | null;
   readonly waiters: Resolve[] = [];
   lease: LeaseAsk | undefined = undefined;
+  returned: readonly BytesReturn[] = [];
 
-  constructor(chain: LimitChain, cost: number) {
+  constructor(chain: LimitChain, cost: number, bytes: BodyBytes | null) {
     this.chain = chain;
     this.cost = cost;
+    this.bytes = bytes;
   }
 
   get units(): number {
@@ -98,10 +102,15 @@ export class MicroBatcher {
     return this.#waitingUnits >= this.#waitingUnitsMax;
   }
 
+  /** True when half of those that may wait do. */
+  get isHalfFull(): boolean {
+    return this.#waitingUnits * 2 >= this.#waitingUnitsMax;
+  }
+
   /** Asks the store, now or with the next call. Check `isFull` first. @hot */
-  take(chain: LimitChain, cost: number): Promise<LimitVerdict> {
+  take(chain: LimitChain, cost: number, bytes: BodyBytes | null): Promise<LimitVerdict> {
     this.#waitingUnits += 1;
-    const { waiters } = this.#obtain(chain, cost);
+    const { waiters } = this.#obtain(chain, cost, bytes);
     const verdict = new Promise<LimitVerdict>((resolve) => {
       waiters.push(resolve);
     });
@@ -112,7 +121,7 @@ export class MicroBatcher {
   /** Sends an item without units, now or with the next call, unless one of its chain is to be sent anyway. */
   request(chain: LimitChain, cost: number): void {
     if (this.#youngest.has(chain.id)) return;
-    this.#obtain(chain, cost);
+    this.#obtain(chain, cost, chain.byteSteps?.bodiless ?? null);
     if (!this.#isCalling) queueMicrotask(() => this.#callIfIdle());
   }
 
@@ -124,10 +133,10 @@ export class MicroBatcher {
     for (const item of items) this.#fail(item);
   }
 
-  #obtain(chain: LimitChain, cost: number): PendingItem {
+  #obtain(chain: LimitChain, cost: number, bytes: BodyBytes | null): PendingItem {
     let item = this.#youngest.get(chain.id);
-    if (item === undefined || item.cost !== cost) {
-      item = new PendingItem(chain, cost);
+    if (item === undefined || item.cost !== cost || !equalBytes(item.bytes, bytes)) {
+      item = new PendingItem(chain, cost, bytes);
       this.#youngest.set(chain.id, item);
       this.#pending.push(item);
     }
@@ -139,11 +148,8 @@ export class MicroBatcher {
   }
 
   #call(): void {
-    const items = this.#takePending().filter((item) => this.#prepare(item));
-    if (items.length === 0) {
-      this.#callIfIdle();
-      return;
-    }
+    const items = this.#takePending();
+    if (items.length === 0) return;
     const sentMs = this.#nowMs();
     this.#isCalling = true;
     this.#stats.batches += 1;
@@ -152,9 +158,8 @@ export class MicroBatcher {
     this.#store.takeBatch(items).then(
       (reply) => {
         this.#outcome.onReply(reply);
-        const times = { sentMs, storeNowMs: reply.storeNowMs };
         for (let index = 0; index < items.length; index += 1) {
-          this.#settle(items[index], reply.items[index], times);
+          this.#settle(items[index], reply.items[index], sentMs);
         }
         this.#next();
       },
@@ -175,7 +180,8 @@ export class MicroBatcher {
   /** False for an item that is not worth sending: without units, and with nothing to ask or to return by now. */
   #prepare(item: PendingItem): boolean {
     item.lease = this.#outcome.leaseFor(item) ?? undefined;
-    return item.units > 0 || item.lease !== undefined;
+    if (item.chain.byteSteps !== null) item.returned = this.#outcome.returnsFor(item) ?? [];
+    return item.units > 0 || item.lease !== undefined || item.returned.length > 0;
   }
 
   /** Units of an item that waits take from a lease that came with another call. */
@@ -209,31 +215,31 @@ export class MicroBatcher {
     this.#pending.length = kept;
   }
 
+  /** Items for one call, in order; those that are not worth sending take no place in it. */
   #takePending(): PendingItem[] {
-    if (this.#pending.length <= this.#itemsMax) {
-      const items = this.#pending;
-      this.#pending = [];
-      this.#youngest.clear();
-      return items;
-    }
-    const items = this.#pending.splice(0, this.#itemsMax);
-    for (const item of items) {
+    const items: PendingItem[] = [];
+    let seen = 0;
+    for (const item of this.#pending) {
+      if (items.length === this.#itemsMax) break;
+      seen += 1;
       if (this.#youngest.get(item.chain.id) === item) this.#youngest.delete(item.chain.id);
+      if (this.#prepare(item)) items.push(item);
     }
+    this.#pending = this.#pending.slice(seen);
     return items;
   }
 
   #settle(
     item: PendingItem | undefined,
     reply: ItemReply | null | undefined,
-    times: CallTimes,
+    sentMs: number,
   ): void {
     if (item === undefined) return;
     if (reply === undefined || reply === null) {
       this.#fail(item);
       return;
     }
-    const { admitted, denied } = this.#outcome.settleItem(item, reply, times);
+    const { admitted, denied } = this.#outcome.settleItem(item, reply, sentMs);
     this.#waitingUnits -= item.units;
     for (let index = 0; index < item.waiters.length; index += 1) {
       item.waiters[index]?.(index < reply.granted ? admitted : denied);
@@ -244,7 +250,7 @@ export class MicroBatcher {
     this.#waitingUnits -= item.units;
     this.#outcome.failItem(item);
     for (const resolve of item.waiters) {
-      resolve(this.#outcome.settleFailedUnit(item.chain, item.cost));
+      resolve(this.#outcome.settleFailedUnit(item.chain, item.cost, item.bytes));
     }
   }
 }

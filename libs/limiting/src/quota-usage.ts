@@ -1,9 +1,10 @@
 import type { Clock } from '@headgate/runtime';
 import type { CompiledQuota, CompiledRule } from './compiled-rule.ts';
+import type { LeaseReturn } from './limit-store.ts';
 import type { LocalUsage, UsageReport } from './local-usage.ts';
 import { shareOf, type EdgeShare } from './share.ts';
 
-/** What is known to be used of a quota in a period. */
+/** What is known to be used of a quota in a period, whether or not some of it was given back. */
 export interface QuotaMark {
   /** Store key of the quota. */
   readonly key: string;
@@ -19,6 +20,8 @@ export interface StoredQuota {
   readonly charged: number;
   /** Left over all edges, after that. */
   readonly left: number;
+  /** Ever given back in its period, over all edges; 0 unless it counts bytes. */
+  readonly returned: number;
   /** The store's clock, ms since the epoch, and how long its period still lasts; 0 if nothing is used in it. */
   readonly storeNowMs: number;
   readonly resetMs: number;
@@ -35,6 +38,8 @@ export class QuotaUsage implements LocalUsage {
   #endMs = 0;
   /** Used by all edges together, as far as this one knows. */
   #used = 0;
+  /** Given back of that, as far as this one knows. Like `#used` it only rises, so that what several edges know can be joined. */
+  #returned = 0;
   #unsettled = 0;
   #marked = 0;
 
@@ -64,7 +69,8 @@ export class QuotaUsage implements LocalUsage {
 
   left(nowMs: number, share: EdgeShare): number {
     this.#turn(nowMs);
-    return shareOf(Math.max(0, this.compiled.capacity - this.#used), share) - this.#unsettled;
+    const used = this.#used - this.#returned;
+    return shareOf(Math.max(0, this.compiled.capacity - used), share) - this.#unsettled;
   }
 
   resetMs(nowMs: number): number {
@@ -79,12 +85,21 @@ export class QuotaUsage implements LocalUsage {
     else this.#used += cost;
   }
 
-  learn(nowMs: number, { charged, left, storeNowMs, resetMs }: StoredQuota): boolean {
+  giveBack(nowMs: number, { amount, madeMs }: LeaseReturn, isStored: boolean): void {
+    const wallMs = this.#turn(nowMs);
+    if (wallMs - (nowMs - madeMs) < this.#startMs) return; // of a period that is over
+    if (isStored) this.#returned = Math.min(this.#used, this.#returned + amount);
+    // What the store has been told of meanwhile stays used: it would have to be told once more.
+    else this.#unsettled = Math.max(0, this.#unsettled - amount);
+  }
+
+  learn(nowMs: number, { charged, left, returned, storeNowMs, resetMs }: StoredQuota): boolean {
     this.#turn(nowMs);
     // Around the end of a period, and while clocks differ, a reply is of another one: that usage must not enter this.
     if (storeNowMs >= this.#endMs || storeNowMs + resetMs < this.#endMs) return false;
     this.#used += charged;
-    const used = this.compiled.capacity - left;
+    this.#returned = Math.max(this.#returned, returned);
+    const used = this.compiled.capacity - left + returned;
     // With nothing left it may be more than the limit.
     if (left > 0 && used < this.#used) return true;
     this.#used = Math.max(this.#used, used);
@@ -95,10 +110,11 @@ export class QuotaUsage implements LocalUsage {
     this.#turn(nowMs);
     const cost = this.#unsettled;
     const used = which === 'all' ? this.#used : 0;
+    const returned = which === 'all' ? this.#returned : 0;
     if (cost + used === 0) return null;
     return {
       charges: cost === 0 ? [] : [{ ageMs: 0, cost }],
-      quota: { startMs: this.#startMs, used },
+      quota: { startMs: this.#startMs, used, returned },
       settle: () => {
         const settled = Math.min(cost, this.#unsettled);
         this.#unsettled -= settled;
@@ -115,6 +131,7 @@ export class QuotaUsage implements LocalUsage {
     this.#startMs = startMs;
     this.#endMs = endMs;
     this.#used = 0;
+    this.#returned = 0;
     this.#unsettled = 0;
     this.#marked = 0;
     return wallMs;

@@ -11,7 +11,7 @@ const chain = compileChain('acme', [
 ]);
 
 test('the two tightest policies, with what is left and when more comes', () => {
-  const verdict = admittedVerdict('store', [99, 1199, 4], [1010, 60_900, 400]);
+  const verdict = admittedVerdict('store', [99, 1199, 4], [1010, 60_900, 400], null);
   assert.equal(
     rateLimitHeaders(chain, verdict),
     'RateLimit-Policy: "a \\"b\\" \\\\";q=5, "min";q=1200;w=60\r\n' +
@@ -37,7 +37,7 @@ test('nothing is claimed that is not known', () => {
 test('a rate shows its burst, which `r` may reach', () => {
   const paced = compileChain('acme', [tenantPace({ burst: 20 })]);
   assert.equal(
-    rateLimitHeaders(paced, admittedVerdict('store', [19], [100])),
+    rateLimitHeaders(paced, admittedVerdict('store', [19], [100], null)),
     'RateLimit-Policy: "pace";q=10;w=1;burst=20\r\nRateLimit: "pace";r=19;t=1\r\n',
   );
 });

@@ -1,8 +1,8 @@
 import type { LimitChain } from './limit-chain.ts';
-import { ruleSpanMs, type LimitRule } from './limit-rule.ts';
+import { ruleSpanMs, ruleUnit, type LimitRule } from './limit-rule.ts';
 import type { LimitVerdict } from './verdict.ts';
 
-/** Header text that depends on the rules only. */
+/** Text for clients that depends on the rules only. */
 export interface PolicyTexts {
   /** Indices into `chain.rules` of the policies to show, by violated rule; the last element is for "none". */
   readonly shown: readonly (readonly number[])[];
@@ -10,7 +10,12 @@ export interface PolicyTexts {
   readonly policyLines: readonly string[];
   /** The quoted policy name of each rule, an RFC 9651 string. */
   readonly names: readonly string[];
+  /** What is told when each rule is violated. */
+  readonly details: readonly string[];
 }
+
+/** A limit of bytes is as tight as one of as many requests of this size. */
+const TYPICAL_BYTES = 10_000;
 
 /** At most this many policies are shown to a client. */
 const SHOWN_MAX = 2;
@@ -37,10 +42,18 @@ export function rateLimitHeaders(chain: LimitChain, verdict: LimitVerdict): stri
   }
   let lines = texts.policyLines[variant] ?? '';
   if (usage !== '') lines += `${usage}\r\n`;
-  if (verdict.outcome === 'denied' && verdict.retryAfterMs !== Infinity) {
-    lines += `Retry-After: ${Math.max(1, Math.ceil(verdict.retryAfterMs / 1000))}\r\n`;
-  }
-  return lines;
+  return lines + retryAfterLine(verdict);
+}
+
+/** The `Retry-After` line of a request that is denied for a time; else nothing. */
+export function retryAfterLine({ outcome, retryAfterMs }: LimitVerdict): string {
+  if (outcome !== 'denied' || retryAfterMs === Infinity) return '';
+  return `Retry-After: ${Math.max(1, Math.ceil(retryAfterMs / 1000))}\r\n`;
+}
+
+/** A sentence for a request that is denied: which limit is exceeded; '' if it is none of the chain's. @hot */
+export function denialDetail(chain: LimitChain, { ruleIndex }: LimitVerdict): string {
+  return chain.policyTexts.details[ruleIndex] ?? '';
 }
 
 /** Precomputes the static part for every violated rule and for "none". */
@@ -61,6 +74,7 @@ export function compilePolicyTexts(rules: readonly LimitRule[]): PolicyTexts {
   return {
     shown,
     names,
+    details: rules.map(({ name }) => `The limit "${name}" is exceeded.`),
     policyLines: shown.map(
       (indices) =>
         `RateLimit-Policy: ${indices.map((index) => policies[index] ?? '').join(', ')}\r\n`,
@@ -70,17 +84,18 @@ export function compilePolicyTexts(rules: readonly LimitRule[]): PolicyTexts {
 
 function ratePerMs(rule: LimitRule | undefined): number {
   if (rule === undefined || rule.kind === 'concurrency') return Infinity;
-  return rule.limit / ruleSpanMs(rule);
+  return rule.limit / ruleSpanMs(rule) / (ruleUnit(rule) === 'requests' ? 1 : TYPICAL_BYTES);
 }
 
 /**
  * The draft's `w` counts whole seconds; a window that is none is left out rather than misstated. Slots have the draft's
- * quota unit of requests in flight instead, a period of the calendar has no fixed length and a parameter of our own.
+ * quota unit of requests in flight instead, bytes that of bytes of content; a period of the calendar has no fixed length and a parameter of our own.
  */
 function window(rule: LimitRule): string {
   if (rule.kind === 'concurrency') return ';qu="concurrent-requests"';
-  if (rule.kind === 'quota') return `;period=${rule.period}`;
-  return rule.windowMs % 1000 === 0 ? `;w=${rule.windowMs / 1000}` : '';
+  const unit = ruleUnit(rule) === 'requests' ? '' : ';qu="content-bytes"';
+  if (rule.kind === 'quota') return `${unit};period=${rule.period}`;
+  return rule.windowMs % 1000 === 0 ? `${unit};w=${rule.windowMs / 1000}` : unit;
 }
 
 /** What a rate lets pass at once, a parameter of our own; `r` may be as large as this. */

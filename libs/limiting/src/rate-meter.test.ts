@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { propertyRuns } from '../test/property-runs.ts';
+import { propertyOptions } from '../test/property-runs.ts';
 import {
   assertNoNeedlessRefusal,
   assertPromises,
@@ -20,7 +20,7 @@ test('no interval of true time holds more than burst + rate × t, over 10,000 sc
       const takes = pacedTakes(schedule);
       assertPromises(takes, pacedModelReplies(takes));
     }),
-    { numRuns: propertyRuns(10_000), seed: SEED },
+    propertyOptions(10_000, SEED),
   );
 });
 
@@ -30,7 +30,7 @@ test('nothing is refused that a perfect meter would admit three microseconds lat
       const takes = pacedTakes(schedule);
       assertNoNeedlessRefusal(takes, pacedModelReplies(takes));
     }),
-    { numRuns: propertyRuns(10_000), seed: SEED },
+    propertyOptions(10_000, SEED),
   );
 });
 
@@ -59,7 +59,7 @@ test('a refused cost fits at the told time and not a millisecond earlier', () =>
         meter.charge(nowUs, pace, cost, false);
       }
     }),
-    { numRuns: propertyRuns(2000), seed: SEED },
+    propertyOptions(2000, SEED),
   );
 });
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { propertyRuns } from '../test/property-runs.ts';
+import { ChargesOne } from '../test/model-runs.ts';
+import { propertyOptions } from '../test/property-runs.ts';
 import { assertWindowPromise, modelReplies, schedules, timedTakes } from '../test/store.case.ts';
 import { busiestWindow, type Admission } from '../test/window-oracle.ts';
 import { bucketShape } from './bucket-shape.ts';
@@ -15,7 +16,7 @@ test('no trailing window of true time exceeds a limit, over 10,000 schedules wit
       const takes = timedTakes(schedule);
       assertWindowPromise(takes, modelReplies(takes));
     }),
-    { numRuns: propertyRuns(10_000), seed: SEED },
+    propertyOptions(10_000, SEED),
   );
 });
 
@@ -49,7 +50,7 @@ test('a refused unit fits at the told time and not a millisecond earlier', () =>
         window.charge(nowMs, shape, cost, false);
       }
     }),
-    { numRuns: propertyRuns(2000), seed: SEED },
+    propertyOptions(2000, SEED),
   );
 });
 
@@ -86,6 +87,19 @@ test('a clock that stepped back an hour locks nobody out for longer than a windo
   const steppedMs = 10_000_000 - 3_600_000;
   assert.equal(window.used(steppedMs, shape), 100);
   assert.equal(window.used(steppedMs + 1000 + shape.bucketMs, shape), 0);
+});
+
+test('what is charged while a lease is out leaves in its own time, not with the lease', () => {
+  const shape = bucketShape(100, 1000);
+  const window = new SlidingWindow();
+  window.charge(1000, shape, 10, false);
+  window.charge(1001, shape, 20, false, 500);
+  window.charge(1002, shape, 3, false);
+  window.charge(1100, shape, 5, false);
+  assert.equal(window.used(1100, shape), 38);
+  assert.equal(window.used(2000 + 2 * shape.bucketMs, shape), 25);
+  assert.equal(window.used(2100 + 2 * shape.bucketMs, shape), 20);
+  assert.equal(window.used(2501 + 2 * shape.bucketMs, shape), 0);
 });
 
 test('a limit changed across bucket widths goes on with the same charges', () => {
@@ -130,6 +144,18 @@ test('the oracle finds the overshoot of a fixed window and of a two-counter wind
   assert.equal(boundary(fixedWindow, [...burst(999), ...burst(1000)]), 200);
   const second = Array.from({ length: 1000 }, (_, index) => 1000 + index);
   assert.ok(boundary(twoCounterWindow, [...burst(999), ...second]) >= 185);
+});
+
+test('the oracle finds a window that charges one unit, whatever a request costs', () => {
+  const found = fc.check(
+    fc.property(schedules({ clockSteps: false }), (schedule) => {
+      const takes = timedTakes(schedule);
+      assertWindowPromise(takes, modelReplies(takes, { createWindow: () => new ChargesOne() }));
+    }),
+    { numRuns: 2000, seed: SEED, endOnFailure: true },
+  );
+  assert.ok(found.failed);
+  assert.match(String(found.errorInstance), / > /);
 });
 
 /** As Envoy's ratelimit: one counter per calendar window. */

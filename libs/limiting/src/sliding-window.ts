@@ -70,29 +70,43 @@ export class SlidingWindow {
   }
 
   #add(nowMs: number, shape: BucketShape, dateMs: number, cost: number, unsettled: boolean): void {
-    const last = this.#dates.length - 1;
-    if (last >= 0 && (this.#dates[last] ?? 0) >= dateMs) {
+    const last = this.#lastUntil(dateMs);
+    if (this.#dates[last] === dateMs) {
       this.#costs[last] = (this.#costs[last] ?? 0) + cost;
       this.#unsettled[last] = (this.#unsettled[last] ?? 0) + (unsettled ? cost : 0);
       return;
     }
     this.#forget(nowMs, shape);
-    this.#dates.push(dateMs);
-    this.#costs.push(cost);
-    this.#unsettled.push(unsettled ? cost : 0);
+    const index = this.#lastUntil(dateMs) + 1;
+    this.#dates.splice(index, 0, dateMs);
+    this.#costs.splice(index, 0, cost);
+    this.#unsettled.splice(index, 0, unsettled ? cost : 0);
   }
 
-  /** Takes off what was leased and not used, from the youngest charges that are no younger than the lease's. */
+  /** Index of the youngest charge of this date or an older one; −1 for none. What is younger are leases, and few. */
+  #lastUntil(dateMs: number): number {
+    let last = this.#dates.length - 1;
+    while (last >= 0 && (this.#dates[last] ?? 0) > dateMs) last -= 1;
+    return last;
+  }
+
+  /**
+   * Takes off what was leased or reserved and not used, from the youngest charges that are no younger than the lease's. What
+   * was taken for at once (`endMs` is `madeMs`) may have made the key; a lease never did.
+   */
   giveBack(clockMs: number, shape: BucketShape, returned: LeaseReturn): void {
     const nowMs = this.#advance(clockMs);
     this.#forget(nowMs, shape);
-    if (this.#bornMs >= returned.madeMs) return;
-    const newestMs = endOfBucket(returned.endMs, shape);
+    const { madeMs, endMs } = returned;
+    if (this.#bornMs > madeMs || (this.#bornMs === madeMs && endMs > madeMs)) return;
+    const newestMs = endOfBucket(endMs, shape);
     let amount = returned.amount;
     for (let index = this.#dates.length - 1; index >= 0 && amount > 0; index -= 1) {
       if ((this.#dates[index] ?? 0) > newestMs) continue;
       const taken = Math.min(amount, this.#costs[index] ?? 0);
-      this.#costs[index] = (this.#costs[index] ?? 0) - taken;
+      const left = (this.#costs[index] ?? 0) - taken;
+      this.#costs[index] = left;
+      this.#unsettled[index] = Math.min(left, this.#unsettled[index] ?? 0);
       amount -= taken;
     }
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { createHarness, settled, tenantRule, tenantSlots } from '../test/limiter-harness.ts';
-import { propertyRuns, runSlotSchedule, slotSchedules } from '../test/slot.case.ts';
+import { propertyOptions, runSlotSchedule, slotSchedules } from '../test/slot.case.ts';
 import { compileChain, StoreFailure, type SlotClaim } from './index.ts';
 
 const chain = compileChain('acme', [tenantSlots()]);
@@ -12,7 +12,7 @@ const failure = new StoreFailure('connection', 'closed');
 test('never more than the limit in flight, and no slot is lost, over 3,000 schedules with lost answers and crashes', async () => {
   await fc.assert(
     fc.asyncProperty(slotSchedules(), async (schedule) => void (await runSlotSchedule(schedule))),
-    { numRuns: propertyRuns(3000), seed: 20_260_101 },
+    propertyOptions(3000, 20_260_101),
   );
 });
 

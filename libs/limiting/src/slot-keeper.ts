@@ -121,7 +121,7 @@ export class SlotKeeper implements Pick<LimitStore, 'takeBatch'> {
   }
 
   #claim(item: BatchItem, claims: Map<SlotHolding, SlotClaim>): BatchItem {
-    const { chain, cost, units } = item;
+    const { chain, cost, units, bytes = null, returned = [] } = item;
     const slots: SlotClaim[] = [];
     for (const { kind, key } of chain.compiled) {
       if (kind !== 'concurrency') continue;
@@ -134,7 +134,7 @@ export class SlotKeeper implements Pick<LimitStore, 'takeBatch'> {
       }
       slots.push(claim);
     }
-    return { chain, cost, units, slots };
+    return { chain, cost, units, slots, bytes, returned };
   }
 
   /** Counts what was granted; the claim and the grants are then known to the store. */

@@ -1,6 +1,20 @@
 import type { LimitChain } from './limit-chain.ts';
 import type { LimitRule } from './limit-rule.ts';
 
+/** When something was charged, or leased from and until; in ms. */
+export interface ChargeSpan {
+  readonly madeMs: number;
+  readonly endMs: number;
+}
+
+/** How an admission was charged: what giving it back takes. */
+export interface ChargeDates {
+  /** By the store's clock; null if it was charged by this edge alone. */
+  readonly stored: ChargeSpan | null;
+  /** By the monotonic clock. */
+  readonly local: ChargeSpan;
+}
+
 /** What the limiter says about one request. */
 export interface LimitVerdict {
   /**
@@ -15,7 +29,7 @@ export interface LimitVerdict {
   readonly source: 'store' | 'lease' | 'deny_cache' | 'share' | 'open' | 'closed';
   /** The violated rule, the one that takes longest to recover; null unless denied. */
   readonly rule: LimitRule | null;
-  /** Index of `rule` in `chain.rules`; −1 unless denied. */
+  /** Index of `rule` in `chain.rules`; −1 unless denied, and for a limit that tenants share. */
   readonly ruleIndex: number;
   /**
    * Milliseconds until one more request of this cost fits, plus up to 10 % (at most 1 s) of jitter; 0 if admitted;
@@ -26,6 +40,8 @@ export interface LimitVerdict {
   readonly remaining: readonly number[];
   /** Per rule: ms until units come back (until this cost fits, if it does not fit now); 0 when nothing is charged. */
   readonly resetMs: readonly number[];
+  /** Null unless admitted. */
+  readonly charge: ChargeDates | null;
 }
 
 /** Charged on all rules. */
@@ -33,6 +49,7 @@ export function admittedVerdict(
   source: LimitVerdict['source'],
   remaining: readonly number[],
   resetMs: readonly number[],
+  charge: ChargeDates | null,
 ): LimitVerdict {
   return {
     outcome: 'admitted',
@@ -42,6 +59,7 @@ export function admittedVerdict(
     retryAfterMs: 0,
     remaining,
     resetMs,
+    charge,
   };
 }
 
@@ -55,7 +73,13 @@ export function deniedVerdict(
   resetMs: readonly number[],
 ): LimitVerdict {
   const rule = chain.rules[ruleIndex] ?? null;
-  return { outcome: 'denied', source, rule, ruleIndex, retryAfterMs, remaining, resetMs };
+  const charge = null;
+  return { outcome: 'denied', source, rule, ruleIndex, retryAfterMs, remaining, resetMs, charge };
+}
+
+/** A verdict of limits that are not the client's to know: without what is left of them. */
+export function withoutUsage(verdict: LimitVerdict): LimitVerdict {
+  return { ...verdict, ruleIndex: -1, remaining: NOTHING_KNOWN, resetMs: NOTHING_KNOWN };
 }
 
 const NOTHING_KNOWN: readonly number[] = Object.freeze([]);
@@ -80,5 +104,6 @@ function createUnavailable(source: LimitVerdict['source']): LimitVerdict {
     retryAfterMs: 0,
     remaining: NOTHING_KNOWN,
     resetMs: NOTHING_KNOWN,
+    charge: null,
   });
 }

@@ -1,6 +1,7 @@
-import { createFakeClock, createSeededRandom, waitFor, type FakeClock } from '@headgate/testkit';
+import { createFakeClock, createSeededRandom, type FakeClock } from '@headgate/testkit';
 import { createLimiter, type Limiter, type LimitChain } from '../src/index.ts';
-import { createMemoryStore, type MemoryStore } from './memory-store.ts';
+import { settled, untilInUse } from './limiter-harness.ts';
+import { createMemoryStore, type MemoryStore, type UsageParts } from './memory-store.ts';
 import type { Admission } from './window-oracle.ts';
 
 /** Edges on one store in memory and one fake clock. */
@@ -10,10 +11,17 @@ export interface EdgeGroup {
   readonly limiters: readonly Limiter[];
 }
 
-/** Starts the edges; they use the store. */
-export async function startEdges(count: number): Promise<EdgeGroup> {
+/**
+ * Starts the edges; they use the store.
+ *
+ * @param options `pace` is what the edges' clock shows while the store's shows 1; default 1. `parts` make a faulty store.
+ */
+export async function startEdges(
+  count: number,
+  { pace = 1, parts = {} }: { readonly pace?: number; readonly parts?: UsageParts } = {},
+): Promise<EdgeGroup> {
   const clock = createFakeClock();
-  const store = createMemoryStore(() => clock.monotonicMs() + 1_000_000);
+  const store = createMemoryStore(() => clock.monotonicMs() / pace + 1_000_000, parts);
   const limiters = Array.from({ length: count }, (_, rank) =>
     createLimiter(
       {
@@ -31,7 +39,7 @@ export async function startEdges(count: number): Promise<EdgeGroup> {
       { heartbeatMs: 1_000_000_000 },
     ),
   );
-  await waitFor(() => limiters.every(({ degraded }) => !degraded), { message: 'in use' });
+  await untilInUse(limiters);
   return { clock, store, limiters };
 }
 
@@ -69,7 +77,7 @@ export async function sendLoad(
       } else if (verdict?.outcome === 'admitted') admissions.push({ timeMs, cost: 1 });
     }
     await Promise.all(waiting);
-    await new Promise((resolve) => setImmediate(resolve));
+    await settled();
     clock.advance(1);
   }
   return {

@@ -14,45 +14,54 @@ export interface Gather {
   readonly forMs: number;
 }
 
-/** Charges what `take.lua` would lease. */
+/** The part of a limit up to which leases are far. */
+export const FAR_PART = 1 / 8;
+
+/** Charges what `take.lua` would lease; with another part than `FAR_PART`, what a faulty one would. */
 export function grantLease(
   meters: readonly LeasedMeter[],
   chain: LimitChain,
   { amount: wanted }: LeaseAsk,
   cost: number,
   nowMs: number,
+  farPart = FAR_PART,
 ): LeaseGrant {
   const spans = spansOf(chain);
-  let long = wanted;
-  let short = shortPart(chain, wanted, cost);
+  let far = wanted;
+  let long = partOf(wanted, spans.longMs, spans, cost);
+  let short = partOf(wanted, spans.shortMs, spans, cost);
   for (const meter of meters) {
     const left = meter.left(nowMs);
+    if (meter.capacity - left + far > meter.capacity * farPart) far = 0;
     long = Math.min(long, Math.floor((left - meter.capacity / 8) / 2));
     short = Math.min(short, left);
   }
-  const amount = Math.max(long, short);
+  const amount = Math.max(far, long, short);
   if (amount <= 0) return { amount: 0, madeMs: nowMs, spanMs: 0 };
-  const aheadMs = short > long ? spans.shortMs : spans.longMs;
+  const ofLong = amount === long ? spans.longMs : spans.shortMs;
+  const aheadMs = amount === far ? spans.farMs : ofLong;
   const usableMs = meters.map((meter) => meter.chargeLease?.(nowMs, amount, aheadMs) ?? 0);
   return { amount, madeMs: nowMs, spanMs: Math.min(...usableMs) };
 }
 
 /** What a refused request that asked for a lease waits for. */
 export function gatherFor(chain: LimitChain, { amount }: LeaseAsk, cost: number): Gather {
+  const spans = spansOf(chain);
   return {
-    more: Math.max(0, shortPart(chain, amount, cost) - cost),
-    forMs: spansOf(chain).gatherMs,
+    more: Math.max(0, partOf(amount, spans.shortMs, spans, cost) - cost),
+    forMs: spans.gatherMs,
   };
 }
 
+type Spans = NonNullable<LimitChain['leaseSpans']>;
+
 /** A lease for fewer than two requests is not worth its while. */
-function shortPart(chain: LimitChain, wanted: number, cost: number): number {
-  const { longMs, shortMs } = spansOf(chain);
-  const short = Math.floor((wanted * shortMs) / longMs);
-  return short < 2 * cost ? 0 : short;
+function partOf(wanted: number, spanMs: number, { farMs }: Spans, cost: number): number {
+  const part = farMs > 0 ? Math.floor((wanted * spanMs) / farMs) : 0;
+  return part < 2 * cost ? 0 : part;
 }
 
-function spansOf({ leaseSpans, tenantId }: LimitChain): NonNullable<LimitChain['leaseSpans']> {
+function spansOf({ leaseSpans, tenantId }: LimitChain): Spans {
   if (leaseSpans === null) throw new RangeError(`the limits of ${tenantId} cannot be leased`);
   return leaseSpans;
 }

@@ -1,20 +1,13 @@
 import assert from 'node:assert/strict';
-import { type BatchItem, type ItemReply, type LeaseReturn, type LimitChain } from '../src/index.ts';
-import type { SlidingWindow } from '../src/sliding-window.ts';
+import { type BatchItem, type LeaseReturn, type LimitChain } from '../src/index.ts';
 import type { LeaseArrival, LeaseSchedule } from './lease-schedules.ts';
-import { createMemoryStore } from './memory-store.ts';
+import type { UsageParts } from './memory-store.ts';
+import { runOnMemory, type ScheduleRun } from './model-runs.ts';
 import { busiestWindow, type Admission } from './window-oracle.ts';
 
-export { propertyRuns } from './property-runs.ts';
+export type { ScheduleRun, StoreCall } from './model-runs.ts';
+export { propertyOptions } from './property-runs.ts';
 export { leaseSchedules, type LeaseSchedule } from './lease-schedules.ts';
-
-/** What a schedule asks of a store. */
-export interface LeaseCall {
-  readonly item: BatchItem;
-  readonly clockMs: number;
-  /** The store is emptied first. */
-  readonly empties: boolean;
-}
 
 /** A time since the epoch at which schedules start, off any round number. */
 const START_MS = 1_700_000_123_457;
@@ -24,10 +17,7 @@ const START_MS = 1_700_000_123_457;
  * of the call, of a lease at once or in its last moment. What an emptied store has forgotten does not count, what is
  * returned to it must not either.
  */
-export function* leaseRun({
-  chains,
-  arrivals,
-}: LeaseSchedule): Generator<LeaseCall, void, ItemReply> {
+export function* leaseRun({ chains, arrivals }: LeaseSchedule): ScheduleRun {
   let trueMs = START_MS;
   let behindMs = 0;
   let uses: Use[] = [];
@@ -59,25 +49,8 @@ export function* leaseRun({
 }
 
 /** Runs a schedule on the algorithm in TypeScript; answers with its calls and replies. */
-export function runOnModel(
-  schedule: LeaseSchedule,
-  createWindow?: () => SlidingWindow,
-): { calls: LeaseCall[]; replies: ItemReply[] } {
-  let clockMs = 0;
-  const store = createMemoryStore(() => clockMs, createWindow);
-  const calls: LeaseCall[] = [];
-  const replies: ItemReply[] = [];
-  const run = leaseRun(schedule);
-  for (let step = run.next(); step.done !== true;) {
-    const call = step.value;
-    if (call.empties) store.flush();
-    clockMs = call.clockMs;
-    const reply = store.takeItem(call.item);
-    calls.push(call);
-    replies.push(reply);
-    step = run.next(reply);
-  }
-  return { calls, replies };
+export function runOnModel(schedule: LeaseSchedule, parts?: UsageParts) {
+  return runOnMemory(leaseRun(schedule), parts);
 }
 
 interface Use extends Admission {

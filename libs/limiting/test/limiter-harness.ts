@@ -1,4 +1,5 @@
-import { createFakeClock, createSeededRandom, waitFor, type FakeClock } from '@headgate/testkit';
+import assert from 'node:assert/strict';
+import { createFakeClock, createSeededRandom, type FakeClock } from '@headgate/testkit';
 import {
   createLimiter,
   type ConcurrencyRule,
@@ -67,10 +68,16 @@ export function createHarness(options: LimiterOptions = {}, storeAheadMs = 1_000
     },
     options,
   );
-  const inUse = async (): Promise<void> => {
-    await waitFor(() => !limiter.degraded, { message: 'the store in use', intervalMs: 1 });
-  };
+  const inUse = (): Promise<void> => untilInUse([limiter]);
   return { clock, store, events, share, limiter, inUse };
+}
+
+/** Waits until all of these use the store. Nothing in them needs real time, so that some turns suffice. */
+export async function untilInUse(limiters: readonly Limiter[]): Promise<void> {
+  for (let turn = 0; limiters.some(({ degraded }) => degraded); turn += 1) {
+    assert.ok(turn < 1000, 'a limiter does not use the store');
+    await settled();
+  }
 }
 
 /** Lets everything that waits only for resolved promises run. */

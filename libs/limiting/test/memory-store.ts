@@ -6,14 +6,17 @@ import type {
   CompiledRule,
   ItemReply,
   LeaseReturn,
+  LimitChain,
   LimitStore,
   ReplayItem,
   SlotClaim,
   SlotRenewal,
   StoreState,
 } from '../src/index.ts';
+import { ruleCost } from '../src/body-bytes.ts';
 import { RateMeter } from '../src/rate-meter.ts';
 import { gatherFor, grantLease, type Gather, type LeasedMeter } from './lease-model.ts';
+import { QuotaTable } from './quota-table.ts';
 import { SlotTable } from './slot-table.ts';
 import { SlidingWindow } from '../src/sliding-window.ts';
 
@@ -38,24 +41,32 @@ export interface MemoryStore extends LimitStore {
   used(key: string): number;
 }
 
-/**
- * @param nowMs the store's clock; whole microseconds, as fractions, count for rates.
- * @param createWindow makes the usage of windows; a faulty one shows what an oracle finds.
- */
-export function createMemoryStore(
-  nowMs: () => number,
-  createWindow = (): SlidingWindow => new SlidingWindow(),
-): MemoryStore {
+/** What makes the usage of limits; a faulty one shows what an oracle finds. */
+export interface UsageParts {
+  readonly createWindow?: () => SlidingWindow;
+  readonly createQuota?: () => QuotaTable;
+  /** The part of a limit up to which leases are far. Default an eighth. */
+  readonly farPart?: number;
+}
+
+/** @param nowMs the store's clock; whole microseconds, as fractions, count for rates. */
+export function createMemoryStore(nowMs: () => number, parts: UsageParts = {}): MemoryStore {
+  const { createWindow = () => new SlidingWindow(), createQuota = () => new QuotaTable() } = parts;
+  const { farPart } = parts;
+  const createState = ({ kind }: CompiledRule): Meter['state'] | undefined => {
+    if (kind === 'window') return createWindow();
+    return kind === 'quota' ? createQuota() : undefined;
+  };
   const meters = new Map<string, Meter>();
   const obtain = (compiled: CompiledRule, claim: SlotClaim | null): Meter => {
-    const known = meters.get(compiled.key);
-    const state = known?.state ?? (compiled.kind === 'window' ? createWindow() : undefined);
+    const state = meters.get(compiled.key)?.state ?? createState(compiled);
     const meter = meterOf(compiled, state, claim);
     meters.set(compiled.key, meter);
     return meter;
   };
   let held: (() => void)[] = [];
-  const takeItem = ({ chain, cost, units, slots = [], lease }: BatchItem): ItemReply => {
+  const takeItem = (item: BatchItem): ItemReply => {
+    const { chain, cost, units, slots = [], lease, bytes = null, returned = [] } = item;
     const now = nowMs();
     const claims = [...slots];
     const parts = chain.compiled.map((compiled) =>
@@ -64,15 +75,35 @@ export function createMemoryStore(
     if (lease !== undefined && lease.returned !== null) {
       for (const { giveBack } of parts) giveBack?.(now, lease.returned);
     }
-    const left = parts.map((meter) => Math.max(0, meter.left(now)));
-    const granted = Math.min(units, Math.floor(Math.min(...left) / cost));
-    if (granted > 0) for (const meter of parts) meter.charge(now, granted * cost);
-    const leased = lease === undefined ? {} : { lease: grantLease(parts, chain, lease, cost, now) };
+    const dues = chain.compiled.map((compiled) => ruleCost(compiled, cost, bytes));
+    for (const [index, { giveBack }] of parts.entries()) {
+      for (const { request, response, madeMs } of returned) {
+        const unit = chain.compiled[index]?.unit;
+        const amount =
+          unit === 'request-bytes' ? request : unit === 'response-bytes' ? response : 0;
+        if (amount > 0) giveBack?.(now, { amount, madeMs, endMs: madeMs });
+      }
+    }
+    let granted = units;
+    for (const [index, meter] of parts.entries()) {
+      const due = dues[index] ?? 0;
+      if (due > 0) granted = Math.min(granted, Math.floor(Math.max(0, meter.left(now)) / due));
+    }
+    for (const [index, meter] of parts.entries()) {
+      const due = dues[index] ?? 0;
+      if (granted * due > 0) meter.charge(now, granted * due);
+    }
+    const leased =
+      lease === undefined ? {} : { lease: grantLease(parts, chain, lease, cost, now, farPart) };
     const gather = lease === undefined ? undefined : gatherFor(chain, lease, cost);
     return {
+      madeMs: Math.floor(now),
       granted,
+      ...(countsQuotaBytes(chain)
+        ? { returned: parts.map((meter) => meter.returned?.(now) ?? 0) }
+        : {}),
       remaining: parts.map((meter) => Math.max(0, meter.left(now))),
-      resetMs: parts.map((meter) => meter.resetMs(now, cost, gather)),
+      resetMs: parts.map((meter, index) => meter.resetMs(now, dues[index] ?? 0, gather)),
       ...leased,
     };
   };
@@ -88,8 +119,17 @@ export function createMemoryStore(
     takeBatch(items) {
       // Copies: the units of an item that waits may grow.
       store.calls.push(
-        items.map(({ chain, cost, units, slots = [], lease }) => {
-          return { chain, cost, units, slots, ...(lease === undefined ? {} : { lease }) };
+        items.map(({ chain, cost, units, slots = [], lease, bytes, returned }) => {
+          const ofBytes =
+            bytes === undefined || bytes === null ? {} : { bytes, returned: returned ?? [] };
+          return {
+            chain,
+            cost,
+            units,
+            slots,
+            ...(lease === undefined ? {} : { lease }),
+            ...ofBytes,
+          };
         }),
       );
       return new Promise<BatchReply>((resolve, reject) => {
@@ -141,13 +181,19 @@ export function createMemoryStore(
   return store;
 }
 
+function countsQuotaBytes({ compiled }: LimitChain): boolean {
+  return compiled.some(({ kind, unit }) => kind === 'quota' && unit !== 'requests');
+}
+
 /** Usage of one rule, of any kind. */
 interface Meter extends LeasedMeter {
-  readonly state: SlidingWindow | RateMeter | SlotTable | QuotaState;
+  readonly state: SlidingWindow | RateMeter | SlotTable | QuotaTable;
   charge(nowMs: number, cost: number): void;
   absorb(nowMs: number, cost: number, quota?: ReplayItem['quota']): void;
   resetMs(nowMs: number, cost: number, gather?: Gather): number;
   readonly giveBack?: (nowMs: number, returned: LeaseReturn) => void;
+  /** Of a quota: given back in the present period. */
+  readonly returned?: (nowMs: number) => number;
 }
 
 /** Goes on with `state` if there is one: it is of the rule's kind, because the kind is part of the key. */
@@ -161,7 +207,7 @@ function meterOf(
     return slotMeter(state instanceof SlotTable ? state : new SlotTable(), capacity, claim);
   }
   if (compiled.kind === 'quota') {
-    return quotaMeter(compiled, state instanceof QuotaState ? state : new QuotaState());
+    return quotaMeter(compiled, state instanceof QuotaTable ? state : new QuotaTable());
   }
   if (compiled.kind === 'rate') {
     const { rule } = compiled;
@@ -196,35 +242,23 @@ function meterOf(
   };
 }
 
-class QuotaState {
-  startMs = 0;
-  used = 0;
-}
-
-function quotaMeter({ calendar, capacity }: CompiledQuota, state: QuotaState): Meter {
-  const turn = (nowMs: number): number => {
-    const [, startMs, endMs] = calendar.edgesAt(nowMs);
-    if (startMs > state.startMs) Object.assign(state, { startMs, used: 0 });
-    return endMs;
-  };
+function quotaMeter({ calendar, capacity }: CompiledQuota, state: QuotaTable): Meter {
   const left = (nowMs: number): number => {
-    turn(nowMs);
-    return capacity - state.used;
+    const { used, returned } = state.present(calendar, nowMs);
+    return capacity - used + returned;
   };
   return {
     state,
     capacity,
     left,
-    charge: (_, cost) => void (state.used += cost),
-    absorb: (nowMs, cost, quota) => {
-      turn(nowMs);
-      if (quota?.startMs === state.startMs) state.used = Math.max(state.used, quota.used);
-      state.used += cost;
-    },
+    charge: (nowMs, cost) => state.charge(calendar, nowMs, cost),
+    absorb: (nowMs, cost, quota) => state.absorb(calendar, nowMs, cost, quota),
     resetMs: (nowMs) => {
-      const endMs = turn(nowMs);
-      return state.used === 0 ? 0 : endMs - nowMs;
+      const { used, returned, endMs } = state.present(calendar, nowMs);
+      return used === returned ? 0 : endMs - nowMs;
     },
+    giveBack: (nowMs, { amount, endMs: madeMs }) => state.giveBack(calendar, nowMs, amount, madeMs),
+    returned: (nowMs) => state.present(calendar, nowMs).returned,
   };
 }
 

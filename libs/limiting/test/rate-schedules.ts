@@ -1,17 +1,14 @@
 import fc from 'fast-check';
 import { burstMin } from '../src/limit-rule.ts';
 import { compileChain, type LimitChain, type RateRule, type WindowRule } from '../src/index.ts';
+import { chainIndex, costs, stepsBack, upTo40, type ArrivalCore } from './schedule-parts.ts';
 
 /** One arrival of `units` requests of equal chain and cost. */
-export interface PacedArrival {
+export interface PacedArrival extends ArrivalCore {
   /** True time since the arrival before, in microseconds with quarters: the store's clock shows whole ones. */
   readonly advanceUs: number;
   /** The store's clock steps back by this before it. */
   readonly stepBackUs: number;
-  /** Index into `PacedSchedule.chains`. */
-  readonly chain: number;
-  readonly cost: number;
-  readonly units: number;
 }
 
 /** A tenant with rates and a window, two API keys with a rate each, and arrivals. */
@@ -31,10 +28,6 @@ export function pacedSchedules(options: {
       burst: fc.oneof(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 20, max: 60 })),
     })
     .filter(({ limit, windowMs, burst }) => burst >= burstMin(limit, windowMs));
-  const noStep = fc.constant(0);
-  const stepBackUs = options.clockSteps
-    ? fc.oneof({ weight: 8, arbitrary: noStep }, fc.constantFrom(1, 2, 15_000, 60_000_000))
-    : noStep;
   const advance = fc.oneof(
     fc.integer({ min: 0, max: 6 }).map((quarters) => quarters / 4),
     fc.integer({ min: 0, max: 40_000 }).map((quarters) => quarters / 4),
@@ -42,14 +35,13 @@ export function pacedSchedules(options: {
   );
   const arrival = fc.record({
     advanceUs: advance,
-    stepBackUs,
-    chain: fc.integer({ min: 0, max: 2 }),
-    cost: fc.oneof({ weight: 4, arbitrary: fc.constant(1) }, fc.integer({ min: 1, max: 5 })),
+    stepBackUs: stepsBack(options, 1, 2, 15_000, 60_000_000),
+    chain: chainIndex,
+    cost: costs(5),
     units: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 60 })),
   });
-  const arrivals = fc.array(arrival, { minLength: 1, maxLength: 40, size: 'max' });
   const chains = fc.tuple(pace, pace, fc.integer({ min: 20, max: 90 })).map(compileChains);
-  return fc.record({ chains, arrivals });
+  return fc.record({ chains, arrivals: upTo40(arrival) });
 }
 
 type Pace = Pick<RateRule, 'limit' | 'windowMs' | 'burst'>;

@@ -5,7 +5,7 @@ import { mustRefuse, rateExcess, type PacedAdmission } from './rate-oracle.ts';
 import type { PacedSchedule } from './rate-schedules.ts';
 import { busiestWindow } from './window-oracle.ts';
 
-export { propertyRuns } from './property-runs.ts';
+export { propertyOptions } from './property-runs.ts';
 export { rateExcess, type PacedAdmission } from './rate-oracle.ts';
 export { pacedSchedules, type PacedArrival, type PacedSchedule } from './rate-schedules.ts';
 

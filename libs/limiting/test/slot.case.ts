@@ -17,7 +17,7 @@ import { SlotBook } from '../src/slot-book.ts';
 import { SlotKeeper } from '../src/slot-keeper.ts';
 import { createMemoryStore } from './memory-store.ts';
 
-export { propertyRuns } from './property-runs.ts';
+export { propertyOptions } from './property-runs.ts';
 
 /** What one of three workers does; `lost` and `late` takes fail for it, and the late one acts some events afterwards. */
 export interface SlotEvent {

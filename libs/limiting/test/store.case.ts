@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import type { BatchItem, CompiledRule, ItemReply } from '../src/index.ts';
-import { createMemoryStore } from './memory-store.ts';
+import { createMemoryStore, type UsageParts } from './memory-store.ts';
 import type { Schedule } from './schedules.ts';
 import { busiestWindow, type Admission } from './window-oracle.ts';
 
-export { schedules, type Arrival, type Schedule } from './schedules.ts';
+export { propertyOptions } from './property-runs.ts';
+export { schedules, type Schedule } from './schedules.ts';
 export { busiestWindow, type Admission } from './window-oracle.ts';
 
 /** One call of a schedule: what to take, and what the store's clock then shows. */
@@ -56,9 +57,9 @@ export function assertWindowPromise(
 }
 
 /** What the algorithm in TypeScript answers to the takes. */
-export function modelReplies(takes: readonly TimedTake[]): ItemReply[] {
+export function modelReplies(takes: readonly TimedTake[], parts?: UsageParts): ItemReply[] {
   let clockMs = 0;
-  const store = createMemoryStore(() => clockMs);
+  const store = createMemoryStore(() => clockMs, parts);
   return takes.map((take) => {
     clockMs = take.clockMs;
     return store.takeItem(take.item);

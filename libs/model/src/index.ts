@@ -14,8 +14,17 @@ export {
 export { describeFaults, type Fault } from './faults.ts';
 export { EndpointHealth, HealthState } from './health-state.ts';
 export { bundleFaults, routeFaults } from './integrity.ts';
-export { Limit, overrideLimits } from './limit.ts';
+export { Limit, LimitKind, LimitUnit, overrideLimits } from './limit.ts';
 export { Plan, PlanSpec } from './plan.ts';
+export {
+  PLATFORM_PLAN_ID,
+  PlanPool,
+  poolEntity,
+  PoolLimit,
+  poolPlace,
+  poolPlanIds,
+  poolSpread,
+} from './pool.ts';
 export {
   AccessTokenId,
   ApiKeyId,

@@ -20,6 +20,24 @@ test('a limit without a kind is a window; a rate may name its burst', () => {
   assert.equal(Limit.parse({ name: 'busy', kind: 'concurrency', limit: 5 }).limit, 5);
 });
 
+test('a step of a limit of bytes is at least 4096, or the limit, and at most the limit', () => {
+  const bytes = { name: 'bytes', unit: 'request-bytes', limit: 10_000, windowMs: 1000 };
+  for (const changes of [
+    { reserveBytes: 4096 },
+    { reserveBytes: 10_000 },
+    { limit: 7, reserveBytes: 7 },
+  ]) {
+    assert.ok(Limit.safeParse({ ...bytes, ...changes }).success);
+  }
+  const path = 'limits[0].reserveBytes';
+  const of = (changes: object) => faultsOf({ ...bytes, ...changes });
+  assert.deepEqual(of({ reserveBytes: 4095 }), [{ path, rule: 'must be at least 4096' }]);
+  assert.deepEqual(of({ limit: 7, reserveBytes: 6 }), [{ path, rule: 'must be at least 7' }]);
+  assert.deepEqual(of({ reserveBytes: 10_001 }), [
+    { path, rule: 'must be at most the limit, 10000' },
+  ]);
+});
+
 test('what a kind does not have, or the limiter cannot count exactly, is refused with path and reason', () => {
   const of = (changes: object): { path: string; rule: string }[] =>
     faultsOf({ ...pace, ...changes });
@@ -91,4 +109,12 @@ test('a tenant has a time zone that exists', () => {
   assert.equal(TenantSpec.parse(tenant).timeZone, 'Europe/Berlin');
   assert.equal(TenantSpec.parse({ planId: 'gold' }).timeZone, 'UTC');
   assert.ok(!TenantSpec.safeParse({ ...tenant, timeZone: 'Mars/Olympus' }).success);
+});
+
+test('a time zone is looked up once', (context) => {
+  const lookUp = context.mock.method(Intl, 'DateTimeFormat');
+  for (let use = 1; use <= 3; use++) {
+    assert.ok(TenantSpec.safeParse({ planId: 'gold', timeZone: 'Pacific/Chatham' }).success);
+  }
+  assert.equal(lookUp.mock.callCount(), 1);
 });

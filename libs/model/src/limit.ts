@@ -6,8 +6,19 @@ const WINDOW_MS_MAX = 31 * 24 * 3600 * 1000;
 /** Largest `burst × windowMs` of a rate, so that the limiter's arithmetic stays exact. */
 const RATE_SPAN_MAX = 9_000_000_000_000;
 
+/** Least `reserveBytes` of a limit that is no less itself: each step is work for an edge and for Redis. */
+const RESERVE_BYTES_MIN = 4096;
+
 /** Longest window of a limit per consumer, a day in ms: what each of many consumers leaves in Redis is gone after it. */
 const CONSUMER_WINDOW_MS_MAX = 24 * 3600 * 1000;
+
+/** What a limit bounds; {@link Limit} says how. */
+export const LimitKind = z.enum(['window', 'rate', 'concurrency', 'quota']);
+export type LimitKind = z.infer<typeof LimitKind>;
+
+/** What a limit counts: requests by the cost of their route, or the bytes of their bodies in one direction. */
+export const LimitUnit = z.enum(['requests', 'request-bytes', 'response-bytes']);
+export type LimitUnit = z.infer<typeof LimitUnit>;
 
 /**
  * A limit over all edges. `window`: never more than `limit` requests in any window of `windowMs`. `rate`: never more
@@ -20,17 +31,14 @@ export const Limit = z
       .string()
       .regex(/^[a-z][a-z0-9_-]{0,31}$/, 'must be a-z, then up to 31 of a-z, 0-9, "_" and "-"')
       .describe('Policy name, shown to clients in RateLimit headers.'),
-    kind: z
-      .enum(['window', 'rate', 'concurrency', 'quota'])
-      .default('window')
-      .describe(
-        '"window": exact sliding window, never more than `limit` in any `windowMs`. "rate": a pace (GCRA), never more than `burst` at once and `limit` per `windowMs` from then on. "concurrency": never more than `limit` requests in flight, WebSockets and streams while they live. "quota": never more than `limit` in a calendar `period` of the tenant’s `timeZone`.',
-      ),
+    kind: LimitKind.default('window').describe(
+      '"window": exact sliding window, never more than `limit` in any `windowMs`. "rate": a pace (GCRA), never more than `burst` at once and `limit` per `windowMs` from then on. "concurrency": never more than `limit` requests in flight, WebSockets and streams while they live. "quota": never more than `limit` in a calendar `period` of the tenant’s `timeZone`.',
+    ),
     limit: z
       .int()
       .min(1)
       .max(1_000_000_000_000)
-      .describe('Requests per window or period (kind "concurrency": in flight), at least 1.'),
+      .describe('Units per window or period (kind "concurrency": in flight), at least 1.'),
     windowMs: z
       .int()
       .min(100)
@@ -44,6 +52,17 @@ export const Limit = z
       .optional()
       .describe(
         'Kind "quota" only, and required there: the period of the calendar; a week begins on Monday.',
+      ),
+    unit: LimitUnit.optional().describe(
+      'Kinds "window" and "quota" only: what is counted. "requests" (default) by the cost of their route; "request-bytes" and "response-bytes" the bytes of bodies as they pass, WebSockets included.',
+    ),
+    reserveBytes: z
+      .int()
+      .min(1)
+      .max(1_000_000_000)
+      .optional()
+      .describe(
+        'Of a limit of bytes: what is taken at once of a body whose length is not known, and of each response; what is not used is given back. At least 4,096, or `limit` if that is less. Default: 65,536, or `limit` if that is less.',
       ),
     burst: z
       .int()
@@ -67,7 +86,9 @@ export const Limit = z
       ),
   })
   .superRefine((limit, context) => {
-    const fields: readonly (keyof typeof limit)[] = ['windowMs', 'period', 'burst'];
+    const fields: readonly (keyof typeof limit)[] = [
+      ...(['windowMs', 'period', 'burst', 'unit', 'reserveBytes'] as const),
+    ];
     for (const path of fields) {
       const message = faultOfField(path, limit);
       if (message === null) continue;
@@ -91,11 +112,14 @@ export const Limit = z
       addFault('must come back within 31 days: lower it, or raise limit');
     }
   })
-  .describe('A limit on requests.');
+  .describe('A limit on requests, or on the bytes of their bodies.');
 export type Limit = z.infer<typeof Limit>;
 
 interface ShapeFields {
   readonly kind: string;
+  readonly limit: number;
+  readonly unit?: string | undefined;
+  readonly reserveBytes?: number | undefined;
   readonly windowMs?: number | undefined;
   readonly period?: string | undefined;
   readonly burst?: number | undefined;
@@ -117,6 +141,7 @@ function faultOfField(field: string, limit: ShapeFields): string | null {
     const isLong = period === 'week' || period === 'month';
     return isLong && per !== undefined ? `must be "hour" or "day" for a limit per ${per}` : null;
   }
+  if (field === 'unit' || field === 'reserveBytes') return faultOfUnit(field, limit);
   const needsWindow = kind === 'window' || kind === 'rate';
   if (windowMs === undefined) {
     return needsWindow ? `a limit of kind "${kind}" needs a windowMs` : null;
@@ -124,6 +149,22 @@ function faultOfField(field: string, limit: ShapeFields): string | null {
   if (!needsWindow) return `a limit of kind "${kind}" has no windowMs: leave it out`;
   if (per === undefined || windowMs <= CONSUMER_WINDOW_MS_MAX) return null;
   return `must be at most ${CONSUMER_WINDOW_MS_MAX}, a day, for a limit per ${per}`;
+}
+
+function faultOfUnit(field: 'unit' | 'reserveBytes', limit: ShapeFields): string | null {
+  const { kind, unit = 'requests', reserveBytes } = limit;
+  if (unit === 'requests') {
+    const isForeign = field === 'reserveBytes' && reserveBytes !== undefined;
+    return isForeign ? 'only a limit of bytes has it: set unit, or leave it out' : null;
+  }
+  if (field === 'unit') {
+    const counts = kind === 'window' || kind === 'quota';
+    return counts ? null : `a limit of kind "${kind}" counts requests`;
+  }
+  if (reserveBytes === undefined) return null;
+  if (reserveBytes > limit.limit) return `must be at most the limit, ${limit.limit}`;
+  const least = Math.min(RESERVE_BYTES_MIN, limit.limit);
+  return reserveBytes < least ? `must be at least ${least}` : null;
 }
 
 /** Limits with unique names. */

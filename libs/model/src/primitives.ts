@@ -113,10 +113,19 @@ export const TimeZone = z.string().max(64).refine(isTimeZone, {
   error: 'must be a time zone of the IANA database, such as Europe/Berlin or UTC',
 });
 
+/** There are about 600, in whatever case they are written; further ones are looked up each time. */
+const TIME_ZONES_MAX = 1000;
+/** Found before: to look one up takes 0.1 ms, a third of what an edge needs for a change of a tenant. */
+const timeZones = new Set<string>();
+
 function isTimeZone(name: string): boolean {
+  if (timeZones.has(name)) return true;
   try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+    const { timeZone } = new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions();
+    if (timeZone === '') return false;
   } catch {
     return false;
   }
+  if (timeZones.size < TIME_ZONES_MAX) timeZones.add(name);
+  return true;
 }

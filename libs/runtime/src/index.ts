@@ -9,6 +9,7 @@ export {
   type EnvironmentReading,
 } from './environment.ts';
 export { mendStringPrototype } from './mend-string-prototype.ts';
+export { PacedWalk } from './paced-walk.ts';
 export { fullJitterMs, systemRandom, type Random } from './random.ts';
 export {
   readServiceSettings,

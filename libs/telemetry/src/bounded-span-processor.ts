@@ -20,7 +20,8 @@ export interface BoundedSpanProcessor extends SpanProcessor {
 }
 
 const EXPORT_TIMEOUT_MS = 5000;
-const BATCH_MAX = 512;
+/** An edge's requests wait for the whole batch, some 20 us for a span. */
+const BATCH_MAX = 64;
 /** `ExportResultCode.SUCCESS` of @opentelemetry/core, which is not a dependency of its own here. */
 const EXPORT_SUCCEEDED = 0;
 

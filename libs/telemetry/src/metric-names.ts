@@ -157,13 +157,13 @@ export const METRICS = Object.freeze({
     'edge',
     'counter',
     ['outcome', 'source'],
-    'Limiter verdicts, by outcome (allowed, denied, unavailable) and source (store, lease, deny_cache, share, open, closed)',
+    'Limiter verdicts, one for each pool and one for all other limits of a request, by outcome (admitted, denied, unavailable) and source (store, lease, deny_cache, share, open, closed)',
   ),
   headgate_limit_denials_total: row(
     'edge',
     'counter',
     ['level', 'kind'],
-    'Requests that a limit refused, by its level (tenant, key, route, consumer) and kind',
+    'Requests that a limit refused, by its level (tenant, key, route, consumer, pool, platform) and kind',
   ),
   headgate_limit_degraded: row(
     'edge',
@@ -184,6 +184,12 @@ export const METRICS = Object.freeze({
     [],
     'Held slots that Redis did not count when they were renewed: lapsed, lost, or admitted without it',
   ),
+  headgate_limit_clock_steps_total: row(
+    'edge',
+    'counter',
+    [],
+    'Steps of the clock of Redis by more than a second, as seen against the monotonic clock of a worker; one forward lets windows forget',
+  ),
   headgate_limit_batches_total: row('edge', 'counter', [], 'Batches sent to the limit store'),
   headgate_limit_batch_units_total: row(
     'edge',
@@ -201,7 +207,7 @@ export const METRICS = Object.freeze({
     'edge',
     'counter',
     ['outcome'],
-    'Cost of leases: granted, used by requests, returned; what is neither used nor returned has lapsed',
+    'Cost of leases: granted, used by requests, returned; of limits that tenants share also what was refunded, as another limit refused; what is neither used nor returned has lapsed',
   ),
   headgate_limit_store_errors_total: row(
     'edge',
@@ -270,6 +276,12 @@ export const METRICS = Object.freeze({
     'counter',
     ['cause'],
     'Workers that ended and were replaced, by cause (exited, killed, blocked, failed)',
+  ),
+  headgate_revision_faults_total: row(
+    'edge',
+    'counter',
+    [],
+    'Reports of workers that a revision threw: three requests in a row, or once outside of requests',
   ),
   headgate_worker_memory_bytes: row('edge', 'gauge', [], 'Resident memory of all workers', {
     unit: 'bytes',
@@ -351,6 +363,12 @@ export const METRICS = Object.freeze({
     'counter',
     ['cause'],
     'Times that edges together admitted more than a limit allows, by cause (store_lost, unexplained)',
+  ),
+  headgate_config_drift: row(
+    'config-service',
+    'gauge',
+    [],
+    '1 while the configuration differs from what was declared, else 0',
   ),
   headgate_limit_counters_stuck: row(
     'config-service',

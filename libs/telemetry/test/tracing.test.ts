@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
-import { waitFor } from '@headgate/testkit';
+import {
+  createOtlpReceiver,
+  otlpAttributes,
+  waitFor,
+  type OtlpReceiver,
+  type OtlpSpan,
+} from '@headgate/testkit';
 import {
   formatTraceparent,
   startTracing,
@@ -10,54 +14,19 @@ import {
   type TraceContext,
   type Tracing,
 } from '../src/index.ts';
+import { attemptTraces, requestTrace } from './request-trace.ts';
 
-interface OtlpSpan {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly name: string;
-  readonly kind: number;
-  readonly startTimeUnixNano: string;
-  readonly endTimeUnixNano: string;
-  readonly status: { readonly code?: number };
-  readonly attributes: readonly { readonly key: string; readonly value: object }[];
-}
-
-interface OtlpRequest {
-  readonly resourceSpans: readonly {
-    readonly resource: { readonly attributes: OtlpSpan['attributes'] };
-    readonly scopeSpans: readonly { readonly spans: readonly OtlpSpan[] }[];
-  }[];
-}
-
-const spans: OtlpSpan[] = [];
-const resources: Record<string, unknown>[] = [];
-let failing = false;
-const receiver = createServer((request, response) => {
-  let body = '';
-  request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
-  request.on('end', () => {
-    if (failing) return void response.writeHead(400).end();
-    assert.equal(request.url, '/v1/traces');
-    for (const { resource, scopeSpans } of (JSON.parse(body) as OtlpRequest).resourceSpans) {
-      resources.push(attributesOf(resource));
-      for (const scope of scopeSpans) spans.push(...scope.spans);
-    }
-    response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
-  });
-});
-
+let receiver: OtlpReceiver;
 let tracing: Tracing;
 
 before(async () => {
-  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
-  const { port } = receiver.address() as AddressInfo;
+  receiver = await createOtlpReceiver();
   tracing = await startTracing({
     service: 'headgate-edge',
     nodeId: 'edge-1',
     version: '0.1.0',
     environment: {
-      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+      OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
       OTEL_TRACES_SAMPLER_ARG: '0',
     },
     batchDelayMs: 10,
@@ -67,60 +36,24 @@ before(async () => {
 
 after(async () => {
   await tracing.shutdown();
-  await new Promise((resolve) => {
-    receiver.close(resolve);
-    receiver.closeAllConnections();
-  });
+  await receiver.close();
 });
-
-function attributesOf(holder: Pick<OtlpSpan, 'attributes'>): Record<string, unknown> {
-  return Object.fromEntries(
-    holder.attributes.map(({ key, value }) => [key, Object.values(value)[0]]),
-  );
-}
 
 const inboundTraceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 const inbound = `00-${inboundTraceId}-00f067aa0ba902b7-01`;
-const startMs = 1_790_000_000_000.5;
 
-function requestTrace(context: TraceContext, attemptIds: readonly string[]): RequestTrace {
-  assert.ok(context.traceId !== null && context.spanId !== null);
-  return {
-    traceId: context.traceId,
-    spanId: context.spanId,
-    parentSpanId: context.parentSpanId,
-    startMs,
-    endMs: startMs + 12.25,
-    method: 'GET',
-    scheme: 'http',
-    host: 'api.acme.example',
-    path: '/v1/orders/7',
-    clientIp: '203.0.113.7',
-    userAgent: 'curl/8',
-    requestId: 'r1',
-    status: 200,
-    code: null,
-    tenantId: 'acme',
-    routeId: 'orders',
-    routePath: '/v1/orders/*',
-    upstreamId: 'orders',
-    revision: 42,
-    limiter: { startMs: startMs + 0.1, endMs: startMs + 0.9, outcome: 'allowed', source: 'store' },
-    attempts: attemptIds.map((spanId, i) => ({
-      spanId,
-      startMs: startMs + 1 + i * 5,
-      endMs: startMs + 5 + i * 5,
-      endpointHost: '127.0.0.1',
-      endpointPort: 9000 + i,
-      status: i === 0 ? null : 200,
-      errorType: i === 0 ? 'HG_UPSTREAM_RESET' : null,
-    })),
-  };
+function traceOf(context: TraceContext, attemptIds: readonly string[]): RequestTrace {
+  const { traceId, spanId, parentSpanId } = context;
+  assert.ok(traceId !== null && spanId !== null);
+  return requestTrace({ traceId, spanId, parentSpanId, attempts: attemptTraces(attemptIds) });
 }
 
 async function exported(count: number): Promise<OtlpSpan[]> {
-  await waitFor(() => spans.length >= count, { message: `${count} spans`, describe: () => spans });
-  return spans.splice(0);
+  await waitFor(() => receiver.spans.length >= count, {
+    message: `${count} spans`,
+    describe: () => receiver.spans,
+  });
+  return receiver.spans.splice(0);
 }
 
 test('one trace: server span, limiter and attempts, with the ids that went out', async () => {
@@ -128,7 +61,7 @@ test('one trace: server span, limiter and attempts, with the ids that went out',
   assert.equal(context.sampled, true);
   const attemptIds = [tracing.contexts.newSpanId(), tracing.contexts.newSpanId()];
   const sent = formatTraceparent(inboundTraceId, attemptIds[1] ?? '', true);
-  tracing.recordRequestSpans(requestTrace(context, attemptIds));
+  tracing.recordRequestSpans(traceOf(context, attemptIds));
 
   const [server, limiter, first, second] = await exported(4);
   assert.ok(server && limiter && first && second);
@@ -155,10 +88,10 @@ test('one trace: server span, limiter and attempts, with the ids that went out',
 
 test('attributes follow the HTTP conventions and name tenant and route', async () => {
   const context = tracing.contexts.create(inbound);
-  tracing.recordRequestSpans(requestTrace(context, [tracing.contexts.newSpanId()]));
+  tracing.recordRequestSpans(traceOf(context, [tracing.contexts.newSpanId()]));
   const [server, , attempt] = await exported(3);
   assert.ok(server && attempt);
-  assert.deepEqual(attributesOf(server), {
+  assert.deepEqual(otlpAttributes(server), {
     'http.request.method': 'GET',
     'url.scheme': 'http',
     'url.path': '/v1/orders/7',
@@ -174,10 +107,10 @@ test('attributes follow the HTTP conventions and name tenant and route', async (
     'headgate.tenant.revision': 42,
     'headgate.attempts': 1,
   });
-  assert.equal(attributesOf(attempt)['error.type'], 'HG_UPSTREAM_RESET');
-  assert.equal(attributesOf(attempt)['url.full'], 'http://127.0.0.1:9000/v1/orders/7');
-  assert.equal(resources[0]?.['service.name'], 'headgate-edge');
-  assert.equal(resources[0]?.['service.instance.id'], 'edge-1');
+  assert.equal(otlpAttributes(attempt)['error.type'], 'HG_UPSTREAM_RESET');
+  assert.equal(otlpAttributes(attempt)['url.full'], 'http://127.0.0.1:9000/v1/orders/7');
+  assert.equal(receiver.resources[0]?.['service.name'], 'headgate-edge');
+  assert.equal(receiver.resources[0]?.['service.instance.id'], 'edge-1');
 });
 
 test('unsampled requests export nothing', async () => {
@@ -191,7 +124,7 @@ test('unsampled requests export nothing', async () => {
     .startServerSpan({ method: 'GET', path: '/', traceparent: undefined })
     .end({ status: 200 });
   // A sampled request after them: when it has arrived, anything before it would have, too.
-  tracing.recordRequestSpans(requestTrace(tracing.contexts.create(inbound), []));
+  tracing.recordRequestSpans(traceOf(tracing.contexts.create(inbound), []));
   const arrived = await exported(2);
   assert.deepEqual(
     arrived.map((span) => span.name),
@@ -234,22 +167,22 @@ test('control plane: a server span continues the trace and inner spans are its c
   assert.equal(commit.parentSpanId, root.spanId);
   assert.equal(fail.parentSpanId, root.spanId);
   assert.equal(sentOn, `00-${inboundTraceId}-${commit.spanId}-01`);
-  assert.deepEqual(attributesOf(commit), { 'headgate.kind': 'plan', 'headgate.revision': 7 });
-  assert.equal(attributesOf(fail)['error.type'], 'TypeError');
+  assert.deepEqual(otlpAttributes(commit), { 'headgate.kind': 'plan', 'headgate.revision': 7 });
+  assert.equal(otlpAttributes(fail)['error.type'], 'TypeError');
   assert.doesNotMatch(JSON.stringify(arrived), /secret/);
 });
 
 test('spans beyond the queue and those of a failed export are counted', async () => {
-  const trace = requestTrace(tracing.contexts.create(inbound), []);
+  const trace = traceOf(tracing.contexts.create(inbound), []);
   const before = tracing.droppedSpans();
-  failing = true;
+  receiver.failing = true;
   for (let i = 0; i < 10; i += 1) tracing.recordRequestSpans(trace);
   await waitFor(() => tracing.droppedSpans() - before === 20, {
     message: 'all 20 spans to be counted as dropped',
     describe: () => tracing.droppedSpans() - before,
   });
-  failing = false;
-  assert.deepEqual(spans, []);
+  receiver.failing = false;
+  assert.deepEqual(receiver.spans, []);
 });
 
 test('without an endpoint everything is a no-op', async () => {

@@ -36,11 +36,24 @@ interface Faults {
   delayMs: number;
 }
 
-/** Starts a proxy on a free port of 127.0.0.1 in front of `target`. */
-export async function createFaultProxy(target: {
+/** Which way bytes go. */
+export type FlowDirection = 'toServer' | 'toClient';
+
+/** What a proxy passes on in place of a chunk; an empty buffer for nothing. */
+export type ChunkEdit = (chunk: Buffer) => Buffer;
+
+/** Where a {@link createFaultProxy} leads, and what it does on the way. */
+export interface FaultProxyTarget {
+  /** Default: 127.0.0.1. */
   readonly host?: string;
+  /** Read for each new connection, so a getter may lead it elsewhere. */
   readonly port: number;
-}): Promise<FaultProxy> {
+  /** Called once for each connection and direction. Default: bytes pass as they are. */
+  readonly edit?: (direction: FlowDirection) => ChunkEdit;
+}
+
+/** Starts a proxy on a free port of 127.0.0.1 in front of `target`. */
+export async function createFaultProxy(target: FaultProxyTarget): Promise<FaultProxy> {
   const faults: Faults = { refusing: false, paused: false, delayMs: 0 };
   const pairs = new Set<Pair>();
   let acceptedCount = 0;
@@ -52,11 +65,14 @@ export async function createFaultProxy(target: {
       client.resetAndDestroy();
       return;
     }
-    const server = connect({ ...target, allowHalfOpen: true, noDelay: true });
+    const { host = '127.0.0.1', port } = target;
+    const server = connect({ host, port, allowHalfOpen: true, noDelay: true });
     const pair = { client, server };
     pairs.add(pair);
-    join(client, server, faults, () => pairs.delete(pair));
-    join(server, client, faults, () => pairs.delete(pair));
+    const onClosed = () => pairs.delete(pair);
+    const edit = target.edit ?? (() => unchanged);
+    join(client, server, { faults, edit: edit('toServer'), onClosed });
+    join(server, client, { faults, edit: edit('toClient'), onClosed });
   });
   const cut = () => {
     for (const { client, server } of pairs) {
@@ -102,8 +118,16 @@ export async function createFaultProxy(target: {
   };
 }
 
+interface Flow {
+  readonly faults: Faults;
+  readonly edit: ChunkEdit;
+  readonly onClosed: () => void;
+}
+
+const unchanged: ChunkEdit = (chunk) => chunk;
+
 /** Carries one direction. Chunks go through a chain of promises, so a delay keeps their order. */
-function join(from: Socket, to: Socket, faults: Faults, onClosed: () => void): void {
+function join(from: Socket, to: Socket, { faults, edit, onClosed }: Flow): void {
   let sending: Promise<void> | null = null;
   const after = (act: () => void) => {
     if (faults.delayMs === 0 && sending === null) return act();
@@ -116,7 +140,8 @@ function join(from: Socket, to: Socket, faults: Faults, onClosed: () => void): v
   };
   from.on('data', (chunk: Buffer) => {
     after(() => {
-      if (to.writable && !to.write(chunk)) {
+      const bytes = edit(chunk);
+      if (bytes.length > 0 && to.writable && !to.write(bytes)) {
         from.pause();
         to.once('drain', () => !faults.paused && from.resume());
       }

@@ -1,7 +1,20 @@
+export { providePGlite } from './empty-pglite.ts';
 export { createFakeClock, type FakeClock, type FakeTimer } from './fake-clock.ts';
-export { createFaultProxy, type FaultProxy } from './fault-proxy.ts';
+export {
+  createFaultProxy,
+  type ChunkEdit,
+  type FaultProxy,
+  type FaultProxyTarget,
+  type FlowDirection,
+} from './fault-proxy.ts';
 export { freePort } from './free-port.ts';
 export { createHttpOrigin, type HttpOrigin } from './http-origin.ts';
+export {
+  createOtlpReceiver,
+  otlpAttributes,
+  type OtlpReceiver,
+  type OtlpSpan,
+} from './otlp-receiver.ts';
 export {
   createRecordingOrigin,
   type OriginConnection,
@@ -9,6 +22,7 @@ export {
   type RecordingOrigin,
 } from './recording-origin.ts';
 export type { RecordedRequest } from './request-splitter.ts';
+export { sendRedis, type RedisReply } from './redis-command.ts';
 export { createSeededRandom } from './seeded-random.ts';
 export type { ServerProcess } from './server-process.ts';
 export { startNats, type NatsOptions, type NatsServer } from './start-nats.ts';
@@ -21,5 +35,16 @@ export {
   type StartedProcess,
 } from './start-process.ts';
 export { startRedis, type RedisOptions, type RedisServer } from './start-redis.ts';
+export {
+  startRedisCluster,
+  type RedisCluster,
+  type RedisClusterOptions,
+} from './start-redis-cluster.ts';
+export {
+  startRedisSentinel,
+  type RedisSentinel,
+  type RedisSentinelOptions,
+} from './start-redis-sentinel.ts';
+export { startStopwatch, type Stopwatch } from './stopwatch.ts';
 export { temporaryDirectory, type TemporaryDirectory } from './temporary-directory.ts';
 export { waitFor, type WaitOptions } from './wait-for.ts';

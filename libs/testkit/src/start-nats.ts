@@ -18,6 +18,8 @@ export interface NatsOptions {
 export interface NatsServer extends ServerProcess {
   /** `nats://127.0.0.1:port`. */
   readonly url: string;
+  /** Where JetStream keeps its files, for those who damage them while it does not run. */
+  readonly storeDirectory: string;
   /** As `restart()`, but everything that JetStream stored is gone. */
   restartEmpty(): Promise<void>;
 }
@@ -45,6 +47,7 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
   );
   const extension = {
     url: `nats://127.0.0.1:${server.port}`,
+    storeDirectory: store,
     async restartEmpty() {
       await server.kill();
       await rm(store, { recursive: true, force: true });

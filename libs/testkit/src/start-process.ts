@@ -49,7 +49,7 @@ export interface ProcessOptions {
    * function (polled every 10 ms) returns true. Default: at once.
    */
   readonly readyWhen?: RegExp | ((started: StartedProcess) => boolean | Promise<boolean>);
-  /** Default 10,000. */
+  /** Default 30,000. */
   readonly readyTimeoutMs?: number;
   /** Lines kept per output. Default 500. */
   readonly outputLinesMax?: number;
@@ -94,7 +94,7 @@ export async function startProcess(options: ProcessOptions): Promise<StartedProc
   try {
     await waitFor(async () => started.exit() !== null || (await isReady()), {
       message: `${started.name} to be ready`,
-      deadlineMs: options.readyTimeoutMs ?? 10_000,
+      deadlineMs: options.readyTimeoutMs ?? 30_000,
       describe: () => 'not ready',
     });
   } catch (error) {

@@ -12,13 +12,17 @@ export interface RedisOptions {
   readonly appendOnly?: boolean;
   /** Working directory of the server. Default: a temporary one, deleted by `stop()`. */
   readonly directory?: string;
+  /** Serve TLS, with this certificate and key (files, PEM). Default: plain TCP. */
+  readonly tls?: { readonly certificateFile: string; readonly keyFile: string };
   /** Further arguments, for example `['--replicaof', '127.0.0.1', '6379']`. */
   readonly args?: readonly string[];
+  /** Added to the environment of the server. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A running Redis server. */
 export interface RedisServer extends ServerProcess {
-  /** `redis://[:password@]127.0.0.1:port`. */
+  /** `redis://[:password@]127.0.0.1:port`, or `rediss://…`. */
   readonly url: string;
 }
 
@@ -36,12 +40,14 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
         command: 'redis-server',
         args: redisArguments(port, options.directory ?? temporary?.path ?? '.', options),
         readyWhen: /Ready to accept connections/,
+        env: options.env ?? {},
       }),
     async () => temporary?.remove(),
     { port: options.port },
   );
   const login = options.password === undefined ? '' : `:${encodeURIComponent(options.password)}@`;
-  const url = `redis://${login}127.0.0.1:${server.port}`;
+  const scheme = options.tls === undefined ? 'redis' : 'rediss';
+  const url = `${scheme}://${login}127.0.0.1:${server.port}`;
   return Object.defineProperty(server, 'url', { value: url, enumerable: true }) as RedisServer;
 }
 
@@ -49,8 +55,20 @@ function redisArguments(port: number, directory: string, options: RedisOptions):
   const persistence =
     options.appendOnly === true ? ['--appendonly', 'yes', '--appendfsync', 'always'] : [];
   const password = options.password === undefined ? [] : ['--requirepass', options.password];
+  const secure =
+    options.tls === undefined
+      ? ['--port', String(port)]
+      : [
+          ...['--port', '0', '--tls-port', String(port), '--tls-auth-clients', 'no'],
+          ...['--tls-cert-file', options.tls.certificateFile],
+          ...['--tls-key-file', options.tls.keyFile],
+          ...['--tls-ca-cert-file', options.tls.certificateFile],
+        ];
   return [
-    ...['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', ''],
+    ...secure,
+    // A replica gets its data at once, not with those that come within 5 s.
+    ...['--repl-diskless-sync-delay', '0'],
+    ...['--bind', '127.0.0.1', '--dir', directory, '--save', ''],
     ...persistence,
     ...password,
     ...(options.args ?? []),

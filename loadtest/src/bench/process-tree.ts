@@ -26,6 +26,12 @@ export async function treeCpuUs(rootPid: number): Promise<number> {
   return tree.reduce((sum, { ticks }) => sum + ticks, 0) * TICK_US;
 }
 
+/** CPU time used so far by several trees together, in ms. @throws Error if one of the processes does not run. */
+export async function treesCpuMs(rootPids: readonly number[]): Promise<number> {
+  const used = await Promise.all(rootPids.map(treeCpuUs));
+  return used.reduce((sum, us) => sum + us, 0) / 1000;
+}
+
 /**
  * `rootPid` and all that descend from it.
  *

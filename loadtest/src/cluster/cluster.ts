@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import {
   createHttpOrigin,
   freePort,
+  providePGlite,
   startNats,
   startPostgres,
   startProcess,
@@ -90,6 +91,8 @@ export interface ClusterOptions {
   readonly configReplicas?: number;
   /** Entry of the edges instead of the real one. */
   readonly edgeEntry?: string;
+  /** Where a component, by its name, reaches NATS: through a proxy, say. Default: NATS itself. */
+  readonly natsUrlOf?: (component: string, nats: NatsServer) => Promise<string>;
   /** False: the caller starts the edges. Default true. */
   readonly startEdges?: boolean;
 }
@@ -106,16 +109,18 @@ export interface Cluster {
   readonly edges: readonly ClusterEdge[];
   /** Of `configService`. */
   readonly api: ConfigApi;
-  /** Ends everything and removes its data. */
+  /** Ends everything at once (whoever looks at an orderly end stops the component first) and removes its data. */
   stop(): Promise<void>;
 }
 
 /** Starts Redis, NATS, the config-service with its database, the health-service and edges. */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const directory = await temporaryDirectory();
-  const redis = await startRedis();
-  const nats = await startNats();
-  const postgres = options.database === 'postgres' ? await startPostgres(POSTGRES) : null;
+  const [redis, nats, postgres] = await Promise.all([
+    startRedis(),
+    startNats(),
+    options.database === 'postgres' ? startPostgres(POSTGRES) : null,
+  ]);
   const parts = { directory, redis, nats, postgres };
   const { component: configService, api } = await startReplica(1, options, parts);
   const replicas: ConfigReplica[] = [];
@@ -129,8 +134,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       /"msg":"listening"/,
     ),
   );
-  if (options.healthService !== false) await healthService.start();
-  const edges = await startEdges(options, parts);
+  const [edges] = await Promise.all([
+    startEdges(options, parts),
+    options.healthService === false ? undefined : healthService.start(),
+  ]);
   return {
     redis,
     nats,
@@ -143,7 +150,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     async stop() {
       const others = [...edges, ...replicas].map(({ component }) => component);
       const components = [...others, healthService, configService];
-      await Promise.all(components.map((component) => component.stop()));
+      await Promise.all(components.map((component) => component.kill()));
       await Promise.all([redis.stop(), nats.stop(), postgres?.stop()]);
       await directory.remove();
     },
@@ -160,19 +167,23 @@ interface ClusterParts {
 
 async function startReplica(
   index: number,
-  { configEnv }: ClusterOptions,
+  options: ClusterOptions,
   { directory, nats, postgres }: ClusterParts,
 ): Promise<ConfigReplica> {
   const port = await freePort();
-  const component = new Component(index === 1 ? 'config-service' : `config-service ${index}`, () =>
+  const name = index === 1 ? 'config-service' : `config-service ${index}`;
+  const natsUrl = await natsUrlFor(name, options, nats);
+  const dataDirectory = `${directory.path}/config`;
+  if (postgres === null) await providePGlite(`${dataDirectory}/pglite`);
+  const component = new Component(name, () =>
     startService('config-service', {
       HEADGATE_NODE_ID: `config-${index}`,
       HEADGATE_CONFIG_LISTEN: `127.0.0.1:${port}`,
       HEADGATE_ADMIN_TOKEN: ADMIN_TOKEN,
-      HEADGATE_NATS_URL: nats.url,
-      HEADGATE_DATA_DIR: `${directory.path}/config`,
+      HEADGATE_NATS_URL: natsUrl,
+      HEADGATE_DATA_DIR: dataDirectory,
       ...(postgres === null ? {} : { HEADGATE_DATABASE_URL: postgres.url }),
-      ...configEnv,
+      ...options.configEnv,
     }),
   );
   await component.start();
@@ -192,7 +203,7 @@ async function startEdges(options: ClusterOptions, parts: ClusterParts): Promise
       HEADGATE_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
       HEADGATE_EDGE_WORKERS: '1',
       HEADGATE_DATA_DIR: dataDirectory,
-      HEADGATE_NATS_URL: parts.nats.url,
+      HEADGATE_NATS_URL: await natsUrlFor(`edge-${index}`, options, parts.nats),
       HEADGATE_REDIS_URL: parts.redis.url,
       ...options.edgeEnv,
     };
@@ -200,10 +211,16 @@ async function startEdges(options: ClusterOptions, parts: ClusterParts): Promise
     const component = new Component(`edge-${index}`, () =>
       startService('edge', env, READY, options.edgeEntry),
     );
-    if (options.startEdges !== false) await component.start();
     edges.push({ component, port, admin, dataDirectory });
   }
+  if (options.startEdges !== false) {
+    await Promise.all(edges.map(({ component }) => component.start()));
+  }
   return edges;
+}
+
+function natsUrlFor(component: string, options: ClusterOptions, nats: NatsServer): Promise<string> {
+  return options.natsUrlOf?.(component, nats) ?? Promise.resolve(nats.url);
 }
 
 function startService(

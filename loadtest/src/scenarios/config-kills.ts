@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '@headgate/runtime';
 import { createSeededRandom, waitFor } from '@headgate/testkit';
 import { startCluster, type Cluster, type ClusterOptions } from '../cluster/cluster.ts';
+import { nameChangeOf } from '../cluster/name-change.ts';
 import { readPages } from '../cluster/read-pages.ts';
 import { readTenants, type TenantReader } from '../cluster/tenant-reader.ts';
 import { timed, type Check, type Say, type ScenarioResult } from './scenario.ts';
@@ -193,12 +194,10 @@ class KillsRun {
     const { api } = this.#cluster;
     const audit = await readPages(api, `/v1/audit?tenant=${id}&limit=200`);
     const history = await readPages(api, `/v1/tenants/${id}/history?limit=100`);
-    const named = audit.map(({ revision, changes }) => {
-      const name = (changes as readonly { path: string; after?: unknown }[]).find(
-        ({ path }) => path === 'name',
-      );
-      return { revision: Number(revision), name: String(name?.after) };
-    });
+    const named = audit.map((row) => ({
+      revision: Number(row['revision']),
+      name: String(nameChangeOf(row)?.after),
+    }));
     const ledger = this.#ledgers.get(id) ?? new WriteLedger();
     return ledger.judge(named.reverse(), history.map(({ revision }) => Number(revision)).reverse());
   }

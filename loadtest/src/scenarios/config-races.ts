@@ -1,4 +1,5 @@
 import { startCluster, type Cluster } from '../cluster/cluster.ts';
+import { nameChangeOf } from '../cluster/name-change.ts';
 import { readPages } from '../cluster/read-pages.ts';
 import type { Say, ScenarioResult } from './scenario.ts';
 
@@ -90,10 +91,8 @@ async function runRace(cluster: Cluster, clients: number, tally: Tally): Promise
 /** The count before and after each update, as the database has them. */
 async function auditedUpdates({ api }: Cluster) {
   const rows = await readPages(api, '/v1/audit?tenant=raced&action=update&limit=200');
-  return rows.map(({ changes }) => {
-    const name = (changes as readonly { path: string; before?: unknown; after?: unknown }[]).find(
-      ({ path }) => path === 'name',
-    ); // of our own service
+  return rows.map((row) => {
+    const name = nameChangeOf(row);
     return { before: Number(name?.before), after: Number(name?.after) };
   });
 }

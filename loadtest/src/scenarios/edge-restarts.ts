@@ -14,9 +14,9 @@ import { oneTenantBundle, timed, type Check, type Say, type ScenarioResult } fro
 export interface EdgeRestartsOptions {
   readonly rollingRestarts: number;
   readonly perSecond: number;
+  /** An edge has to serve from its disk alone in this time; 3,000 in the full run. */
+  readonly fromDiskWithinMs: number;
 }
-
-const FROM_DISK_WITHIN_MS = 3000;
 
 /** Edges restart one after the other under load; and one comes back from its disk alone. */
 export async function edgeRestarts(
@@ -45,9 +45,9 @@ export async function edgeRestarts(
       return (await get(edge)).statusCode;
     });
     checks.push({
-      rule: `serves from its disk within ${FROM_DISK_WITHIN_MS} ms`,
+      rule: `serves from its disk within ${options.fromDiskWithinMs} ms`,
       figure: `status ${status} after ${tookMs.toFixed(0)} ms`,
-      passed: status === 200 && tookMs <= FROM_DISK_WITHIN_MS,
+      passed: status === 200 && tookMs <= options.fromDiskWithinMs,
     });
     return { name: 'edge-restarts', checks };
   } finally {

@@ -1,11 +1,12 @@
 import { mkdir } from 'node:fs/promises';
-import { temporaryDirectory } from '@headgate/testkit';
+import { temporaryDirectory, waitFor } from '@headgate/testkit';
+import { pinTo, pinToSide, splitCores } from '../bench/cpu-cores.ts';
 import { findProgram } from '../bench/find-program.ts';
-import { processTree, treeCpuUs } from '../bench/process-tree.ts';
+import { treeCpuUs } from '../bench/process-tree.ts';
 import { startBackend } from '../bench/side-by-side/backend.ts';
 import { firstEdge, startCluster, waitForRevision, type ClusterEdge } from '../cluster/cluster.ts';
 import { readMetric } from './edge-metrics.ts';
-import { pinTo, runH2load, type H2loadReport } from './run-h2load.ts';
+import { runH2load, type H2loadReport } from './run-h2load.ts';
 import { oneTenantBundle, timed, type Check, type Say, type ScenarioResult } from './scenario.ts';
 
 /** Options of {@link overload}. */
@@ -46,7 +47,7 @@ export async function overload(options: OverloadOptions, say: Say): Promise<Scen
   await mkdir(`${directory.path}/endpoint`);
   const endpoint = await startBackend(nginx, `${directory.path}/endpoint`);
   try {
-    await pinTo(1, await processTree(endpoint.process.pid));
+    await pinToSide('generator', [endpoint.process.pid]);
     const usual = await withEdge(endpoint.ports, {}, async (edge) => {
       say(`the most that one worker can do with ${options.connections} connections`);
       const most = await runPhase(edge, options, 0);
@@ -82,7 +83,8 @@ async function withEdge<Result>(
     const bundle = oneTenantBundle({ host: HOST, ports, upstream });
     await waitForRevision(cluster, await cluster.api.apply(bundle));
     const edge = firstEdge(cluster);
-    await pinTo(0, await processTree(edge.component.process.pid));
+    const split = await splitCores();
+    if (split !== null) await pinTo(split.others.slice(0, 1), [edge.component.process.pid]);
     return await work(edge);
   } finally {
     await cluster.stop();
@@ -145,6 +147,10 @@ async function runPhase(
   const { connections, seconds } = options;
   const load = { port: edge.port, host, connections, perSecond };
   await runH2load({ ...load, perSecond: 0, seconds: WARM_SECONDS });
+  // A worker that has stopped accepting refuses the connections of the next load.
+  await waitFor(async () => (await readMetric(edge.admin, 'headgate_overload_level')) === 0, {
+    message: 'the worker to be well',
+  });
   let levelMax = 0;
   let adminMsMax = 0;
   const watch = setInterval(() => {

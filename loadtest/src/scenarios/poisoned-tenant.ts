@@ -10,6 +10,7 @@ import {
   type Cluster,
 } from '../cluster/cluster.ts';
 import { runLoad, tally, type Load, type Outcome } from '../cluster/load.ts';
+import { waitForPublished } from '../cluster/wait-for-published.ts';
 import { endedWorkers, listeningWorkers } from './edge-metrics.ts';
 import { manyTenantsBundle } from './many-tenants.ts';
 import type { Check, Say, ScenarioResult } from './scenario.ts';
@@ -19,8 +20,8 @@ export interface PoisonedTenantOptions {
   readonly tenants: number;
   /** How long the others are watched without poison, and at least with it, in ms. */
   readonly watchMs: number;
-  /** Time from the poisoned document to the exception of its timer, in ms; null: without a timer. */
-  readonly timerMs: number | null;
+  /** Time from the poisoned document to the exception of its timer, in ms. */
+  readonly timerMs: number;
   /** The 99th percentile of the others may rise by a tenth, or up to this. */
   readonly p99FloorMs: number;
 }
@@ -35,16 +36,15 @@ const PER_SECOND = 200;
 const NEIGHBOURS = 16;
 const VICTIM = 'tenant-0';
 const SETTLED_WITHIN_MS = 30_000;
-/** For two ends of all workers, each replaced at once. */
-const DOWN_MS_MAX = 10_000;
-/** In steps of this, time without answers is counted. */
-const SLOT_MS = 100;
+/** Of an edge: so many requests in a row that throw. */
+const THROWS_MAX = 3;
 /** Workers that all accept for so long have no timer of the withdrawn revision left. */
 const CALM_MS = 1500;
 
 /**
- * One tenant gets a revision that does not compile, one with which its requests throw, and one that throws in a timer
- * later, which ends the worker: a real edge whose workers have these bugs. All others are watched meanwhile.
+ * One tenant gets a revision that does not compile, one with which its requests throw, one that throws in a timer later,
+ * and one with which workers throw although nothing tells whose fault it is: a real edge whose workers have these bugs.
+ * All others are watched meanwhile.
  */
 export async function poisonedTenant(
   options: PoisonedTenantOptions,
@@ -59,17 +59,14 @@ export async function poisonedTenant(
     edgeEntry: EDGE,
     edgeEnv: {
       HEADGATE_EDGE_WORKERS: String(WORKERS),
-      POISON_MOMENT_MS: String(options.timerMs ?? 0),
+      POISON_MOMENT_MS: String(options.timerMs),
     },
   });
   try {
     say(`${options.tenants} tenants`);
     const bundle = manyTenantsBundle(options.tenants, endpoints[0]?.port ?? 0);
     const revision = await cluster.api.apply(bundle);
-    await waitFor(async () => (await pendingChanges(cluster)) === 0, {
-      message: 'all tenants to be published',
-      deadlineMs: 60_000,
-    });
+    await waitForPublished(cluster.api, 60_000);
     await firstEdge(cluster).component.start();
     await waitForRevision(cluster, revision);
     const run = new PoisonRun(cluster, options, say);
@@ -77,7 +74,8 @@ export async function poisonedTenant(
     const checks = [
       ...(await run.refused()),
       ...(await run.throwing()),
-      ...(timerMs === null ? [] : await run.timer(timerMs)),
+      ...(await run.timer(timerMs)),
+      ...(await run.stray(timerMs)),
     ];
     return { name: 'poisoned-tenant', checks };
   } finally {
@@ -97,6 +95,8 @@ class PoisonRun {
   readonly #options: PoisonedTenantOptions;
   readonly #say: Say;
   readonly #neighbours: readonly string[];
+  /** The last answer to the victim that was an error. */
+  #refusal = '';
 
   constructor(cluster: Cluster, options: PoisonedTenantOptions, say: Say) {
     this.#cluster = cluster;
@@ -114,7 +114,7 @@ class PoisonRun {
     let told = '';
     let own = 0;
     const watched = await this.#watch('poison-refused', async () => {
-      told = await this.#toldBy(VICTIM);
+      told = await this.#told('does not compile');
       own = await this.#ownStatus();
     });
     return [
@@ -123,7 +123,7 @@ class PoisonRun {
       {
         rule: `${rule}: the one before it serves, and headgate status tells why`,
         figure: `${own}; ${told}`,
-        passed: own === 200 && told.includes('does not compile'),
+        passed: own === 200 && told !== '',
       },
     ];
   }
@@ -131,63 +131,89 @@ class PoisonRun {
   async throwing(): Promise<readonly Check[]> {
     const rule = 'requests that throw';
     const own = new Map<number, number>();
+    let told = '';
+    let last = 0;
     const watched = await this.#watch('poison-request', async () => {
-      await waitFor(async () => (await this.#ownStatus()) === 0, {
-        message: 'the requests of the tenant to throw',
-        deadlineMs: SETTLED_WITHIN_MS,
-      });
-      for (let count = 0; count < 20; count += 1) {
+      const isBack = async (): Promise<boolean> => {
         const status = await this.#ownStatus();
         own.set(status, (own.get(status) ?? 0) + 1);
-      }
+        return status === 200 && (own.get(500) ?? 0) >= THROWS_MAX;
+      };
+      await waitFor(isBack, {
+        message: 'the revision before the one whose requests throw',
+        deadlineMs: SETTLED_WITHIN_MS,
+      });
+      told = await this.#told('requests in a row threw');
+      last = await this.#settledStatus();
     });
-    const restarts = await endedWorkers(firstEdge(this.#cluster).admin);
+    const ended = await endedWorkers(firstEdge(this.#cluster).admin);
+    const thrown = own.get(500) ?? 0;
+    const others = [...own.keys()].filter((status) => status !== 500 && status !== 200);
     return [
       this.#othersUnchanged(rule, watched),
       this.#othersAsFast(rule, watched),
       {
-        rule: `${rule}: only the connections that they came on are closed, no worker ends`,
-        figure: `own answers ${JSON.stringify(Object.fromEntries(own))}, ${restarts} workers ended`,
-        passed: own.get(0) === 20 && restarts === 0,
+        rule: `${rule}: a 500 each, until after ${THROWS_MAX} in a row in one worker the revision before it serves; no worker ends, and headgate status tells why`,
+        figure: `own answers ${JSON.stringify(Object.fromEntries(own))}, then ${last}; ${ended} workers ended; ${told}`,
+        passed:
+          thrown >= THROWS_MAX &&
+          thrown <= WORKERS * THROWS_MAX &&
+          others.length === 0 &&
+          last === 200 &&
+          ended === 0 &&
+          told !== '',
       },
     ];
   }
 
+  /** A timer that the compilation of the revision began: the edge knows whose it is. */
   async timer(timerMs: number): Promise<readonly Check[]> {
     const rule = `a timer that throws after ${timerMs} ms`;
-    let told = '';
-    let own = 0;
-    let withdrawnMs = Infinity;
-    const watched = await this.#watch('poison-throw', async () => {
-      told = await this.#toldBy(VICTIM);
-      await this.#calm();
-      own = await this.#settledStatus();
-      withdrawnMs = performance.now();
-    });
-    const edge = firstEdge(this.#cluster);
-    const ended = await endedWorkers(edge.admin);
-    const failed = watched.after.filter(({ status }) => status !== 200);
-    const wrong = failed.filter(({ status }) => status !== 0).length;
-    const later = failed.filter(({ sentMs }) => sentMs > withdrawnMs).length;
-    const slots = new Set(failed.map(({ sentMs }) => Math.floor(sentMs / SLOT_MS)));
-    const downMs = slots.size * SLOT_MS;
+    const { watched, told, own, ended } = await this.#watchTimer(
+      'poison-throw',
+      'threw outside of requests',
+    );
     return [
-      {
-        // All workers hold the document, so all end at the same time, twice before it is withdrawn.
-        rule: `${rule}: others get no wrong answer, and none is missing for more than ${DOWN_MS_MAX} ms in all`,
-        figure:
-          `${ended} workers ended; ${failed.length} of ${watched.after.length} requests of others lost ` +
-          `in ${downMs} ms, ${later} after the withdrawal; ${JSON.stringify(tally(watched.after))}`,
-        passed: ended > 0 && wrong === 0 && later === 0 && downMs <= DOWN_MS_MAX,
-      },
+      this.#othersUnchanged(rule, watched),
       this.#othersAsFast(rule, watched),
       {
-        rule: `${rule}: the revision before it serves or a 503, the edge runs, and headgate status tells why`,
-        figure: `${own}; ${told}`,
-        passed:
-          [200, 503].includes(own) && edge.component.running && told.includes('workers ended'),
+        rule: `${rule}: no worker ends, the revision before it serves, and headgate status tells why`,
+        figure: `${ended} workers ended; ${own}; ${told}`,
+        passed: ended === 0 && own === 200 && told !== '',
       },
     ];
+  }
+
+  /** A timer that nothing ties to the revision, in all workers at the same time, and in those that replace them. */
+  async stray(timerMs: number): Promise<readonly Check[]> {
+    const rule = `a timer that is nobody's and throws after ${timerMs} ms`;
+    const { watched, told, own, ended } = await this.#watchTimer('poison-stray', 'workers ended');
+    return [
+      this.#othersUnchanged(rule, watched),
+      this.#othersAsFast(rule, watched),
+      {
+        rule: `${rule}: workers are replaced one by one, the revision before it serves, and headgate status tells why`,
+        figure: `${ended} workers replaced; ${own}; ${told}`,
+        passed: ended >= WORKERS && own === 200 && told !== '',
+      },
+    ];
+  }
+
+  async #watchTimer(
+    poison: string,
+    words: string,
+  ): Promise<{ watched: Watched; told: string; own: number; ended: number }> {
+    const edge = firstEdge(this.#cluster);
+    const before = await endedWorkers(edge.admin);
+    let told = '';
+    let own = 0;
+    const watched = await this.#watch(poison, async () => {
+      told = await this.#told(words);
+      await this.#calm();
+      own = await this.#settledStatus();
+    });
+    const ended = (await endedWorkers(edge.admin)) - before;
+    return { watched, told, own: edge.component.running ? own : 0, ended };
   }
 
   /** The status of the victim once it is 200 on many new connections, so on all workers; else the last one. */
@@ -202,6 +228,7 @@ class PoisonRun {
     };
     const limits = { message: 'the revision before', deadlineMs: SETTLED_WITHIN_MS / 3 };
     await waitFor(isServed, limits).catch(() => undefined); // the status tells
+    if (last >= 400) this.#say(`the victim still gets ${this.#refusal}`);
     return last;
   }
 
@@ -274,17 +301,18 @@ class PoisonRun {
     };
   }
 
-  /** The line in which `headgate status` tells of a tenant. */
-  async #toldBy(tenantId: string): Promise<string> {
+  /** The line in which `headgate status` tells of the victim, once an edge says these words of it. */
+  async #told(words: string): Promise<string> {
     const { api } = this.#cluster;
     await waitFor(
       async () => {
         const { body } = await api.send('GET', '/v1/status');
-        return JSON.stringify(body['edges']).includes(`"tenant.${tenantId}"`);
+        const told = JSON.stringify(body['edges']);
+        return told.includes(`"tenant.${VICTIM}"`) && told.includes(words);
       },
       {
-        message: `an edge to refuse ${tenantId}`,
-        deadlineMs: SETTLED_WITHIN_MS + 3 * (this.#options.timerMs ?? 0),
+        message: `an edge to say of ${VICTIM}: ${words}`,
+        deadlineMs: SETTLED_WITHIN_MS + 3 * this.#options.timerMs,
         intervalMs: 100,
       },
     );
@@ -295,7 +323,7 @@ class PoisonRun {
       env: api.environment,
     });
     await command.exited;
-    return command.stdout().find((line) => line.includes(`tenant.${tenantId} revision`)) ?? '';
+    return command.stdout().find((line) => line.includes(`tenant.${VICTIM} revision`)) ?? '';
   }
 
   /** The status of a request to the victim on a connection of its own; 0 without an answer. */
@@ -306,7 +334,8 @@ class PoisonRun {
         headers: { host: `${VICTIM}.test` },
         reset: true,
       });
-      await answer.body.dump();
+      const body = await answer.body.text();
+      if (answer.statusCode >= 400) this.#refusal = body;
       return answer.statusCode;
     } catch {
       return 0;
@@ -319,11 +348,6 @@ class PoisonRun {
       deadlineMs: SETTLED_WITHIN_MS,
     });
   }
-}
-
-async function pendingChanges({ api }: Cluster): Promise<number> {
-  const { body } = await api.send('GET', '/v1/status');
-  return (body['outbox'] as { readonly pending: number }).pending; // of our own service
 }
 
 /** Resolves when a request that was sent after `untilMs` is answered. */

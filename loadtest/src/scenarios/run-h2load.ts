@@ -1,10 +1,6 @@
-import { execFile } from 'node:child_process';
-import { availableParallelism } from 'node:os';
-import { promisify } from 'node:util';
 import { startProcess } from '@headgate/testkit';
+import { pinToSide } from '../bench/cpu-cores.ts';
 import { findProgram } from '../bench/find-program.ts';
-
-const run = promisify(execFile);
 
 /** A load of {@link runH2load}. */
 export interface H2load {
@@ -44,7 +40,7 @@ export async function runH2load(load: H2load): Promise<H2loadReport> {
     ],
     readyWhen: /starting benchmark/,
   });
-  await pinTo(1, [started.pid]);
+  await pinToSide('generator', [started.pid]);
   const timer = setTimeout(() => started.kill('SIGKILL'), load.seconds * 1000 + 30_000);
   const exit = await started.exited;
   clearTimeout(timer);
@@ -68,11 +64,4 @@ export function parseReport(text: string): H2loadReport {
     refused: refused ?? 0,
     failed: (redirects ?? 0) + (errored ?? 0) + (timedOut ?? 0),
   };
-}
-
-/** Binds processes to one core, where there are several and the system can: their neighbours then cannot disturb them. */
-export async function pinTo(core: number, pids: readonly number[]): Promise<void> {
-  const program = await findProgram('taskset');
-  if (program === null || core >= availableParallelism()) return;
-  for (const pid of pids) await run(program, ['-acp', String(core), String(pid)]);
 }

@@ -1,3 +1,5 @@
+import type { RowTable } from '../bench/side-by-side/row-table.ts';
+
 /** Where a scenario tells what it does; lines go to the terminal, or nowhere in tests. */
 export type Say = (line: string) => void;
 
@@ -13,6 +15,16 @@ export interface Check {
 export interface ScenarioResult {
   readonly name: string;
   readonly checks: readonly Check[];
+  /** For `docs/<name>.md`; absent if the scenario has no page there. */
+  readonly page?: ScenarioPage;
+}
+
+/** What a page of a scenario in the documentation says beside when and where it ran. */
+export interface ScenarioPage {
+  readonly title: string;
+  /** Lines of Markdown. */
+  readonly introduction: readonly string[];
+  readonly table: RowTable;
 }
 
 /** A bundle with one tenant on one plan, for scenarios. */

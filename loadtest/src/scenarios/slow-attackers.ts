@@ -34,11 +34,19 @@ const SHAPES: Readonly<Record<SlowAttack, AttackShape>> = {
   },
   read: {
     options: ['-X', '-w', '512', '-y', '1024', '-n', '5', '-z', '32', '-k', '1'],
-    path: '/attacked/large',
-    opening: 'GET /attacked/huge HTTP/1.1\r\nHost: localhost\r\n\r\n',
+    path: '/attacked/bytes/65536',
+    opening: 'GET /attacked/bytes/16777216 HTTP/1.1\r\nHost: localhost\r\n\r\n',
     drip: '',
   },
 };
+
+/** Connections that slowhttptest opens in a second. */
+const CONNECTIONS_PER_SECOND = 500;
+
+/** Whole seconds until slowhttptest has opened as many connections. */
+export function connectSeconds(connections: number): number {
+  return Math.ceil(connections / CONNECTIONS_PER_SECOND);
+}
 
 /** Runs slowhttptest for `seconds`; false if it is not installed. */
 export async function runSlowHttpTest(
@@ -57,7 +65,8 @@ export async function runSlowHttpTest(
     command: program,
     args: [
       ...SHAPES[attack].options,
-      ...['-c', String(connections), '-r', '500', '-l', String(seconds), '-p', '3'],
+      ...['-c', String(connections), '-r', String(CONNECTIONS_PER_SECOND)],
+      ...['-l', String(seconds), '-p', '3'],
       ...['-u', `http://127.0.0.1:${port}${SHAPES[attack].path}`],
     ],
   });

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { startStopwatch } from '@headgate/testkit';
 import { WebSocket, WebSocketServer } from 'ws';
 import { firstEdge, startCluster, waitForRevision, type Cluster } from '../cluster/cluster.ts';
 import { oneTenantBundle, timed, type Check, type Say, type ScenarioResult } from './scenario.ts';
@@ -142,17 +143,20 @@ async function drain(
   { drainMs }: WebSocketsOptions,
 ): Promise<Check[]> {
   const startMs = performance.now();
+  const stopwatch = startStopwatch();
   const ends = clients.map(async (client) => {
     const [code] = (await once(client, 'close')) as [number];
-    return { code, afterMs: performance.now() - startMs };
+    return { code, afterMs: performance.now() - startMs, busyMs: stopwatch.elapsedMs() };
   });
   const { component: edge } = firstEdge(cluster);
   const stopped = edge.stop(drainMs + 10_000);
   const echoed = await echoCheck('while the edge drains', clients, server);
   const closed = await Promise.all(ends);
   await stopped;
-  const exitMs = performance.now() - startMs;
-  const inTime = closed.filter(({ afterMs }) => afterMs >= drainMs && afterMs < drainMs + GRACE_MS);
+  const exitMs = stopwatch.stop();
+  const inTime = closed.filter(
+    ({ afterMs, busyMs }) => afterMs >= drainMs && busyMs < drainMs + GRACE_MS,
+  );
   const first = Math.min(...closed.map(({ afterMs }) => afterMs));
   const last = Math.max(...closed.map(({ afterMs }) => afterMs));
   const goingAway = closed.filter(({ code }) => code === GOING_AWAY).length;

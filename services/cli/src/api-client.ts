@@ -4,7 +4,7 @@ import { Agent, request } from 'undici';
 import type { z } from 'zod';
 import type { AdminToken } from './admin-token.ts';
 import type { BundleSource } from './bundle-source.ts';
-import { CliError, EXIT } from './cli-error.ts';
+import { CliError, EXIT, RefusalError, type ExitCode } from './cli-error.ts';
 import { faultsError } from './faults.ts';
 import { ProblemReply } from './replies.ts';
 
@@ -136,26 +136,43 @@ function reasonOf(error: unknown): string {
 }
 
 function describeRefusal(reply: Reply, apiRequest: ApiRequest, token: AdminToken | null): CliError {
-  const exitCode = reply.status < 500 ? EXIT.refused : EXIT.failure;
-  const what = `${apiRequest.method} ${apiRequest.path.split('?')[0] ?? ''}`;
   const parsed = ProblemReply.safeParse(reply.body);
   if (!parsed.success) {
-    return new CliError(exitCode, `${what} was answered with status ${reply.status}`, [
-      'The answer is not that of a config-service; check --url.',
-    ]);
+    return new CliError(
+      exitCodeOf(reply.status),
+      `${nameOf(apiRequest)} was answered with status ${reply.status}`,
+      ['The answer is not that of a config-service; check --url.'],
+    );
   }
-  const problem = parsed.data;
+  return new RefusalError(parsed.data, describeProblem(parsed.data, reply, apiRequest, token));
+}
+
+function describeProblem(
+  problem: ProblemReply,
+  { status }: Reply,
+  apiRequest: ApiRequest,
+  token: AdminToken | null,
+): CliError {
+  const exitCode = exitCodeOf(status);
   const code = problem.code === undefined ? '' : ` (${problem.code})`;
   if (problem.errors.length > 0) {
     const summary = `${problem.title}${code}`;
     return faultsError(exitCode, summary, problem.errors, apiRequest.source ?? null);
   }
   const lines = problem.detail === undefined ? [] : [problem.detail];
-  if (reply.status === 401) lines.push(tokenAdvice(token));
-  if (reply.status >= 500 && problem.requestId !== undefined) {
+  if (status === 401) lines.push(tokenAdvice(token));
+  if (status >= 500 && problem.requestId !== undefined) {
     lines.push(`Request id, to find it in the server's log: ${problem.requestId}`);
   }
-  return new CliError(exitCode, `${what}: ${problem.title}${code}`, lines);
+  return new CliError(exitCode, `${nameOf(apiRequest)}: ${problem.title}${code}`, lines);
+}
+
+function exitCodeOf(status: number): ExitCode {
+  return status < 500 ? EXIT.refused : EXIT.failure;
+}
+
+function nameOf({ method, path }: ApiRequest): string {
+  return `${method} ${path.split('?')[0] ?? ''}`;
 }
 
 function tokenAdvice(token: AdminToken | null): string {

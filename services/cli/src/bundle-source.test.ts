@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test, type TestContext } from 'node:test';
+import { linesOf } from '../test/refusal-lines.ts';
 import { formatPosition, parseSource, readBundleSource } from './bundle-source.ts';
-import { CliError } from './cli-error.ts';
 import { checkBundle } from './faults.ts';
 
 const YAML = `apiVersion: headgate/v1
@@ -27,16 +27,6 @@ async function createFolder(context: TestContext, files: Readonly<Record<string,
   context.after(() => rm(folder, { recursive: true }));
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
   return folder;
-}
-
-function linesOf(run: () => void): readonly string[] {
-  try {
-    run();
-  } catch (error) {
-    assert.ok(error instanceof CliError);
-    return [error.message, ...error.lines];
-  }
-  assert.fail('must be refused');
 }
 
 test('every fault of a bundle is shown with file, line, column, path, value and rule', () => {

@@ -1,3 +1,5 @@
+import type { ProblemReply } from './replies.ts';
+
 /** Exit codes of the command; scripts may rely on them. */
 export const EXIT = Object.freeze({
   ok: 0,
@@ -28,4 +30,26 @@ export class CliError extends Error {
     this.exitCode = exitCode;
     this.lines = lines;
   }
+}
+
+/** What the server refused, or failed at; it said so in a problem. */
+export class RefusalError extends CliError {
+  readonly problem: ProblemReply;
+
+  constructor(problem: ProblemReply, described: CliError) {
+    super(described.exitCode, described.message, described.lines);
+    this.problem = problem;
+  }
+}
+
+/**
+ * A question needs somebody who can answer it.
+ *
+ * @param toDo what would be asked: `apply`.
+ * @param advice how to do without the question.
+ * @throws CliError if nobody can be asked.
+ */
+export function assertCanAsk(canAsk: boolean, toDo: string, advice: string): void {
+  if (canAsk) return;
+  throw new CliError(EXIT.usage, `cannot ask whether to ${toDo}: there is no terminal`, [advice]);
 }

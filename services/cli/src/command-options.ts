@@ -3,6 +3,7 @@ import { findAdminToken } from './admin-token.ts';
 import { createApiClient } from './api-client.ts';
 import { CliError, EXIT } from './cli-error.ts';
 import type { CommandContext, OutputFormat } from './context.ts';
+import { readDuration } from './duration.ts';
 import { readCliEnvironment, URL_DEFAULT } from './environment.ts';
 import type { CliIo, Terminal } from './terminal.ts';
 
@@ -86,15 +87,13 @@ export function parseCount(text: string): number {
   throw new InvalidArgumentError('must be a whole number from 1 on');
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 const INTERVAL_MS_MIN = 100;
 const INTERVAL_MS_MAX = 24 * 3_600_000;
 
 /** Reads a time such as `500ms`, `30s`, `5m` or `1h` as ms, for commander. */
 export function parseInterval(text: string): number {
-  const [, count = '', unit = ''] = /^(\d{1,9})(ms|s|m|h)$/.exec(text) ?? [];
-  const ms = Number(count) * (UNIT_MS[unit] ?? 0);
-  if (ms >= INTERVAL_MS_MIN && ms <= INTERVAL_MS_MAX) return ms;
+  const ms = readDuration(text);
+  if (ms !== null && ms >= INTERVAL_MS_MIN && ms <= INTERVAL_MS_MAX) return ms;
   throw new InvalidArgumentError('must be a time such as 30s, 5m or 1h; 100ms to 24h');
 }
 

@@ -1,6 +1,11 @@
 import { CliError, EXIT } from './cli-error.ts';
 import type { ApplyReply } from './replies.ts';
 
+/** The query of a write that waits for the edges, at most so many ms; '' for one that does not. */
+export function convergenceQuery(waitMs: number | null): string {
+  return waitMs === null ? '' : `?wait=converged&timeout=${waitMs}`;
+}
+
 /** What a write that waited for the edges says of them; '' for nothing. */
 export function convergenceText({ converged }: Pick<ApplyReply, 'converged'>): string {
   return converged === true ? ' All live edges have it.' : '';

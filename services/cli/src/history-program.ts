@@ -37,9 +37,11 @@ Examples:
 
 const DRIFT_HELP = `
 Compares the cluster with a bundle, such as the one in Git, and fails with exit code 5 if they differ.
-API keys, and tenants that the bundle does not name, are left out.
+API keys, and tenants that the bundle does not name, are left out. Without -f the bundle is the one that
+was declared ("headgate apply --declare"), for which the config-service watches by itself.
 
 Examples:
+  $ headgate drift                           from what was declared, and since when
   $ headgate drift -f tenants/               from a scheduled job: exit code 5 means drift
   $ headgate drift -f tenants/ -o json | jq '.changes[].id'
   $ headgate drift -f tenants/ --watch 5m    a line whenever drift begins, changes or ends
@@ -58,11 +60,13 @@ Examples:
 
 const EXPORT_HELP = `
 Prints a bundle: the tenant, or with --all every tenant and plan, with all that belongs to them. API
-keys are exported by their hashes. Applied to the same cluster it changes nothing.
+keys are exported by their hashes. Applied to the same cluster it changes nothing; "headgate import" brings
+it to another one.
 
 Examples:
   $ headgate export acme > acme.yaml
-  $ headgate export --all -o json > backup.json`;
+  $ headgate export --all -o json > backup.json
+  $ headgate export --all --dir tenants/       a start for a Git folder`;
 
 const AUDIT_HELP = `
 Every change that was made, newest first. The database refuses to alter it.
@@ -115,7 +119,7 @@ function addDrift(parts: ProgramParts): void {
   const command = parts.program
     .command('drift')
     .description('Fail if the cluster is not as a bundle says.')
-    .requiredOption('-f, --file <path>', 'YAML or JSON file, a folder, or - for standard input')
+    .option('-f, --file <path>', 'YAML or JSON file, a folder, or - (default: what was declared)')
     .option(
       '--watch <interval>',
       'check again and again, such as every 30s, 5m or 1h',
@@ -123,8 +127,8 @@ function addDrift(parts: ProgramParts): void {
     )
     .option('--times <count>', 'with --watch: end after so many checks', parseCount)
     .addHelpText('after', DRIFT_HELP);
-  addGlobalOptions(command).action((options: { file: string; watch?: number; times?: number }) => {
-    const { file, watch: watchMs = null, times = null } = options;
+  addGlobalOptions(command).action((options: { file?: string; watch?: number; times?: number }) => {
+    const { file = null, watch: watchMs = null, times = null } = options;
     return withContext(command, parts, (context) => drift(context, { file, watchMs, times }));
   });
 }
@@ -158,9 +162,11 @@ function addExport(parts: ProgramParts): void {
     .description('Print a tenant, or everything, as a bundle.')
     .argument('[tenant]', 'id of the tenant')
     .option('--all', 'every plan and tenant', false)
+    .option('--dir <path>', 'write YAML files to a new folder, one for each tenant')
     .addHelpText('after', EXPORT_HELP);
-  addGlobalOptions(command).action((tenantId: string | undefined, options: { all: boolean }) =>
-    withContext(command, parts, (context) => exportBundle(context, { tenantId, all: options.all })),
+  type Options = { all: boolean; dir?: string };
+  addGlobalOptions(command).action((tenantId: string | undefined, { all, dir }: Options) =>
+    withContext(command, parts, (context) => exportBundle(context, { tenantId, all, dir })),
   );
 }
 

@@ -1,4 +1,5 @@
 import type { Bundle, Limit } from '@headgate/model';
+import { limitSpan } from './limit-span.ts';
 import type { Change, FieldChange } from './replies.ts';
 
 /** What becomes of one limit. `changed`: neither tighter nor looser in every respect. */
@@ -153,11 +154,8 @@ function ownerOf({ kind, tenantId, id }: Change): string {
 
 function textOf(limit: unknown): string | null {
   if (typeof limit !== 'object' || limit === null) return null;
-  const { kind, limit: count, windowMs, period, per } = limit as Readonly<Record<string, unknown>>;
-  const each = typeof per === 'string' ? ` per ${per}` : '';
-  if (kind === 'concurrency') return `${String(count)} in flight${each}`;
-  if (kind === 'quota') return `${String(count)}/${String(period)}${each}`;
-  return `${String(count)}/${String(windowMs)}ms${each}`;
+  const fields: Readonly<Record<string, unknown>> = { ...limit };
+  return `${String(fields['limit'])}${limitSpan(fields, (windowMs) => `${String(windowMs)}ms`)}`;
 }
 
 function nameOf(limit: unknown, place: string): string {

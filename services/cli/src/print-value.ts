@@ -10,3 +10,12 @@ export function printValue(
   else if (output === 'yaml') terminal.print(stringify(value).trimEnd());
   return output !== 'table';
 }
+
+/** Tells people what was done: where the result is, or beside one that a program reads. */
+export function tell(
+  { terminal, output }: Pick<CommandContext, 'terminal' | 'output'>,
+  text: string,
+): void {
+  if (output === 'table') terminal.print(text);
+  else terminal.note(text);
+}

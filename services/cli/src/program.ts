@@ -9,12 +9,13 @@ import {
   type ProgramParts,
 } from './command-options.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
-import { apply } from './commands/apply.ts';
+import { apply, type ApplyOptions } from './commands/apply.ts';
 import { get } from './commands/get.ts';
 import { keyCreate, keyHash } from './commands/key.ts';
 import { status } from './commands/status.ts';
 import { URL_DEFAULT } from './environment.ts';
 import { addHistoryCommands } from './history-program.ts';
+import { addImportCommand } from './import-program.ts';
 import { addLimitsCommands } from './limits-program.ts';
 import { RESOURCE_KINDS } from './resource-kinds.ts';
 import { addRolloutCommands } from './rollout-program.ts';
@@ -67,6 +68,7 @@ not are deleted. It is applied as a whole or not at all. A folder is read as one
 Examples:
   $ headgate apply -f acme.yaml              print the plan, then ask
   $ headgate apply -f tenants/ --yes --wait  from CI: no question, fail if an edge lags
+  $ headgate apply -f tenants/ --declare     and tell when the cluster drifts from it ("headgate drift")
   $ cat acme.yaml | headgate apply -f - --dry-run -o json`;
 
 const GET_HELP = `
@@ -122,13 +124,26 @@ export function createProgram(io: CliIo, terminal: Terminal): Command {
   addGet(parts);
   addStatus(parts);
   addHistoryCommands(parts);
+  addImportCommand(parts);
   addTenantCommands(parts);
   addRolloutCommands(parts);
   addKey(parts);
   addTokenCommands(parts);
   addLimitsCommands(parts);
   addCompletion(parts);
+  refuseHelpOfUnknown(program);
   return program;
+}
+
+/** commander shows the help of what stands before a word that it does not know, as if all were well. */
+function refuseHelpOfUnknown(group: Command): void {
+  if (group.commands.length === 0) return;
+  group.addHelpText('before', () => {
+    const word = group.args.find((argument) => !argument.startsWith('-'));
+    if (word === undefined || group.commands.some((one) => one.name() === word)) return '';
+    return group.error(`error: unknown command '${word}'`);
+  });
+  group.commands.forEach(refuseHelpOfUnknown);
 }
 
 function addApply(parts: ProgramParts): void {
@@ -138,11 +153,12 @@ function addApply(parts: ProgramParts): void {
     .requiredOption('-f, --file <path>', 'YAML or JSON file, a folder, or - for standard input')
     .option('-y, --yes', 'apply without asking', false)
     .option('--dry-run', 'only show the plan', false)
+    .option('--declare', 'watch for drift from this bundle from now on', false)
     .addHelpText('after', APPLY_HELP);
   addWaitOption(command);
   addGlobalOptions(command).action(
-    async (options: { file: string; yes: boolean; dryRun: boolean; wait?: number | true }) => {
-      const waitMs = waitMsOf(options.wait);
+    async ({ wait, ...options }: Omit<ApplyOptions, 'waitMs'> & { wait?: number | true }) => {
+      const waitMs = waitMsOf(wait);
       await withContext(command, parts, (context) => apply(context, { ...options, waitMs }));
     },
   );

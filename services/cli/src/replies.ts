@@ -29,9 +29,20 @@ export const ApplyReply = z.object({
   dryRun: z.boolean(),
   revision: z.number(),
   changes: z.array(Change),
+  /** Of a dry run: in If-Match it lets the change be made only if nothing of it has changed since. */
+  state: z.string().optional(),
   converged: z.boolean().optional(),
 });
 export type ApplyReply = z.infer<typeof ApplyReply>;
+
+/** Reply to `GET /v1/drift`. */
+export const DriftReply = z.object({
+  declared: z.object({ at: z.string(), by: z.string() }).nullable(),
+  drift: z.boolean(),
+  since: z.string().nullable(),
+  revision: z.number(),
+  changes: z.array(Change),
+});
 
 /** One resource, of whatever kind. */
 export const Resource = z.looseObject({ id: z.string() });

@@ -1,3 +1,4 @@
+import { limitSpan } from './limit-span.ts';
 import type { Resource } from './replies.ts';
 
 /** A column of a table of resources. */
@@ -112,17 +113,10 @@ function limits(title: string, key: string): Column {
     cell: (resource) =>
       joined(
         records(resource[key]).map(
-          (limit) => `${text(limit['name'])} ${text(limit['limit'])}${describeSpan(limit)}`,
+          (limit) => `${text(limit['name'])} ${text(limit['limit'])}${limitSpan(limit, duration)}`,
         ),
       ),
   };
-}
-
-/** What stands behind the number of a limit: `/1m`, `/month`, ` in flight`, and for whom it counts. */
-function describeSpan({ kind, windowMs, period, per }: Record<string, unknown>): string {
-  const each = typeof per === 'string' ? ` per ${per}` : '';
-  if (kind === 'concurrency') return ` in flight${each}`;
-  return `/${kind === 'quota' ? text(period) : duration(windowMs)}${each}`;
 }
 
 function describeIdentity(value: unknown): string {

@@ -6,6 +6,7 @@ import {
   rolloutStep,
   type RolloutAction,
 } from './commands/rollout.ts';
+import { readDuration } from './duration.ts';
 
 const HELP = `
 A rollout changes one tenant, on some edges first: those of the first ring (HEADGATE_EDGE_RING), then those
@@ -18,8 +19,6 @@ Examples:
   $ headgate rollout status acme --check                        exit code 1 if it went back
   $ headgate rollout promote acme --from canary
   $ headgate rollout abort acme --reason "backend is not ready"`;
-
-const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 interface StartOptions {
   readonly file: string;
@@ -137,16 +136,12 @@ function run(
 function collectRing(text: string, rings?: StartOptions['ring']): StartOptions['ring'] {
   const [, name, soak] = /^([^=]+)(?:=(.+))?$/.exec(text) ?? [];
   if (name === undefined) throw new InvalidArgumentError('must be RING or RING=TIME');
-  return [
-    ...(rings ?? []),
-    { name, ...(soak === undefined ? {} : { soakMs: parseDuration(soak) }) },
-  ];
+  return [...(rings ?? []), { name, ...(soak === undefined ? {} : { soakMs: parseSoak(soak) }) }];
 }
 
-function parseDuration(text: string): number {
-  const [, count, unit = ''] = /^(\d{1,12})(ms|s|m|h)$/.exec(text) ?? [];
-  const unitMs = UNITS_MS[unit];
-  if (count !== undefined && unitMs !== undefined) return Number(count) * unitMs;
+function parseSoak(text: string): number {
+  const ms = readDuration(text);
+  if (ms !== null) return ms;
   throw new InvalidArgumentError('the time must be a number and ms, s, m or h, such as 10m');
 }
 

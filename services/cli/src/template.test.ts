@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { linesOf } from '../test/refusal-lines.ts';
 import { parseSource } from './bundle-source.ts';
-import { CliError } from './cli-error.ts';
 import { checkBundle } from './faults.ts';
 import { renderTemplate } from './template.ts';
 
@@ -20,16 +20,6 @@ tenant:
 
 function render(text: string, values: Readonly<Record<string, string>>) {
   return renderTemplate(parseSource('shop.yaml', text), 'acme', new Map(Object.entries(values)));
-}
-
-function linesOf(run: () => void): readonly string[] {
-  try {
-    run();
-  } catch (error) {
-    assert.ok(error instanceof CliError);
-    return [error.message, ...error.lines];
-  }
-  assert.fail('must be refused');
 }
 
 test('values take the places of their names, and stay numbers', () => {

@@ -1,7 +1,7 @@
 import { Role } from '@headgate/model';
 import { Option } from 'commander';
 import { CliError, EXIT } from './cli-error.ts';
-import { addGlobalOptions, withContext, type ProgramParts } from './command-options.ts';
+import { addGlobalOptions, collect, withContext, type ProgramParts } from './command-options.ts';
 import { tokenCreate, tokenList, tokenRevoke, tokenShow } from './commands/token.ts';
 
 const TOKEN_HELP = `
@@ -92,8 +92,4 @@ function tenantsOf({ tenant, allTenants }: CreateOptions): '*' | readonly string
   }
   if (allTenants) return '*';
   return tenant.length === 0 ? undefined : tenant;
-}
-
-function collect(value: string, values: readonly string[]): readonly string[] {
-  return [...values, value];
 }

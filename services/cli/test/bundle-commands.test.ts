@@ -78,6 +78,22 @@ test('validate -o json prints every fault with its place, and fails', async () =
   });
 });
 
+test('import --from kong --print asks no server, and what it prints is a valid bundle', async () => {
+  const stdin = `_format_version: "3.0"
+services:
+- { name: web, url: http://10.0.0.1:80, routes: [{ hosts: [a.example] }] }
+`;
+  const args = ['import', '--from', 'kong', '-f', '-', '--tenant', 'acme', '--plan', 'gold'];
+  const printed = await run([...args, '--print', '--url', 'http://127.0.0.1:1'], { stdin });
+  assert.deepEqual([printed.code, printed.stderr], [0, '']);
+  const checked = await run(['validate', '-f', '-'], { stdin: printed.stdout });
+  assert.equal(checked.stdout, 'standard input is valid: plans 0, tenants 1\n');
+  const lossy = stdin.replace('routes:', 'plugins: [{ name: cors }], routes:');
+  const refused = await run([...args, '--print'], { stdin: lossy });
+  assert.deepEqual([refused.code, refused.stdout], [1, '']);
+  assert.match(refused.stderr, /standard input:3:51 {2}services\[0\]\.plugins\[0\] = "cors"\n/);
+});
+
 test('validate names plans that only the server can know', async () => {
   const stdin = `apiVersion: headgate/v1\n${ACME}`;
   const { code, stderr } = await run(['validate', '-f', '-'], { stdin });
@@ -113,6 +129,28 @@ Plan: 0 to create, 1 to update, 0 to delete, 0 unchanged.
     [...new Set(server.requests.map(({ path }) => path))],
     ['/v1/apply?dryRun=true'],
   );
+});
+
+test('plan with a credential that may not apply: what differs, and what was not checked', async (t) => {
+  const changes = [{ action: 'create', kind: 'plan', id: 'gold', fields: [] }];
+  const server = await startContractServer(t, ({ path }) =>
+    path === '/v1/compare'
+      ? { body: { dryRun: true, revision: 7, changes } }
+      : { status: 403, body: { title: 'Forbidden', code: 'HG_API_FORBIDDEN' } },
+  );
+  const args = ['plan', '-f', '-', '--url', server.url];
+  const { code, stdout, stderr } = await run(args, { stdin: PLANS });
+  assert.deepEqual([code, stdout.split('\n')[0]], [0, '+ plan gold']);
+  assert.match(stderr, /^This credential may not apply: /);
+});
+
+test('a bundle that a credential may not apply is refused by plan with its faults', async (t) => {
+  const errors = [{ path: 'plans.gold', rule: 'leave it out' }];
+  const body = { title: 'Forbidden', code: 'HG_API_FORBIDDEN', errors };
+  const server = await startContractServer(t, () => ({ status: 403, body }));
+  const { code, stderr } = await run(['plan', '-f', '-', '--url', server.url], { stdin: PLANS });
+  assert.equal(code, 3);
+  assert.match(stderr, /standard input:3:3 {2}plans\.gold\n {6}leave it out/);
 });
 
 test('plan of what is there already exits with 0, also with --detailed-exitcode', async (t) => {

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   freePort,
+  providePGlite,
   startNats,
   startProcess,
   startRedis,
@@ -45,7 +46,7 @@ export async function startCliCluster(options: { readonly edge: boolean }): Prom
       readyWhen: /"msg":"ready"/,
       readyTimeoutMs: 60_000,
     });
-    stops.push(() => started.stop(500));
+    stops.push(() => started.stop(0));
   };
   const startEdge = async (natsUrl: string, edgePort: number) => {
     const redis = await startRedis();
@@ -60,6 +61,7 @@ export async function startCliCluster(options: { readonly edge: boolean }): Prom
   try {
     const nats = await startNats();
     stops.push(() => nats.stop());
+    await providePGlite(join(directory.path, 'config-service', 'pglite'));
     const [port, edgePort] = [await freePort(), options.edge ? await freePort() : 0];
     const config = start('config-service', {
       HEADGATE_CONFIG_LISTEN: `127.0.0.1:${port}`,

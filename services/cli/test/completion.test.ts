@@ -23,7 +23,7 @@ test('bash completes commands, commands below them, and what an argument can be'
 });
 
 test('bash completes options of the command, and those that every command has', async () => {
-  assert.deepEqual(await complete('apply', '--d'), ['--dry-run']);
+  assert.deepEqual(await complete('apply', '--dr'), ['--dry-run']);
   assert.deepEqual(await complete('--url', 'http://x', 'apply', '--out'), ['--output']);
   assert.deepEqual(await complete('get', 'tenants', '--la'), ['--label']);
   assert.deepEqual(await complete('status', '--dry'), []);

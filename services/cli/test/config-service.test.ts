@@ -246,6 +246,50 @@ test('what is exported changes nothing when it is applied, and drift is found by
   assert.equal((await headgate(['export', 'nobody'])).code, 3);
 });
 
+test('a declared bundle is watched: drift without a file, until it is applied again', async () => {
+  const undeclared = await headgate(['drift']);
+  assert.deepEqual([undeclared.code, /nothing is declared/.test(undeclared.stderr)], [1, true]);
+  const file = join(cluster.folder, 'declared.yaml');
+  await writeFile(file, (await headgate(['export', '--all'])).stdout);
+  const declared = await headgate(['apply', '-f', file, '--yes', '--declare']);
+  assert.match(declared.stdout, /^Nothing to change: .*\nDeclared: the config-service watches /);
+  const clean = await headgate(['drift']);
+  assert.match(
+    clean.stdout,
+    /^No drift: the cluster is as the bundle that admin declared at \S+Z says\.$/m,
+  );
+  assert.equal((await headgate(['suspend', 'acme'])).code, 0);
+  const drift = await headgate(['drift']);
+  assert.deepEqual(
+    [drift.code, drift.stdout],
+    [5, '~ tenant acme\n    ~ status: "suspended" → "active"\n'],
+  );
+  assert.equal((await headgate(['apply', '-f', file, '--yes'])).code, 0);
+  assert.equal((await headgate(['drift'])).code, 0);
+});
+
+test('a viewer compares and plans, within its tenants, and applies nothing', async () => {
+  const file = join(cluster.folder, 'viewer.yaml');
+  const exported = await headgate(['export', 'acme']);
+  await writeFile(file, exported.stdout.replace(/^( {4}name:).*$/m, '$1 Renamed'));
+  const viewer = ['--token', (await headgate(tokenOf('acme'))).stdout.trim()];
+  const drift = await headgate(['drift', '-f', file, ...viewer]);
+  assert.equal(drift.code, 5, drift.stderr);
+  const plan = await headgate(['plan', '-f', file, ...viewer]);
+  assert.deepEqual([plan.code, /\n {4}~ name: /.test(plan.stdout)], [0, true]);
+  assert.match(plan.stderr, /^This credential may not apply: /);
+  const applied = await headgate(['apply', '-f', file, '--yes', ...viewer]);
+  assert.equal(applied.code, 3);
+  const foreign = ['--token', (await headgate(tokenOf('globex'))).stdout.trim()];
+  const hidden = await headgate(['drift', '-f', file, ...foreign]);
+  assert.equal(hidden.code, 3);
+  assert.match(hidden.stderr, /there is no tenant "acme"/);
+});
+
+function tokenOf(tenantId: string): string[] {
+  return ['token', 'create', `see-${tenantId}`, '--role', 'viewer', '--tenant', tenantId];
+}
+
 async function revisionsOf(tenantId: string): Promise<number[]> {
   const { stdout } = await headgate(['history', tenantId, '-o', 'json']);
   return (JSON.parse(stdout) as readonly { revision: number }[]).map(({ revision }) => revision);

@@ -32,7 +32,7 @@ test('drift --watch tells when drift begins, changes and ends; the last check de
   assert.deepEqual(lines, [
     `${AT}  no drift from ${file}`,
     `${AT}  drift from ${file}: 1 missing, 0 different, 0 not in the bundle`,
-    `${AT}  POST /v1/apply: away (HG_API_STORE_UNAVAILABLE)`,
+    `${AT}  POST /v1/compare: away (HG_API_STORE_UNAVAILABLE)`,
     `${AT}  drift from ${file}: 0 missing, 1 different, 1 not in the bundle`,
   ]);
 });
@@ -42,7 +42,7 @@ test('drift --watch -o json prints an event for each check', async (t) => {
   assert.equal(code, 0);
   const found = { drift: true, revision: 7, missing: 1, different: 0, notInBundle: 0 };
   const none = { ...found, drift: false, missing: 0 };
-  const error = 'POST /v1/apply: away (HG_API_STORE_UNAVAILABLE)';
+  const error = 'POST /v1/compare: away (HG_API_STORE_UNAVAILABLE)';
   const event = { at: AT, event: 'drift-check' };
   assert.deepEqual(
     lines.map((line) => JSON.parse(line) as unknown),
@@ -57,5 +57,5 @@ test('drift --watch -o json prints an event for each check', async (t) => {
 
 test('a watch whose last check failed fails as that check did', async (t) => {
   const { code, stderr } = await watch(t, [reply(), AWAY]);
-  assert.deepEqual([code, /^error: POST \/v1\/apply: away/.test(stderr)], [1, true]);
+  assert.deepEqual([code, /^error: POST \/v1\/compare: away/.test(stderr)], [1, true]);
 });

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createHttpOrigin, waitFor, type HttpOrigin } from '@headgate/testkit';
 import { CLUSTER_TOKEN, startCliCluster, type CliCluster } from './cli-cluster.ts';
-import { run, type CliRun } from './cli-harness.ts';
+import { run, startContractServer, type CliRun } from './cli-harness.ts';
+
+/** Its unit is shown, and what of it is used in powers of 1,000. */
+const DOWNLOADS = {
+  ...{ name: 'down', unit: 'response-bytes', limit: 50_000_000, windowMs: 3_600_000 },
+  reserveBytes: 4096,
+};
 
 let cluster: CliCluster;
 let backend: HttpOrigin;
@@ -24,9 +30,14 @@ before(async () => {
   });
   const bundle = {
     apiVersion: 'headgate/v1',
-    plans: { free: { limits: [{ name: 'day', kind: 'quota', limit: 1000, period: 'day' }] } },
+    plans: {
+      free: {
+        limits: [{ name: 'day', kind: 'quota', limit: 1000, period: 'day' }],
+        pool: { entities: 4, limits: [{ name: 'all', limit: 5000, windowMs: 3_600_000 }] },
+      },
+    },
     tenants: {
-      acme: tenant('/acme', [{ name: 'minute', limit: 10, windowMs: 60_000 }]),
+      acme: tenant('/acme', [{ name: 'minute', limit: 10, windowMs: 60_000 }, DOWNLOADS]),
       calm: tenant('/calm', []),
     },
   };
@@ -66,7 +77,7 @@ async function prints(pattern: RegExp, ...args: readonly string[]): Promise<stri
     {
       message: `${args.join(' ')} to print ${pattern.source}`,
       intervalMs: 200,
-      deadlineMs: 15_000,
+      deadlineMs: 30_000,
     },
   );
   return stdout;
@@ -75,30 +86,97 @@ async function prints(pattern: RegExp, ...args: readonly string[]): Promise<stri
 test('limits explain: each level of a tenant, used and left, and what nobody has asked for', async () => {
   const before = await headgate('limits', 'explain', 'acme');
   assert.equal(before.code, 0, before.stderr);
-  assert.match(before.stdout, /^TENANT +LEVEL +LIMIT +KIND +USED +LEFT +RESETS IN/);
-  assert.match(before.stdout, /^acme +tenant +day +quota +- of 1000 +- +- .*never$/m);
-  assert.match(before.stdout, /^acme +route login +login +window +- of 3 +- .*never$/m);
+  assert.match(before.stdout, /^TENANT +LEVEL +LIMIT +KIND +COUNTS +USED +LEFT +RESETS IN/);
+  assert.match(before.stdout, /^acme +tenant +day +quota +requests +- of 1000 +- +- .*never$/m);
+  assert.match(before.stdout, /^acme +route login +login +window +requests +- of 3 +- .*never$/m);
 
   assert.equal(await send('/acme/login', 5), 3);
   assert.equal(await send('/acme', 4), 4);
-  const stdout = await prints(/minute +window +7 of 10 /, 'limits', 'explain', 'acme');
-  assert.match(stdout, /^acme +tenant +minute +window +7 of 10 +3 +(\d+m )?\d+s /m);
-  assert.match(stdout, /^acme +tenant +day +quota +7 of 1000 +993 +\d+/m);
+  const stdout = await prints(/minute +window +requests +7 of 10 /, 'limits', 'explain', 'acme');
+  assert.match(stdout, /^acme +tenant +minute +window +requests +7 of 10 +3 +(\d+m )?\d+s /m);
+  assert.match(stdout, /^acme +tenant +day +quota +requests +7 of 1000 +993 +\d+/m);
   assert.match(
     stdout,
-    /^acme +route login, 127\.0\.0\.1 +login +window +3 of 3 +0 +(\d+m )?\d+s .*\d+m?s ago$/m,
+    /^acme +route login, 127\.0\.0\.1 +login +window +requests +3 of 3 +0 +(\d+m )?\d+s .*\d+m?s ago$/m,
   );
+});
+
+test('limits of bytes show what they count: in powers of 1,000 for people, exactly for programs', async () => {
+  const stdout = await prints(/down +window +response-bytes +\d/, 'limits', 'explain', 'acme');
+  assert.match(
+    stdout,
+    /^acme +tenant +down +window +response-bytes +[\d.]+ k?B of 50 MB +(50|49\.9\d?) MB /m,
+  );
+  const reply = await headgate('limits', 'explain', 'acme', '-o', 'json');
+  const items = JSON.parse(reply.stdout) as readonly Readonly<Record<string, unknown>>[];
+  const down = items.find(({ name }) => name === 'down');
+  assert.equal(down?.['unit'], 'response-bytes');
+  assert.equal(Number(down['used']) + Number(down['remaining']), 50_000_000);
+});
+
+test('limits pools: who shares a place, whom one of them stops, and how full it is', async () => {
+  const stdout = await prints(
+    /^free\.\d .* all +window +requests +\d+ of 5000/m,
+    'limits',
+    'pools',
+  );
+  assert.match(stdout, /^free: 2 tenants in 4 places\. /m);
+  assert.match(stdout, /^PLACE +TENANTS +STOPS +OF POOL +OF ALL +LIMIT +KIND +COUNTS +USED/m);
+  const none = await headgate('limits', 'pools', 'silver');
+  assert.match(none.stdout, /^No plan "silver" has a pool/);
+  const reply = await headgate('limits', 'pools', 'free', '--places', '2', '-o', 'json');
+  const [pool] = JSON.parse(reply.stdout) as readonly { readonly places: readonly unknown[] }[];
+  assert.equal(pool?.places.length, 2);
+});
+
+test('limits pools says when there are more pools than it shows; too many places are refused', async (context) => {
+  const blastRadius = { tenants: 0, ofPool: 0, ofAll: 0 };
+  const gold = { planId: 'gold', entities: 1, tenants: 1, blastRadius, places: [] };
+  const server = await startContractServer(context, () => ({
+    body: { items: [gold], truncated: true },
+  }));
+  for (const output of ['table', 'json']) {
+    const { code, stdout, stderr } = await run([
+      ...['limits', 'pools', '--url', server.url, '-o', output],
+    ]);
+    assert.equal(code, 0);
+    assert.match(stdout, /gold/);
+    assert.match(stderr, /^There are more pools than these 1: .* headgate limits pools PLAN$/m);
+  }
+  const many = await headgate('limits', 'pools', '--places', '9999');
+  assert.equal(many.code, 3);
+  assert.match(many.stderr, /places/);
 });
 
 test('limits top: who is near a limit or over it, and nobody else', async () => {
   await send('/calm', 2);
   await send('/acme', 20);
-  const stdout = await prints(/^acme +tenant +minute +window +10 of 10 +0 /m, 'limits', 'top');
+  const stdout = await prints(
+    /^acme +tenant +minute +window +requests +10 of 10 +0 /m,
+    'limits',
+    'top',
+  );
   assert.doesNotMatch(stdout, /calm|quota/);
   const reply = await headgate('limits', 'top', '--near', '1', '--limit', '1', '-o', 'json');
   const items = JSON.parse(reply.stdout) as readonly Readonly<Record<string, unknown>>[];
   assert.equal(items.length, 1);
   assert.equal(items[0]?.['name'], 'minute');
+});
+
+test('limits what-if: who would have been refused under other plans, by what was asked for', async () => {
+  const file = join(cluster.folder, 'tight.json');
+  const tight = { name: 'tight', limit: 2, windowMs: 60_000 };
+  const busy = { name: 'busy', kind: 'concurrency', limit: 5 };
+  const pool = { limits: [{ name: 'all', limit: 1, windowMs: 3_600_000 }] };
+  const plans = { free: { limits: [tight, busy], pool } };
+  await writeFile(file, JSON.stringify({ apiVersion: 'headgate/v1', plans }));
+  // 29 requests, in at most two minutes; edges tell of them every five seconds.
+  const row = /^acme +tenant +tight +window +≥ 2\d +- +29 +\d +\d{4}-\S+Z: ≥ \d+$/m;
+  const stdout = await prints(row, 'limits', 'what-if', file);
+  assert.match(stdout, /^Requests from \S+Z until \S+Z, of 2 of 2 tenants\.$/m);
+  assert.match(stdout, /^- +pool free\.0 +all +window +≥ 30 +- +31 /m);
+  assert.doesNotMatch(stdout, /^calm/m);
+  assert.match(stdout, /^Not judged: busy of plan free: /m);
 });
 
 test('limits of a tenant that does not exist: refused', async () => {

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { CLUSTER_TOKEN, startCliCluster, type CliCluster } from './cli-cluster.ts';
-import { run } from './cli-harness.ts';
+import { run, startContractServer } from './cli-harness.ts';
 
 let cluster: CliCluster;
 let template = '';
@@ -42,6 +42,18 @@ test('the template of the documentation: a dry run, a tenant, the same again, an
   assert.equal(updated.code, 0, updated.stderr);
   const listed = await headgate('get', ['tenants', '--label', 'template=shop', '--plan', 'gold']);
   assert.match(listed.stdout, /^acme +gold +active +acme\.example /m);
+});
+
+test('a tenant that somebody makes after the dry run is not overwritten, even with --yes', async (t) => {
+  const changes = [{ action: 'create', kind: 'tenant', id: 'acme', fields: [] }];
+  const server = await startContractServer(t, ({ path, ifMatch }) =>
+    path.includes('dryRun')
+      ? { body: { dryRun: true, revision: 6, changes, state: 'abc' } }
+      : { status: ifMatch === '"abc"' ? 412 : 500, body: { title: 'Stale' } },
+  );
+  const args = ['onboard', 'acme', '--template', template, '--set', 'host=acme.example', '--yes'];
+  const { code, stderr } = await run([...args, '--url', server.url]);
+  assert.deepEqual([code, stderr], [3, 'error: POST /v1/apply: Stale\n']);
 });
 
 test('--print asks no server, and what it prints is a valid bundle', async () => {

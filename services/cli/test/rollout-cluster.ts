@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import {
   createHttpOrigin,
   freePort,
+  providePGlite,
   startNats,
   startProcess,
   temporaryDirectory,
@@ -40,7 +41,7 @@ export class RolloutCluster {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#running.values()].map((started) => started.stop(500)));
+    await Promise.all([...this.#running.values()].map((started) => started.stop(0)));
     for (const stop of this.#stops.splice(0).reverse()) await stop();
   }
 
@@ -124,6 +125,7 @@ export class RolloutCluster {
     const directory = await temporaryDirectory('rollouts');
     this.#stops.push(() => directory.remove());
     this.#directory = directory.path;
+    await providePGlite(join(directory.path, 'config-service', 'pglite'));
     const nats = await startNats();
     this.#stops.push(() => nats.stop());
     this.#natsUrl = nats.url;

@@ -108,12 +108,13 @@ test('paused, and then aborted; nothing else may change the tenant meanwhile', a
   assert.equal((await cluster.headgate('rollout', 'promote', 'acme')).code, 3);
 });
 
-test('a canary edge that is killed serves the candidate from its disk; promoted, all edges do', async () => {
+test('a canary edge that is killed serves the candidate again; promoted, all edges do', async () => {
   await start('two', '--ring', 'canary');
   await serve('two', 'one');
   await cluster.kill('edge-0');
   await cluster.startEdge(0);
-  assert.deepEqual(await cluster.askAll('acme'), ['200 two', '200 one', '200 one', '200 one']);
+  // From its disk, which has what was in force 100 ms before the kill, and else when it has compared with the bus.
+  await serve('two', 'one');
   const promoted = await cluster.headgate('rollout', 'promote', 'acme', '--from', 'canary');
   assert.equal(promoted.code, 0, promoted.stderr);
   await serve('two', 'two');

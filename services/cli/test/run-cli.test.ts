@@ -77,6 +77,23 @@ test('apply asks on a terminal: yes applies, anything else does not', async (t) 
   assert.match(accepted.stdout, /Applied as revision 7/);
 });
 
+test('what was agreed to is applied: a change in between is refused', async (t) => {
+  const server = await startContractServer(t, (request) => {
+    if (request.path.includes('dryRun')) {
+      return { body: { dryRun: true, revision: 6, changes: PLAN, state: 'abc' } };
+    }
+    if (request.ifMatch === undefined) return applyAnswer(request);
+    const detail = 'If-Match: what the bundle names has changed';
+    return { status: 412, body: { title: 'Stale', code: 'HG_API_REVISION_MISMATCH', detail } };
+  });
+  const args = ['apply', '-f', bundle, '--url', server.url];
+  const agreed = await run(args, { terminal: true, stdin: 'y\n' });
+  assert.equal(agreed.code, 3);
+  assert.match(agreed.stderr, /Stale \(HG_API_REVISION_MISMATCH\)\n {2}If-Match: /);
+  assert.equal(server.requests[1]?.ifMatch, '"abc"');
+  assert.equal((await run([...args, '--yes'])).code, 0, 'nobody agreed to a plan');
+});
+
 test('apply without a terminal needs --yes', async (t) => {
   const server = await startContractServer(t, (request) => applyAnswer(request));
   const { code, stderr } = await run(['apply', '-f', bundle, '--url', server.url]);
@@ -326,7 +343,6 @@ for (const args of [
   ['diff', 'acme'],
   ['diff', 'acme', 'old'],
   ['diff', 'acme', '1', '-f', 'x'],
-  ['drift'],
   ['drift', '-f', 'x', '--watch', '5'],
   ['drift', '-f', 'x', '--watch', '1ms'],
   ['drift', '-f', 'x', '--watch', '25h'],
@@ -339,8 +355,17 @@ for (const args of [
   ['rollback', 'acme', '0'],
   ['rollback', 'acme', '1', '--api-keys', 'all'],
   ['export'],
+  ['import'],
+  ['import', '-f', 'x', '--on-conflict', 'merge'],
+  ['import', '-f', 'x', '--from', 'haproxy'],
+  ['import', '-f', 'x', '--from', 'kong', '--tenant', 'acme'],
+  ['import', '-f', 'x', '--tenant', 'acme'],
   ['export', 'acme', '--all'],
   ['audit', '--action', 'read'],
+  ['no-such-command', '--help'],
+  ['help', 'no-such-command'],
+  ['--url', 'http://127.0.0.1:1', 'no-such-command', '--help'],
+  ['rollout', 'strat', '--help'],
 ]) {
   test(`usage error, exit code 2: headgate ${args.join(' ')}`, async () => {
     const { code, stderr, stdout } = await run(args);
@@ -361,6 +386,7 @@ for (const command of [
   ['history'],
   ['diff'],
   ['drift'],
+  ['import'],
   ['onboard'],
   ['completion'],
   ['rollback'],

@@ -23,8 +23,9 @@ import { answerOnce } from './idempotency/answer-once.ts';
 import type { ApiContext } from './resources/api-context.ts';
 import { accessTokenOperations } from './resources/access-tokens.ts';
 import { apiKeyOperations } from './resources/api-keys.ts';
-import { applyOperation } from './resources/apply.ts';
+import { applyOperation, compareOperation } from './resources/apply.ts';
 import { auditOperation } from './resources/audit.ts';
+import { driftOperations } from './resources/drift.ts';
 import { exportOperation } from './resources/export.ts';
 import { historyOperations } from './resources/history.ts';
 import { planOperations } from './resources/plans.ts';
@@ -101,6 +102,8 @@ export async function createApp(
     ...apiKeyOperations(context),
     ...accessTokenOperations(context),
     applyOperation(context),
+    compareOperation(context),
+    ...driftOperations(context),
     ...historyOperations(context),
     rollbackOperation(context),
     auditOperation(context),

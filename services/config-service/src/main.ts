@@ -16,6 +16,7 @@ import {
   DOCUMENT_BYTES_MAX,
   serveConfigRequests,
   subscribeLimitUsage,
+  subscribeTenantDemand,
   type Bus,
 } from '@headgate/bus';
 import { StartError, systemClock, systemRandom } from '@headgate/runtime';
@@ -34,7 +35,10 @@ import { createVerifyJwt, type VerifyJwt } from './access/oidc/verify-jwt.ts';
 import { createApp } from './app.ts';
 import { readSettings, type Settings } from './environment.ts';
 import { listenApi } from './listen-api.ts';
+import { DemandHistory } from './limits/demand-history.ts';
 import { LimitWatch } from './limits/limit-watch.ts';
+import { startDriftWatch } from './drift/drift-watch.ts';
+import { countDrift } from './drift/find-drift.ts';
 import { createMetrics, type ConfigServiceMetrics } from './metrics.ts';
 import { createConfigSource } from './publish/config-source.ts';
 import { createPostgresLease, SOLE_LEASE, type Lease } from './publish/lease.ts';
@@ -43,6 +47,7 @@ import { createPublisherLog } from './publish/publisher-log.ts';
 import { limitOperations } from './resources/limits.ts';
 import { rolloutOperations } from './resources/rollouts.ts';
 import { revisionOperation, statusOperation } from './resources/status.ts';
+import { whatIfOperation } from './resources/what-if.ts';
 import { startRolloutController } from './rollouts/controller.ts';
 import { createRolloutGuardian, type RolloutGuardian } from './rollouts/guard.ts';
 import { createClusterView, type ClusterView } from './status/cluster-view.ts';
@@ -82,6 +87,7 @@ interface Parts extends ServiceProcess<Settings> {
   readonly store: Store;
   readonly view: ClusterView;
   readonly watch: LimitWatch;
+  readonly history: DemandHistory;
   readonly metrics: ConfigServiceMetrics;
 }
 
@@ -112,11 +118,14 @@ async function start(service: ServiceProcess<Settings>): Promise<void> {
   const metrics = createMetrics(createMetricsRegistry(SERVICE), sources);
   const usage = subscribeLimitUsage(bus, (report) => watch.receive(report));
   shutdown.push('reports on limits', () => usage.unsubscribe());
-  await serve({ ...service, tracing, bus, store, view, watch, metrics });
+  const history = new DemandHistory({ clock });
+  const demand = subscribeTenantDemand(bus, (report) => history.receive(report));
+  shutdown.push('reports on demand', () => demand.unsubscribe());
+  await serve({ ...service, tracing, bus, store, view, watch, history, metrics });
 }
 
 async function serve(parts: Parts): Promise<void> {
-  const { settings, output, tracing, bus, store, view, watch, metrics, shutdown } = parts;
+  const { settings, output, tracing, bus, store, view, watch, history, metrics, shutdown } = parts;
   const { logger } = output;
   const { publisher, lease } = startPublisher(parts);
   const source = serveConfigRequests(bus, createConfigSource({ clock }, store.outbox));
@@ -140,6 +149,7 @@ async function serve(parts: Parts): Promise<void> {
       statusOperation({ store, view, bus }),
       revisionOperation({ store, view, bus }),
       ...limitOperations({ store, watch }),
+      whatIfOperation({ store, history }),
       ...rolloutOperations(context),
     ],
     {
@@ -155,6 +165,7 @@ async function serve(parts: Parts): Promise<void> {
   // Before the API, which waits for its open requests.
   shutdown.push('waits for convergence', () => view.acknowledgements.close());
   controlRollouts(parts, { guardian, lease, publisher });
+  watchDrift(parts, lease);
   const url = await listenApi(app, settings.listen);
   const readiness = createStoreReadiness(store);
   shutdown.push('readiness', () => readiness.close());
@@ -182,6 +193,28 @@ function controlRollouts(
     },
   });
   shutdown.push('rollout controller', () => controller.close());
+}
+
+/** Resources that the event of a drift names; GET /v1/drift shows all. */
+const DRIFT_NAMED_MAX = 10;
+
+function watchDrift({ output: { logger }, store, shutdown }: Parts, lease: Lease): void {
+  const watch = startDriftWatch({
+    ...{ clock, store, lease },
+    observer: {
+      onBegin({ revision, changes }) {
+        const resources = changes
+          .slice(0, DRIFT_NAMED_MAX)
+          .map(({ kind, tenantId, id }) => ({ kind, tenantId, id }));
+        const event = { event: 'drift-begin', revision, ...countDrift(changes), resources };
+        logger.warn(event, 'the configuration has drifted from what was declared');
+      },
+      onEnd: (revision) =>
+        logger.info({ event: 'drift-end', revision }, 'the configuration is as declared again'),
+      onFailure: (error) => logger.warn({ err: error }, 'drift was not looked for'),
+    },
+  });
+  shutdown.push('drift watch', () => watch.close());
 }
 
 function startPublisher({ settings, output, bus, store, metrics, shutdown }: Parts) {

@@ -86,6 +86,11 @@ function collectAtScrape(registry: MetricsRegistry, sources: MetricSources): voi
   registry.gauge('headgate_live_edges', (gauge) =>
     gauge.set(view.edges().filter(({ live }) => live).length),
   );
+  registry.gauge('headgate_config_drift', async (gauge) => {
+    // While the store is away what was last known stays, as below.
+    const known = await store.declaration.state().catch(() => undefined);
+    if (known !== undefined) gauge.set(known === null || known.driftedAt === null ? 0 : 1);
+  });
   const age = registry.gauge('headgate_outbox_age_seconds');
   registry.gauge('headgate_outbox_pending', async (gauge) => {
     const figures = await store.figures().catch(() => null);

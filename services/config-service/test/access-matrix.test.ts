@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { startPostgres, type PostgresServer } from '@headgate/testkit';
 import { z } from 'zod';
 import { defineOperation, NOTHING, type Operation } from '../src/http/operation.ts';
 import { limitOperations } from '../src/resources/limits.ts';
@@ -11,9 +12,13 @@ import { startApi, type TestApi } from './support/api.ts';
 
 const FORGETFUL = 'forgetful';
 
+// On PostgreSQL, as thousands of requests take PGlite half a minute.
+let server: PostgresServer;
 let api: TestApi;
 before(async () => {
+  server = await startPostgres();
   api = await startApi({
+    location: { kind: 'postgres', url: server.url },
     extra: (store) => {
       const parts = { store, view: VIEW, bus: { connected: true } };
       return [
@@ -25,7 +30,10 @@ before(async () => {
     },
   });
 });
-after(() => api.close());
+after(async () => {
+  await api.close();
+  await server.stop();
+});
 
 /** Declares its permission, and then asks the store as the platform in place of the session. */
 function forgetfulOperation(store: Store): Operation {

@@ -5,6 +5,7 @@ import { bundleJsonSchema } from '@headgate/model';
 import { sql } from 'kysely';
 import { testApply } from './apply.case.ts';
 import { testAudit } from './audit.case.ts';
+import { testDrift } from './drift.case.ts';
 import { testFilters } from './filters.case.ts';
 import { testHistory } from './history.case.ts';
 import { testIdempotency } from './idempotency.case.ts';
@@ -413,6 +414,7 @@ export function testApi(start: () => Promise<TestApi>): void {
   });
 
   testApply(() => api);
+  testDrift(() => api);
   testHistory(() => api);
   testIdempotency(() => api);
   testFilters(() => api);

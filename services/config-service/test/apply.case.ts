@@ -141,6 +141,60 @@ export function testApply(api: () => TestApi): void {
     assert.equal((await send('POST', '/v1/apply', moved)).status, 200);
   });
 
+  test('apply: If-Match with the state of a dry run refuses what has changed since, and nothing else', async () => {
+    const one = {
+      apiVersion: 'headgate/v1',
+      plans: { 'state-plan': {} },
+      tenants: { 'state-a': { planId: 'state-plan' } },
+    };
+    const planned = await send('POST', '/v1/apply?dryRun=true', one);
+    const ifMatch = { 'if-match': `"${String(planned.body['state'])}"` };
+    await send('PUT', '/v1/tenants/state-other', { planId: 'base' });
+    const applied = await send('POST', '/v1/apply', one, ifMatch);
+    assert.equal(changesOf(applied).length, 2, 'what is not named does not count');
+    assert.equal(applied.body['state'], undefined);
+
+    const next = { ...one, plans: {}, tenants: { 'state-a': { planId: 'base' } } };
+    const again = await send('POST', '/v1/apply?dryRun=true', next);
+    await send('PUT', '/v1/tenants/state-a/upstreams/api', {
+      endpoints: [{ host: '10.0.0.1', port: 80 }],
+    });
+    const stale = { 'if-match': `"${String(again.body['state'])}"` };
+    const refused = await send('POST', '/v1/apply', next, stale);
+    assert.deepEqual([refused.status, refused.body['code']], [412, 'HG_API_REVISION_MISMATCH']);
+    assert.match(String(refused.body['detail']), /has changed since the dry run/);
+    const kept = await send('GET', '/v1/tenants/state-a/upstreams/api');
+    assert.equal(kept.status, 200, 'nothing was written');
+    assert.equal((await send('POST', '/v1/apply', next, { 'if-match': 'x' })).status, 400);
+  });
+
+  test('compare tells what apply would change, also if that would be refused, and writes nothing', async () => {
+    const wanted = {
+      apiVersion: 'headgate/v1',
+      plans: { 'compare-plan': {} },
+      tenants: {
+        'compare-a': { planId: 'nowhere', apiKeys: { ci: { sha256: 'c'.repeat(64) } } },
+        'compare-b': { planId: 'base', name: 'B' },
+      },
+    };
+    await send('PUT', '/v1/tenants/compare-b', { planId: 'base' });
+    await send('POST', '/v1/tenants/compare-b/api-keys/made-by-hand', {});
+    const before = api().committed();
+    const compared = await send('POST', '/v1/compare', wanted, { 'idempotency-key': '"k"' });
+    assert.deepEqual(changesOf(compared), [
+      'create apiKey compare-a ci',
+      'create plan compare-plan',
+      'create tenant compare-a',
+      'update tenant compare-b name',
+    ]);
+    const [updated] = (compared.body['changes'] as readonly { diff?: unknown }[]).filter(
+      ({ diff }) => diff !== undefined,
+    );
+    assert.deepEqual(updated?.diff, [{ path: 'name', after: 'B' }]);
+    assert.equal(api().committed(), before);
+    assert.equal((await send('GET', '/v1/tenants/compare-a')).status, 404);
+  });
+
   test('two tenants cannot have the same API key', async () => {
     const withKey = (id: string) => ({
       apiVersion: 'headgate/v1',

@@ -77,7 +77,8 @@ async function writeUntilDeath(service: TestService, id: string, from: number): 
 }
 
 test('kill -9 at random points of writes: each write is there with its publication, or not at all', async (context) => {
-  const KILLS = 10;
+  // `npm run scenario config-kills` makes a hundred.
+  const KILLS = 3;
   const TENANTS = ['a', 'b', 'c'];
   const [nats, postgres] = await Promise.all([startNats(), startPostgres()]);
   const env = { HEADGATE_DATABASE_URL: postgres.url, HEADGATE_NATS_URL: nats.url };

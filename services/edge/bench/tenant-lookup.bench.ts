@@ -4,6 +4,7 @@ import { createWorkerMetrics } from '@headgate/telemetry';
 import { HeldClock } from '../src/io/held-clock.ts';
 import { ReadBuffers } from '../src/io/read-buffers.ts';
 import { ResponseReaders } from '../src/upstream/response-readers.ts';
+import { createRevisionScope } from '../src/snapshot/revision-faults.ts';
 import { TenantStore } from '../src/snapshot/tenant-store.ts';
 import { UpstreamRegistry } from '../src/upstream/upstream-registry.ts';
 import { planDocument, tenantDocument } from '../test/support/edge-process.ts';
@@ -31,6 +32,7 @@ function createStore(tenants: number): TenantStore {
     metrics: createWorkerMetrics(),
     tenantHeader: 'x-tenant-id',
     ring: 'default',
+    scope: createRevisionScope(),
     onOutcome: () => undefined,
     onConflict: () => undefined,
   });

@@ -1,4 +1,5 @@
 import { availableParallelism, hostname } from 'node:os';
+import type { RedisTarget } from '@headgate/limiting-redis';
 import { Ring } from '@headgate/model';
 import {
   environmentAddress,
@@ -10,6 +11,7 @@ import {
 } from '@headgate/runtime';
 import { z } from 'zod';
 import type { ClientLimits } from './ipc/messages.ts';
+import { parseRedisUrl } from './redis-url.ts';
 import { compileTrustedSources } from './worker/trusted-sources.ts';
 
 const list = z.string().transform((text) =>
@@ -19,21 +21,12 @@ const list = z.string().transform((text) =>
     .filter((part) => part !== ''),
 );
 
-const redisUrl = z
-  .url({
-    protocol: /^rediss?$/,
-    error: 'must be redis://[USER:PASSWORD@]HOST[:PORT] or rediss://…',
-  })
-  .transform((text) => {
-    const url = new URL(text);
-    return {
-      host: url.hostname.replace(/^\[|\]$/g, ''),
-      port: url.port === '' ? 6379 : Number(url.port),
-      ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
-      ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
-      tls: url.protocol === 'rediss:',
-    };
-  });
+const redisUrl = z.string().transform((text, context) => {
+  const parsed = parseRedisUrl(text);
+  if (!('fault' in parsed)) return parsed.target;
+  context.addIssue({ code: 'custom', message: parsed.fault });
+  return z.NEVER;
+});
 
 const trustedProxies = list.superRefine((ranges, context) => {
   try {
@@ -63,7 +56,9 @@ const clientEnvironment = {
     ),
   HEADGATE_EDGE_HEADER_TIMEOUT_MS: whole(100, 3_600_000)
     .default(10_000)
-    .describe('Longest time in ms from the first byte of a request head to its last.'),
+    .describe(
+      'Longest time in ms from the first byte of a request head to its last, and from the opening of a connection to its first byte.',
+    ),
   HEADGATE_EDGE_KEEP_ALIVE_MS: whole(100, 3_600_000)
     .default(75_000)
     .describe('Longest time in ms that a connection may stay idle between requests.'),
@@ -95,11 +90,15 @@ export const EdgeEnvironment = z.object({
     .describe('Worker processes; default: one per core.'),
   HEADGATE_REDIS_URL: redisUrl
     .prefault('redis://127.0.0.1:6379')
-    .describe('Redis for limits: redis://[USER:PASSWORD@]HOST[:PORT], rediss:// for TLS.'),
+    .describe(
+      'Redis for limits: redis://[USER:PASSWORD@]HOST[:PORT], redis+cluster://…@HOST:PORT,HOST:PORT or redis+sentinel://…@HOST:PORT,HOST:PORT/MASTER; rediss for TLS.',
+    ),
   HEADGATE_DATA_DIR: z
     .string()
     .default('.headgate/edge')
-    .describe('Directory of the last good configuration; one edge per directory.'),
+    .describe(
+      'Directory of the last good configuration and, in `code`, of compiled code for quicker starts (NODE_COMPILE_CACHE names another directory for the latter); one edge per directory. Whoever may write it may run code in the edge.',
+    ),
   HEADGATE_EDGE_PROXY_PROTOCOL: z
     .enum(['off', 'v2'])
     .default('off')
@@ -126,6 +125,11 @@ export const EdgeEnvironment = z.object({
     .describe(
       'Longest time in ms that a request should wait until a worker looks at it; above 1.5 times that it sheds.',
     ),
+  HEADGATE_EDGE_SOAK_MS: whole(1000, 86_400_000)
+    .default(300_000)
+    .describe(
+      'Time in ms that workers have to serve with a revision, none of them ending, before it counts as good.',
+    ),
   HEADGATE_EDGE_DRAIN_MS: z.coerce
     .number()
     .int()
@@ -150,7 +154,7 @@ export const EdgeEnvironment = z.object({
 export interface Settings extends ServiceSettings {
   readonly listen: { readonly host: string; readonly port: number };
   readonly workers: number;
-  readonly redis: z.output<typeof redisUrl>;
+  readonly redis: RedisTarget;
   readonly dataDirectory: string;
   readonly proxyProtocol: boolean;
   readonly trustedProxies: readonly string[];
@@ -160,6 +164,8 @@ export interface Settings extends ServiceSettings {
   readonly ring: string;
   readonly clients: ClientLimits;
   readonly overloadLagMs: number;
+  /** Of revisions, until they count as good. */
+  readonly soakMs: number;
   readonly drainMs: number;
   readonly drainDelayMs: number;
   /** Empty: none. */
@@ -195,6 +201,7 @@ export function readSettings(
         requestsPerConnectionMax: settings.HEADGATE_EDGE_REQUESTS_PER_CONNECTION_MAX,
       }),
       overloadLagMs: settings.HEADGATE_EDGE_OVERLOAD_LAG_MS,
+      soakMs: settings.HEADGATE_EDGE_SOAK_MS,
       drainMs: settings.HEADGATE_EDGE_DRAIN_MS,
       drainDelayMs: settings.HEADGATE_EDGE_DRAIN_DELAY_MS,
       zone: settings.HEADGATE_ZONE ?? '',

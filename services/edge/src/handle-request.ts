@@ -1,14 +1,18 @@
-import type { Limiter } from '@headgate/limiting';
 import type { Exchange } from './request/exchange.ts';
 import { authenticate } from './stages/authenticate.ts';
-import { applyVerdict, costOf, limitsOf, type FindLimitsDeps } from './stages/enforce-limits.ts';
+import {
+  applyVerdict,
+  limitsOf,
+  takeLimits,
+  type FindLimitsDeps,
+  type TakeLimitsDeps,
+} from './stages/enforce-limits.ts';
 import { identifyTenant, type IdentifyTenantDeps } from './stages/identify-tenant.ts';
 import { matchRoute } from './stages/match-route.ts';
 import type { UsageTally } from './usage/usage-tally.ts';
 
 /** What the request path works with. */
-export interface RequestPathDeps extends IdentifyTenantDeps, FindLimitsDeps {
-  readonly limiter: Limiter;
+export interface RequestPathDeps extends IdentifyTenantDeps, FindLimitsDeps, TakeLimitsDeps {
   readonly tally: Pick<UsageTally, 'note'>;
 }
 
@@ -32,12 +36,9 @@ export function handleRequest(exchange: Exchange, deps: RequestPathDeps): void {
     return;
   }
   const chain = limitsOf(context, deps);
-  if (chain === null) {
-    exchange.forward();
-    return;
-  }
   context.limitStartMs = context.startMs;
-  const verdict = deps.limiter.take(chain, costOf(context));
-  if (verdict instanceof Promise) exchange.awaitVerdict(chain, verdict);
+  const verdict = takeLimits(context, chain, deps);
+  if (verdict === null) exchange.forward();
+  else if (verdict instanceof Promise) exchange.awaitVerdict(chain, verdict);
   else exchange.proceed(applyVerdict(context, chain, verdict, deps.tally));
 }

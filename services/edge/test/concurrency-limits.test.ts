@@ -1,73 +1,40 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
-import { after, before, suite, test } from 'node:test';
-import {
-  createHttpOrigin,
-  createRecordingOrigin,
-  startRedis,
-  waitFor,
-  type HttpOrigin,
-  type RecordingOrigin,
-  type RedisServer,
-} from '@headgate/testkit';
+import { after, suite, test } from 'node:test';
+import { createHttpOrigin, waitFor } from '@headgate/testkit';
 import { hasMetrics } from './support/edge-metrics.ts';
-import {
-  planDocument,
-  startTestEdge,
-  tenantDocument,
-  type TestEdge,
-} from './support/edge-process.ts';
+import { planDocument, tenantDocument } from './support/edge-process.ts';
 import { HANDSHAKE, SWITCHING } from './support/handshake.ts';
-import { createHttpClient, runMany, type HttpClient } from './support/http-client.ts';
+import { runMany } from './support/http-client.ts';
+import { createLimitsBench } from './support/limits-bench.ts';
 import { endpointsAt, routeTo } from './support/one-tenant-edge.ts';
 import { openTunnel } from './support/open-tunnel.ts';
-import { connectRaw } from './support/raw-client.ts';
+import { connectRaw, requestOnce } from './support/raw-client.ts';
 
 const LIMIT = 3;
+const GET_AND_CLOSE = 'GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n';
 
-let redis: RedisServer;
-let tunnels: RecordingOrigin;
-let streams: HttpOrigin;
 /** Answers under way: their heads are out, their bodies are not. */
 let open: ServerResponse[] = [];
-let edge: TestEdge;
-let http: HttpClient;
 
-before(async () => {
-  redis = await startRedis();
-  tunnels = await createRecordingOrigin();
-  tunnels.respondWith(() => SWITCHING);
-  streams = await createHttpOrigin((request, response) => {
-    if (request.url !== '/slow') return void response.end('done');
-    response.flushHeaders();
-    open.push(response);
-  });
-  const tenant = tenantDocument({
-    id: 'a',
-    hosts: ['a.test'],
+const bench = await createLimitsBench();
+const { origin: tunnels } = bench;
+tunnels.respondWith(() => SWITCHING);
+const streams = await createHttpOrigin((request, response) => {
+  if (request.url !== '/slow') return void response.end('done');
+  response.flushHeaders();
+  open.push(response);
+});
+after(() => streams.close());
+const { edge, http } = await bench.startEdge([
+  planDocument(),
+  tenantDocument({
+    ...{ id: 'a', hosts: ['a.test'] },
     limits: [{ name: 'busy', kind: 'concurrency', limit: LIMIT }],
-    upstreams: {
-      streams: { endpoints: endpointsAt(streams.port) },
-      tunnels: { endpoints: endpointsAt(tunnels.port) },
-    },
+    upstreams: { streams: { endpoints: endpointsAt(streams.port) }, tunnels: bench.upstreams.main },
     routes: { rest: { upstreamId: 'streams' }, ws: routeTo('tunnels', '/ws') },
-  });
-  edge = await startTestEdge({
-    workers: 2,
-    env: { HEADGATE_REDIS_URL: redis.url },
-    documents: [planDocument(), tenant],
-  });
-  http = createHttpClient(edge.port);
-  await waitFor(() => hasMetrics(edge.admin, 'headgate_limit_degraded 0'), {
-    message: 'all workers to use Redis',
-  });
-});
-
-after(async () => {
-  http.close();
-  await edge.stop();
-  await Promise.all([redis.stop(), tunnels.close(), streams.close()]);
-});
+  }),
+]);
 
 const get = (path = '/') => http.send({ host: 'a.test', path, headers: {} });
 
@@ -76,9 +43,24 @@ const holds = (slots: number): Promise<boolean> =>
     message: `${slots} slots to be held`,
   });
 
-/** A denial is remembered for 25 ms; afterwards requests pass on every worker. */
+/** A denial is remembered for 25 ms: then requests pass on every worker, to which new connections lead. */
 const allPass = (): Promise<boolean> =>
-  waitFor(async () => (await get()).status === 200, { message: 'a slot' });
+  waitFor(
+    async () => {
+      for (let connection = 0; connection < 12; connection += 1) {
+        if ((await requestOnce(edge.port, GET_AND_CLOSE)).status !== 200) return false;
+      }
+      return true;
+    },
+    { message: 'slots on both workers' },
+  );
+
+/** All slots return, and can be had again. */
+const allFree = async (): Promise<void> => {
+  await bench.allReleased(edge);
+  await allPass();
+  await bench.allReleased(edge);
+};
 
 /** Starts requests whose answers do not end by themselves. */
 async function startSlow(count: number): Promise<Promise<{ readonly status: number }>[]> {
@@ -111,8 +93,7 @@ suite('limits of kind concurrency', () => {
     }
     endStreams();
     for (const answer of answers) assert.equal((await answer).status, 200);
-    await holds(0);
-    await allPass();
+    await allFree();
   });
 
   test('a WebSocket holds its slot until it is closed', async () => {
@@ -131,7 +112,7 @@ suite('limits of kind concurrency', () => {
     second.client.socket.resetAndDestroy();
     third.link.end();
     third.client.close();
-    await holds(0);
+    await bench.allReleased(edge);
   });
 
   test('a client that leaves, while its answer streams or while it is asked for, gives its slot back', async () => {
@@ -142,8 +123,7 @@ suite('limits of kind concurrency', () => {
       client.socket.resetAndDestroy();
       open = [];
     }
-    await holds(0);
-    await allPass();
+    await allFree();
   });
 
   test('many short requests, no more at once than the limit: nobody is refused for long, no slot is lost', async () => {
@@ -154,7 +134,6 @@ suite('limits of kind concurrency', () => {
       statuses.filter((status) => status !== 200 && status !== 429),
       [],
     );
-    await holds(0);
-    await allPass();
+    await allFree();
   });
 });

@@ -4,6 +4,7 @@ import {
   createRecordingOrigin,
   createSeededRandom,
   freePort,
+  startStopwatch,
   waitFor,
   type OriginHandler,
   type RecordingOrigin,
@@ -119,11 +120,11 @@ suite('an endpoint that fails before a byte of its answer', () => {
 
   test('all endpoints down is answered at once, not queued', async () => {
     await http.send({ path: '/refuse-alone', host: HOST });
-    const startMs = performance.now();
+    const stopwatch = startStopwatch();
     for (let round = 0; round < 50; round += 1) {
       assert.equal((await http.send({ path: '/refuse-alone', host: HOST })).status, 503);
     }
-    assert.ok((performance.now() - startMs) / 50 < 50, 'each within 50 ms');
+    assert.ok(stopwatch.stop() / 50 < 50, 'each within 50 ms');
   });
 });
 

@@ -3,9 +3,15 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, suite, test } from 'node:test';
 import { waitFor } from '@headgate/testkit';
-import { metricValue } from './support/edge-metrics.ts';
 import { planDocument } from './support/edge-process.ts';
-import { ProbationScene, rejectionOf, type ScaledEdge } from './support/probation-scene.ts';
+import {
+  inForce,
+  ProbationScene,
+  rejectionOf,
+  restarts,
+  serves,
+  type ScaledEdge,
+} from './support/probation-scene.ts';
 import { workerPids } from './support/worker-pids.ts';
 
 let scene: ProbationScene;
@@ -15,94 +21,8 @@ beforeEach(async () => {
 });
 afterEach(() => scene.close());
 
-/** Puts documents on the disk as good ones, and on the bus. */
-async function seed(): Promise<void> {
-  const documents = [planDocument({}, 1), scene.tenant('a', 2), scene.tenant('b', 3)];
-  await (await scene.files()).compact(documents);
-  await scene.source.put(...documents);
-}
-
-async function serves(edge: ScaledEdge, host: string, status = 200): Promise<void> {
-  await waitFor(async () => (await edge.status(host)) === status, {
-    message: `${host} to answer ${status}`,
-    deadlineMs: 15_000,
-  });
-}
-
-async function inForce(edge: ScaledEdge, key: string, revision: number | null): Promise<void> {
-  await waitFor(async () => (await edge.revision(key)) === revision, {
-    message: `${key}@${revision}`,
-    deadlineMs: 15_000,
-  });
-}
-
-async function restarts(edge: ScaledEdge): Promise<number> {
-  let sum = 0;
-  for (const cause of ['exited', 'killed', 'blocked', 'failed']) {
-    sum += await metricValue(edge.admin, `headgate_worker_restarts_total{cause="${cause}"}`);
-  }
-  return sum;
-}
-
-const logged = (edge: ScaledEdge, text: string): boolean =>
-  edge.process.stdout().some((line) => line.includes(text));
-
-suite('a document that ends the workers that serve it', () => {
-  for (const poison of ['poison-kill', 'poison-throw']) {
-    test(`${poison}: the revision before it serves, here and after a restart; others notice nothing more`, async () => {
-      await seed();
-      const edge = await scene.start();
-      await scene.source.put(scene.tenant('a', 4, poison));
-      assert.match(await rejectionOf(edge, 'tenant.a'), /^4: workers ended soon after it/);
-      await inForce(edge, 'tenant.a', 2);
-      await serves(edge, 'a.test');
-      await serves(edge, 'b.test');
-      // A worker at the other place may have had the document still.
-      await waitFor(async () => (await edge.readiness()).status === 200, { message: 'readiness' });
-      assert.ok(logged(edge, 'newest documents withdrawn; the last good ones serve'));
-      assert.equal(await metricValue(edge.admin, 'headgate_config_rejected_documents'), 1);
-      await edge.kill();
-      const again = await scene.start();
-      assert.match(await rejectionOf(again, 'tenant.a'), /^4: /);
-      await scene.source.put(scene.tenant('b', 5)); // passes after whatever the bus brings again
-      await inForce(again, 'tenant.b', 5);
-      await serves(again, 'a.test');
-      assert.equal(await restarts(again), 0, 'no worker had to end for it again');
-      await scene.source.put(scene.tenant('a', 6));
-      await inForce(again, 'tenant.a', 6);
-      assert.deepEqual((await again.config()).rejected, []);
-    });
-  }
-
-  test('a new tenant without a good revision answers 503, not 404, and a better revision mends it', async () => {
-    await seed();
-    const edge = await scene.start();
-    await scene.source.put(scene.tenant('c', 4, 'poison-kill'));
-    await rejectionOf(edge, 'tenant.c');
-    await serves(edge, 'c.test', 503);
-    await serves(edge, 'a.test');
-    await scene.source.put(scene.tenant('c', 5));
-    await serves(edge, 'c.test');
-  });
-
-  test('when it is compiled: refused after the second worker, alone of all that came with it', async () => {
-    await seed();
-    const edge = await scene.start();
-    await scene.source.put(
-      scene.tenant('b', 4),
-      scene.tenant('c', 5, 'poison-compile'),
-      scene.tenant('a', 6),
-    );
-    assert.match(await rejectionOf(edge, 'tenant.c'), /^5: workers ended while they compiled it/);
-    await inForce(edge, 'tenant.a', 6);
-    await inForce(edge, 'tenant.b', 4);
-    await serves(edge, 'a.test');
-    assert.equal((await edge.config()).rejected.length, 1);
-  });
-});
-
 test('workers that are killed one after the other with nothing changed are only replaced', async () => {
-  await seed();
+  await scene.seed();
   const edge = await scene.start();
   for (let round = 1; round <= 4; round += 1) {
     const [pid = 0] = await workerPids(edge.process.pid);
@@ -115,7 +35,7 @@ test('workers that are killed one after the other with nothing changed are only 
 });
 
 test('a revision that has soaked stays, whatever happens to workers and to the process later', async () => {
-  await seed();
+  await scene.seed();
   const edge = await scene.start({ soakMs: 400, soonMs: 60_000 });
   await scene.source.put(scene.tenant('a', 4));
   await inForce(edge, 'tenant.a', 4);
@@ -142,7 +62,7 @@ test('a revision that has soaked stays, whatever happens to workers and to the p
 suite('an edge that is killed soon after each start', () => {
   /** Good revision 2 of tenant a, and revision 4 that has not soaked. */
   async function seedFresh(): Promise<void> {
-    await seed();
+    await scene.seed();
     await (await scene.files()).append([scene.tenant('a', 4)]);
     await scene.nats.kill();
   }
@@ -197,7 +117,7 @@ suite('an edge that is killed soon after each start', () => {
 });
 
 test('with every generation damaged an edge is not ready, and closed, until the first sync', async () => {
-  await seed();
+  await scene.seed();
   await scene.source.put(scene.tenant('a', 4));
   const good = [planDocument({}, 1), scene.tenant('b', 3)];
   await (await scene.files()).compact(good, { fresh: [scene.tenant('a', 4)], withdrawn: [] });
@@ -214,4 +134,20 @@ test('with every generation damaged an edge is not ready, and closed, until the 
   await serves(edge, 'a.test');
   await serves(edge, 'b.test');
   assert.equal((await edge.readiness()).status, 200);
+});
+
+test('an edge that cannot write at all serves what the bus brings, new revisions too, and says so', async () => {
+  await scene.seed();
+  const file = join(scene.dataDirectory, 'file');
+  await writeFile(file, 'where a directory would have to be');
+  const edge = await scene.start({}, /"msg":"ready"/, join(file, 'edge'));
+  await serves(edge, 'a.test');
+  await scene.source.put(scene.tenant('a', 4));
+  await inForce(edge, 'tenant.a', 4);
+  await serves(edge, 'a.test');
+  for (const told of ['cannot be locked', 'was not read', 'was not written']) {
+    await waitFor(() => edge.process.stdout().some((line) => line.includes(told)), {
+      message: told,
+    });
+  }
 });

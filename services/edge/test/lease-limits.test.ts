@@ -1,73 +1,41 @@
 import assert from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
-import {
-  createRecordingOrigin,
-  startRedis,
-  waitFor,
-  type RecordingOrigin,
-  type RedisServer,
-} from '@headgate/testkit';
-import { hasMetrics, metricValue } from './support/edge-metrics.ts';
-import {
-  planDocument,
-  startTestEdge,
-  tenantDocument,
-  type TestEdge,
-} from './support/edge-process.ts';
-import { createHttpClient, runMany } from './support/http-client.ts';
-import { endpointsAt } from './support/one-tenant-edge.ts';
+import { suite, test } from 'node:test';
+import { waitFor } from '@headgate/testkit';
+import { metricValue } from './support/edge-metrics.ts';
+import { planDocument, tenantDocument } from './support/edge-process.ts';
+import { runMany } from './support/http-client.ts';
+import { createLimitsBench, type LimitedEdge } from './support/limits-bench.ts';
 
 const LIMIT = 2000;
 
 /** So much of a lease has to be left when its edge ends, for its return, or its loss, to be seen. */
 const LEASED_MIN = 50;
 
-let redis: RedisServer;
-let origin: RecordingOrigin;
-
-before(async () => {
-  [redis, origin] = await Promise.all([startRedis(), createRecordingOrigin()]);
-});
-
-after(async () => {
-  await Promise.all([redis.stop(), origin.close()]);
-});
+const bench = await createLimitsBench();
 
 /** An edge with a tenant of `LIMIT` requests in ten minutes: nothing comes back while a test runs. */
-async function startEdge(tenantId: string): Promise<TestEdge> {
+function startEdge(tenantId: string): Promise<LimitedEdge> {
   const limit = { name: 'total', limit: LIMIT, windowMs: 600_000 };
-  const edge = await startTestEdge({
-    env: { HEADGATE_REDIS_URL: redis.url },
-    documents: [
-      planDocument(),
-      tenantDocument({
-        ...{ id: tenantId, hosts: [`${tenantId}.test`], limits: [limit] },
-        upstreams: { main: { endpoints: endpointsAt(origin.port) } },
-        routes: { all: { upstreamId: 'main' } },
-      }),
-    ],
+  const tenant = tenantDocument({
+    ...{ id: tenantId, hosts: [`${tenantId}.test`], limits: [limit] },
+    ...{ upstreams: bench.upstreams, routes: { all: { upstreamId: 'main' } } },
   });
-  await waitFor(() => hasMetrics(edge.admin, 'headgate_limit_degraded 0'), {
-    message: 'the edge to use Redis',
-  });
-  return edge;
+  return bench.startEdge([planDocument(), tenant], { workers: 1 });
 }
 
 /** Sends `count` requests; returns how many were served. */
-async function send(edge: TestEdge, tenantId: string, count: number): Promise<number> {
-  const http = createHttpClient(edge.port);
+async function send({ http }: LimitedEdge, tenantId: string, count: number): Promise<number> {
   let served = 0;
   await runMany(count, 8, async () => {
     const { status } = await http.send({ host: `${tenantId}.test`, path: '/' });
     assert.ok(status === 200 || status === 429, `status ${status}`);
     if (status === 200) served += 1;
   });
-  http.close();
   return served;
 }
 
 /** What the edge has leased and neither used nor returned. */
-async function leasedBy({ admin }: TestEdge): Promise<number> {
+async function leasedBy({ edge: { admin } }: LimitedEdge): Promise<number> {
   const [granted = 0, used = 0, returned = 0] = await Promise.all(
     ['granted', 'used', 'returned'].map((outcome) =>
       metricValue(admin, `headgate_limit_lease_cost_total{outcome="${outcome}"}`),
@@ -95,8 +63,8 @@ async function serveInTurn(
       return leased >= LEASED_MIN;
     };
     await waitFor(hasLease, { message: 'a lease in hand' });
-    first.process.kill(signal);
-    await first.process.exited;
+    first.edge.process.kill(signal);
+    await first.edge.process.exited;
     // Again and again: what the second edge leases for itself and does not use is free a moment later.
     const hasServed = async (): Promise<boolean> => {
       served += await send(second, tenantId, 200);
@@ -107,7 +75,7 @@ async function serveInTurn(
     await waitFor(hasServed, { message, deadlineMs: 6000 }).catch(() => undefined);
     return served + (await send(second, tenantId, 200));
   } finally {
-    await Promise.all([first.stop(), second.stop()]);
+    await Promise.all([first.edge.stop(), second.edge.stop()]);
   }
 }
 

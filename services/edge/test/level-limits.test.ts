@@ -1,76 +1,42 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
-import { after, before, suite, test } from 'node:test';
-import {
-  createRecordingOrigin,
-  startRedis,
-  waitFor,
-  type RecordingOrigin,
-  type RedisServer,
-} from '@headgate/testkit';
-import { hasMetrics } from './support/edge-metrics.ts';
-import {
-  planDocument,
-  startTestEdge,
-  tenantDocument,
-  type TestEdge,
-} from './support/edge-process.ts';
-import { createHttpClient, runMany, type HttpClient } from './support/http-client.ts';
-import { endpointsAt, routeTo } from './support/one-tenant-edge.ts';
+import { suite, test } from 'node:test';
+import { waitFor } from '@headgate/testkit';
+import { planDocument, tenantDocument } from './support/edge-process.ts';
+import { runMany } from './support/http-client.ts';
+import { createLimitsBench, minuteLimit, testKey } from './support/limits-bench.ts';
+import { routeTo } from './support/one-tenant-edge.ts';
 
-const KEY = `hgk_${'k'.repeat(43)}`;
-const OTHER_KEY = `hgk_${'o'.repeat(43)}`;
+const KEY = testKey('k');
+const OTHER_KEY = testKey('o');
 
-let redis: RedisServer;
-let origin: RecordingOrigin;
-let edge: TestEdge;
-let http: HttpClient;
+const bench = await createLimitsBench();
+const { redis, upstreams } = bench;
 
-before(async () => {
-  [redis, origin] = await Promise.all([startRedis(), createRecordingOrigin()]);
-  const limit = (name: string, count: number, more = {}) => ({
-    ...{ name, limit: count, windowMs: 60_000 },
-    ...more,
-  });
-  const keys = { one: { key: KEY }, two: { key: OTHER_KEY } };
-  const tenant = (id: string, limits: object[], routes: Readonly<Record<string, object>>) =>
-    tenantDocument({
-      ...{ id, hosts: [`${id}.test`], limits, routes, apiKeys: keys },
-      upstreams: { main: { endpoints: endpointsAt(origin.port) } },
-    });
-  const perAddress = { per: 'client-ip' };
-  edge = await startTestEdge({
-    workers: 2,
-    env: { HEADGATE_REDIS_URL: redis.url, HEADGATE_EDGE_TRUSTED_PROXIES: '127.0.0.1' },
-    documents: [
-      planDocument({ limits: [limit('all', 12)], keyLimits: [limit('key', 1000)] }),
-      tenant('routes', [], {
-        rest: { upstreamId: 'main' },
-        dear: routeTo('main', '/dear', { limits: [limit('dear', 4)] }),
-        other: routeTo('main', '/other', { limits: [limit('dear', 5)] }),
+const apiKeys = { one: { key: KEY }, two: { key: OTHER_KEY } };
+const tenant = (id: string, limits: object[], routes: Readonly<Record<string, object>>) =>
+  tenantDocument({ id, hosts: [`${id}.test`], limits, routes, apiKeys, upstreams });
+const perAddress = { per: 'client-ip' };
+const { edge, http } = await bench.startEdge(
+  [
+    planDocument({ limits: [minuteLimit('all', 12)], keyLimits: [minuteLimit('key', 1000)] }),
+    tenant('routes', [], {
+      rest: { upstreamId: 'main' },
+      dear: routeTo('main', '/dear', { limits: [minuteLimit('dear', 4)] }),
+      other: routeTo('main', '/other', { limits: [minuteLimit('dear', 5)] }),
+    }),
+    tenant('each', [minuteLimit('all', 1000), minuteLimit('ip', 3, perAddress)], {
+      rest: { upstreamId: 'main' },
+      keyed: routeTo('main', '/keyed', {
+        ...{ auth: 'api_key', limits: [minuteLimit('user', 5, { per: 'consumer' })] },
       }),
-      tenant('each', [limit('all', 1000), limit('ip', 3, perAddress)], {
-        rest: { upstreamId: 'main' },
-        keyed: routeTo('main', '/keyed', {
-          ...{ auth: 'api_key', limits: [limit('user', 5, { per: 'consumer' })] },
-        }),
-      }),
-      tenant('flood', [limit('all', 100_000), limit('ip', 1, perAddress)], {
-        rest: { upstreamId: 'main' },
-      }),
-    ],
-  });
-  http = createHttpClient(edge.port);
-  await waitFor(() => hasMetrics(edge.admin, 'headgate_limit_degraded 0'), {
-    message: 'all workers to use Redis',
-  });
-});
-
-after(async () => {
-  await Promise.all([redis.stop(), origin.close()]);
-  await edge.stop();
-  http.close();
-});
+    }),
+    tenant('flood', [minuteLimit('all', 100_000), minuteLimit('ip', 1, perAddress)], {
+      rest: { upstreamId: 'main' },
+    }),
+  ],
+  { env: { HEADGATE_EDGE_TRUSTED_PROXIES: '127.0.0.1' } },
+);
 
 /** Sends `count` requests, 4 at a time; tells how many passed. */
 async function passed(
@@ -156,8 +122,13 @@ suite('limits of routes and consumers', () => {
   test('thousands of addresses leave keys in Redis that all expire; the edge goes on', async () => {
     await runMany(3000, 32, async (index) => {
       const headers = from(`203.0.${113 + (index >> 8)}.${index & 255}`);
-      const { status } = await http.send({ host: 'flood.test', path: '/', headers });
-      assert.equal(status, 200);
+      const send = () => http.send({ host: 'flood.test', path: '/', headers });
+      let { status } = await send();
+      // On a busy machine Redis may answer too late, and a worker's share of such a limit is nothing. What came late counts.
+      const wasLate = status === 503;
+      const isDecided = async () => ({ status } = await send()).status !== 503;
+      if (wasLate) await waitFor(isDecided, { message: 'Redis to be in use again' });
+      assert.ok(status === 200 || (wasLate && status === 429), `status ${status}`);
     });
     const { keys, ttlMaxMs, ttlMinMs } = await keysOf('hg:{t:flood}:w:tc:*');
     assert.equal(keys, 3000);

@@ -1,80 +1,44 @@
 import assert from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
-import {
-  createRecordingOrigin,
-  startRedis,
-  waitFor,
-  type RecordingOrigin,
-  type RedisServer,
-} from '@headgate/testkit';
+import { suite, test } from 'node:test';
+import { waitFor } from '@headgate/testkit';
 import { hasMetrics } from './support/edge-metrics.ts';
-import {
-  planDocument,
-  startTestEdge,
-  tenantDocument,
-  type TestEdge,
-} from './support/edge-process.ts';
-import {
-  createHttpClient,
-  runMany,
-  type HttpClient,
-  type HttpOutcome,
-} from './support/http-client.ts';
-import { endpointsAt, routeTo } from './support/one-tenant-edge.ts';
+import { planDocument, startTestEdge, tenantDocument } from './support/edge-process.ts';
+import { createHttpClient, runMany, type HttpOutcome } from './support/http-client.ts';
+import { createLimitsBench, minuteLimit, testKey } from './support/limits-bench.ts';
+import { routeTo } from './support/one-tenant-edge.ts';
 import { connectRaw } from './support/raw-client.ts';
 
-const WINDOW_MS = 60_000;
-const KEY = `hgk_${'k'.repeat(43)}`;
-const OTHER_KEY = `hgk_${'o'.repeat(43)}`;
-const LEVELS_KEY = `hgk_${'l'.repeat(43)}`;
+const KEY = testKey('k');
+const OTHER_KEY = testKey('o');
+const LEVELS_KEY = testKey('l');
 
-let redis: RedisServer;
-let origin: RecordingOrigin;
-let edge: TestEdge;
-let http: HttpClient;
+const bench = await createLimitsBench();
+const { origin, upstreams } = bench;
 
-before(async () => {
-  [redis, origin] = await Promise.all([startRedis(), createRecordingOrigin()]);
-  const limit = (name: string, count: number) => ({ name, limit: count, windowMs: WINDOW_MS });
-  const upstreams = { main: { endpoints: endpointsAt(origin.port) } };
-  const routes = {
-    rest: { upstreamId: 'main' },
-    keyed: routeTo('main', '/keyed', { auth: 'api_key' }),
-    dear: routeTo('main', '/dear', { cost: 4 }),
-    never: routeTo('main', '/never', { cost: 11 }),
-    'dear-keyed': routeTo('main', '/keyed/dear', { auth: 'api_key', cost: 3 }),
-  };
-  const tenant = (id: string, limits: readonly object[], apiKeys = {}) =>
-    tenantDocument({ id, hosts: [`${id}.test`], limits, upstreams, routes, apiKeys });
-  const keys = { one: { key: KEY }, two: { key: OTHER_KEY, limits: [limit('per-key', 2)] } };
-  edge = await startTestEdge({
-    workers: 2,
-    env: { HEADGATE_REDIS_URL: redis.url },
-    documents: [
-      planDocument({ keyLimits: [limit('per-key', 5)] }),
-      tenant('ten', [limit('burst', 10)]),
-      tenant('other', [limit('burst', 10)]),
-      tenant('weights', [limit('units', 10), { name: 'flight', kind: 'concurrency', limit: 5 }]),
-      tenant('levels', [limit('all', 9)], {
-        one: { key: LEVELS_KEY, limits: [limit('per-key', 7)] },
-      }),
-      tenant('keys', [limit('all', 1000)], keys),
-      tenant('warm', [limit('all', 100_000)]),
-      tenant('post', [limit('all', 100_000)]),
-    ],
-  });
-  http = createHttpClient(edge.port);
-  // Until its first probe a worker takes Redis for lost, and enforces its share alone.
-  await waitFor(() => hasMetrics(edge.admin, 'headgate_limit_degraded 0'), {
-    message: 'all workers to use Redis',
-  });
-});
-
-after(async () => {
-  await Promise.all([redis.stop(), origin.close()]);
-  await edge.stop();
-  http.close();
-});
+const routes = {
+  rest: { upstreamId: 'main' },
+  keyed: routeTo('main', '/keyed', { auth: 'api_key' }),
+  dear: routeTo('main', '/dear', { cost: 4 }),
+  never: routeTo('main', '/never', { cost: 11 }),
+  'dear-keyed': routeTo('main', '/keyed/dear', { auth: 'api_key', cost: 3 }),
+};
+const tenant = (id: string, limits: readonly object[], apiKeys = {}) =>
+  tenantDocument({ id, hosts: [`${id}.test`], limits, upstreams, routes, apiKeys });
+const { edge, http } = await bench.startEdge([
+  planDocument({ keyLimits: [minuteLimit('per-key', 5)] }),
+  tenant('ten', [minuteLimit('burst', 10)]),
+  tenant('other', [minuteLimit('burst', 10)]),
+  tenant('weights', [minuteLimit('units', 10), { name: 'flight', kind: 'concurrency', limit: 5 }]),
+  tenant('levels', [minuteLimit('all', 9)], {
+    one: { key: LEVELS_KEY, limits: [minuteLimit('per-key', 7)] },
+  }),
+  tenant('keys', [minuteLimit('all', 1000)], {
+    one: { key: KEY },
+    two: { key: OTHER_KEY, limits: [minuteLimit('per-key', 2)] },
+  }),
+  tenant('warm', [minuteLimit('all', 100_000)]),
+  tenant('post', [minuteLimit('all', 100_000)]),
+]);
 
 const get = (
   host: string,
@@ -121,13 +85,12 @@ suite('limits', () => {
   });
 
   test('the cost of a route counts on every limit; a cost above a limit never passes', async () => {
-    const flight = () => hasMetrics(edge.admin, 'headgate_limit_slots 0');
     const outcomes: string[] = [];
     for (const path of ['/never', '/dear', '/dear', '/dear', '/', '/', '/']) {
       const { status, headers } = await get('weights', path);
       outcomes.push(`${path} ${status}`);
       if (path === '/never') assert.equal(headers['retry-after'], undefined);
-      await waitFor(flight, { message: 'the slots to return' });
+      await bench.allReleased(edge);
     }
     assert.deepEqual(outcomes, [
       '/never 429',
@@ -185,5 +148,22 @@ suite('limits', () => {
     await waitFor(() => hasMetrics(edge.admin, 'headgate_active_requests 0'), {
       message: 'no request to be left over',
     });
+  });
+
+  test('an edge asks Redis from its first request on, however early that comes', async () => {
+    const started = await startTestEdge({
+      documents: [planDocument(), tenant('ten', [minuteLimit('early', 10)])],
+      workers: 1,
+      env: { HEADGATE_REDIS_URL: bench.redis.url },
+    });
+    try {
+      const client = createHttpClient(started.port);
+      await client.send({ host: 'ten.test', path: '/', headers: {} });
+      client.close();
+      const asked = 'headgate_limit_decisions_total{outcome="admitted",source="store"} 1';
+      assert.ok(await hasMetrics(started.admin, asked));
+    } finally {
+      await started.stop();
+    }
   });
 });

@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib';
 import {
   createRecordingOrigin,
   createSeededRandom,
+  startStopwatch,
   waitFor,
   type OriginConnection,
   type OriginHandler,
@@ -25,6 +26,8 @@ const TOTAL_TIMEOUT_MS = 3000;
 /** Stalled connections per direction, and what each may cost the worker. */
 const STALLED = 40;
 const STALLED_BYTES_MAX = 1_048_576;
+/** More than the buffers of the kernel on the way can take; 33 MB is a common bound of a receive buffer. */
+const FLOOD = Buffer.alloc(100_000_000);
 
 let origin: RecordingOrigin;
 /** Beside `origin`, for requests that may be sent again. */
@@ -210,12 +213,15 @@ suite('time', () => {
     });
     const outcomes = rows.map(async ([title, path, , wanted], index) => {
       const startMs = performance.now();
+      const stopwatch = startStopwatch();
       const client = await connectRaw(edge.port);
       client.send(`GET ${path}/${index} HTTP/1.1\r\n${HOST_LINE}\r\n`);
       const seen = await endOf(client).finally(() => client.close());
-      const tookMs = performance.now() - startMs;
       assert.equal(seen, wanted, title);
-      assert.ok(Math.abs(tookMs - TOTAL_TIMEOUT_MS) < TOTAL_TIMEOUT_MS / 10, `${title}: ${tookMs}`);
+      const tookMs = performance.now() - startMs;
+      assert.ok(tookMs > 0.9 * TOTAL_TIMEOUT_MS, `${title}: ${tookMs}`);
+      const busyMs = stopwatch.stop();
+      assert.ok(busyMs < 1.1 * TOTAL_TIMEOUT_MS, `${title}: ${busyMs}`);
     });
     const failed = (await Promise.allSettled(outcomes)).filter(
       ({ status }) => status !== 'fulfilled',
@@ -227,7 +233,7 @@ suite('time', () => {
   function endOf(client: RawClient): Promise<number | string> {
     return waitFor(
       () => client.responses()[0]?.status ?? (client.state() === 'open' ? null : client.state()),
-      { message: 'the end', deadlineMs: TOTAL_TIMEOUT_MS * 2 },
+      { message: 'the end', deadlineMs: TOTAL_TIMEOUT_MS * 5 },
     );
   }
 
@@ -253,10 +259,10 @@ suite('time', () => {
       if (request.includes('/read')) {
         await waitFor(() => client.received() !== '', { message: 'a part of the answer' });
       }
-      const startMs = performance.now();
+      const stopwatch = startStopwatch();
       client.socket.resetAndDestroy();
       await waitFor(() => socket.closed, { message: 'the end at the endpoint' });
-      assert.ok(performance.now() - startMs < 1000);
+      assert.ok(stopwatch.stop() < 1000);
     }
   });
 });
@@ -276,8 +282,8 @@ suite('backpressure', () => {
     onStuck = (socket) => {
       socket.resume();
       socket.once('data', () => {
-        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n');
-        socket.write(Buffer.alloc(20_000_000));
+        socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${FLOOD.length}\r\n\r\n`);
+        socket.write(FLOOD);
       });
     };
     const growth = await growthOf(async () => {
@@ -302,8 +308,8 @@ suite('backpressure', () => {
       const clients = await Promise.all(
         Array.from({ length: STALLED }, async () => {
           const client = await connectRaw(edge.port);
-          client.send(`PUT /stuck HTTP/1.1\r\n${HOST_LINE}Content-Length: 100000000\r\n\r\n`);
-          client.send(Buffer.alloc(20_000_000));
+          client.send(`PUT /stuck HTTP/1.1\r\n${HOST_LINE}Content-Length: ${FLOOD.length}\r\n\r\n`);
+          client.send(FLOOD);
           return client;
         }),
       );

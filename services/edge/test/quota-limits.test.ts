@@ -1,73 +1,29 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, suite, test } from 'node:test';
-import {
-  createRecordingOrigin,
-  startRedis,
-  temporaryDirectory,
-  waitFor,
-  type RecordingOrigin,
-  type RedisServer,
-  type TemporaryDirectory,
-} from '@headgate/testkit';
-import { hasMetrics } from './support/edge-metrics.ts';
-import {
-  planDocument,
-  startTestEdge,
-  tenantDocument,
-  type TestEdge,
-} from './support/edge-process.ts';
-import {
-  createHttpClient,
-  runMany,
-  type HttpClient,
-  type HttpOutcome,
-} from './support/http-client.ts';
-import { endpointsAt } from './support/one-tenant-edge.ts';
+import { after, suite, test } from 'node:test';
+import { temporaryDirectory, waitFor } from '@headgate/testkit';
+import { planDocument, tenantDocument } from './support/edge-process.ts';
+import { runMany, type HttpOutcome } from './support/http-client.ts';
+import { createLimitsBench } from './support/limits-bench.ts';
 
-let redis: RedisServer;
-let origin: RecordingOrigin;
-let edge: TestEdge;
-let http: HttpClient;
-let directory: TemporaryDirectory;
+const bench = await createLimitsBench();
+const { redis, upstreams } = bench;
+const directory = await temporaryDirectory();
+after(() => directory.remove());
+const dataDirectory = directory.path;
 
-before(async () => {
-  [redis, origin] = await Promise.all([startRedis(), createRecordingOrigin()]);
-  const month = { name: 'month', kind: 'quota', limit: 12, period: 'month' };
-  directory = await temporaryDirectory();
-  edge = await startTestEdge({
-    workers: 2,
-    dataDirectory: directory.path,
-    env: { HEADGATE_REDIS_URL: redis.url },
-    documents: [
-      planDocument({ limits: [month] }),
-      tenantDocument({
-        ...{ id: 'a', hosts: ['a.test'], timeZone: 'Pacific/Auckland' },
-        upstreams: { main: { endpoints: endpointsAt(origin.port) } },
-        routes: { rest: { upstreamId: 'main' } },
-      }),
-    ],
-  });
-  http = createHttpClient(edge.port);
-  await usesRedis();
+const month = { name: 'month', kind: 'quota', limit: 12, period: 'month' };
+const tenant = tenantDocument({
+  ...{ id: 'a', hosts: ['a.test'], timeZone: 'Pacific/Auckland', upstreams },
+  routes: { rest: { upstreamId: 'main' } },
 });
-
-after(async () => {
-  await Promise.all([redis.stop(), origin.close()]);
-  await edge.stop();
-  http.close();
-  await directory.remove();
+let { edge, http } = await bench.startEdge([planDocument({ limits: [month] }), tenant], {
+  dataDirectory,
 });
-
-async function usesRedis(): Promise<void> {
-  await waitFor(() => hasMetrics(edge.admin, 'headgate_limit_degraded 0'), {
-    message: 'all workers to use Redis',
-  });
-}
 
 function savedQuotas(): Promise<string> {
-  return readFile(join(directory.path, 'quotas.json'), 'utf8').catch(() => '');
+  return readFile(join(dataDirectory, 'quotas.json'), 'utf8').catch(() => '');
 }
 
 async function ask(count: number): Promise<HttpOutcome[]> {
@@ -109,13 +65,7 @@ suite('limits of kind quota', () => {
     await edge.process.exited;
     await redis.kill();
     await redis.restart();
-    edge = await startTestEdge({
-      ...{ workers: 2, dataDirectory: directory.path },
-      env: { HEADGATE_REDIS_URL: redis.url },
-    });
-    http.close();
-    http = createHttpClient(edge.port);
-    await usesRedis();
+    ({ edge, http } = await bench.startEdge(undefined, { dataDirectory }));
     const served = (await ask(40)).filter(({ status }) => status === 200).length;
     // What is in a worker's first call passes before Redis is told; six are sent at once.
     assert.ok(served <= 6, `${served} of 40 passed`);

@@ -1,72 +1,28 @@
 import assert from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
-import {
-  createRecordingOrigin,
-  startRedis,
-  waitFor,
-  type RecordingOrigin,
-  type RedisServer,
-} from '@headgate/testkit';
-import {
-  planDocument,
-  startTestEdge,
-  tenantDocument,
-  type TestEdge,
-} from './support/edge-process.ts';
-import {
-  createHttpClient,
-  runMany,
-  type HttpClient,
-  type HttpOutcome,
-} from './support/http-client.ts';
+import { suite, test } from 'node:test';
+import { planDocument, tenantDocument } from './support/edge-process.ts';
+import { runMany, type HttpOutcome } from './support/http-client.ts';
+import { createLimitsBench, minuteLimit, testKey } from './support/limits-bench.ts';
+import { routeTo } from './support/one-tenant-edge.ts';
 
-const KEY = `hgk_${'k'.repeat(43)}`;
+const KEY = testKey('k');
 
-let redis: RedisServer;
-let origin: RecordingOrigin;
-let edge: TestEdge;
-let http: HttpClient;
+const bench = await createLimitsBench();
+const { origin, upstreams } = bench;
 
-before(async () => {
-  [redis, origin] = await Promise.all([startRedis(), createRecordingOrigin()]);
-  const upstreams = { main: { endpoints: [{ host: '127.0.0.1', port: origin.port }] } };
-  const routes = {
-    rest: { upstreamId: 'main' },
-    keyed: { match: { path: { prefix: '/keyed' } }, upstreamId: 'main', auth: 'api_key' },
-  };
-  // One more comes back after 20 s: longer than the test.
-  const pace = { name: 'pace', kind: 'rate', limit: 3, windowMs: 60_000, burst: 10 };
-  const minute = { name: 'minute', limit: 4, windowMs: 60_000 };
-  edge = await startTestEdge({
-    workers: 2,
-    env: { HEADGATE_REDIS_URL: redis.url },
-    documents: [
-      planDocument({ limits: [{ ...pace, burst: 2 }], keyLimits: [minute] }),
-      tenantDocument({
-        id: 'paced',
-        hosts: ['paced.test'],
-        limits: [pace],
-        upstreams,
-        routes,
-        apiKeys: { one: { key: KEY } },
-      }),
-    ],
-  });
-  http = createHttpClient(edge.port);
-  await waitFor(
-    async () => {
-      const metrics = await (await fetch(`${edge.admin}/metrics`)).text();
-      return /^headgate_limit_degraded 0$/m.test(metrics);
+// One more comes back after 20 s: longer than the test.
+const pace = { name: 'pace', kind: 'rate', limit: 3, windowMs: 60_000, burst: 10 };
+const { http } = await bench.startEdge([
+  planDocument({ limits: [{ ...pace, burst: 2 }], keyLimits: [minuteLimit('minute', 4)] }),
+  tenantDocument({
+    ...{ id: 'paced', hosts: ['paced.test'], limits: [pace], upstreams },
+    routes: {
+      rest: { upstreamId: 'main' },
+      keyed: routeTo('main', '/keyed', { auth: 'api_key' }),
     },
-    { message: 'all workers to use Redis' },
-  );
-});
-
-after(async () => {
-  await Promise.all([redis.stop(), origin.close()]);
-  await edge.stop();
-  http.close();
-});
+    apiKeys: { one: { key: KEY } },
+  }),
+]);
 
 const get = (path = '/', headers: Record<string, string> = {}): Promise<HttpOutcome> =>
   http.send({ host: 'paced.test', path, headers });

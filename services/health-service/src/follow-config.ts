@@ -1,4 +1,10 @@
-import { createConfigFeed, type Bus, type ConfigFeed, type ReceivedDocument } from '@headgate/bus';
+import {
+  bodyText,
+  createConfigFeed,
+  type Bus,
+  type ConfigFeed,
+  type ReceivedDocument,
+} from '@headgate/bus';
 import { documentKey } from '@headgate/model';
 import { BoundedMap, type Clock, type Random } from '@headgate/runtime';
 import { readTargets, type UpstreamTarget } from './targets.ts';
@@ -36,8 +42,9 @@ export function followConfig(dependencies: ConfigFollowerDependencies): ConfigFo
     rejected.set(key, reason);
     onRejected(key, reason);
   };
-  const take = ({ key, header, body }: ReceivedDocument) => {
-    const reading = readTargets(header.id, Buffer.from(body).toString());
+  const take = (document: ReceivedDocument) => {
+    const { key, header } = document;
+    const reading = readTargets(header.id, bodyText(document));
     if (!reading.ok) return reject(key, reading.reason);
     rejected.delete(key);
     setTenant(header.id, reading.upstreams);

@@ -2,7 +2,9 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryDirectory, waitFor } from '@headgate/testkit';
 import { startCluster, type Cluster, type ClusterEdge } from '../../cluster/cluster.ts';
-import { treeCpuUs, treeRssBytes } from '../process-tree.ts';
+import { waitForPublished } from '../../cluster/wait-for-published.ts';
+import { lowerPriority } from '../low-priority.ts';
+import { treeRssBytes, treesCpuMs } from '../process-tree.ts';
 import { startBackend, type Backend } from '../side-by-side/backend.ts';
 import { loadTenants } from './tenants.ts';
 
@@ -38,7 +40,13 @@ export async function startConfigCluster(edges: number, nginx: string): Promise<
     // One client makes all changes.
     configEnv: { HEADGATE_CONFIG_REQUESTS_PER_SECOND: '1000000' },
     // Their lines would go through a pipe to this process, which measures. `bench -- proxy` shows what records cost.
-    edgeEnv: { HEADGATE_EDGE_ACCESS_RECORDS: 'off', HEADGATE_EDGE_DRAIN_MS: '500' },
+    edgeEnv: {
+      HEADGATE_EDGE_ACCESS_RECORDS: 'off',
+      HEADGATE_EDGE_DRAIN_MS: '500',
+      // As long as the peers': most connections of a load generator wait for their first request.
+      HEADGATE_EDGE_HEADER_TIMEOUT_MS: '3600000',
+      HEADGATE_EDGE_KEEP_ALIVE_MS: '3600000',
+    },
   });
   return {
     cluster,
@@ -60,18 +68,13 @@ export async function fillCluster(
 ): Promise<number> {
   const startMs = performance.now();
   let saidMs = startMs;
-  await loadTenants(cluster.api, tenants, backend.ports, (loaded) => {
+  const onProgress = (loaded: number): void => {
     if (performance.now() - saidMs < 5000 || loaded === tenants) return;
     saidMs = performance.now();
     say(`${loaded.toLocaleString('en-US')} of ${tenants.toLocaleString('en-US')} tenants`);
-  });
-  await waitFor(
-    async () => {
-      const { body } = await cluster.api.send('GET', '/v1/status');
-      return (body['outbox'] as { readonly pending: number }).pending === 0; // of our own service
-    },
-    { message: 'all tenants to be published', deadlineMs: SYNC_DEADLINE_MS, intervalMs: 50 },
-  );
+  };
+  await loadTenants(cluster.api, { count: tenants, endpointPorts: backend.ports, onProgress });
+  await waitForPublished(cluster.api, SYNC_DEADLINE_MS);
   return (performance.now() - startMs) / 1000;
 }
 
@@ -97,16 +100,31 @@ async function describeEdge({ admin }: ClusterEdge): Promise<{ readonly total: n
 }
 
 /** CPU time of the cluster so far. */
-export async function clusterCpu({ edges, configService, postgres }: Cluster): Promise<ClusterCpu> {
-  const usedMs = async (pids: readonly number[]): Promise<number> => {
-    const used = await Promise.all(pids.map(treeCpuUs));
-    return used.reduce((sum, us) => sum + us, 0) / 1000;
-  };
-  const control = [configService.process.pid, ...(postgres === null ? [] : [postgres.pid])];
+export async function clusterCpu(cluster: Cluster): Promise<ClusterCpu> {
   return {
-    edgesMs: await usedMs(edges.map(({ component }) => component.process.pid)),
-    controlMs: await usedMs(control),
+    edgesMs: await treesCpuMs(cluster.edges.map(({ component }) => component.process.pid)),
+    controlMs: await treesCpuMs(controlPids(cluster)),
   };
+}
+
+/** The processes that bring changes to edges: config-service and PostgreSQL. */
+export function controlPids({ configService, postgres }: Cluster): readonly number[] {
+  return [configService.process.pid, ...(postgres === null ? [] : [postgres.pid])];
+}
+
+/**
+ * In a real cluster the control plane has a machine of its own. Here, on the cores of the edges, it would take time from
+ * them while it writes, and what they take would be the doing of the machine's scheduler: from now on they go first.
+ * To be called when the pool of the config-service has its connections: backends that PostgreSQL starts later are in sessions
+ * of usual priority.
+ *
+ * @returns for the report, if the system refused; else null.
+ */
+export async function lowerControlPlane(cluster: Cluster): Promise<string | null> {
+  const refused = await lowerPriority(controlPids(cluster));
+  return refused === 0
+    ? null
+    : `${refused} processes of the control plane could not be put at low priority`;
 }
 
 /** Mean resident memory of an edge, primary and worker, in bytes. */

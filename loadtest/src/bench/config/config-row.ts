@@ -1,4 +1,5 @@
 import type { BenchRow } from '../benchmark.ts';
+import { percentileOf } from '../statistics.ts';
 import { formatTable } from '../text-table.ts';
 
 /** What a part measured of one proxy; figures that a part does not have are absent. */
@@ -19,7 +20,7 @@ export interface ConfigRow extends BenchRow {
   readonly controlCpuMsPerChange?: number;
   /** `cpuMsPerChange` as a multiple of that with the fewest tenants; null if it was not measured. */
   readonly cpuRatioToFewest?: number | null;
-  /** Changes per second that were made in the phases with many. */
+  /** Changes per second that were made in the phase that `cpuMsPerChange` is of. */
   readonly changesPerSecond?: number;
   /** Resident memory of one edge per tenant: what it grew by from none to all of them. */
   readonly rssKiBPerTenant?: number;
@@ -34,6 +35,8 @@ export interface ConfigRow extends BenchRow {
   /** p99 of requests without changes, and with many. */
   readonly quietP99Ms?: number;
   readonly changingP99Ms?: number;
+  /** Changes per second that were made beside these requests. */
+  readonly changesPerSecondUnderLoad?: number;
   /** Connections of clients that were closed on them. */
   readonly droppedConnections?: number;
   /** Failed requests by what happened: a status, `lost`, `unanswered` or `no connection free`. */
@@ -71,10 +74,24 @@ const COLUMNS: readonly ConfigColumn[] = [
   { title: 'load s', value: ({ loadSeconds }) => loadSeconds, digits: 1 },
   { title: 'requests’ p99 ms quiet', value: ({ quietP99Ms }) => quietP99Ms, digits: 2 },
   { title: 'with changes', value: ({ changingP99Ms }) => changingP99Ms, digits: 2 },
+  { title: 'at changes/s', value: (row) => row.changesPerSecondUnderLoad },
   { title: 'dropped connections', value: ({ droppedConnections }) => droppedConnections },
   { title: 'requests', value: ({ requests }) => requests },
   { title: 'failed', value: ({ failedRequests }) => failedRequests },
 ];
+
+/** What a row holds of changes that took so long, each until it was in effect, in ms. */
+export function effectFigures(
+  tookMs: readonly number[],
+): Pick<ConfigRow, 'changes' | 'p50Ms' | 'p99Ms' | 'maxMs'> {
+  const sorted = tookMs.toSorted((a, b) => a - b);
+  return {
+    changes: sorted.length,
+    p50Ms: percentileOf(sorted, 50),
+    p99Ms: percentileOf(sorted, 99),
+    maxMs: percentileOf(sorted, 100),
+  };
+}
 
 /** Notes with each row what its CPU time is of that of the row of the same proxy with the fewest tenants. */
 export function withRatios(rows: readonly ConfigRow[]): readonly ConfigRow[] {

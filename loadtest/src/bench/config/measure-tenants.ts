@@ -1,20 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterEdge } from '../../cluster/cluster.ts';
 import { tenantHost } from '../side-by-side/tenant-documents.ts';
-import { percentileOf } from '../statistics.ts';
 import {
   clusterCpu,
   edgeRssBytes,
   fillCluster,
+  lowerControlPlane,
   startConfigCluster,
   startEdge,
   waitForDocuments,
   type ConfigCluster,
 } from './config-cluster.ts';
-import type { ConfigRow } from './config-row.ts';
+import { effectFigures, type ConfigRow } from './config-row.ts';
 import { EdgeProbe } from './edge-probe.ts';
 import { makePacedChanges } from './paced-changes.ts';
 import {
+  CHANGE_DEADLINE_MS,
   CHANGE_GAP_MS,
   CHANGES_PER_SECOND,
   EDGES,
@@ -22,7 +23,7 @@ import {
   type ConfigSchedule,
 } from './settings.ts';
 import { sumOf } from './sum-of-reports.ts';
-import { changedPath, changeTenant } from './tenants.ts';
+import { changedPath, changeTenant, tenantOfChange } from './tenants.ts';
 import { underTraffic, writeTrafficHosts, type Traffic } from './traffic.ts';
 
 /** What a measurement works with. */
@@ -33,11 +34,6 @@ export interface MeasureContext {
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }
-
-/** A change that takes longer than this ends the run. */
-const CHANGE_DEADLINE_MS = 30_000;
-/** Neighbouring changes are far apart: this prime divides no number of tenants. */
-const TENANT_STRIDE = 7919;
 
 /** Measures a cluster with so many tenants. @throws Error if something does not work: there is no figure then. */
 export async function measureTenants(tenants: number, context: MeasureContext): Promise<ConfigRow> {
@@ -71,6 +67,7 @@ export async function measureTenants(tenants: number, context: MeasureContext): 
       ...sumOf(followed.report, requests.quiet, requests.changing),
       quietP99Ms: requests.quiet.p99Ms,
       changingP99Ms: requests.changing.p99Ms,
+      changesPerSecondUnderLoad: requests.changesPerSecond,
     };
   } finally {
     await parts.stop();
@@ -137,27 +134,25 @@ class TenantsRun {
         await sleep(Math.max(0, startMs + index * CHANGE_GAP_MS - performance.now()));
         all.push(await this.#followChange(probes));
       }
-      return all.sort((a, b) => a - b);
+      return all;
     });
     for (const probe of probes) probe.close();
-    const figures = {
-      changes: count,
-      p50Ms: percentileOf(tookMs, 50),
-      p99Ms: percentileOf(tookMs, 99),
-      maxMs: percentileOf(tookMs, 100),
-    };
+    const figures = effectFigures(tookMs);
     this.#context.say(`in effect on all edges: p99 ${figures.p99Ms.toFixed(1)} ms`);
     return { figures, report };
   }
 
-  /** Requests without changes, and with many. */
+  /** Requests without changes, and with many, which the control plane makes in what time the edges leave it. */
   async loadWithChanges(traffic: Traffic) {
     const { trafficSeconds: seconds } = this.#context.schedule;
+    const refusal = await lowerControlPlane(this.#parts.cluster);
+    if (refusal !== null) this.#context.say(refusal);
     const { report: quiet } = await underTraffic(traffic, seconds, async () => undefined);
-    const { report: changing } = await underTraffic(traffic, seconds, () =>
+    const { report: changing, value: changesPerSecond } = await underTraffic(traffic, seconds, () =>
       this.#makeChanges(seconds * CHANGES_PER_SECOND),
     );
-    return { quiet, changing };
+    this.#context.say(`${changesPerSecond.toFixed(1)} changes/s under load`);
+    return { quiet, changing, changesPerSecond };
   }
 
   /** CPU time without requests: what an edge uses anyway is taken off. */
@@ -206,7 +201,7 @@ class TenantsRun {
   async #makeChange(): Promise<{ readonly tenant: number; readonly change: number }> {
     this.#change += 1;
     const change = this.#change;
-    const tenant = (change * TENANT_STRIDE) % this.#tenants;
+    const tenant = tenantOfChange(change, this.#tenants);
     await changeTenant(this.#parts.cluster.api, tenant, change);
     return { tenant, change };
   }

@@ -24,6 +24,9 @@ export const CHANGES_PER_SECOND = 100;
 /** Gap between two changes whose way to the edges is followed, in ms. */
 export const CHANGE_GAP_MS = 40;
 
+/** A change that takes longer than this to be in effect ends the run. */
+export const CHANGE_DEADLINE_MS = 30_000;
+
 /** Tenants in one request of the batch that loads them. */
 export const TENANTS_PER_BUNDLE = 2500;
 

@@ -6,32 +6,57 @@ import { TENANTS_PER_BUNDLE } from './settings.ts';
 const CHANGING_ROUTE = 'changing';
 const PLAN_ID = 'standard';
 
+/** Neighbouring changes are far apart: this prime divides no number of tenants. */
+const TENANT_STRIDE = 7919;
+
+/** Which of so many tenants the change with this number is of: all in turn. */
+export function tenantOfChange(change: number, tenants: number): number {
+  return (change * TENANT_STRIDE) % tenants;
+}
+
 /** Where the changing route of a tenant lies after the change with this number; any other number is answered with 404. */
 export function changedPath(change: number): string {
   return `/changes/${change}`;
 }
 
+/** Tenants for {@link loadTenants}. */
+export interface TenantsToLoad {
+  readonly count: number;
+  /** Endpoints of their upstreams. */
+  readonly endpointPorts: readonly number[];
+  /** The change that their changing routes are at. Default 0. */
+  readonly change?: number;
+  /** Further routes of each, of about 125 bytes, which nobody asks for. Default 0. */
+  readonly furtherRoutes?: number;
+  /** Tenants in one request. Default {@link TENANTS_PER_BUNDLE}. */
+  readonly perBundle?: number;
+  /** Hears how many there are so far. */
+  readonly onProgress?: (loaded: number) => void;
+}
+
 /**
- * Creates tenants in batches: a host, an upstream with all `endpointPorts`, a route for the traffic and one that changes.
+ * Creates tenants in batches, or changes all of them: a host, an upstream, a route for the traffic and one that changes.
+ * Returns the revision of the last batch.
  *
- * @param onProgress hears how many there are so far
  * @throws Error with the answer if one is refused
  */
 export async function loadTenants(
   api: Pick<ConfigApi, 'apply'>,
-  count: number,
-  endpointPorts: readonly number[],
-  onProgress: (loaded: number) => void,
-): Promise<void> {
-  for (let from = 0; from < count; from += TENANTS_PER_BUNDLE) {
-    const to = Math.min(from + TENANTS_PER_BUNDLE, count);
-    await api.apply(bundleOf(from, to, endpointPorts));
-    onProgress(to);
+  tenants: TenantsToLoad,
+): Promise<number> {
+  const { count, onProgress, perBundle = TENANTS_PER_BUNDLE } = tenants;
+  let revision = 0;
+  for (let from = 0; from < count; from += perBundle) {
+    const to = Math.min(from + perBundle, count);
+    revision = await api.apply(bundleOf(from, to, tenants));
+    onProgress?.(to);
   }
+  return revision;
 }
 
 /**
- * Makes a change that only this tenant's changing route shows. Resolves when the config-service has replied.
+ * Makes a change that only this tenant's changing route shows. Resolves with its revision when the config-service has
+ * replied.
  *
  * @throws Error with the answer if it is refused
  */
@@ -39,13 +64,24 @@ export async function changeTenant(
   api: Pick<ConfigApi, 'put'>,
   tenant: number,
   change: number,
-): Promise<void> {
-  await api.put(`/v1/tenants/${tenantId(tenant)}/routes/${CHANGING_ROUTE}`, changingRoute(change));
+): Promise<number> {
+  return api.put(`/v1/tenants/${tenantId(tenant)}/routes/${CHANGING_ROUTE}`, changingRoute(change));
 }
 
-function bundleOf(from: number, to: number, endpointPorts: readonly number[]): object {
+function bundleOf(
+  from: number,
+  to: number,
+  { endpointPorts, change = 0, furtherRoutes = 0 }: TenantsToLoad,
+): object {
   const endpoints = endpointPorts.map((port) => ({ host: '127.0.0.1', port }));
   const tenants: Record<string, object> = {};
+  const further: Record<string, object> = {};
+  for (let index = 0; index < furtherRoutes; index += 1) {
+    further[`further-${index}`] = {
+      upstreamId: 'main',
+      match: { path: { exact: `/further/${index}` } },
+    };
+  }
   for (let index = from; index < to; index += 1) {
     tenants[tenantId(index)] = {
       planId: PLAN_ID,
@@ -53,7 +89,8 @@ function bundleOf(from: number, to: number, endpointPorts: readonly number[]): o
       upstreams: { main: { endpoints } },
       routes: {
         items: { upstreamId: 'main', match: { path: { prefix: '/v1/items' } } },
-        [CHANGING_ROUTE]: changingRoute(0),
+        [CHANGING_ROUTE]: changingRoute(change),
+        ...further,
       },
     };
   }

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { startOn } from '../cpu-cores.ts';
 import { runProgram } from '../run-program.ts';
 import { readReportLine } from '../report-line.ts';
 import type { OpenLoopReport } from './open-loop.ts';
@@ -49,14 +50,21 @@ const Report: z.ZodType<OpenLoopReport> = z.strictObject({
 /**
  * Runs the generator of load at a fixed rate.
  *
+ * @param cores those that it is bound to; default: none.
  * @throws Error if it fails, hangs, is aborted, or no request was answered.
  */
-export async function runOpenLoop(run: OpenLoopRun, signal: AbortSignal): Promise<OpenLoopReport> {
+export async function runOpenLoop(
+  run: OpenLoopRun,
+  signal: AbortSignal,
+  cores: readonly number[] = [],
+): Promise<OpenLoopReport> {
+  // Room for young objects: fewer pauses for garbage in what is measured.
+  const program = [process.execPath, '--max-semi-space-size=64', MAIN, JSON.stringify(run)];
+  const [command = '', ...args] = cores.length === 0 ? program : [...startOn(cores), ...program];
   const lines = await runProgram({
     name: 'open loop',
-    command: process.execPath,
-    // Room for young objects: fewer pauses for garbage in what is measured.
-    args: ['--max-semi-space-size=64', MAIN, JSON.stringify(run)],
+    command,
+    args,
     deadlineMs: (run.settleSeconds + run.measureSeconds) * 1000 + GRACE_MS,
     signal,
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { interleave } from './rounds.ts';
+import { interleave, joinSeries } from './rounds.ts';
 import type { Round } from './row.ts';
 
 /** Contenders that note their turns, each with its measurements. */
@@ -70,4 +70,13 @@ test('a failure is told and ends the part of this contender, not of the others',
     measured.map(({ name, rounds }) => [name, rounds.length]),
     [['a', 2]],
   );
+});
+
+test('series of several starts are one, of those that took part in all', () => {
+  const of = (name: string, ...rounds: Round[]) => ({ name, description: '', rounds });
+  const joined = joinSeries([
+    [of('a', round(1), round(2)), of('b', round(10)), of('c', round(7))],
+    [of('c', round(8)), of('a', round(3))],
+  ]);
+  assert.deepEqual(joined, [of('a', round(1), round(2), round(3)), of('c', round(7), round(8))]);
 });

@@ -47,6 +47,17 @@ export async function interleave(
   });
 }
 
+/** One series of rounds after the other as one, of those that took part in all of them. */
+export function joinSeries(series: readonly (readonly Measured[])[]): readonly Measured[] {
+  const [first = [], ...others] = series;
+  return first.flatMap((measured) => {
+    const further = others.map((rows) => rows.find(({ name }) => name === measured.name));
+    const rounds = [measured, ...further].map((row) => row?.rounds);
+    if (rounds.includes(undefined)) return [];
+    return [{ ...measured, rounds: rounds.flatMap((some) => some ?? []) }];
+  });
+}
+
 async function measureOrReport(
   contender: Contender,
   onFailure: RoundsObserver['onFailure'],

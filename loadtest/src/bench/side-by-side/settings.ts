@@ -22,6 +22,8 @@ export const WARM_UP_PER_TENANT = 10;
 
 /** Length of a part. */
 export interface Schedule {
+  /** How often the candidates are started afresh, for parts that can; default 1. Of each start there are all rounds. */
+  readonly starts?: number;
   readonly rounds: number;
   /** Load before each measurement, which is thrown away: opens connections and warms caches. 0: none. */
   readonly settleSeconds: number;

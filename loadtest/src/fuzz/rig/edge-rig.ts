@@ -19,7 +19,7 @@ export interface EdgeRig {
 export const TENANT_HOSTS: readonly string[] = ['t1.test', 't2.test'];
 
 const TROUBLE =
-  /"msg":"(?:the request path failed|a deadline handler failed|worker ended; starting another)"/;
+  /"msg":"(?:the request path failed|a deadline handler failed|a revision threw|worker lost; starting another)"/;
 
 /** Longest time in ms for a backend's answer, and between its bytes; only a backend that hangs gets there. */
 const BACKEND_TIMEOUT_MS = 5000;

@@ -1,7 +1,7 @@
 import { readBundleSource, type BundleSource } from '../bundle-source.ts';
-import { CliError, EXIT } from '../cli-error.ts';
+import { assertCanAsk, CliError, EXIT } from '../cli-error.ts';
 import type { CommandContext } from '../context.ts';
-import { assertConverged, convergenceText } from '../convergence.ts';
+import { assertConverged, convergenceQuery, convergenceText } from '../convergence.ts';
 import { checkBundle } from '../faults.ts';
 import { countChanges, formatCounts, formatPlan } from '../plan-format.ts';
 import { ApplyReply } from '../replies.ts';
@@ -13,6 +13,8 @@ export interface ApplyOptions {
   readonly yes: boolean;
   /** Only print the plan. */
   readonly dryRun: boolean;
+  /** The bundle is how the configuration is to be from now on; drift from it is watched. */
+  readonly declare: boolean;
   /** Wait until all live edges have the change, at most so many ms; null: do not wait. */
   readonly waitMs: number | null;
 }
@@ -32,10 +34,11 @@ export async function apply(context: CommandContext, options: ApplyOptions): Pro
 }
 
 /** Options of {@link applySource}. */
-export interface ApplySourceOptions extends Omit<ApplyOptions, 'file'> {
+export interface ApplySourceOptions extends Omit<ApplyOptions, 'file' | 'declare'> {
+  readonly declare?: boolean;
   /** Standard input is used up: no question can be asked. */
   readonly isFromInput: boolean;
-  /** Looks at the plan, when it was shown and before anything is written; throws to refuse it. */
+  /** Looks at the plan, when it was shown and before anything is written; throws to refuse it. What it accepted, and no other plan, is applied. */
   readonly accept?: (plan: ApplyReply) => void;
 }
 
@@ -46,7 +49,7 @@ export async function applySource(
   options: ApplySourceOptions,
 ): Promise<void> {
   const { terminal, io, output } = context;
-  const plan = await send(context, source, 'comparing', '?dryRun=true', 0);
+  const plan = await send(context, source, { label: 'comparing', query: '?dryRun=true' });
   const counts = countChanges(plan.changes);
   const isEmpty = counts.create + counts.update + counts.delete === 0;
   // With -o json standard output holds one document: that of the last step.
@@ -55,35 +58,51 @@ export async function applySource(
   else tell(`${formatPlan(plan.changes, terminal.colors)}\n\nPlan: ${formatCounts(counts)}.`);
 
   options.accept?.(plan);
-  if (isEmpty || options.dryRun) {
+  const { declare = false } = options;
+  if ((isEmpty && !declare) || options.dryRun) {
     if (output === 'json') terminal.print(JSON.stringify(plan, null, 2));
     return;
   }
-  if (!options.yes && !(await confirm(context, options.isFromInput))) {
+  if (!isEmpty && !options.yes && !(await confirm(context, options.isFromInput))) {
     throw new CliError(EXIT.failure, 'nothing was applied');
   }
   const startedMs = io.clock.monotonicMs();
-  const query =
-    options.waitMs === null ? '' : `?wait=converged&timeout=${Math.round(options.waitMs)}`;
+  const query = addDeclare(convergenceQuery(options.waitMs), declare);
   const label = options.waitMs === null ? 'applying' : 'applying and waiting for the edges';
-  const applied = await send(context, source, label, query, options.waitMs ?? 0);
+  // Somebody, or `accept`, has decided by the plan. With --yes alone the bundle is what counts.
+  const state = options.yes && options.accept === undefined ? undefined : plan.state;
+  const applied = await send(context, source, { label, query, waitMs: options.waitMs ?? 0, state });
   const seconds = ((io.clock.monotonicMs() - startedMs) / 1000).toFixed(1);
   if (output === 'json') terminal.print(JSON.stringify(applied, null, 2));
-  tell(`Applied as revision ${applied.revision} in ${seconds} s.${convergenceText(applied)}`);
+  if (!isEmpty)
+    tell(`Applied as revision ${applied.revision} in ${seconds} s.${convergenceText(applied)}`);
+  if (declare) tell(`Declared: the config-service watches for drift from ${source.name}.`);
   assertConverged(applied, options.waitMs);
+}
+
+function addDeclare(query: string, declare: boolean): string {
+  if (!declare) return query;
+  return query === '' ? '?declare=true' : `${query}&declare=true`;
+}
+
+interface Sending {
+  readonly label: string;
+  readonly query: string;
+  readonly waitMs?: number;
+  /** That of the plan which is to be carried out; undefined: whatever it is by now. */
+  readonly state?: string | undefined;
 }
 
 function send(
   { terminal, api }: CommandContext,
   source: BundleSource,
-  label: string,
-  query: string,
-  waitMs: number,
+  { label, query, waitMs = 0, state }: Sending,
 ): Promise<ApplyReply> {
   const request = {
     method: 'POST',
     path: `/v1/apply${query}`,
     body: source.value,
+    ...(state === undefined ? {} : { headers: { 'if-match': `"${state}"` } }),
     timeoutMs: APPLY_TIMEOUT_MS + waitMs,
     source,
   } as const;
@@ -91,10 +110,7 @@ function send(
 }
 
 async function confirm({ terminal }: CommandContext, isFromInput: boolean): Promise<boolean> {
-  if (!terminal.interactive || isFromInput) {
-    throw new CliError(EXIT.usage, 'cannot ask whether to apply: there is no terminal', [
-      'Add --yes to apply without asking, or --dry-run to see the plan only.',
-    ]);
-  }
+  const advice = 'Add --yes to apply without asking, or --dry-run to see the plan only.';
+  assertCanAsk(terminal.interactive && !isFromInput, 'apply', advice);
   return terminal.confirm('Apply?');
 }

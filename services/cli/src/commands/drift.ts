@@ -5,11 +5,12 @@ import { compareBundle } from '../compare-bundle.ts';
 import type { CommandContext } from '../context.ts';
 import { countChanges, formatPlan } from '../plan-format.ts';
 import { printValue } from '../print-value.ts';
-import type { Change } from '../replies.ts';
+import { DriftReply, type Change } from '../replies.ts';
 
 /** Options of `headgate drift`. */
 export interface DriftOptions {
-  readonly file: string;
+  /** Null: compared with what was declared. */
+  readonly file: string | null;
   /** Time between two checks in ms; null: one check. */
   readonly watchMs: number | null;
   /** Ends after so many checks; null: never. */
@@ -41,11 +42,26 @@ export async function drift(context: CommandContext, options: DriftOptions): Pro
   failIfDrifted({ name, ...result });
 }
 
-async function check(context: CommandContext, file: string): Promise<Drift> {
+async function check(context: CommandContext, file: string | null): Promise<Drift> {
+  if (file === null) return checkDeclared(context);
   const source = await readBundleSource(file, context.io.stdin);
   const { revision, changes: all } = await compareBundle(context, source);
   const changes = all.filter(({ action }) => action !== 'unchanged');
   return { name: source.name, drift: changes.length > 0, revision, changes };
+}
+
+async function checkDeclared({ api }: CommandContext): Promise<Drift> {
+  const reply = await api.send(DriftReply, { method: 'GET', path: '/v1/drift' });
+  const { declared, since, drift: drifted, revision, changes } = reply;
+  if (declared === null) {
+    throw new CliError(EXIT.failure, 'nothing is declared: what is it to be compared with?', [
+      'Declare a bundle: headgate apply -f FILE --declare',
+      'Compare with another one: headgate drift -f FILE',
+    ]);
+  }
+  const seen = since === null ? '' : ` (first seen at ${since})`;
+  const name = `the bundle that ${declared.by} declared at ${declared.at}${seen}`;
+  return { name, drift: drifted, revision, changes };
 }
 
 /** The bundle is read anew each time. What cannot be compared is told and tried again: the last check decides the exit code. */

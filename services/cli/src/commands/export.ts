@@ -1,3 +1,6 @@
+import { TenantId } from '@headgate/model';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { CliError, EXIT } from '../cli-error.ts';
 import type { CommandContext, OutputFormat } from '../context.ts';
@@ -9,6 +12,8 @@ import { Resource, specOf } from '../replies.ts';
 export interface ExportOptions {
   readonly tenantId: string | undefined;
   readonly all: boolean;
+  /** Folder that files are written to, one for each tenant; undefined: all is printed. */
+  readonly dir: string | undefined;
 }
 
 const PLANS_PAGE_SIZE = 500;
@@ -17,9 +22,9 @@ const TENANTS_PAGE_SIZE = 50;
 const PAGES_MAX = 4000;
 
 /**
- * Prints a tenant, or every plan and tenant, as a bundle.
+ * Prints a tenant, or every plan and tenant, as a bundle; or writes them to a folder.
  *
- * @throws CliError if it is neither of the two, and for what the server refuses.
+ * @throws CliError if it is neither of the two, if the folder holds something, and for what the server refuses.
  */
 export async function exportBundle(context: CommandContext, options: ExportOptions): Promise<void> {
   const { terminal, output } = context;
@@ -30,13 +35,57 @@ export async function exportBundle(context: CommandContext, options: ExportOptio
       'Everything: headgate export --all',
     ]);
   }
+  if (options.dir !== undefined) await makeEmptyFolder(options.dir);
   let read = 0;
-  const content: Promise<object> =
+  const content: Promise<BundleContent> =
     tenantId === undefined
       ? exportAll(context, (count) => (read = count))
       : exportTenant(context, tenantId).then(({ bundle }) => bundle);
   const label = () => (read === 0 ? 'exporting' : `exporting: ${read} tenants`);
-  terminal.print(bundleText(await terminal.progress(label, content), output));
+  const bundle = await terminal.progress(label, content);
+  if (options.dir === undefined) return terminal.print(bundleText(bundle, output));
+  const count = await writeBundleFolder(options.dir, bundle);
+  terminal.print(`${count} files are in ${options.dir} now.`);
+}
+
+/** What an export holds. */
+interface BundleContent {
+  readonly plans?: object;
+  readonly tenants: object;
+}
+
+/** API keys are in it by their hashes: folder and files are for the owner's eyes only. */
+async function makeEmptyFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    if ((await readdir(folder)).length === 0) return;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CliError(EXIT.failure, `cannot write to ${folder}: ${reason}`, [], error);
+  }
+  throw new CliError(EXIT.failure, `${folder} is not empty`, [
+    'Nothing was written. Name a new folder, and compare the two (diff -r), with --dir.',
+  ]);
+}
+
+/** The number of files: one for all plans, one for each tenant. */
+async function writeBundleFolder(folder: string, content: BundleContent): Promise<number> {
+  const { plans = {}, tenants } = content;
+  const files = new Map<string, object>();
+  if (Object.keys(plans).length > 0) files.set('plans.yaml', { plans });
+  for (const [id, tenant] of Object.entries(tenants)) {
+    // Files are named by it: another server than ours must not choose where they are.
+    if (!TenantId.safeParse(id).success) {
+      const what = `the server names a tenant ${JSON.stringify(id)}, which is no id`;
+      throw new CliError(EXIT.failure, what, ['Nothing was written. Is --url that of Headgate?']);
+    }
+    files.set(`tenant.${id}.yaml`, { tenants: { [id]: tenant as unknown } });
+  }
+  for (const [name, part] of files) {
+    const text = `${bundleText(part, 'yaml')}\n`;
+    await writeFile(join(folder, name), text, { flag: 'wx', mode: 0o600 });
+  }
+  return files.size;
 }
 
 /** The text of a bundle: JSON, or YAML for every other format. */
@@ -46,27 +95,39 @@ export function bundleText(content: object, output: OutputFormat): string {
   return stringify(bundle, { aliasDuplicateObjects: false }).trimEnd();
 }
 
+/** The newest revision of a tenant as a bundle. @throws CliError if it was deleted, and for what the server refuses. */
+export async function exportTenant(
+  context: Pick<CommandContext, 'api'>,
+  tenantId: string,
+): Promise<{ readonly revision: number; readonly bundle: BundleContent }> {
+  const { revision, tenant } = await readTenant(context, tenantId);
+  return { revision, bundle: { tenants: { [tenantId]: tenant } } };
+}
+
 /**
  * Reads the newest revision of a tenant, with all that belongs to it.
  *
  * @throws CliError if it was deleted, and for what the server refuses.
  */
-export async function exportTenant(
+export async function readTenant(
   { api }: Pick<CommandContext, 'api'>,
   tenantId: string,
-): Promise<{ readonly revision: number; readonly bundle: object }> {
+): Promise<{ readonly revision: number; readonly tenant: Readonly<Record<string, unknown>> }> {
   const path = `/v1/tenants/${encodeURIComponent(tenantId)}/history`;
   const [newest] = await readPages(api, HistoryEntry, path, 1, 1);
   const revision = newest?.revision ?? 0;
   const { tenant } = await api.send(RevisionReply, { method: 'GET', path: `${path}/${revision}` });
-  if (tenant !== null) return { revision, bundle: { tenants: { [tenantId]: tenant } } };
+  if (tenant !== null) return { revision, tenant };
   throw new CliError(EXIT.refused, `tenant ${tenantId} was deleted by revision ${revision}`, [
     'To bring it back: headgate history, then headgate rollback',
   ]);
 }
 
 /** Plans come last: a tenant that is read never lacks the plan that it was on by then. */
-async function exportAll({ api }: CommandContext, onRead: (count: number) => void) {
+async function exportAll(
+  { api }: CommandContext,
+  onRead: (count: number) => void,
+): Promise<BundleContent> {
   const tenants = new Map<string, unknown>();
   let cursor: string | null | undefined;
   for (let page = 0; page === 0 || cursor; page++) {

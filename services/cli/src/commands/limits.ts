@@ -1,26 +1,9 @@
 import { z } from 'zod';
 import type { CommandContext } from '../context.ts';
+import { LIMIT_HEADER, limitCells, LimitState } from '../limit-columns.ts';
 import { printValue } from '../print-value.ts';
 import { formatTable, printable } from '../table.ts';
 
-/** A limit as the config-service tells of it. */
-const LimitState = z.looseObject({
-  tenantId: z.string(),
-  level: z.string(),
-  scope: z.string(),
-  consumer: z.string().nullable(),
-  name: z.string(),
-  kind: z.string(),
-  limit: z.number(),
-  used: z.number().nullable(),
-  remaining: z.number().nullable(),
-  resetMs: z.number(),
-  admittedPerSecond: z.number(),
-  deniedPerSecond: z.number(),
-  ageMs: z.number().nullable(),
-  stuck: z.boolean(),
-});
-type LimitState = z.infer<typeof LimitState>;
 const LimitsReply = z.looseObject({ items: z.array(LimitState) });
 
 /** Options of `headgate limits top`. */
@@ -51,30 +34,13 @@ export async function limitsExplain(context: CommandContext, tenantId: string): 
   else printLimits(context, items);
 }
 
-const HEADER = [
-  ...['TENANT', 'LEVEL', 'LIMIT', 'KIND', 'USED', 'LEFT', 'RESETS IN', 'ADMITTED/S', 'DENIED/S'],
-  'SEEN',
-];
+const HEADER = ['TENANT', 'LEVEL', ...LIMIT_HEADER];
 
 function printLimits({ terminal }: CommandContext, items: readonly LimitState[]): void {
   const rows = items.map((item) =>
-    [
-      ...[item.tenantId, placeOf(item), item.name, item.kind],
-      usedText(item),
-      item.remaining === null ? '-' : String(item.remaining),
-      item.resetMs === 0 ? '-' : duration(item.resetMs),
-      rate(item.admittedPerSecond),
-      rate(item.deniedPerSecond),
-      item.ageMs === null ? 'never' : `${duration(item.ageMs)} ago${item.stuck ? ', STUCK' : ''}`,
-    ].map(printable),
+    [item.tenantId, placeOf(item), ...limitCells(item)].map(printable),
   );
   terminal.print(formatTable(HEADER, rows, terminal.colors.bold));
-}
-
-/** `7 of 10`. What a rate has room for is its burst, of which only reports tell. */
-function usedText({ used, remaining, kind, limit }: LimitState): string {
-  if (used !== null) return `${used} of ${used + (remaining ?? 0)}`;
-  return kind === 'rate' ? '-' : `- of ${limit}`;
 }
 
 /** `route login, 192.0.2.1` */
@@ -82,19 +48,4 @@ function placeOf({ level, scope, consumer }: LimitState): string {
   const place = scope === '' ? level : `${level} ${scope}`;
   if (consumer === null) return place;
   return `${place}, ${consumer.startsWith('k') ? 'key ' : ''}${consumer.slice(1)}`;
-}
-
-function rate(value: number): string {
-  return value === 0 ? '-' : value.toFixed(1);
-}
-
-/** `450ms`, `12s`, `3m 20s`, `5h 10m`, `12d 3h`. */
-function duration(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)}ms`;
-  const seconds = Math.round(ms / 1000);
-  if (seconds < 60) return `${seconds}s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)}m ${seconds % 60}s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 1440) return `${Math.floor(minutes / 60)}h ${minutes % 60}m`;
-  return `${Math.floor(minutes / 1440)}d ${Math.floor((minutes % 1440) / 60)}h`;
 }

@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { CliError, EXIT } from '../cli-error.ts';
+import { assertCanAsk, CliError, EXIT } from '../cli-error.ts';
 import type { CommandContext } from '../context.ts';
 import { assertConverged } from '../convergence.ts';
 import { HistoryEntry } from '../history-replies.ts';
 import { readPages } from '../pages.ts';
 import { countChanges, formatPlan } from '../plan-format.ts';
-import { printValue } from '../print-value.ts';
+import { printValue, tell } from '../print-value.ts';
 import { ApplyReply } from '../replies.ts';
 import { bundleText, exportTenant } from './export.ts';
 import { writeStatus } from './set-status.ts';
@@ -30,34 +30,39 @@ export interface OffboardOptions {
  * stays so.
  */
 export async function offboard(context: CommandContext, options: OffboardOptions): Promise<void> {
-  const { api, terminal, output } = context;
+  const { api, terminal } = context;
   const { tenantId, file, waitMs } = options;
-  if (!options.yes && !terminal.interactive) {
-    throw new CliError(EXIT.usage, 'cannot ask whether to delete: there is no terminal', [
-      'Add --yes to delete without asking.',
-    ]);
-  }
+  assertCanAsk(
+    options.yes || terminal.interactive,
+    'delete',
+    'Add --yes to delete without asking.',
+  );
   const path = `/v1/tenants/${encodeURIComponent(tenantId)}`;
   const { revision, bundle } = await exportTenant(context, tenantId);
   const gone = await api.send(ApplyReply, { method: 'DELETE', path: `${path}?dryRun=true` });
   await writeNewFile(file, bundleText(bundle, 'yaml'));
-  const tell = output === 'table' ? terminal.print : terminal.note;
-  tell(formatPlan(gone.changes, terminal.colors));
-  tell(`\n${countChanges(gone.changes).delete} resources will be gone. They are in ${file} now.`);
+  tell(context, formatPlan(gone.changes, terminal.colors));
+  tell(
+    context,
+    `\n${countChanges(gone.changes).delete} resources will be gone. They are in ${file} now.`,
+  );
   if (!options.yes && !(await terminal.confirm(`Suspend and delete ${tenantId}?`))) {
     throw new CliError(EXIT.failure, 'nothing was deleted');
   }
 
   const suspended = await writeStatus(context, { tenantId, status: 'suspended', waitMs });
-  tell(`Suspended as revision ${suspended.revision}.`);
+  tell(context, `Suspended as revision ${suspended.revision}.`);
   assertConverged(suspended, waitMs);
   await assertUnchanged(context, path, [revision, suspended.revision]);
   const headers = { 'if-match': `"${suspended.revision}"` };
   await api.send(z.unknown(), { method: 'DELETE', path, headers });
   printValue(context, { tenantId, deleted: true, revision, file });
-  tell(`Tenant ${tenantId} is deleted. To bring it back:
+  tell(
+    context,
+    `Tenant ${tenantId} is deleted. To bring it back:
   for 30 days:  headgate rollback ${tenantId} ${revision} --api-keys restore
-  later:        headgate apply -f ${file}`);
+  later:        headgate apply -f ${file}`,
+  );
 }
 
 /** What somebody wrote after the export is not in the file, so it must not be deleted. */

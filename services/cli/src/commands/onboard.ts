@@ -45,7 +45,7 @@ export async function onboard(context: CommandContext, options: OnboardOptions):
   await applySource(context, bundle, {
     ...options,
     isFromInput: template === '-',
-    accept: (plan) => (update ? undefined : refuseOverwriting(tenantId, plan)),
+    ...(update ? {} : { accept: (plan) => refuseOverwriting(tenantId, plan) }),
   });
 }
 

@@ -1,6 +1,6 @@
 import { readBundleSource } from '../bundle-source.ts';
 import { CliError, EXIT } from '../cli-error.ts';
-import { compareBundle } from '../compare-bundle.ts';
+import { planBundle } from '../compare-bundle.ts';
 import type { CommandContext } from '../context.ts';
 import { checkBundle } from '../faults.ts';
 import { countChanges, formatCounts, formatPlan } from '../plan-format.ts';
@@ -24,7 +24,7 @@ export async function plan(context: CommandContext, options: PlanOptions): Promi
   const { terminal, io } = context;
   const source = await readBundleSource(options.file, io.stdin);
   const bundle = checkBundle(source);
-  const { revision, changes: all } = await compareBundle(context, source);
+  const { revision, changes: all } = await planBundle(context, source);
   const changes = all.filter(({ action }) => action !== 'unchanged');
   const impact = describeImpact(changes, bundle);
   if (!printValue(context, { revision, changes, impact })) {

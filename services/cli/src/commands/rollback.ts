@@ -1,6 +1,6 @@
-import { CliError, EXIT } from '../cli-error.ts';
+import { assertCanAsk, CliError, EXIT } from '../cli-error.ts';
 import type { CommandContext } from '../context.ts';
-import { assertConverged, convergenceText } from '../convergence.ts';
+import { assertConverged, convergenceQuery, convergenceText } from '../convergence.ts';
 import { HistoryEntry, RollbackReply } from '../history-replies.ts';
 import { readPages } from '../pages.ts';
 import { countChanges, formatCounts, formatPlan } from '../plan-format.ts';
@@ -49,7 +49,7 @@ export async function rollback(context: CommandContext, options: RollbackOptions
   if (!options.yes && !(await confirm(context, options))) {
     throw new CliError(EXIT.failure, 'nothing was rolled back');
   }
-  const query = waitMs === null ? '' : `?wait=converged&timeout=${waitMs}`;
+  const query = convergenceQuery(waitMs);
   const done = await terminal.progress('rolling back', send(context, options, query, newest));
   if (output === 'json') terminal.print(JSON.stringify(done, null, 2));
   tell(
@@ -83,10 +83,7 @@ function send(
 }
 
 async function confirm({ terminal }: CommandContext, options: RollbackOptions): Promise<boolean> {
-  if (!terminal.interactive) {
-    throw new CliError(EXIT.usage, 'cannot ask whether to roll back: there is no terminal', [
-      'Add --yes to roll back without asking, or --dry-run to see the changes only.',
-    ]);
-  }
+  const advice = 'Add --yes to roll back without asking, or --dry-run to see the changes only.';
+  assertCanAsk(terminal.interactive, 'roll back', advice);
   return terminal.confirm(`Roll ${options.tenantId} back to revision ${options.revision}?`);
 }

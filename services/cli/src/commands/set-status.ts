@@ -1,6 +1,6 @@
 import type { CommandContext } from '../context.ts';
-import { assertConverged, convergenceText } from '../convergence.ts';
-import { printValue } from '../print-value.ts';
+import { assertConverged, convergenceQuery, convergenceText } from '../convergence.ts';
+import { printValue, tell } from '../print-value.ts';
 import { specOf, TenantReply } from '../replies.ts';
 
 /** What becomes of a tenant: every request gets 403, or it is served. */
@@ -28,13 +28,11 @@ const MEANING = {
  * edges do not get the change in time.
  */
 export async function setStatus(context: CommandContext, options: SetStatusOptions): Promise<void> {
-  const { terminal, output } = context;
   const { tenantId, status, waitMs } = options;
   const { isSame, ...reply } = await writeStatus(context, options);
   const told = isSame ? ' It was so before.' : ` Revision ${reply.revision}.`;
   printValue(context, reply);
-  const tell = output === 'table' ? terminal.print : terminal.note;
-  tell(`Tenant ${tenantId} ${MEANING[status]}.${told}${convergenceText(reply)}`);
+  tell(context, `Tenant ${tenantId} ${MEANING[status]}.${told}${convergenceText(reply)}`);
   assertConverged(reply, waitMs);
 }
 
@@ -49,10 +47,9 @@ export async function writeStatus(
 ): Promise<TenantReply & { readonly isSame: boolean }> {
   const path = `/v1/tenants/${encodeURIComponent(tenantId)}`;
   const tenant = await api.send(TenantReply, { method: 'GET', path });
-  const query = waitMs === null ? '' : `?wait=converged&timeout=${waitMs}`;
   const written = api.send(TenantReply, {
     method: 'PUT',
-    path: `${path}${query}`,
+    path: `${path}${convergenceQuery(waitMs)}`,
     body: { ...specOf(tenant), status },
     headers: { 'if-match': `"${tenant.revision}"` },
     timeoutMs: TIMEOUT_MS + (waitMs ?? 0),

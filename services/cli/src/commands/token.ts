@@ -1,9 +1,9 @@
 import type { Role } from '@headgate/model';
 import { z } from 'zod';
-import { CliError, EXIT } from '../cli-error.ts';
+import { assertCanAsk, CliError, EXIT } from '../cli-error.ts';
 import type { CommandContext } from '../context.ts';
 import { readPages } from '../pages.ts';
-import { printValue } from '../print-value.ts';
+import { printValue, tell } from '../print-value.ts';
 import { CreatedTokenReply, TokenReply } from '../replies.ts';
 import { formatTable, printable } from '../table.ts';
 
@@ -73,19 +73,14 @@ export async function tokenRevoke(
   context: CommandContext,
   { id, yes }: { readonly id: string; readonly yes: boolean },
 ): Promise<void> {
-  const { api, terminal, output } = context;
-  if (!yes && !terminal.interactive) {
-    throw new CliError(EXIT.usage, 'cannot ask whether to revoke: there is no terminal', [
-      'Add --yes to revoke without asking.',
-    ]);
-  }
+  const { api, terminal } = context;
+  assertCanAsk(yes || terminal.interactive, 'revoke', 'Add --yes to revoke without asking.');
   if (!yes && !(await terminal.confirm(`Revoke the access token ${id} for ever?`))) {
     throw new CliError(EXIT.failure, 'nothing was revoked');
   }
   await api.send(z.unknown(), { method: 'DELETE', path: pathOf(id) });
   printValue(context, { id, revoked: true });
-  const tell = output === 'table' ? terminal.print : terminal.note;
-  tell(`Access token ${id} is revoked: the next request with it gets 401.`);
+  tell(context, `Access token ${id} is revoked: the next request with it gets 401.`);
 }
 
 function pathOf(id: string): string {

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { createProblem, type Problem } from '@headgate/errors';
 import { ACCESS_TOKEN_PREFIX } from '@headgate/model';
 import type { Clock } from '@headgate/runtime';
@@ -62,5 +62,5 @@ function refused(): Authentication {
 }
 
 function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  return hash('sha256', text, 'buffer');
 }

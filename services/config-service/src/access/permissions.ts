@@ -21,6 +21,8 @@ export const PERMISSIONS = Object.freeze({
   'tenant.write': { roles: ['platform_admin', 'tenant_admin'] },
   /** Reads across tenants; the reply holds only what the principal may see. */
   'shared.read': { roles: ANYBODY },
+  /** Reads how pools are used and shared: whoever does not see all tenants gets an empty reply. */
+  'pools.read': { roles: ['platform_admin', 'viewer'] },
   /** Onboards, changes and removes tenants. */
   'tenants.write': { roles: ['platform_admin'] },
   'plans.write': { roles: ['platform_admin'] },

@@ -67,8 +67,8 @@ function describeOperation({ shape }: Operation): Json {
     parameters: [
       ...describeParameters('path', shape.params),
       ...describeParameters('query', shape.query),
-      ...(shape.conditional === true ? conditionalParameters(shape.method) : []),
-      ...(shape.method === 'GET' ? [] : [IDEMPOTENCY_KEY]),
+      ...conditionalParameters(shape),
+      ...(isRead(shape) ? [] : [IDEMPOTENCY_KEY]),
     ],
     ...(shape.body === null ? {} : { requestBody: describeBody(shape.body, shape.bodyExample) }),
     responses: {
@@ -93,12 +93,21 @@ function describeParameters(place: 'path' | 'query', schema: z.ZodObject): Json[
   }));
 }
 
+function isRead({ method, isRead: reads = false }: Operation['shape']): boolean {
+  return reads || method === 'GET';
+}
+
 function headerParameter(name: string, description: string, example: string): Json {
   const schema = { type: 'string' };
   return { name, in: 'header', required: false, description, schema, example };
 }
 
-function conditionalParameters(method: string): Json[] {
+function conditionalParameters({ method, conditional = false }: Operation['shape']): Json[] {
+  if (conditional === false) return [];
+  if (conditional === 'state') {
+    const rule = '412 unless all that is named is as in the dry run that answered this `state`.';
+    return [headerParameter('If-Match', rule, '"Zk2vVnIK3Vd7Xn2rLrQ3Bw"')];
+  }
   const header = (name: string, description: string) => headerParameter(name, description, '"12"');
   const ifNoneMatch =
     method === 'GET' ? '304 if the resource is still at this revision.' : '`*` creates only.';
@@ -155,7 +164,7 @@ function describeErrors(shape: Operation['shape']): Json {
     ...(roles === null ? [] : CREDENTIAL_ERRORS),
     ...(shape.body === null ? [] : BODY_ERRORS),
     ...shape.errors,
-    ...(shape.method === 'GET' ? [] : WRITE_ERRORS),
+    ...(isRead(shape) ? [] : WRITE_ERRORS),
   ];
   const byStatus = Map.groupBy(codes, (code) => String(ERRORS[code].status));
   return mapValues(Object.fromEntries(byStatus), describeProblem);

@@ -53,10 +53,12 @@ export interface OperationShape<
   readonly bodyExample?: unknown;
   /** Largest body; default 1 MiB. */
   readonly bodyBytesMax?: number;
-  /** Whether `If-Match` and `If-None-Match` are heard. */
-  readonly conditional?: boolean;
+  /** Whether `If-Match` and `If-None-Match` are heard; `state`: the former, with what a dry run answered. */
+  readonly conditional?: boolean | 'state';
   /** Longest time that the change of a write takes in ms; default 1,800. */
   readonly changeMsMax?: number;
+  /** Whether a POST only reads: there is nothing to repeat, so no `Idempotency-Key` is heard. */
+  readonly isRead?: boolean;
   /** Whether the reply holds a secret, which nothing must keep in clear. */
   readonly isSecret?: boolean;
   /** What a principal needs to call it; `public` works without a token. */
@@ -110,7 +112,7 @@ export function defineOperation<
   return {
     shape,
     async handle(raw) {
-      const preconditions = parsePreconditions(raw, shape.conditional ?? false);
+      const preconditions = parsePreconditions(raw, (shape.conditional ?? false) !== false);
       if (preconditions === null) {
         const detail = 'If-Match and If-None-Match must be * or entity tags such as "12"';
         return problem('HG_API_MALFORMED', { detail });

@@ -21,6 +21,9 @@ export interface RequestEnvelope {
   readonly authorization: string | undefined;
 }
 
+/** An operation may take further parameters, which are looked at when it is carried out. */
+const CommonQuery = WriteQuery.strip();
+
 /** Tells that a reply is a repetition. */
 export const REPLAYED_HEADER = 'headgate-replayed';
 
@@ -36,8 +39,9 @@ export async function answerOnce(
   envelope: RequestEnvelope,
 ): Promise<OperationReply> {
   const { method, target, idempotencyKey: field } = envelope;
-  const query = WriteQuery.safeParse(raw.query);
-  if (field === undefined || method === 'GET' || query.data?.dryRun === true) {
+  const query = CommonQuery.safeParse(raw.query);
+  const isRead = method === 'GET' || operation.shape.isRead === true;
+  if (field === undefined || isRead || query.data?.dryRun === true) {
     return operation.handle(raw);
   }
   // It is refused; taking its fingerprint would run out of stack.

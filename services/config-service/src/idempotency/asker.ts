@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Session } from '../access/session.ts';
 
 /** Keys are the asker's own; one that gets other rights, or the name of an earlier one, is another asker. */
@@ -6,5 +6,5 @@ export function askerOf({ author, access }: Session): string {
   const { role, tenants } = access;
   const scope = tenants === 'all' ? tenants : [...tenants].sort();
   const text = JSON.stringify([author.actor, role, scope]);
-  return createHash('sha256').update(text).digest('hex');
+  return hash('sha256', text);
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** As a Structured Field string, or bare as many clients send it; the same key either way. */
 const KEY = /^(?:"([ !#-[\]-~]{1,255})"|([\w.:+/=-]{1,255}))$/;
@@ -28,5 +28,5 @@ export interface RequestContent {
 export function fingerprintOf(request: RequestContent): string {
   const { method, target, ifMatch = null, ifNoneMatch = null, body = null } = request;
   const text = JSON.stringify([method, target, ifMatch, ifNoneMatch, body]);
-  return createHash('sha256').update(text).digest('hex');
+  return hash('sha256', text);
 }

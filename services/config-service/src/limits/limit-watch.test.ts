@@ -8,7 +8,7 @@ import type { LimitExcess } from './self-audit.ts';
 function usage(changes: Partial<LimitUsage> = {}): LimitUsage {
   return {
     ...{ tenantId: 'acme', level: 'tenant', scope: '', consumer: null, name: 'second' },
-    ...{ kind: 'window', limit: 100, capacity: 100, spanMs: 1000 },
+    ...{ kind: 'window', unit: 'requests', limit: 100, capacity: 100, spanMs: 1000 },
     ...{ admitted: 0, alone: 0, denied: 0, remaining: 50, resetMs: 500 },
     ...changes,
   } as const;

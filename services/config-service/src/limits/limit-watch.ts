@@ -91,9 +91,19 @@ export class LimitWatch {
     return this.#states(({ usage, atMs }) => usage.tenantId === tenantId && atMs >= sinceMs);
   }
 
+  /** All limits of an entity of a pool that edges told of. */
+  ofPool(level: LimitUsage['level'], scope: string): LimitState[] {
+    return this.#states(({ usage }) => usage.level === level && usage.scope === scope);
+  }
+
+  /** All limits of all entities of pools that edges told of. */
+  ofPools(): LimitState[] {
+    return this.#states(({ usage: { level } }) => level === 'pool' || level === 'platform');
+  }
+
   #obtain(usage: LimitUsage): Watched {
-    const { tenantId, level, scope, consumer, name, kind, spanMs } = usage;
-    const key = JSON.stringify([tenantId, level, scope, consumer, name, kind, spanMs]);
+    const { tenantId, level, scope, consumer, name, kind, unit, spanMs } = usage;
+    const key = JSON.stringify([tenantId, level, scope, consumer, name, kind, unit, spanMs]);
     const known = this.#limits.get(key);
     const watched = known ?? {
       ...{ usage, atMs: 0, audit: new SelfAudit(usage) },
@@ -124,7 +134,7 @@ function stateOf({ usage, atMs, admitted, denied, audit }: Watched, nowMs: numbe
     remaining: left,
     used: left === null ? null : capacity - left,
     resetMs: Math.max(0, usage.resetMs - ageMs),
-    admittedPerSecond: rate(admitted),
+    admittedPerSecond: Math.max(0, rate(admitted)),
     deniedPerSecond: rate(denied),
     ageMs,
     isStuck: audit.isStuck && ageMs <= STALE_MS,

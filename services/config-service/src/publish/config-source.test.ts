@@ -59,6 +59,31 @@ test('a listing is never older than a second, nor than the digest asked for last
   assert.equal(database.reads, 3);
 });
 
+test('edges that ask for the digest at once share a reading, which began after they asked', async () => {
+  const { database, entries, source } = createSource();
+  const first = source.digest();
+  const late = Array.from({ length: 200 }, () => source.digest());
+  entries.push({ key: 'tenant.new', revision: 501, deleted: false });
+  const later = source.digest();
+  assert.equal((await first).count, 499, 'it was read before the change');
+  for (const digest of await Promise.all([...late, later])) assert.equal(digest.revision, 501);
+  assert.equal(database.reads, 2);
+  assert.equal((await source.digest()).count, 500);
+  assert.equal(database.reads, 3);
+});
+
+test('a reading that fails does not keep the one after it from beginning', async () => {
+  const { database, source } = createSource();
+  database.away = true;
+  const first = Promise.resolve(source.digest());
+  const second = Promise.resolve(source.digest());
+  await assert.rejects(first, /away/);
+  await assert.rejects(second, /away/);
+  database.away = false;
+  assert.equal((await source.digest()).count, 499);
+  assert.equal((await source.list(0)).revision, 500);
+});
+
 test('a failure is told to those who asked, and not kept', async () => {
   const { database, source } = createSource();
   database.away = true;

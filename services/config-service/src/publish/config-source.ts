@@ -23,7 +23,13 @@ interface Listing {
   readonly buckets: readonly (readonly (readonly [key: string, revision: number])[])[];
 }
 
-/** Answers the questions of edges from the database, which is right whatever the bus has lost. */
+/**
+ * Answers the questions of edges from the database, which is right whatever the bus has lost.
+ *
+ * A digest is of a reading that began after the question: older ones could hide a change. One reading is under way at a
+ * time, and all who ask during it share the next one, so that a whole cluster of edges that reconnects is not one reading
+ * of everything for each edge.
+ */
 export function createConfigSource(
   { clock }: { readonly clock: Pick<Clock, 'monotonicMs'> },
   outbox: Pick<Outbox, 'entries' | 'epoch' | 'documents'>,
@@ -31,15 +37,36 @@ export function createConfigSource(
   /** The newest one, or its reading. */
   let listing: { readonly startedMs: number; readonly read: Promise<Listing> } | null = null;
 
+  /** The reading that is under way. */
+  let reading: Promise<unknown> | null = null;
+  /** The one that begins when that has ended. */
+  let following: Promise<Listing> | null = null;
+
   function readAnew(): Promise<Listing> {
+    if (reading === null) return beginReading();
+    following ??= reading.then(beginReading);
+    return following;
+  }
+
+  function beginReading(): Promise<Listing> {
     const startedMs = clock.monotonicMs();
     const read = readListing(outbox);
     const current = { startedMs, read };
     listing = current;
-    read.catch(() => {
-      if (listing === current) listing = null; // the asker hears of it; the next one reads again
-    });
+    following = null;
+    const ended: Promise<void> = read.then(
+      () => endReading(ended),
+      () => {
+        if (listing === current) listing = null; // the asker hears of it; the next one reads again
+        endReading(ended);
+      },
+    );
+    reading = ended;
     return read;
+  }
+
+  function endReading(ended: Promise<void>): void {
+    if (reading === ended) reading = null;
   }
 
   return {

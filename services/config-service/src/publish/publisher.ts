@@ -4,6 +4,7 @@ import type { Outbox } from '../store/outbox.ts';
 import { publishedHeader, type BuiltDocument } from './build-document.ts';
 import { createDoorbell } from './doorbell.ts';
 import type { Lease } from './lease.ts';
+import { publishSteps } from './publish-steps.ts';
 import { PublishedDocuments } from './published-documents.ts';
 import { readStoredDigest } from './stored-digest.ts';
 
@@ -36,7 +37,7 @@ export interface PublisherObserver {
 export interface Publisher {
   /** There is something to do: call it after each commit, and when the lease was won. */
   wake(): void;
-  /** Ends after the batch that is under way. */
+  /** Ends after the batch that is under way, and the digest of what is published. */
   close(): Promise<void>;
 }
 
@@ -46,6 +47,16 @@ const RETRY_BASE_MS = 50;
 const RETRY_CAP_MS = 5000;
 /** Without a wake: commits of other replicas whose notification was lost, and a lease that was won. */
 const IDLE_POLL_MS = 1000;
+/**
+ * Batches begin at least this far apart while changes follow each other closely: what is committed meanwhile shares the
+ * statements of the next one. A change after a pause waits for nothing.
+ */
+const BATCH_GAP_MS = 20;
+/**
+ * Digests in the bucket are at least this far apart: every edge reads each of them. A leader that is killed in between
+ * leaves a digest that lacks so much, and the next leader publishes again what lies in the same buckets of the digest.
+ */
+const DIGEST_GAP_MS = 100;
 /** Digests are 25 to 35 s apart, so that replicas and edges do not fall into step. */
 const DIGEST_MS = 30_000;
 
@@ -71,11 +82,18 @@ class OutboxPublisher implements Publisher {
   #published: PublishedDocuments | null = null;
   /** Whether the bucket was compared since the last connection or failure. */
   #bucketChecked = false;
+  /** Whether what it holds was counted since the last connection: a server that restarts may have lost some of it. */
+  #bucketCounted = false;
   /** Keys that the bucket lacks. */
   readonly #missing = new Set<string>();
   /** Keys that the bus cannot take; asked again after the next check of the bucket. */
   readonly #refused = new Set<string>();
   #digestStored = false;
+  /** All is published, and its digest is stored when the gap is over. */
+  #digestWaits = false;
+  /** When a digest was last stored, and when a batch last began; monotonic. */
+  #digestMs = -Infinity;
+  #batchMs = -Infinity;
   #digestDueMs = 0;
   #closed = false;
 
@@ -83,6 +101,7 @@ class OutboxPublisher implements Publisher {
     this.#deps = deps;
     this.#connection = deps.bus.onConnection((connected) => {
       this.#bucketChecked = false;
+      this.#bucketCounted = false;
       if (connected) this.#bell.ring();
     });
     this.#running = this.#run();
@@ -101,7 +120,7 @@ class OutboxPublisher implements Publisher {
   }
 
   async #run(): Promise<void> {
-    const { random } = this.#deps;
+    const { random, clock } = this.#deps;
     for (let attempt = 0; !this.#closed;) {
       const waitMs = await this.#step().catch((error: unknown) => {
         this.#deps.observer.onFailure('publisher', error);
@@ -109,13 +128,17 @@ class OutboxPublisher implements Publisher {
       });
       if (waitMs !== null) {
         attempt = 0;
-        if (waitMs > 0) await this.#bell.wait(waitMs);
+        if (waitMs === 0) continue;
+        await this.#bell.wait(waitMs);
+        const gapMs = this.#batchMs + BATCH_GAP_MS - clock.monotonicMs();
+        if (gapMs > 0) await this.#pause.wait(gapMs);
       } else {
         // A wake must not cut this short, or a flood of commits would hammer a sick server.
         await this.#pause.wait(fullJitterMs(random, attempt, RETRY_BASE_MS, RETRY_CAP_MS));
         attempt += 1;
       }
     }
+    await this.#leaveDigest();
   }
 
   /** Does one batch. Returns how long to wait at most before the next; null after a failure. */
@@ -129,9 +152,19 @@ class OutboxPublisher implements Publisher {
     if (!bus.connected) return IDLE_POLL_MS;
     const published = (this.#published ??= await this.#loadPublished());
     if (!this.#bucketChecked && !(await this.#checkBucket(published))) return null;
-    const keys = await this.#nextKeys();
-    if (keys.length > 0) return (await this.#publish(published, keys)) ? 0 : null;
-    return (await this.#tellDigest(published)) ? IDLE_POLL_MS : null;
+    // The outbox goes first: what somebody has just changed waits for no repair.
+    const { outbox } = this.#deps;
+    const pending = await outbox.pendingDocuments(BATCH_KEYS, [...this.#refused]);
+    if (pending.length > 0) {
+      if (!(await this.#publish(published, pending))) return null;
+      // Whatever is committed from now on rings the bell.
+      if (pending.length === BATCH_KEYS) return 0;
+    }
+    if (this.#missing.size > 0) {
+      const documents = await outbox.documents([...this.#missing].slice(0, BATCH_KEYS));
+      return (await this.#publish(published, documents)) ? 0 : null;
+    }
+    return this.#tellDigest(published);
   }
 
   async #loadPublished(): Promise<PublishedDocuments> {
@@ -148,7 +181,7 @@ class OutboxPublisher implements Publisher {
       observer.onFailure(`bucket: ${made.reason}`, made.detail);
       return false;
     }
-    const stored = await readStoredDigest(bus);
+    const stored = await readStoredDigest(bus, { counts: !this.#bucketCounted });
     if (stored === 'unknown') return false;
     const missing = published.missingFrom(stored === 'missing' ? null : stored);
     for (const key of missing) this.#missing.add(key);
@@ -156,32 +189,32 @@ class OutboxPublisher implements Publisher {
     this.#digestStored = stored !== 'missing' && missing.length === 0;
     this.#refused.clear();
     this.#bucketChecked = true;
+    this.#bucketCounted = true;
     return true;
   }
 
-  /** The outbox goes first: what somebody has just changed waits for no repair. */
-  async #nextKeys(): Promise<readonly string[]> {
-    const keys = await this.#deps.outbox.pendingKeys(BATCH_KEYS, [...this.#refused]);
-    if (keys.length > 0) return keys;
-    return [...this.#missing].slice(0, BATCH_KEYS);
-  }
-
-  async #publish(published: PublishedDocuments, keys: readonly string[]): Promise<boolean> {
+  async #publish(
+    published: PublishedDocuments,
+    documents: readonly BuiltDocument[],
+  ): Promise<boolean> {
     const { outbox, clock, observer } = this.#deps;
-    const documents = await outbox.documents(keys);
+    this.#batchMs = clock.monotonicMs();
+    this.#digestWaits = false;
     const done: BuiltDocument[] = [];
     let failures = 0;
-    const queue = documents.values();
-    const worker = async () => {
-      for (const document of queue) {
-        // After the lease is lost another replica may be at it with something newer.
-        if (failures > 0 || !this.#deps.lease.held) return;
-        const outcome = await this.#put(document);
-        if (outcome === 'published') done.push(document);
-        else if (outcome === 'failed') failures += 1;
-      }
-    };
-    await Promise.all(Array.from({ length: PUTS_AT_ONCE }, worker));
+    for (const step of publishSteps(documents)) {
+      const queue = step.values();
+      const worker = async () => {
+        for (const document of queue) {
+          // After the lease is lost another replica may be at it with something newer.
+          if (failures > 0 || !this.#deps.lease.held) return;
+          const outcome = await this.#put(document);
+          if (outcome === 'published') done.push(document);
+          else if (outcome === 'failed') failures += 1;
+        }
+      };
+      await Promise.all(Array.from({ length: PUTS_AT_ONCE }, worker));
+    }
     for (const document of done) {
       published.note(document);
       this.#missing.delete(document.key);
@@ -206,23 +239,42 @@ class OutboxPublisher implements Publisher {
     return 'refused';
   }
 
-  /** Stores the digest after the documents that it covers, and broadcasts it now and then. */
-  async #tellDigest(published: PublishedDocuments): Promise<boolean> {
-    const { target, clock, random, forgetOld } = this.#deps;
+  /**
+   * Stores the digest after the documents that it covers, and broadcasts it now and then. Returns how long to wait at most
+   * before the next step; null after a failure.
+   */
+  async #tellDigest(published: PublishedDocuments): Promise<number | null> {
+    const { target, lease, clock, random, forgetOld } = this.#deps;
+    if (!lease.held) return 0; // another replica may have stored a newer one
     if (!this.#digestStored) {
-      const stored = await target.putDigest(published.digest());
-      if (!stored.ok) {
+      const gapMs = this.#digestMs + DIGEST_GAP_MS - clock.monotonicMs();
+      this.#digestWaits = gapMs > 0;
+      if (this.#digestWaits) return gapMs;
+      if (!(await this.#storeDigest(published))) {
         this.#bucketChecked = false;
-        return false;
+        return null;
       }
-      this.#digestStored = true;
     }
-    if (clock.monotonicMs() < this.#digestDueMs) return true;
+    if (clock.monotonicMs() < this.#digestDueMs) return IDLE_POLL_MS;
     this.#digestDueMs = clock.monotonicMs() + DIGEST_MS * (5 / 6 + random.next() / 3);
     target.broadcastDigest(published.digest());
     // Compared again before the next batch: a bucket can vanish behind a connection that stays.
     this.#bucketChecked = false;
     await forgetOld();
-    return true;
+    return IDLE_POLL_MS;
+  }
+
+  /** So that the next leader does not publish again what this one has published. */
+  async #leaveDigest(): Promise<void> {
+    const { lease, bus } = this.#deps;
+    if (!this.#digestWaits || !this.#bucketChecked || !lease.held || !bus.connected) return;
+    if (this.#published !== null) await this.#storeDigest(this.#published);
+  }
+
+  async #storeDigest(published: PublishedDocuments): Promise<boolean> {
+    const { target, clock } = this.#deps;
+    this.#digestMs = clock.monotonicMs();
+    this.#digestStored = (await target.putDigest(published.digest())).ok;
+    return this.#digestStored;
   }
 }

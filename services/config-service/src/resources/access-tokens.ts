@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { ACCESS_TOKEN_PREFIX, AccessToken, AccessTokenId, AccessTokenSpec } from '@headgate/model';
 import { z } from 'zod';
 import { defineOperation, NOTHING, type Operation, type SuccessReply } from '../http/operation.ts';
@@ -110,7 +110,7 @@ function defineCreate({ store, randomBytes }: ApiContext): Operation {
     },
     async ({ session, params: { accessTokenId: id }, body: spec }) => {
       const secret = ACCESS_TOKEN_PREFIX + randomBytes(SECRET_BYTES).toString('base64url');
-      const sha256 = createHash('sha256').update(secret).digest('hex');
+      const sha256 = hash('sha256', secret);
       const hint = secret.slice(0, HINT_CHARS);
       const replyTo = (stored: StoredToken): SuccessReply => ({
         status: 201,

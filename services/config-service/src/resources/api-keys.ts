@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { API_KEY_PREFIX, ApiKey, ApiKeyId, ApiKeySpec, TenantId } from '@headgate/model';
 import { z } from 'zod';
 import { formatEtag } from '../http/etag.ts';
@@ -31,7 +31,7 @@ const NO_CONDITIONS = { ifMatch: null, ifNoneMatch: null } as const;
 const EXAMPLE = exampleOf(ApiKey, 'mobile', {
   name: 'Mobile app',
   expiresAt: '2027-01-01T00:00:00Z',
-  sha256: createHash('sha256').update('example').digest('hex'),
+  sha256: hash('sha256', 'example'),
   hint: 'hgk_Zm9vYm',
 });
 const EXAMPLE_SPEC = { name: 'Mobile app', expiresAt: '2027-01-01T00:00:00Z' };
@@ -121,7 +121,7 @@ function createKey(target: Target, spec: ApiKeySpec, secret: string): Edits {
         const rule = `there is an API key "${target.id}" already; delete it or choose another id`;
         return refuse({ reason: 'conflict', faults: [{ path: '', rule }] });
       }
-      const sha256 = createHash('sha256').update(secret).digest('hex');
+      const sha256 = hash('sha256', secret);
       return accept({ ...spec, sha256, hint: secret.slice(0, HINT_CHARS) });
     },
     NO_CONDITIONS,

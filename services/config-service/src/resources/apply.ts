@@ -1,13 +1,16 @@
 import { Bundle } from '@headgate/model';
+import { z } from 'zod';
 import { bundleEdits } from '../apply/bundle-edits.ts';
+import { failedStateCondition, stateOf } from '../apply/bundle-state.ts';
 import { defineOperation, NOTHING, type Operation } from '../http/operation.ts';
-import type { Change } from '../store/change.ts';
+import { isNamed } from '../apply/is-named.ts';
+import { problem, problemOfRefusal } from '../http/problems.ts';
 import type { ApiContext } from './api-context.ts';
 import { ChangesReply, presentChange } from './change-reply.ts';
 import { answerWrite, WRITE_HEADERS, WriteQuery } from './write-options.ts';
 
 /** 10,000 tenants with three endpoints each are about 10 MB. */
-const BUNDLE_BYTES_MAX = 64 * 1024 * 1024;
+export const BUNDLE_BYTES_MAX = 64 * 1024 * 1024;
 const APPLY_DEADLINE_MS = 110_000;
 
 const EXAMPLE = {
@@ -23,6 +26,26 @@ const EXAMPLE = {
   },
 };
 
+const ApplyQuery = WriteQuery.extend({
+  declare: z
+    .stringbool()
+    .default(false)
+    .describe(
+      'The bundle is how the configuration is to be from then on: it replaces what was declared before, and ' +
+        'drift from it is watched (`GET /v1/drift`). For a platform_admin.',
+    ),
+});
+
+const ApplyReply = ChangesReply.extend({
+  state: z
+    .string()
+    .optional()
+    .describe(
+      'Of a dry run: stands for the newest revisions of all that the bundle names. Quoted in If-Match it ' +
+        'lets the bundle be applied only if nothing of that has changed since.',
+    ),
+});
+
 /** `POST /v1/apply`: brings what a bundle names into the state that it describes, all or nothing. */
 export function applyOperation(context: ApiContext): Operation {
   return defineOperation(
@@ -37,15 +60,16 @@ export function applyOperation(context: ApiContext): Operation {
       tag: 'apply',
       permission: 'tenant.write',
       params: NOTHING,
-      query: WriteQuery,
+      query: ApplyQuery,
       body: Bundle,
       bodyExample: EXAMPLE,
       bodyBytesMax: BUNDLE_BYTES_MAX,
       changeMsMax: APPLY_DEADLINE_MS,
+      conditional: 'state',
       responses: {
         200: {
           description: 'Applied, or (dry run) what applying would change.',
-          schema: ChangesReply,
+          schema: ApplyReply,
           example: {
             dryRun: false,
             revision: 12,
@@ -54,27 +78,71 @@ export function applyOperation(context: ApiContext): Operation {
           headers: WRITE_HEADERS,
         },
       },
-      errors: ['HG_API_NOT_FOUND', 'HG_API_CONFLICT'],
+      errors: ['HG_API_NOT_FOUND', 'HG_API_CONFLICT', 'HG_API_REVISION_MISMATCH'],
     },
-    async ({ query, body, session }) => {
+    async ({ query, body, preconditions, session }) => {
+      if (query.declare && session.access.role !== 'platform_admin') {
+        const detail = 'declare=true is for a platform_admin: it is about all tenants';
+        return problem('HG_API_FORBIDDEN', { detail });
+      }
       return answerWrite(context, session, query, {
         edits: bundleEdits(body),
-        options: { deadlineMs: APPLY_DEADLINE_MS },
-        replyTo({ revision, changes: all }) {
+        options: {
+          deadlineMs: APPLY_DEADLINE_MS,
+          ...(query.declare ? { declares: body } : {}),
+          precondition: (basis) => failedStateCondition(preconditions, basis),
+        },
+        replyTo({ revision, changes: all, basis }) {
           const { dryRun } = query;
           const named = all.filter((change) => isNamed(body, change));
           const changes = named.map((change) => presentChange(change, dryRun));
-          return { status: 200, body: { dryRun, revision, changes } };
+          const state = dryRun ? { state: stateOf(basis) } : {};
+          return { status: 200, body: { dryRun, revision, ...state, changes } };
         },
       });
     },
   );
 }
 
-/** API keys that the bundle does not name are no part of the answer. */
-function isNamed(bundle: Bundle, change: Change): boolean {
-  if (change.kind !== 'apiKey') return true;
-  const tenants: Readonly<Record<string, Bundle['tenants'][keyof Bundle['tenants']]>> =
-    bundle.tenants;
-  return Object.hasOwn(tenants[change.tenantId ?? '']?.apiKeys ?? {}, change.id);
+/** `POST /v1/compare`: what differs from a bundle, for those who may only read too. */
+export function compareOperation({ store }: ApiContext): Operation {
+  return defineOperation(
+    {
+      method: 'POST',
+      path: '/v1/compare',
+      operationId: 'compareBundle',
+      summary: 'Compare what is stored with a bundle',
+      description:
+        'Tells what applying the bundle would change, and writes nothing. Unlike a dry run it does not tell ' +
+        'whether that would be refused: for a host of another tenant, or a plan that is not there.',
+      tag: 'apply',
+      permission: 'tenant.read',
+      isRead: true,
+      params: NOTHING,
+      query: NOTHING,
+      body: Bundle,
+      bodyExample: EXAMPLE,
+      bodyBytesMax: BUNDLE_BYTES_MAX,
+      responses: {
+        200: {
+          description: 'What applying the bundle would change.',
+          schema: ChangesReply,
+          example: {
+            dryRun: true,
+            revision: 12,
+            changes: [{ action: 'update', kind: 'plan', id: 'gold', fields: ['limits'], diff: [] }],
+          },
+        },
+      },
+      errors: ['HG_API_NOT_FOUND'],
+    },
+    async ({ body, session }) => {
+      const compared = await store.as(session).compare(bundleEdits(body), APPLY_DEADLINE_MS);
+      if (!compared.ok) return problemOfRefusal(compared.refusal);
+      const { revision, changes } = compared.value;
+      const named = changes.filter((change) => isNamed(body, change));
+      const shown = named.map((change) => presentChange(change, true));
+      return { status: 200, body: { dryRun: true, revision, changes: shown } };
+    },
+  );
 }

@@ -31,7 +31,7 @@ const AuditItem = z.object({
   kind: z.enum(AUDIT_KINDS),
   tenantId: z.string().optional(),
   resourceId: z.string(),
-  revision: z.int().describe('0 for access tokens, which no document holds.'),
+  revision: z.int().describe('0 for access tokens and declarations, which no document holds.'),
   changes: z.array(FieldChangeReply).describe('Fields before and after; secrets are hidden.'),
   complete: z
     .boolean()

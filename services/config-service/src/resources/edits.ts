@@ -1,5 +1,5 @@
 import { failedPrecondition, type Preconditions } from '../http/etag.ts';
-import type { Edits } from '../store/commit.ts';
+import { onTenant, type Edits } from '../store/commit.ts';
 import type { NestedKind, SpecByKind, Stored } from '../store/kinds.ts';
 import { accept, refuse, type Outcome, type Refusal } from '../store/outcome.ts';
 import { NO_TENANT, specsOf, type TenantSpecs, type TenantState } from '../store/state.ts';
@@ -82,13 +82,6 @@ export function editRollback(
     if (detail !== null) return refuse({ reason: 'precondition_failed', detail });
     return accept(apiKeys === 'restore' ? wanted : { ...wanted, apiKey: specsOf(current).apiKey });
   });
-}
-
-function onTenant(
-  id: string,
-  edit: (current: TenantState, newest: number) => Outcome<TenantSpecs>,
-): Edits {
-  return { plans: new Map(), tenants: new Map([[id, edit]]) };
 }
 
 /** The map of a kind; TypeScript cannot follow an indexed access by a generic kind on its own. */

@@ -1,4 +1,14 @@
-import { overrideLimits, TenantId, type Limit } from '@headgate/model';
+import {
+  overrideLimits,
+  PLATFORM_PLAN_ID,
+  poolEntity,
+  poolPlace,
+  poolPlanIds,
+  poolSpread,
+  TenantId,
+  type Limit,
+  type PlanSpec,
+} from '@headgate/model';
 import { z } from 'zod';
 import { inScope } from '../access/session.ts';
 import { defineOperation, NOTHING, type Operation } from '../http/operation.ts';
@@ -7,6 +17,16 @@ import { queryInteger } from '../http/query-integer.ts';
 import type { LimitState, LimitWatch } from '../limits/limit-watch.ts';
 import type { SessionStore } from '../store/session-store.ts';
 import type { Store } from '../store/store.ts';
+import {
+  configuredKey,
+  idleReply,
+  LimitReply,
+  poolLimit,
+  replyOf,
+  toldKey,
+  type PlacedLimit,
+} from './limit-reply.ts';
+import { poolsOperation } from './pools.ts';
 
 /** What the operations on limits work with. */
 export interface LimitsContext {
@@ -17,43 +37,23 @@ export interface LimitsContext {
 /** Routes of a tenant whose limits are listed. */
 const ROUTES_MAX = 1000;
 
+/** API keys of a tenant whose limits are read, to see which of those that edges told of are theirs still. */
+const KEYS_MAX = 1000;
+
 /** Limits in a reply. */
 const ITEMS_MAX = 500;
-
-const nothing = 'null while edges have not told of it lately';
-
-const LimitReply = z.object({
-  tenantId: z.string(),
-  level: z.enum(['tenant', 'key', 'route']),
-  scope: z.string().describe('Id of the API key or route; empty at the level of the tenant.'),
-  consumer: z
-    .string()
-    .nullable()
-    .describe('Of a limit per consumer: `k` and the id of a key, or `a` and an address.'),
-  name: z.string(),
-  kind: z.enum(['window', 'rate', 'concurrency', 'quota']),
-  limit: z.number(),
-  used: z.number().nullable().describe(`Units used over all edges; ${nothing}.`),
-  remaining: z.number().nullable().describe(`Units left; ${nothing}.`),
-  resetMs: z.number().describe('Until units come back, ms; 0 if none are used, or for slots.'),
-  admittedPerSecond: z.number().describe('Units, mean of five seconds.'),
-  deniedPerSecond: z.number().describe('Requests, mean of five seconds.'),
-  ageMs: z.number().nullable().describe('Since an edge told of it; null if none has.'),
-  stuck: z.boolean().describe('It admits, and yet nothing of it is ever used.'),
-});
-type LimitReply = z.infer<typeof LimitReply>;
 
 const LimitsReply = z.object({ items: z.array(LimitReply) });
 
 const EXAMPLE: LimitReply = {
   ...{ tenantId: 'acme', level: 'tenant', scope: '', consumer: null, name: 'second' },
-  ...{ kind: 'window', limit: 100, used: 97, remaining: 3, resetMs: 20 },
+  ...{ kind: 'window', unit: 'requests', limit: 100, used: 97, remaining: 3, resetMs: 20 },
   ...{ admittedPerSecond: 96.4, deniedPerSecond: 12.2, ageMs: 640, stuck: false },
 };
 
 /** Operations that tell how full limits are. */
 export function limitOperations(context: LimitsContext): Operation[] {
-  return [defineTop(context), defineExplain(context)];
+  return [defineTop(context), defineExplain(context), poolsOperation(context)];
 }
 
 function defineTop({ watch }: LimitsContext): Operation {
@@ -95,7 +95,7 @@ function defineExplain({ store, watch }: LimitsContext): Operation {
       operationId: 'listTenantLimits',
       summary: 'Each limit of a tenant and how full it is',
       description:
-        'The limits of the tenant and of its first 1,000 routes, whether used or not; limits of API keys and consumers of which edges told.',
+        'The limits of the tenant and of its first 1,000 routes, whether used or not; limits of API keys and consumers of which edges told. What edges told of a limit before its kind, unit, window or period changed is not shown. To tokens that see all tenants also those of the pools that the tenant shares.',
       tag: 'limits',
       permission: 'tenant.read',
       params: z.strictObject({ tenantId: TenantId }),
@@ -111,30 +111,36 @@ function defineExplain({ store, watch }: LimitsContext): Operation {
       if (found === null) {
         return problem('HG_API_NOT_FOUND', { detail: `there is no tenant "${tenantId}"` });
       }
-      const known = watch.ofTenant(tenantId, found.createdAt.getTime()).map(replyOf);
-      const told = new Set(known.map(placeOf));
-      const idle = found.rules.map(idleReply).filter((reply) => !told.has(placeOf(reply)));
-      return {
-        status: 200,
-        body: { items: [...known, ...idle].sort(byPlace).slice(0, ITEMS_MAX) },
-      };
+      const pools = session.scope === 'all' ? found.pools : [];
+      const told = [
+        ...watch.ofTenant(tenantId, found.createdAt.getTime()),
+        ...pools.flatMap(({ level, scope }) => watch.ofPool(level, scope)),
+      ];
+      const rules = [...found.rules, ...pools.flatMap(({ rules }) => rules)];
+      const keyRules = await keyRulesOf(store.as(session), tenantId, found.keyLimits, told);
+      const configured = new Set([...rules, ...keyRules.rules].map(configuredKey));
+      const known = told.filter(
+        ({ usage }) =>
+          configured.has(toldKey(usage)) ||
+          (usage.level === 'route' && found.isUnread(usage.scope)) ||
+          (usage.level === 'key' && keyRules.isUnread(usage.scope)),
+      );
+      const toldKeys = new Set(known.map(({ usage }) => toldKey(usage)));
+      const idle = rules.filter((rule) => !toldKeys.has(configuredKey(rule))).map(idleReply);
+      const items = [...known.map(replyOf), ...idle].sort(byPlace).slice(0, ITEMS_MAX);
+      return { status: 200, body: { items } };
     },
   );
-}
-
-interface PlacedLimit {
-  readonly tenantId: string;
-  readonly level: 'tenant' | 'route';
-  readonly scope: string;
-  readonly limit: Limit;
 }
 
 /** Limits as they are configured, and since when; null if there is no such tenant. */
 async function limitsOf(store: SessionStore, tenantId: string) {
   const tenant = await store.get('tenant', null, tenantId);
   if (tenant === null) return null;
-  const [plan, routes] = await Promise.all([
-    store.get('plan', null, tenant.spec.planId),
+  const { planId } = tenant.spec;
+  const [plan, platform, routes] = await Promise.all([
+    store.get('plan', null, planId),
+    store.get('plan', null, PLATFORM_PLAN_ID),
     store.list('route', tenantId, { limit: ROUTES_MAX, after: null }),
   ]);
   const own = overrideLimits(plan?.spec.limits ?? [], tenant.spec.limits);
@@ -144,37 +150,54 @@ async function limitsOf(store: SessionStore, tenantId: string) {
       spec.limits.map((limit) => ({ tenantId, level: 'route', scope: id, limit }) as const),
     ),
   ];
-  return { rules, createdAt: tenant.createdAt };
+  const specs = new Map([
+    [planId, plan?.spec],
+    [PLATFORM_PLAN_ID, platform?.spec],
+  ]);
+  const pools = poolPlanIds(planId).flatMap((id) => poolOf(tenantId, id, specs.get(id)));
+  const isUnread = unreadBeyond(routes, ROUTES_MAX);
+  const keyLimits = plan?.spec.keyLimits ?? [];
+  return { rules, pools, keyLimits, isUnread, createdAt: tenant.createdAt };
 }
 
-/** The same for all consumers of a limit. */
-function placeOf({ level, scope, name, kind }: LimitReply): string {
-  return JSON.stringify([level, scope, name, kind]);
+/** Limits of the API keys that edges told of, as they are configured. */
+async function keyRulesOf(
+  store: SessionStore,
+  tenantId: string,
+  planLimits: readonly Limit[],
+  told: readonly LimitState[],
+) {
+  const ofKeys = told.filter(({ usage: { level } }) => level === 'key');
+  const wanted = new Set(ofKeys.map(({ usage: { scope } }) => scope));
+  if (wanted.size === 0) return { rules: [], isUnread: () => false };
+  const keys = await store.list('apiKey', tenantId, { limit: KEYS_MAX, after: null });
+  const rules = keys
+    .filter(({ id }) => wanted.has(id))
+    .flatMap(({ id, spec }) =>
+      overrideLimits(planLimits, spec.limits).map((limit): PlacedLimit => ({
+        tenantId,
+        level: 'key',
+        scope: id,
+        limit,
+      })),
+    );
+  return { rules, isUnread: unreadBeyond(keys, KEYS_MAX) };
 }
 
-function replyOf(state: LimitState): LimitReply {
-  const { tenantId, level, scope, consumer, name, kind, limit } = state.usage;
-  const { used, remaining, resetMs, admittedPerSecond, deniedPerSecond, ageMs, isStuck } = state;
-  return {
-    ...{ tenantId, level, scope, consumer, name, kind, limit, used, remaining, resetMs },
-    ...{ admittedPerSecond, deniedPerSecond, ageMs, stuck: isStuck },
-  };
+/** Says of which ids nothing is known, because so many were read that there may be more. */
+function unreadBeyond(read: readonly { readonly id: string }[], max: number) {
+  const ids = new Set(read.map(({ id }) => id));
+  return (id: string): boolean => read.length >= max && !ids.has(id);
 }
 
-/** Nobody has told of it: it is not in use, or has not been for a while. */
-function idleReply({
-  tenantId,
-  level,
-  scope,
-  limit: { name, kind, limit },
-}: PlacedLimit): LimitReply {
-  return {
-    ...{ tenantId, level, scope, consumer: null, name, kind, limit, used: null, remaining: null },
-    ...{ resetMs: 0, admittedPerSecond: 0, deniedPerSecond: 0, ageMs: null, stuck: false },
-  };
+/** The entity of a plan's pool that the tenant belongs to; nothing if the plan has none. */
+function poolOf(tenantId: string, planId: string, spec: PlanSpec | undefined) {
+  if (spec?.pool === undefined) return [];
+  const place = poolPlace(planId, poolEntity(poolSpread(tenantId), spec.pool.entities));
+  return [{ ...place, rules: spec.pool.limits.map((limit) => poolLimit(place, limit)) }];
 }
 
-const LEVELS = ['tenant', 'key', 'route'];
+const LEVELS = ['tenant', 'key', 'route', 'pool', 'platform'];
 
 function byPlace(a: LimitReply, b: LimitReply): number {
   const place = ({ level, scope, name, consumer }: LimitReply): string =>

@@ -20,6 +20,7 @@ export function planOperations(context: ApiContext): Operation[] {
     example: exampleOf(Plan, 'gold', {
       name: 'Gold',
       limits: [{ name: 'per-second', limit: 100, windowMs: 1000 }],
+      pool: { entities: 8, limits: [{ name: 'gold-second', limit: 2000, windowMs: 1000 }] },
     }),
     edit: ({ id }, spec, preconditions) => editPlan(id, spec, preconditions),
   });

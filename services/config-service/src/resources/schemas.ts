@@ -4,7 +4,7 @@ import { defineOperation, NOTHING, type Operation } from '../http/operation.ts';
 
 /** `GET /v1/schemas/bundle.json`: for editors, which send no token. It holds nothing of any tenant. */
 export function bundleSchemaOperation(): Operation {
-  const schema = bundleJsonSchema();
+  let schema: ReturnType<typeof bundleJsonSchema> | undefined;
   return defineOperation(
     {
       method: 'GET',
@@ -22,6 +22,9 @@ export function bundleSchemaOperation(): Operation {
       },
       errors: [],
     },
-    () => Promise.resolve({ status: 200, body: schema }),
+    () => {
+      schema ??= bundleJsonSchema();
+      return Promise.resolve({ status: 200, body: schema });
+    },
   );
 }

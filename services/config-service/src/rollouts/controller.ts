@@ -1,7 +1,7 @@
 import type { Clock } from '@headgate/runtime';
 import type { Session } from '../access/session.ts';
-import { createDoorbell } from '../publish/doorbell.ts';
 import type { Lease } from '../publish/lease.ts';
+import { lookWhileLeading } from '../publish/look-while-leading.ts';
 import type { Refusal } from '../store/outcome.ts';
 import { ringOf, type RolloutStep } from '../store/rollout-steps.ts';
 import type { StoredRollout } from '../store/rollouts.ts';
@@ -47,23 +47,9 @@ const SESSION: Session = {
 export function startRolloutController(deps: RolloutControllerDeps): {
   close(): Promise<void>;
 } {
-  const bell = createDoorbell();
-  let closed = false;
-  const run = async () => {
-    while (!closed) {
-      if (deps.lease.held)
-        await lookAtAll(deps).catch((error: unknown) => deps.observer.onFailure(error));
-      await bell.wait(LOOK_MS);
-    }
-  };
-  const running = run();
-  return {
-    async close() {
-      closed = true;
-      bell.ring();
-      await running;
-    },
-  };
+  return lookWhileLeading(deps.lease, LOOK_MS, () =>
+    lookAtAll(deps).catch((error: unknown) => deps.observer.onFailure(error)),
+  );
 }
 
 async function lookAtAll(deps: RolloutControllerDeps): Promise<void> {

@@ -16,8 +16,8 @@ export interface AuditFilter {
   readonly to: Date | null;
 }
 
-/** What audit rows tell of: resources, the credentials of this API, and rollouts. */
-export const AUDIT_KINDS = [...RESOURCE_KINDS, 'accessToken', 'rollout'] as const;
+/** What audit rows tell of: resources, the credentials of this API, rollouts, and what is declared. */
+export const AUDIT_KINDS = [...RESOURCE_KINDS, 'accessToken', 'rollout', 'declaration'] as const;
 export type AuditKind = (typeof AUDIT_KINDS)[number];
 
 /** What a write did to a resource. */

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import { makeChanges, newestRevision, type ChangeOptions, type Edits } from './commit.ts';
 import type { KeepWithin } from './kept-replies.ts';
 import { accept, refuse, type Committed, type Outcome } from './outcome.ts';
-import type { Bounds } from './limited-transaction.ts';
+import { refusing, type Bounds } from './limited-transaction.ts';
 import { classifyFailure } from './postgres-error.ts';
 import type { Tables } from './tables.ts';
 import type { Author } from './write-changes.ts';
@@ -39,8 +39,10 @@ export async function changeWithRetries(
     (transaction) => makeChanges(transaction, edits, author, options),
     {
       bounds: options.bounds,
-      ...(isDry || options.keep === undefined ? {} : { keep: options.keep }),
-      commits: ({ documents }) => !isDry && (documents.length > 0 || options.keep !== undefined),
+      keep: isDry ? undefined : options.keep,
+      commits: ({ documents }) =>
+        !isDry &&
+        (documents.length > 0 || options.keep !== undefined || options.declares !== undefined),
     },
   );
   if (!outcome.ok || !isDry) return outcome;
@@ -53,12 +55,16 @@ export interface TransactOptions<Value> {
   /** The second wall around the author; null: none. */
   readonly bounds?: Bounds | null;
   /** Keeps the reply in the transaction, which is rolled back if it cannot be kept. */
-  readonly keep?: KeepWithin<Value>;
+  readonly keep?: KeepWithin<Value> | undefined;
   /** Whether there is something to commit; default: always. */
   readonly commits?: (value: Value) => boolean;
 }
 
-/** Runs work in a transaction of its own, again if another one was in the way. A refusal leaves nothing behind. */
+/**
+ * Runs work in a transaction of its own, again if another one was in the way. A refusal leaves nothing behind.
+ *
+ * @throws AccessRefusedError if the database refuses the work to the author.
+ */
 export async function transact<Value>(
   db: Kysely<Tables>,
   work: (transaction: Kysely<Tables>) => Promise<Outcome<Value>>,
@@ -66,7 +72,7 @@ export async function transact<Value>(
 ): Promise<Outcome<Value>> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await transactOnce(db, work, options);
+      return await refusing(options.bounds ?? null, transactOnce(db, work, options));
     } catch (error) {
       const failure = classifyFailure(error);
       if (failure === 'unstorable-text') {

@@ -1,6 +1,6 @@
-import type { PlanSpec } from '@headgate/model';
+import type { Bundle, PlanSpec } from '@headgate/model';
 import { documentKey } from '@headgate/model';
-import type { Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import type { TenantScope } from '../access/session.ts';
 import {
   buildPlanDocument,
@@ -10,13 +10,15 @@ import {
 } from '../publish/build-document.ts';
 import { unbindTokens } from './access-tokens.ts';
 import { comparePlan, compareTenant, type Change } from './change.ts';
+import { CHUNK_ROWS, inChunks } from './chunks.ts';
 import { checkClaims, compareClaims, writeClaims, type ClaimChange } from './claims.ts';
-import { lockDocuments, takeRevisions, writeDocuments } from './documents.ts';
-import { writeHistory, type TenantRevision } from './history.ts';
+import { writeDeclaration } from './declaration.ts';
+import { documentParts, lockDocuments, runParts, takeRevisions } from './documents.ts';
+import { historyParts, type TenantRevision } from './history.ts';
 import { bundlePath, checkTenantIntegrity, type LocatedFault } from './integrity.ts';
 import { accept, refuse, type Committed, type Outcome, type Refusal } from './outcome.ts';
 import { checkApiKeyHashes, checkPlanReferences } from './references.ts';
-import { tenantsInRollout } from './rollouts.ts';
+import type { RolloutState } from './rollouts.ts';
 import {
   loadPlans,
   loadTenants,
@@ -25,17 +27,29 @@ import {
   type TenantState,
 } from './state.ts';
 import type { Tables } from './tables.ts';
-import { deleteResources, writeAudit, writeResources, type Author } from './write-changes.ts';
+import {
+  auditInsert,
+  auditOf,
+  deleteResources,
+  writeAuditRows,
+  writeResources,
+  type Author,
+  type NumberedChange,
+} from './write-changes.ts';
 import { refuseChanges } from './write-rule.ts';
 
 /** What is wanted, as functions of what is there; they run under the lock of the documents. */
 export interface Edits {
   readonly plans: ReadonlyMap<string, (current: PlanState) => Outcome<PlanSpec | null>>;
-  /** `newest` is the newest revision of the tenant's document, deletions included; 0 if none. */
-  readonly tenants: ReadonlyMap<
-    string,
-    (current: TenantState, newest: number) => Outcome<TenantSpecs>
-  >;
+  readonly tenants: ReadonlyMap<string, TenantEdit>;
+}
+
+/** `newest` is the newest revision of the tenant's document, deletions included; 0 if none. */
+export type TenantEdit = (current: TenantState, newest: number) => Outcome<TenantSpecs>;
+
+/** An edit of one tenant and of nothing else. */
+export function onTenant(id: string, edit: TenantEdit): Edits {
+  return { plans: new Map(), tenants: new Map([[id, edit]]) };
 }
 
 /** Options of {@link makeChanges}. */
@@ -48,6 +62,10 @@ export interface ChangeOptions {
   readonly scope: TenantScope;
   /** For the history: the revision that this change restores. */
   readonly rolledBackTo?: number;
+  /** Looks at the newest revision of each document that is named, under their lock; null: go on. */
+  readonly precondition?: (basis: ReadonlyMap<string, number>) => Refusal | null;
+  /** The bundle that the change carries out, if that is how the configuration is to be from then on. */
+  readonly declares?: Bundle;
   /** The change is a step of the tenant's rollout, which keeps others from changing it. */
   readonly byRollout?: boolean;
 }
@@ -98,13 +116,10 @@ export async function makeChanges(
     await writeResources(db, numbered, author.at);
     await writeClaims(db, claims);
     await deleteResources(db, numbered);
-    await writeDocuments(db, documents, author.at, {
-      restored: options.rolledBackTo !== undefined,
-    });
-    await writeHistory(db, historyOf(changed, options), author);
-    await writeAudit(db, numbered, author);
+    await writeRecords(db, { documents, changed, numbered }, author, options);
     await unbindTokens(db, deletedTenants(numbered), author);
   }
+  if (options.declares !== undefined) await writeDeclaration(db, options.declares, author);
   return accept({
     revision: revisions.at(-1) ?? (await newestRevision(db)),
     at: author.at,
@@ -113,7 +128,36 @@ export async function makeChanges(
     unaltered: drafts
       .filter((draft) => !isChanged(draft))
       .map(({ key }) => ({ key, revision: newest.get(key) ?? 0 })),
+    basis: newest,
   });
+}
+
+/** What {@link writeRecords} writes down; `documents` are those of `changed`, in the same order. */
+interface Records {
+  readonly documents: readonly BuiltDocument[];
+  readonly changed: readonly Draft[];
+  readonly numbered: readonly NumberedChange[];
+}
+
+/** Writes documents, outbox, history and audit: of a few documents in one statement, as each costs a round trip. */
+async function writeRecords(
+  db: Kysely<Tables>,
+  { documents, changed, numbered }: Records,
+  author: Author,
+  options: ChangeOptions,
+): Promise<void> {
+  const restored = options.rolledBackTo !== undefined;
+  const audit = auditOf(numbered);
+  const withAudit = audit.length <= CHUNK_ROWS;
+  let start = 0;
+  for (const chunk of inChunks(documents)) {
+    const history = historyOf(changed.slice(start, start + chunk.length), options);
+    const parts = [documentParts(chunk, author.at, { restored }), historyParts(history, author)];
+    if (start === 0 && withAudit) parts.push(sql`audited as (${auditInsert(audit, author)})`);
+    await runParts(db, parts);
+    start += chunk.length;
+  }
+  if (!withAudit) await writeAuditRows(db, audit, author);
 }
 
 /**
@@ -132,6 +176,8 @@ export async function prepareChanges(
     ...Array.from(edits.tenants.keys(), (id) => documentKey('tenant', id)),
     ...alsoLocked,
   ]);
+  const stale = options.precondition?.(newest) ?? null;
+  if (stale !== null) return refuse(stale);
   const plans = await editPlans(db, edits.plans);
   if (!plans.ok) return plans;
   const tenants = await editTenants(db, edits.tenants, newest);
@@ -148,7 +194,7 @@ export async function prepareChanges(
     compareClaims(state.id, state.tenant?.spec ?? null, next.tenant),
   );
   const faults = [
-    ...(options.byRollout === true ? [] : await checkRollouts(db, changed)),
+    ...(options.byRollout === true ? [] : checkRollouts(tenants.value, changed)),
     ...tenants.value.flatMap(({ state, next }) => checkTenantIntegrity(state.id, next)),
     ...(await checkPlanReferences(db, plans.value, tenants.value)),
     ...(await checkClaims(db, claims)),
@@ -182,7 +228,8 @@ export interface EditedTenant {
   readonly next: TenantSpecs;
 }
 
-async function editPlans(
+/** Loads plans and edits them; a refusal of the first edit that refuses. */
+export async function editPlans(
   db: Kysely<Tables>,
   edits: Edits['plans'],
 ): Promise<Outcome<readonly EditedPlan[]>> {
@@ -196,7 +243,8 @@ async function editPlans(
   return accept(edited);
 }
 
-async function editTenants(
+/** Loads tenants and edits them; a refusal of the first edit that refuses. */
+export async function editTenants(
   db: Kysely<Tables>,
   edits: Edits['tenants'],
   newest: ReadonlyMap<string, number>,
@@ -248,21 +296,28 @@ function historyOf(drafts: readonly Draft[], options: ChangeOptions): TenantRevi
 }
 
 /** Tenants that change while a rollout of theirs is open, as its candidate would undo the change, or go before its end. */
-async function checkRollouts(
-  db: Kysely<Tables>,
+function checkRollouts(
+  tenants: readonly EditedTenant[],
   changed: readonly Draft[],
-): Promise<LocatedFault[]> {
-  const idsOf = (drafts: readonly Draft[]) => drafts.flatMap(({ tenantId }) => tenantId ?? []);
-  const faultsOf = (ids: readonly string[], rule: string): LocatedFault[] =>
-    ids.map((id) => ({ kind: 'tenant', tenantId: null, id, path: '', rule, conflict: true }));
-  const open = await tenantsInRollout(db, idsOf(changed), ['running', 'paused']);
+): LocatedFault[] {
+  const rolloutOf = new Map(tenants.map(({ state }) => [state.id, state.rollout]));
+  return changed.flatMap((draft): LocatedFault[] => {
+    const id = draft.tenantId;
+    const rule = id === null ? null : ruleOfRollout(rolloutOf.get(id) ?? null, isDeletion(draft));
+    if (id === null || rule === null) return [];
+    return [{ kind: 'tenant', tenantId: null, id, path: '', rule, conflict: true }];
+  });
+}
+
+function ruleOfRollout(state: RolloutState | null, deletes: boolean): string | null {
+  if (state === 'running' || state === 'paused') {
+    return 'a rollout of the tenant is open; abort it, or promote it to its end, first';
+  }
   // Its row would go with the tenant, and nobody would delete its document.
-  const deleted = idsOf(changed.filter(isDeletion));
-  const finishing = await tenantsInRollout(db, deleted, ['finishing']);
-  return [
-    ...faultsOf(open, 'a rollout of the tenant is open; abort it, or promote it to its end, first'),
-    ...faultsOf(finishing, 'the end of its rollout is being published; try again in a moment'),
-  ];
+  if (state === 'finishing' && deletes) {
+    return 'the end of its rollout is being published; try again in a moment';
+  }
+  return null;
 }
 
 function isDeletion({ changes }: Draft): boolean {
@@ -296,4 +351,16 @@ export async function newestRevision(db: Kysely<Tables>): Promise<number> {
     .select(({ fn }) => fn.max('revision').as('revision'))
     .executeTakeFirst();
   return row?.revision ?? 0;
+}
+
+/**
+ * Differs after each commit that changed a document. The newest revision does not: revisions are taken before the commit, so an
+ * older one may be committed after a newer one of another document.
+ */
+export async function readChangeMark(db: Kysely<Tables>): Promise<string> {
+  // Rows are never deleted, and revisions of one document only rise: the sum rises with each commit.
+  const { rows } = await sql<{ mark: string }>`
+    select coalesce(sum(revision), 0)::text as mark from documents
+  `.execute(db);
+  return rows[0]?.mark ?? '';
 }

@@ -6,6 +6,7 @@ import { Kysely, PGliteDialect, PostgresDialect } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import pg from 'pg';
 import { MIGRATIONS } from './migrations/index.ts';
+import { createPreparingPool } from './preparing-pool.ts';
 import type { Tables } from './tables.ts';
 import { raiseWall, type Wall } from './wall.ts';
 
@@ -107,7 +108,9 @@ function openPostgres(
     types: { getTypeParser: typeParser },
   });
   pool.on('error', onIdleError);
-  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+  const db = new Kysely<Tables>({
+    dialect: new PostgresDialect({ pool: createPreparingPool(pool) }),
+  });
   return { kind: 'postgres', db, close: () => db.destroy() };
 }
 

@@ -18,6 +18,9 @@ export async function lockDocuments(
 ): Promise<ReadonlyMap<string, number>> {
   const sorted = [...keys].sort();
   const revisions = new Map<string, number>();
+  // The common case, in one statement. Of several, those that exist would be locked before the others.
+  if (sorted.length === 1) await lockPresent(db, sorted, revisions);
+  if (revisions.size === sorted.length) return revisions;
   for (const chunk of inChunks(sorted)) {
     await sql`
       insert into documents (key, kind, id, revision, deleted, sha256, body)
@@ -25,13 +28,21 @@ export async function lockDocuments(
       order by key
       on conflict (key) do nothing
     `.execute(db);
-    const { rows } = await sql<{ key: string; revision: number }>`
-      select key, revision from documents
-      where key = any(${[...chunk]}::text[]) order by key for update
-    `.execute(db);
-    for (const { key, revision } of rows) revisions.set(key, revision);
+    await lockPresent(db, chunk, revisions);
   }
   return revisions;
+}
+
+async function lockPresent(
+  db: Kysely<Tables>,
+  keys: readonly string[],
+  revisions: Map<string, number>,
+): Promise<void> {
+  const { rows } = await sql<{ key: string; revision: number }>`
+    select key, revision from documents
+    where key = any(${[...keys]}::text[]) order by key for update
+  `.execute(db);
+  for (const { key, revision } of rows) revisions.set(key, revision);
 }
 
 /**
@@ -70,40 +81,58 @@ export async function writeDocuments(
   db: Kysely<Tables>,
   documents: readonly BuiltDocument[],
   at: Date,
-  { restored }: { readonly restored: boolean },
+  options: { readonly restored: boolean },
 ): Promise<void> {
   for (const chunk of inChunks(documents)) {
-    await sql`
+    await runParts(db, [documentParts(chunk, at, options)]);
+  }
+}
+
+/**
+ * Runs parts of a `with` clause as one statement, and wakes the publisher. One of them is that of {@link documentParts}; all
+ * see the tables as they were before.
+ */
+export async function runParts(
+  db: Kysely<Tables>,
+  parts: readonly RawBuilder<unknown>[],
+): Promise<void> {
+  // PostgreSQL sends equal notifications of a transaction once.
+  await sql`with ${sql.join(parts)} select pg_notify(${OUTBOX_CHANNEL}, '')`.execute(db);
+}
+
+/** The parts that {@link writeDocuments} consists of; `entry` has a row for each document. */
+export function documentParts(
+  documents: readonly BuiltDocument[],
+  at: Date,
+  { restored }: { readonly restored: boolean },
+): RawBuilder<unknown> {
+  return sql`
+    entry as (
+      select * from unnest(
+        ${documents.map(({ key }) => key)}::text[],
+        ${documents.map(({ kind }) => kind)}::text[],
+        ${documents.map(({ id }) => id)}::text[],
+        ${documents.map(({ revision }) => revision)}::bigint[],
+        ${documents.map(({ deleted }) => deleted)}::boolean[],
+        ${documents.map(({ sha256 }) => sha256)}::text[],
+        ${documents.map(({ identity }) => (identity === null ? null : JSON.stringify(identity)))}::jsonb[],
+        ${documents.map(({ body }) => body)}::text[],
+        ${documents.map(({ rings }) => (rings === null ? null : JSON.stringify(rings)))}::jsonb[]
+      ) as entry (key, kind, id, revision, deleted, sha256, identity, body, rings)
+    ), stored as (
       insert into documents
         (key, kind, id, revision, deleted, sha256, identity, body, rings, since_revision)
-      select entry.*, entry.revision from unnest(
-        ${chunk.map(({ key }) => key)}::text[],
-        ${chunk.map(({ kind }) => kind)}::text[],
-        ${chunk.map(({ id }) => id)}::text[],
-        ${chunk.map(({ revision }) => revision)}::bigint[],
-        ${chunk.map(({ deleted }) => deleted)}::boolean[],
-        ${chunk.map(({ sha256 }) => sha256)}::text[],
-        ${chunk.map(({ identity }) => (identity === null ? null : JSON.stringify(identity)))}::jsonb[],
-        ${chunk.map(({ body }) => body)}::text[],
-        ${chunk.map(({ rings }) => (rings === null ? null : JSON.stringify(rings)))}::jsonb[]
-      ) as entry (key, kind, id, revision, deleted, sha256, identity, body, rings)
+      select key, kind, id, revision, deleted, sha256, identity, body, rings, revision from entry
       on conflict (key) do update
       set kind = excluded.kind, id = excluded.id, revision = excluded.revision,
         deleted = excluded.deleted, sha256 = excluded.sha256, identity = excluded.identity,
         body = excluded.body, rings = excluded.rings,
         since_revision = case when documents.deleted and not ${restored}::boolean
           then excluded.since_revision else documents.since_revision end
-    `.execute(db);
-    await sql`
+    ), noted as (
       insert into revisions (revision, key, committed_at)
-      select revision, key, ${at.toISOString()}::timestamptz
-      from unnest(
-        ${chunk.map(({ revision }) => revision)}::bigint[],
-        ${chunk.map(({ key }) => key)}::text[]
-      ) as entry (revision, key)
-    `.execute(db);
-  }
-  await sql`select pg_notify(${OUTBOX_CHANNEL}, '')`.execute(db);
+      select revision, key, ${at.toISOString()}::timestamptz from entry
+    )`;
 }
 
 /** Documents of the scope's tenants that exist, in the order of their ids, those after `after` (null: all). */

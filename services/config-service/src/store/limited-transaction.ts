@@ -40,8 +40,25 @@ export async function readWithin<Value>(
 ): Promise<Value> {
   if (bounds === null) return work(db);
   return refusing(
+    bounds,
     db.transaction().execute(async (transaction) => {
       await bounds.enter(transaction, 'read');
+      return work(transaction);
+    }),
+  );
+}
+
+/** Reads within the bounds of a session, if it has any: all statements see the same moment. */
+export function readSnapshotWithin<Value>(
+  db: Kysely<Tables>,
+  bounds: Bounds | null,
+  work: (db: Kysely<Tables>) => Promise<Value>,
+): Promise<Value> {
+  const snapshot = db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only');
+  return refusing(
+    bounds,
+    snapshot.execute(async (transaction) => {
+      await bounds?.enter(transaction, 'read');
       return work(transaction);
     }),
   );
@@ -53,23 +70,26 @@ export function writeWithin<Value>(
   bounds: Bounds | null,
   work: (db: Kysely<Tables>) => Promise<Value>,
 ): Promise<Value> {
-  const made = db.transaction().execute(async (transaction) => {
-    await bounds?.enter(transaction, 'write');
-    return work(transaction);
-  });
-  return bounds === null ? made : refusing(made);
+  return refusing(
+    bounds,
+    db.transaction().execute(async (transaction) => {
+      await bounds?.enter(transaction, 'write');
+      return work(transaction);
+    }),
+  );
 }
 
 /**
- * Waits for work of a session with bounds.
+ * Waits for work within bounds.
  *
- * @throws AccessRefusedError if the database refuses it.
+ * @throws AccessRefusedError if the database refuses it. Without bounds (null) a refusal is a fault of the deployment, and
+ * stays what it is.
  */
-export async function refusing<Value>(work: Promise<Value>): Promise<Value> {
+export async function refusing<Value>(bounds: Bounds | null, work: Promise<Value>): Promise<Value> {
   try {
     return await work;
   } catch (error) {
-    if (!isCode(error, REFUSALS)) throw error;
+    if (bounds === null || !isCode(error, REFUSALS)) throw error;
     throw new AccessRefusedError('the database refuses it to this credential', { cause: error });
   }
 }

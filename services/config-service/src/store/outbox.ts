@@ -13,8 +13,8 @@ export interface DocumentEntry {
 export interface Outbox {
   /** Names the database; part of digests. */
   epoch(): Promise<string>;
-  /** Keys with unpublished revisions, oldest first, each once, without `skipped`; at most `limit`. */
-  pendingKeys(limit: number, skipped: readonly string[]): Promise<readonly string[]>;
+  /** Newest form of the documents with the oldest unpublished revisions, without the keys `skipped`; at most `limit`, in any order. */
+  pendingDocuments(limit: number, skipped: readonly string[]): Promise<readonly BuiltDocument[]>;
   /** How many revisions are still to be published, and since when; null if none is. */
   pending(): Promise<{ readonly count: number; readonly oldest: Date | null }>;
   /** Newest form of each document that exists, in any order. */
@@ -34,19 +34,28 @@ export interface Outbox {
   prune(keep: number): Promise<void>;
 }
 
+type DocumentRow = Omit<DocumentColumns, 'since_revision'>;
+
+const DOCUMENT_COLUMNS = sql.raw(
+  'key, kind, id, documents.revision, deleted, sha256, identity, body, rings',
+);
+
 /** Creates the outbox of a database. Failures of the database reject. */
 export function createOutbox(db: Kysely<Tables>): Outbox {
   return {
     async epoch() {
       return (await db.selectFrom('installation').select('epoch').executeTakeFirstOrThrow()).epoch;
     },
-    async pendingKeys(limit, skipped) {
-      const { rows } = await sql<{ key: string }>`
-        select key from revisions
-        where published_at is null and key <> all(${[...skipped]}::text[])
-        group by key order by min(revision) limit ${limit}::int
+    async pendingDocuments(limit, skipped) {
+      const { rows } = await sql<DocumentRow>`
+        select ${DOCUMENT_COLUMNS} from (
+          select key from revisions
+          where published_at is null and key <> all(${[...skipped]}::text[])
+          group by key order by min(revision) limit ${limit}::int
+        ) as pending join documents using (key)
+        where documents.revision > 0
       `.execute(db);
-      return rows.map(({ key }) => key);
+      return rows.map(readDocument);
     },
     async pending() {
       const { rows } = await sql<{ count: number; oldest: Date | null }>`
@@ -56,12 +65,10 @@ export function createOutbox(db: Kysely<Tables>): Outbox {
       return rows[0] ?? { count: 0, oldest: null };
     },
     async documents(keys) {
-      const rows = await db
-        .selectFrom('documents')
-        .selectAll()
-        .where(sql<boolean>`key = any(${[...keys]}::text[])`)
-        .where('revision', '>', 0)
-        .execute();
+      const { rows } = await sql<DocumentRow>`
+        select ${DOCUMENT_COLUMNS} from documents
+        where key = any(${[...keys]}::text[]) and revision > 0
+      `.execute(db);
       return rows.map(readDocument);
     },
     entries: () => db.selectFrom('documents').select(['key', 'revision', 'deleted']).execute(),
@@ -103,7 +110,7 @@ export function createOutbox(db: Kysely<Tables>): Outbox {
 }
 
 /** Reads a row; only {@link writeDocuments} writes them, from a {@link BuiltDocument}. */
-function readDocument(row: DocumentColumns): BuiltDocument {
+function readDocument(row: DocumentRow): BuiltDocument {
   const { key, id, revision, deleted, sha256, body } = row;
   return {
     ...{ key, id, revision, deleted, sha256, body },

@@ -20,6 +20,8 @@ export interface Committed {
   readonly documents: readonly { readonly key: string; readonly revision: number }[];
   /** Documents that the change named and did not alter, with their newest revisions. */
   readonly unaltered: readonly { readonly key: string; readonly revision: number }[];
+  /** Newest revision of each document that the change named, before it; 0 where there was none. */
+  readonly basis: ReadonlyMap<string, number>;
 }
 
 /** Result of a change. */

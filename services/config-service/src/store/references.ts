@@ -16,8 +16,11 @@ export async function checkPlanReferences(
   const made = new Set(plans.filter(({ next }) => next !== null).map(({ state }) => state.id));
   const deleted = plans.filter(({ next, state }) => next === null && state.plan !== null);
   const wanted = new Set<string>();
-  for (const { next } of tenants) {
-    if (next.tenant !== null && !made.has(next.tenant.planId)) wanted.add(next.tenant.planId);
+  for (const { state, next } of tenants) {
+    const planId = next.tenant?.planId;
+    // The plan that a tenant is on cannot go: its row refers to it.
+    if (planId === undefined || planId === state.tenant?.spec.planId) continue;
+    if (!made.has(planId)) wanted.add(planId);
   }
   const missing = await sharePlans(db, [...wanted]);
   const faults: LocatedFault[] = [];

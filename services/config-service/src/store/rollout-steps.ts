@@ -4,7 +4,13 @@ import type { Kysely } from 'kysely';
 import { mergeTenant } from '../apply/bundle-edits.ts';
 import { specsOfDocument } from '../apply/tenant-bundle.ts';
 import { buildRolloutDocument, type BuiltDocument } from '../publish/build-document.ts';
-import { makeChanges, prepareChanges, refuseTooLarge, type ChangeOptions } from './commit.ts';
+import {
+  makeChanges,
+  onTenant,
+  prepareChanges,
+  refuseTooLarge,
+  type ChangeOptions,
+} from './commit.ts';
 import { lockDocuments, takeRevisions, writeDocuments } from './documents.ts';
 import { createOutbox } from './outbox.ts';
 import { accept, refuse, type Outcome, type Refusal } from './outcome.ts';
@@ -60,18 +66,10 @@ export async function startRollout(
 ): Promise<Outcome<StoredRollout>> {
   const prepared = await prepareChanges(
     db,
-    {
-      plans: new Map(),
-      tenants: new Map([
-        [
-          tenantId,
-          (current) => {
-            if (current.tenant !== null) return accept(mergeTenant(current, candidate));
-            return refuse({ reason: 'not_found', detail: `there is no tenant "${tenantId}"` });
-          },
-        ],
-      ]),
-    },
+    onTenant(tenantId, (current) => {
+      if (current.tenant !== null) return accept(mergeTenant(current, candidate));
+      return refuse({ reason: 'not_found', detail: `there is no tenant "${tenantId}"` });
+    }),
     { ...options, byRollout: true },
     [documentKey('rollout', tenantId)],
   );
@@ -192,12 +190,8 @@ async function becomeCandidate(
   const { tenantId } = rollout;
   const wanted = specsOfDocument((await readDocument(db, tenantId)).body);
   if (!wanted.ok) return wanted;
-  const changed = await makeChanges(
-    db,
-    { plans: new Map(), tenants: new Map([[tenantId, () => wanted]]) },
-    author,
-    { ...options, byRollout: true },
-  );
+  const edits = onTenant(tenantId, () => wanted);
+  const changed = await makeChanges(db, edits, author, { ...options, byRollout: true });
   if (!changed.ok) return changed;
   const finalRevision = changed.value.revision;
   return accept({ ...rollout, state: 'finishing', finalRevision, stepAt: author.at });

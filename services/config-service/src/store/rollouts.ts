@@ -1,7 +1,6 @@
 import type { RequestCounts } from '@headgate/bus';
 import type { RolloutPlan, TenantIdentity } from '@headgate/model';
 import { sql, type Kysely, type Selectable } from 'kysely';
-import { isAnyOf } from './is-any-of.ts';
 import type { RolloutColumns, Tables } from './tables.ts';
 
 /**
@@ -64,27 +63,6 @@ export async function listUnfinishedRollouts(
     .orderBy('tenant_id')
     .execute();
   return rows.map(readRollout);
-}
-
-/**
- * Of these tenants, those with a rollout in one of these states. Call it under the lock of their documents.
- *
- * @param states running and paused ones keep a tenant from being changed, finishing ones from being deleted.
- */
-export async function tenantsInRollout(
-  db: Kysely<Tables>,
-  tenantIds: readonly string[],
-  states: readonly ('running' | 'paused' | 'finishing')[],
-): Promise<readonly string[]> {
-  if (tenantIds.length === 0) return [];
-  const rows = await db
-    .selectFrom('rollouts')
-    .select('tenant_id')
-    .where(isAnyOf('tenant_id', tenantIds))
-    .where(isAnyOf('state', states))
-    .orderBy('tenant_id')
-    .execute();
-  return rows.map((row) => row.tenant_id);
 }
 
 /**

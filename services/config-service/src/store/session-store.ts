@@ -12,12 +12,20 @@ import {
 import { listAudit, type AuditFilter, type AuditRow } from './audit.ts';
 import { changeWithRetries, transact, type StoreChangeOptions } from './change-transaction.ts';
 import type { Edits } from './commit.ts';
+import { compareEdits, withoutLaterTenants, type Comparison } from './comparison.ts';
 import { REQUEST_DEADLINE_MS, StoreUnavailableError, withDeadline } from './deadline.ts';
+import { deleteDeclaration } from './declaration.ts';
 import { listTenantDocuments } from './documents.ts';
 import { createHistory, type History } from './history.ts';
 import type { KeepWithin } from './kept-replies.ts';
 import type { ResourceKind, SpecByKind, Stored } from './kinds.ts';
-import { boundsOf, readWithin, refusing, writeWithin, type Bounds } from './limited-transaction.ts';
+import {
+  boundsOf,
+  readSnapshotWithin,
+  readWithin,
+  writeWithin,
+  type Bounds,
+} from './limited-transaction.ts';
 import { refuse, type Committed, type Outcome } from './outcome.ts';
 import { createOutbox } from './outbox.ts';
 import { getResource, listResources, type Page } from './resources.ts';
@@ -55,6 +63,15 @@ export interface SessionStore {
   ): Promise<readonly Stored<SpecByKind[Kind]>[]>;
   /** Makes changes in one transaction: all or nothing. */
   change(edits: Edits, options: StoreChangeOptions): Promise<Outcome<Committed>>;
+  /**
+   * What edits would change, as the principal sees it; nothing is written. Longest wait in ms.
+   *
+   * @param asOf the revision that the edits are of: who does not see all tenants hears nothing then of edits to tenants that
+   * began later, as they are of deleted ones that had the same ids. Default: they are of now.
+   */
+  compare(edits: Edits, deadlineMs: number, asOf?: number): Promise<Outcome<Comparison>>;
+  /** Nothing is declared any more; no error if nothing was. */
+  removeDeclaration(keep?: KeepWithin<true>): Promise<void>;
   readonly history: Omit<History, 'forgetDeleted'>;
   /** Audit rows, newest first, those below `before` (null: all); at most `limit`. */
   audit(filter: AuditFilter, limit: number, before: number | null): Promise<readonly AuditRow[]>;
@@ -103,10 +120,23 @@ export function createSessionStore(
       const refusal = refuseEdits(scope, edits);
       if (refusal !== null) return refuse(refusal);
       const make = () => changeWithRetries(db, edits, author(), { ...options, scope, bounds });
-      return withDeadline(options.deadlineMs ?? REQUEST_DEADLINE_MS, () =>
-        bounds === null ? make() : refusing(make()),
+      return withDeadline(options.deadlineMs ?? REQUEST_DEADLINE_MS, make);
+    },
+    async compare(edits, deadlineMs, asOf) {
+      const refusal = refuseEdits(scope, edits);
+      if (refusal !== null) return refuse(refusal);
+      const isPast = asOf !== undefined && scope !== 'all';
+      return withDeadline(deadlineMs, () =>
+        readSnapshotWithin(db, bounds, async (in_) =>
+          compareEdits(in_, isPast ? await withoutLaterTenants(in_, edits, asOf) : edits),
+        ),
       );
     },
+    removeDeclaration: (keep) =>
+      write(async (in_) => {
+        await deleteDeclaration(in_, author());
+        await keepOrThrow(in_, keep, true);
+      }),
     history: createSessionHistory(session, ask),
     audit: (...args) => ask((in_) => listAudit(in_, scope, ...args)),
     tenantDocuments: ({ limit, after }) =>
@@ -160,10 +190,7 @@ function createSessionRollouts(
   ): Promise<Outcome<StoredRollout>> => {
     const detail = `there is no tenant "${tenantId}"`;
     if (!own(tenantId)) return Promise.resolve(refuse({ reason: 'not_found', detail }));
-    return withDeadline(REQUEST_DEADLINE_MS, () => {
-      const done = transact(db, work, { bounds, ...(keep === undefined ? {} : { keep }) });
-      return bounds === null ? done : refusing(done);
-    });
+    return withDeadline(REQUEST_DEADLINE_MS, () => transact(db, work, { bounds, keep }));
   };
   return {
     get: async (id) => (own(id) ? ask((in_) => getRollout(in_, id)) : null),

@@ -1,5 +1,5 @@
 import type { PlanSpec, TenantSpec } from '@headgate/model';
-import type { Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import { inChunks } from './chunks.ts';
 import { isAnyOf } from './is-any-of.ts';
 import {
@@ -10,6 +10,7 @@ import {
   type SpecByKind,
   type Stored,
 } from './kinds.ts';
+import type { RolloutState } from './rollouts.ts';
 import type { ResourceColumns, Tables } from './tables.ts';
 
 /** A plan as stored; null if there is none of that id. */
@@ -22,6 +23,8 @@ export interface PlanState {
 export type TenantState = {
   readonly id: string;
   readonly tenant: Stored<TenantSpec> | null;
+  /** Of its newest rollout; null if there was none. */
+  readonly rollout: RolloutState | null;
 } & { readonly [Kind in NestedKind]: ReadonlyMap<string, Stored<SpecByKind[Kind]>> };
 
 /** A tenant as wanted; a null tenant deletes it. */
@@ -87,40 +90,55 @@ export async function loadTenants(
   return states;
 }
 
+/** A row of any of the tables; `kind` tells which. */
+interface LoadedRow extends ResourceColumns {
+  readonly kind: 'tenant' | NestedKind;
+  readonly tenant_id: string;
+  readonly rollout: RolloutState | null;
+}
+
+/** One statement for all tables: each costs a round trip, and a write waits for all of them. */
 async function loadChunk(
   db: Kysely<Tables>,
   ids: readonly string[],
 ): Promise<readonly TenantState[]> {
-  const rows = await db.selectFrom('tenants').selectAll().where(isAnyOf('id', ids)).execute();
-  const tenants = new Map(rows.map((row) => [row.id, readStored<'tenant'>(row)]));
-  const nested = new Map(
-    ids.map((id) => [
-      id,
-      {
-        upstream: new Map<string, Stored<SpecByKind['upstream']>>(),
-        route: new Map<string, Stored<SpecByKind['route']>>(),
-        apiKey: new Map<string, Stored<SpecByKind['apiKey']>>(),
-      },
-    ]),
+  const nested = NESTED_KINDS.map(
+    (kind) => sql`
+      select ${kind}::text as kind, tenant_id, id, spec, revision, created_at, updated_at,
+        null::text as rollout
+      from ${sql.table(TABLE_BY_KIND[kind])} where ${isAnyOf('tenant_id', ids)}`,
   );
-  if (tenants.size > 0) {
-    for (const kind of NESTED_KINDS) {
-      const children = await db
-        .selectFrom(TABLE_BY_KIND[kind])
-        .select(['tenant_id', 'id', 'spec', 'revision', 'created_at', 'updated_at'])
-        .where(isAnyOf('tenant_id', ids))
-        .execute();
-      for (const child of children) {
-        const collection = nested.get(child.tenant_id)?.[kind] as Map<string, unknown> | undefined;
-        collection?.set(child.id, readStored(child));
-      }
-    }
-  }
-  return ids.map((id) => ({
-    id,
-    tenant: tenants.get(id) ?? null,
-    ...(nested.get(id) ?? NO_CHILDREN),
-  }));
+  const { rows } = await sql<LoadedRow>`
+    select 'tenant'::text as kind, tenants.id as tenant_id, tenants.id, spec, tenants.revision,
+      created_at, updated_at, rollouts.state as rollout
+    from tenants left join rollouts on rollouts.tenant_id = tenants.id
+    where ${isAnyOf('tenants.id', ids)}
+    union all ${sql.join(nested, sql` union all `)}
+  `.execute(db);
+  const loaded = new Map(ids.map((id) => [id, new LoadedTenant(id)]));
+  for (const row of rows) loaded.get(row.tenant_id)?.take(row);
+  return ids.map((id) => loaded.get(id) ?? new LoadedTenant(id));
 }
 
-const NO_CHILDREN = { upstream: new Map(), route: new Map(), apiKey: new Map() };
+/** A tenant while its rows come. */
+class LoadedTenant implements TenantState {
+  readonly id: string;
+  tenant: Stored<TenantSpec> | null = null;
+  rollout: RolloutState | null = null;
+  readonly upstream = new Map<string, Stored<SpecByKind['upstream']>>();
+  readonly route = new Map<string, Stored<SpecByKind['route']>>();
+  readonly apiKey = new Map<string, Stored<SpecByKind['apiKey']>>();
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  take(row: LoadedRow): void {
+    if (row.kind === 'tenant') {
+      this.tenant = readStored<'tenant'>(row);
+      this.rollout = row.rollout;
+    } else {
+      (this[row.kind] as Map<string, unknown>).set(row.id, readStored(row));
+    }
+  }
+}

@@ -1,11 +1,18 @@
 import type { Clock } from '@headgate/runtime';
 import type { Session } from '../access/session.ts';
 import { findToken, type StoredToken } from './access-tokens.ts';
-import { newestRevision } from './commit.ts';
+import { newestRevision, readChangeMark } from './commit.ts';
 import type { OpenDatabase } from './database.ts';
 import { REQUEST_DEADLINE_MS, StoreUnavailableError, withDeadline } from './deadline.ts';
+import {
+  markDrift,
+  readDeclarationState,
+  type Declaration,
+  type DeclarationState,
+} from './declaration.ts';
 import { createHistory } from './history.ts';
 import { createKeptReplies, type KeptReplies } from './kept-replies.ts';
+import { createDeclarationReader } from './known-declaration.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { listUnfinishedRollouts, type StoredRollout } from './rollouts.ts';
 import { createSessionStore, type SessionStore } from './session-store.ts';
@@ -23,12 +30,22 @@ export interface Store {
   markSettled<Document extends { readonly revision: number }>(
     documents: readonly Document[],
   ): Promise<readonly (Document & { readonly settled: boolean })[]>;
+  /** How the configuration is to be; {@link SessionStore.change} declares it, `removeDeclaration` ends that. */
+  readonly declaration: {
+    /** Its bundle is shared by all who ask. */
+    get(): Promise<Declaration | null>;
+    state(): Promise<DeclarationState | null>;
+    /** Notes since when the configuration drifts from the declaration of this revision (null: not); whether that is new. */
+    markDrift(revision: number, driftedAt: Date | null): Promise<boolean>;
+  };
   /** Rollouts on which something is still to be done, of all tenants. */
   unfinishedRollouts(): Promise<readonly StoredRollout[]>;
   /** Whether a revision, or one after it of the same document, is in the bucket; also if it was forgotten. */
   isPublished(revision: number): Promise<boolean>;
   /** Forgets published revisions beyond the newest 100,000, tenants deleted long ago, and replies kept for a day. */
   forgetOld(): Promise<void>;
+  /** Differs after each commit that changed a plan or a tenant, and only then. */
+  changeMark(): Promise<string>;
   /** Newest revision; how many are still to be published, and since when (null: none is). */
   figures(): Promise<{
     readonly revision: number;
@@ -39,6 +56,8 @@ export interface Store {
 
 /** Digests are at most 35 s apart: an edge that holds all of the newest one has what is older than this. */
 const SETTLED_MS = 60_000;
+/** A bundle may have 64 MiB. */
+const DECLARATION_DEADLINE_MS = 30_000;
 /** Revisions that `GET /v1/revisions/{revision}` knows. */
 const REVISIONS_KEPT = 100_000;
 
@@ -50,6 +69,7 @@ export function createStore(
   const outbox = createOutbox(db);
   const history = createHistory(db);
   const replies = createKeptReplies(deps, db);
+  const declaration = createDeclarationReader(db);
   return {
     kind,
     outbox,
@@ -72,6 +92,11 @@ export function createStore(
         settled: !recent.has(document.revision),
       }));
     },
+    declaration: {
+      get: () => withDeadline(DECLARATION_DEADLINE_MS, declaration),
+      state: () => withDeadline(REQUEST_DEADLINE_MS, () => readDeclarationState(db)),
+      markDrift: (...args) => withDeadline(REQUEST_DEADLINE_MS, () => markDrift(db, ...args)),
+    },
     unfinishedRollouts: () => withDeadline(REQUEST_DEADLINE_MS, () => listUnfinishedRollouts(db)),
     isPublished: (revision) =>
       withDeadline(REQUEST_DEADLINE_MS, async () => {
@@ -83,6 +108,7 @@ export function createStore(
       await history.forgetDeleted(new Date(deps.clock.nowMs()));
       await replies.forgetOld();
     },
+    changeMark: () => withDeadline(REQUEST_DEADLINE_MS, () => readChangeMark(db)),
     figures: () =>
       withDeadline(REQUEST_DEADLINE_MS, async () => {
         const { count, oldest } = await outbox.pending();

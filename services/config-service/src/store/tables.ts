@@ -127,6 +127,19 @@ export interface KeptReplyColumns {
   readonly reply: string | null;
 }
 
+/** How the configuration is to be; at most one row. */
+export interface DeclarationColumns {
+  readonly id: 1;
+  /** Of the sequence of the revisions; no document has it. */
+  readonly revision: number;
+  /** A `Bundle` of @headgate/model as JSON text. */
+  readonly bundle: string;
+  readonly declared_at: Date;
+  readonly declared_by: string;
+  /** When it was first seen that the configuration differs; null if it does not. */
+  readonly drifted_at: Date | null;
+}
+
 /** The tables, for Kysely. */
 export interface Tables {
   installation: { readonly epoch: string };
@@ -143,4 +156,5 @@ export interface Tables {
   access_tokens: AccessTokenColumns;
   kept_replies: KeptReplyColumns;
   rollouts: RolloutColumns;
+  declaration: DeclarationColumns;
 }

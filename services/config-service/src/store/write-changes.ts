@@ -1,4 +1,4 @@
-import { sql, type Kysely } from 'kysely';
+import { sql, type Kysely, type RawBuilder } from 'kysely';
 import type { AuditKind } from './audit.ts';
 import type { Change } from './change.ts';
 import { inChunks } from './chunks.ts';
@@ -59,14 +59,9 @@ export interface AuditEntry {
   readonly after: unknown;
 }
 
-/** Writes one audit row per changed resource. */
-export function writeAudit(
-  db: Kysely<Tables>,
-  changes: readonly NumberedChange[],
-  author: Author,
-): Promise<void> {
-  const entries = changes.map((change) => ({ ...change, before: change.before?.spec }));
-  return writeAuditRows(db, entries, author);
+/** One audit row per changed resource. */
+export function auditOf(changes: readonly NumberedChange[]): AuditEntry[] {
+  return changes.map((change) => ({ ...change, before: change.before?.spec }));
 }
 
 /** Writes audit rows. */
@@ -75,24 +70,26 @@ export async function writeAuditRows(
   entries: readonly AuditEntry[],
   author: Author,
 ): Promise<void> {
-  for (const chunk of inChunks(entries)) {
-    await sql`
-      insert into audit
-        (at, actor, source, request_id, operation, action, kind, tenant_id, resource_id, revision,
-          before, after)
-      select ${author.at.toISOString()}::timestamptz, ${author.actor}, ${author.source},
-        ${author.requestId}, ${author.operation}, entry.*
-      from unnest(
-        ${chunk.map((entry) => entry.action)}::text[],
-        ${chunk.map((entry) => entry.kind)}::text[],
-        ${chunk.map((entry) => entry.tenantId)}::text[],
-        ${chunk.map((entry) => entry.id)}::text[],
-        ${chunk.map((entry) => entry.revision)}::bigint[],
-        ${chunk.map((entry) => jsonOrNull(entry.before))}::jsonb[],
-        ${chunk.map((entry) => jsonOrNull(entry.after))}::jsonb[]
-      ) as entry
-    `.execute(db);
-  }
+  for (const chunk of inChunks(entries)) await auditInsert(chunk, author).execute(db);
+}
+
+/** The statement that writes audit rows, also as a part of another one. */
+export function auditInsert(entries: readonly AuditEntry[], author: Author): RawBuilder<unknown> {
+  return sql`
+    insert into audit
+      (at, actor, source, request_id, operation, action, kind, tenant_id, resource_id, revision,
+        before, after)
+    select ${author.at.toISOString()}::timestamptz, ${author.actor}, ${author.source},
+      ${author.requestId}, ${author.operation}, told.*
+    from unnest(
+      ${entries.map((entry) => entry.action)}::text[],
+      ${entries.map((entry) => entry.kind)}::text[],
+      ${entries.map((entry) => entry.tenantId)}::text[],
+      ${entries.map((entry) => entry.id)}::text[],
+      ${entries.map((entry) => entry.revision)}::bigint[],
+      ${entries.map((entry) => jsonOrNull(entry.before))}::jsonb[],
+      ${entries.map((entry) => jsonOrNull(entry.after))}::jsonb[]
+    ) as told`;
 }
 
 async function upsert(

@@ -55,9 +55,14 @@ export async function checkAccess(
   const { fixtures, askers } = await createFixtures(api, described);
   const findings: string[] = [];
   let requests = 0;
+  let state = await fixtures.digest();
   for (const asker of askers.filter(isAsker)) {
     for (const operation of operations) {
-      const found = await checkOperation(api, fixtures, asker, operation, firstWallIsDown);
+      const found = await checkOperation(api, fixtures, asker, operation, {
+        firstWallIsDown,
+        state,
+      });
+      state = found.state;
       requests += found.requests;
       findings.push(...found.findings);
     }
@@ -70,7 +75,8 @@ async function checkOperation(
   fixtures: Fixtures,
   asker: Asker,
   operation: MatrixOperation,
-  firstWallIsDown: boolean,
+  /** `state` is the digest of what the operation before has left. */
+  { firstWallIsDown, state }: { readonly firstWallIsDown: boolean; readonly state: string },
 ) {
   const told = expectationOf(asker, operation);
   const expected = firstWallIsDown && told === 403 ? 'no harm' : told;
@@ -79,7 +85,7 @@ async function checkOperation(
     findings.push(`${asker.name}, ${operation.operationId}: ${what.slice(0, 500)}`);
   const replies = new Map<Target, readonly Reply[]>();
   const isWrite = operation.method !== 'get' && expected === 'works';
-  let before = await fixtures.digest();
+  let before = state;
   for (const target of TARGETS) {
     const sent = await sendAll(api, fixtures, asker, operation, target);
     replies.set(target, sent);
@@ -90,7 +96,8 @@ async function checkOperation(
     await fixtures.restore();
     before = await fixtures.digest();
   }
-  if (before !== (await fixtures.digest())) tell('changed something');
+  const after = await fixtures.digest();
+  if (before !== after) tell('changed something');
   const [foreign = [], missing = []] = [replies.get('foreign'), replies.get('missing')];
   foreign.forEach((theirs, index) => {
     if (asker.isOfAll) return;
@@ -99,7 +106,7 @@ async function checkOperation(
       theirs.asked === none?.asked ? theirs.text === none.text : theirs.neutral === none?.neutral;
     if (!isSame) tell(`existence is told: ${theirs.text} / ${String(none?.text)}`);
   });
-  return { requests: replies.size * foreign.length, findings };
+  return { requests: replies.size * foreign.length, findings, state: after };
 }
 
 function expectationOf({ role }: Asker, operation: MatrixOperation): Expectation {

@@ -104,11 +104,11 @@ export function exampleBody(
 
 function valueOf({ name, required, schema }: Parameter, mark: string, revision: number): string {
   if (required) return String(revision);
-  if (name === 'dryRun') return 'true';
+  if (name === 'dryRun' || name === 'declare') return 'true';
   if (name === 'limit') return '1';
   if (schema.type === 'integer') return String(Math.min(revision, schema.maximum ?? revision));
   // Before every id, and after every number.
   if (name === 'cursor') return Buffer.from('99999999').toString('base64url');
   if (schema.format === 'date-time') return '2020-01-01T00:00:00Z';
-  return schema.enum?.[0] ?? `acme-${mark}`;
+  return schema.enum?.[0] ?? `${EXAMPLE_IDS[name] ?? 'acme'}-${mark}`;
 }

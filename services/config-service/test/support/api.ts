@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { systemClock } from '@headgate/runtime';
-import { temporaryDirectory } from '@headgate/testkit';
+import { providePGlite, temporaryDirectory } from '@headgate/testkit';
 import { pino } from 'pino';
 import type { Authorise } from '../../src/access/authorise.ts';
 import type { VerifyJwt } from '../../src/access/oidc/verify-jwt.ts';
@@ -72,6 +72,7 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     kind: 'pglite' as const,
     directory: join(directory.path, 'data'),
   };
+  if (location.kind === 'pglite') await providePGlite(join(location.directory, 'pglite'));
   const database = await openDatabase(location, () => undefined);
   let commits = 0;
   const context: ApiContext = {

@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startProcess, type StartedProcess } from '@headgate/testkit';
+import { providePGlite, startProcess, type StartedProcess } from '@headgate/testkit';
 import { ADMIN_TOKEN, createSend, type Send } from './api.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -15,6 +16,10 @@ export interface TestService {
 
 /** Starts the service on free ports. `env` needs HEADGATE_DATA_DIR or HEADGATE_DATABASE_URL. */
 export async function startService(env: Readonly<Record<string, string>>): Promise<TestService> {
+  const dataDirectory = env['HEADGATE_DATA_DIR'];
+  if (dataDirectory !== undefined && env['HEADGATE_DATABASE_URL'] === undefined) {
+    await providePGlite(join(dataDirectory, 'pglite'));
+  }
   const started = await startProcess({
     name: 'config-service',
     command: process.execPath,
@@ -26,7 +31,7 @@ export async function startService(env: Readonly<Record<string, string>>): Promi
       ...env,
     },
     readyWhen: /"msg":"ready"/,
-    readyTimeoutMs: 30_000,
+    readyTimeoutMs: 60_000,
   });
   const line = started.stdout().find((text) => text.includes('"msg":"ready"')) ?? '{}';
   const { url, admin } = JSON.parse(line) as { url: string; admin: string };

@@ -111,6 +111,10 @@ export class DownstreamConnection
     this.guard(() => this.exchange.onClientGone());
   }
 
+  get urgent(): boolean {
+    return this.exchange.active;
+  }
+
   onExpire(): void {
     switch (this.requests.reading) {
       case 'head':
@@ -135,14 +139,19 @@ export class DownstreamConnection
     }
   }
 
-  /** Called about once a second: cuts a client that sends its body, or takes its answer, too slowly. */
-  checkPace(nowMs: number): void {
+  /** Called about once a second: cuts a client that sends its body, or takes its answer, too slowly; true if it did. */
+  cutIfSlow(nowMs: number): boolean {
     const { bytes } = this;
-    if (this.#limits.takesTooSlowly(nowMs, bytes.unsentBytes)) this.#cutWrite();
+    if (this.#limits.takesTooSlowly(nowMs, bytes.unsentBytes)) {
+      this.#cutWrite();
+      return true;
+    }
     const { reading, gathering, gatheredBytes } = this.requests;
-    if (reading !== 'body' && !gathering) return;
+    if (reading !== 'body' && !gathering) return false;
     const bytesIn = this.#context.bytesIn + gatheredBytes;
-    if (this.#limits.sendsTooSlowly(nowMs, bytes.isPaused, bytesIn)) this.#cutBody();
+    if (!this.#limits.sendsTooSlowly(nowMs, bytes.isPaused, bytesIn)) return false;
+    this.#cutBody();
+    return true;
   }
 
   /** Idle for at least `idleMs`, so that closing it will hardly cross a request on its way. */
@@ -354,9 +363,20 @@ export class DownstreamConnection
     this.bytes.destroy();
   }
 
+  /** Whatever state the bug left the connection in, nothing more is read from it: a 500 if that is possible, and the end. */
   onBug(error: unknown): void {
-    this.deps.onBug(error);
+    const { exchange } = this;
+    const served = exchange.active;
+    this.deps.onBug(error, served ? this.#context : null);
+    this.#refused = true;
+    try {
+      exchange.onRequestFault(localReply('HG_INTERNAL'));
+      exchange.flush();
+      if (served) return;
+    } catch (further) {
+      this.deps.onBug(further, null);
+    }
     this.destroy();
-    this.exchange.onClientGone();
+    exchange.onClientGone();
   }
 }

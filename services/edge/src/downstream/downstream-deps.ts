@@ -1,12 +1,12 @@
 import type { HostCache, Http1Limits } from '@headgate/http1';
-import type { Limiter } from '@headgate/limiting';
 import type { DeadlineSweeper } from '@headgate/runtime';
 import type { HeldClock } from '../io/held-clock.ts';
 import type { ReadBuffers } from '../io/read-buffers.ts';
 import type { Exchange } from '../request/exchange.ts';
+import type { ExchangeDeps } from '../request/exchange-client.ts';
 import type { ForwardingRules } from '../request/forwarded-head.ts';
+import type { RequestContext } from '../request/request-context.ts';
 import type { Recorder } from '../stages/record.ts';
-import type { UsageTally } from '../usage/usage-tally.ts';
 import type { AddressCounts } from './address-counts.ts';
 import type { DownstreamConnection } from './downstream-connection.ts';
 
@@ -83,9 +83,9 @@ export interface DownstreamDeps {
   readonly clock: HeldClock;
   readonly recorder: Recorder;
   /** Where the slots of requests return. */
-  readonly limiter: Pick<Limiter, 'release'>;
+  readonly limiter: ExchangeDeps['limiter'];
   /** Where verdicts are counted. */
-  readonly tally: Pick<UsageTally, 'note'>;
+  readonly tally: ExchangeDeps['tally'];
   readonly forwarding: ForwardingRules;
   /** `Date` line with CRLF, renewed every second. */
   readonly dateLine: () => string;
@@ -104,6 +104,10 @@ export interface DownstreamDeps {
   /** Open connections by client address, behind a load balancer by the address that it names. */
   readonly addresses: AddressCounts;
   readonly onClosed: (connection: DownstreamConnection) => void;
-  /** An exception in the request path: a bug. The request gets a 500, the process goes on. */
-  readonly onBug: (error: unknown) => void;
+  /**
+   * An exception in the request path: a bug. The request gets a 500, the process goes on.
+   *
+   * @param context of the request that was served; null if there was none.
+   */
+  readonly onBug: (error: unknown, context: RequestContext | null) => void;
 }

@@ -17,8 +17,8 @@ suite('timeouts', () => {
       const drip = setInterval(() => client.send('X'), 20);
       client.send('GET / HTTP/1.1\r\nX: ');
       assert.equal((await client.response()).status, 408);
-      const tookMs = performance.now() - startMs;
-      assert.ok(tookMs >= HEADER_TIMEOUT_MS && tookMs < HEADER_TIMEOUT_MS + 500, `${tookMs} ms`);
+      // A deadline that each byte moves on would not be reached while bytes drip.
+      assert.ok(performance.now() - startMs >= HEADER_TIMEOUT_MS);
       await client.closed();
       clearInterval(drip);
       client.close();
@@ -80,7 +80,7 @@ suite('caps', () => {
 });
 
 suite('bugs', () => {
-  test('an exception in the request path ends its connection and nothing else', () => {
+  test('an exception in the request path is answered with 500 and ends its connection, nothing else', () => {
     const handle = (exchange: Exchange): void => {
       if (exchange.context.path === '/bug') throw new Error('a bug');
       exchange.answer(localReply('HG_TENANT_UNKNOWN'));
@@ -92,11 +92,12 @@ suite('bugs', () => {
       const client = await connectRaw(port);
       client.send(GET + GET.replace('/', '/bug') + GET);
       await client.closed();
-      assert.ok(client.responses().length <= 1);
+      const statuses = client.responses().map(({ status }) => status);
+      assert.deepEqual(statuses, [404, 500], 'nothing after it is looked at');
       assert.deepEqual(bugs.map(String), ['Error: a bug']);
       assert.deepEqual(
         records.map((record) => record['status']),
-        [404, 404, 0],
+        [404, 404, 500],
       );
       other.send(GET);
       assert.equal((await other.response(1)).status, 404);

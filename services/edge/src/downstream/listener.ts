@@ -1,5 +1,6 @@
 import net from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { PacedWalk } from '@headgate/runtime';
 import { addressKey } from '../request/address-key.ts';
 import { AddressCounts } from './address-counts.ts';
 import { DownstreamConnection } from './downstream-connection.ts';
@@ -31,9 +32,6 @@ const GOING_AWAY_MS = 500;
 
 /** Distance of looks at the pace of clients and at whether a pause can end. */
 const LOOK_MS = 1000;
-
-/** A cut takes some 15 µs: 1 ms in one go. */
-const LOOKS_PER_TURN = 64;
 
 /**
  * Listening sockets on the port. libuv accepts one connection per socket and turn of the loop; with a single one, a busy
@@ -68,8 +66,7 @@ export class Listener {
   #servers: readonly net.Server[] = [];
   #port = 0;
   #lookTimer: NodeJS.Timeout | null = null;
-  /** Whom a look has yet to come to; null between looks. */
-  #looking: SetIterator<DownstreamConnection> | null = null;
+  readonly #walk: PacedWalk<DownstreamConnection>;
   #stopped = false;
   /** Connections that came out of the queues, welcome or not. */
   #arrivals = 0;
@@ -86,6 +83,10 @@ export class Listener {
       addresses: this.#addresses,
       onClosed: (connection) => this.#connections.delete(connection),
     };
+    this.#walk = new PacedWalk({
+      visit: (connection, nowMs) => connection.cutIfSlow(nowMs),
+      now: () => deps.clock.monotonicMs(),
+    });
   }
 
   get openConnections(): number {
@@ -99,6 +100,7 @@ export class Listener {
 
   /** Starts to accept; resolves with the port. @rejects with the system's error, such as EADDRINUSE. */
   async listen(): Promise<number> {
+    if (this.#stopped) return this.#settings.port; // told to stop before it began
     this.#port = this.#settings.port;
     this.#port = await this.#open();
     const { bodyStallMs, writeStallMs } = this.#deps.settings;
@@ -119,7 +121,7 @@ export class Listener {
   resume(cause: PauseCause): void {
     if (!this.#pauses.delete(cause) || this.#pauses.size > 0 || this.#stopped) return;
     this.#open().catch((error: unknown) => {
-      this.#deps.onBug(error); // another process took the port; tried again at the next look
+      this.#deps.onBug(error, null); // another process took the port; tried again at the next look
       this.#pauses.add('fds');
     });
   }
@@ -191,31 +193,15 @@ export class Listener {
 
   #onAcceptError(error: NodeJS.ErrnoException): void {
     if (error.code === 'EMFILE' || error.code === 'ENFILE') this.pause('fds');
-    else this.#deps.onBug(error);
+    else this.#deps.onBug(error, null);
   }
 
   /** Once a second: who is too slow, and is there room again? */
   #look(): void {
-    this.#looking ??= this.#connections.values();
-    this.#lookFurther();
+    if (!this.#walk.busy) this.#walk.begin(this.#connections);
     if (this.#connections.size <= this.#settings.connectionsWithinFds * RESUME_SHARE) {
       this.resume('fds');
     }
-  }
-
-  /** A part of them in each turn of the event loop: thousands that are cut at once must hold up nobody else. */
-  #lookFurther(): void {
-    if (this.#looking === null) return;
-    const nowMs = this.#deps.clock.monotonicMs();
-    for (let looks = 0; looks < LOOKS_PER_TURN; looks += 1) {
-      const { done, value: connection } = this.#looking.next();
-      if (done === true) {
-        this.#looking = null;
-        return;
-      }
-      connection.checkPace(nowMs);
-    }
-    setImmediate(() => this.#lookFurther()).unref();
   }
 
   #accept(socket: net.Socket): void {

@@ -30,6 +30,14 @@ export class HeldBytes {
     return taken;
   }
 
+  /** Removes and returns the first `length` bytes (there must be as many); they stay as they are. */
+  takeBytes(length: number): Buffer {
+    const taken = this.#buffer.subarray(this.#start, this.#start + length);
+    this.#start += length;
+    if (this.#start === this.#end) this.clear();
+    return taken;
+  }
+
   /** Removes and returns the first `length` bytes (there must be as many) as latin1. */
   takeText(length: number): string {
     const text = this.#buffer.toString('latin1', this.#start, this.#start + length);

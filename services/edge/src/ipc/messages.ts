@@ -1,7 +1,9 @@
 import type { LimitUsage } from '@headgate/bus';
 import type { QuotaMark } from '@headgate/limiting';
+import type { RedisTarget } from '@headgate/limiting-redis';
 import type { DocumentHeader, HealthState } from '@headgate/model';
 import type { LogLevel, WorkerSnapshot } from '@headgate/telemetry';
+import type { DemandSecond } from '../usage/demand-tally.ts';
 
 // Messages between the primary and its workers. Both run the same build, so they are typed and not parsed.
 
@@ -32,13 +34,7 @@ export interface WorkerSettings {
   readonly tenantHeader: string;
   readonly clients: ClientLimits;
   readonly overloadLagMs: number;
-  readonly redis: {
-    readonly host: string;
-    readonly port: number;
-    readonly username?: string;
-    readonly password?: string;
-    readonly tls: boolean;
-  };
+  readonly redis: RedisTarget;
   readonly logLevel: LogLevel;
   /** Variables that OpenTelemetry's exporter reads. */
   readonly tracing: Readonly<Record<string, string>>;
@@ -57,6 +53,13 @@ export interface DocumentOutcome {
   readonly revision: number;
   readonly outcome: 'applied' | 'rejected';
   /** Why it was rejected; '' otherwise. */
+  readonly reason: string;
+}
+
+/** A revision in force that threw, and what. */
+export interface RevisionFault {
+  readonly key: string;
+  readonly revision: number;
   readonly reason: string;
 }
 
@@ -82,15 +85,32 @@ export type PrimaryMessage =
   /** End all connections, the last ones `deadlineMs` from now. */
   | { readonly type: 'drain'; readonly deadlineMs: number };
 
+/** Messages that act one after the other, in the order in which they came: the configuration, and what needs all of it. */
+export type OrderedMessage = Extract<
+  PrimaryMessage,
+  { readonly type: 'documents' | 'removed' | 'listen' }
+>;
+
+/** Whether a message waits for those before it. All others pass what waits. */
+export function isOrdered(message: PrimaryMessage): message is OrderedMessage {
+  return message.type === 'documents' || message.type === 'removed' || message.type === 'listen';
+}
+
 /** From a worker to the primary. */
 export type WorkerMessage =
   | { readonly type: 'started' }
   | { readonly type: 'listening'; readonly port: number }
+  /** It cannot start. */
   | { readonly type: 'failed'; readonly reason: string }
+  /** An exception that is nobody's: it serves on, and wants to be replaced. */
+  | { readonly type: 'failing'; readonly reason: string }
+  | { readonly type: 'fault'; readonly fault: RevisionFault }
   | { readonly type: 'outcomes'; readonly outcomes: readonly DocumentOutcome[] }
   | { readonly type: 'metrics'; readonly id: number; readonly snapshot: WorkerSnapshot }
   /** Once a second, if any limit was asked for. */
   | { readonly type: 'limit_usage'; readonly entries: readonly LimitUsage[] }
+  /** Once a second, if there were requests. */
+  | { readonly type: 'demand'; readonly seconds: readonly DemandSecond[] }
   /** What has changed of quotas. */
   | { readonly type: 'quotas'; readonly marks: readonly QuotaMark[] }
   | { readonly type: 'pong'; readonly id: number }

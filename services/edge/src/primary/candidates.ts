@@ -8,8 +8,8 @@ export interface Candidate {
   readonly document: WorkerDocument;
   /** Workers that have not answered. */
   readonly awaited: Set<string>;
-  /** Those of them that were asked for it in a message of its own. */
-  readonly askedAlone: Set<string>;
+  /** Those of them that were asked for it in a message of its own; null for none, as nearly always. */
+  askedAlone: Set<string> | null;
   /** Workers that have it in force. */
   approvals: number;
   /** Workers that ended while they compiled it. */
@@ -32,6 +32,8 @@ export interface LostWorkerVerdict {
  */
 export class Candidates {
   readonly #candidates = new Map<string, Candidate>();
+  /** The newest revisions that a worker could not compile, at most one of each: with another plan they may be good. */
+  readonly #refused = new Map<string, WorkerDocument>();
 
   keys(): Iterable<string> {
     return this.#candidates.keys();
@@ -43,26 +45,42 @@ export class Candidates {
 
   /** Takes in a document in place of an older revision of it. */
   add(document: WorkerDocument, workerIds: readonly string[]): void {
-    this.#candidates.delete(document.key); // to the end: workers compile in this order
+    this.delete(document.key); // to the end: workers compile in this order
     this.#candidates.set(document.key, {
       document,
       awaited: new Set(workerIds),
-      askedAlone: new Set(),
+      askedAlone: null,
       approvals: 0,
       ends: 0,
     });
   }
 
+  /** Of this key nothing is decided on any more, nor tried again. */
   delete(key: string): void {
     this.#candidates.delete(key);
+    this.#refused.delete(key);
+  }
+
+  /** A worker cannot compile the candidate: it is none any more, until {@link retryRefused}. */
+  refuse({ document }: Candidate): void {
+    this.delete(document.key);
+    this.#refused.set(document.key, document);
+  }
+
+  /** Makes all that was refused candidates again; returns them. */
+  retryRefused(workerIds: readonly string[]): WorkerDocument[] {
+    const documents = [...this.#refused.values()];
+    for (const document of documents) this.add(document, workerIds);
+    return documents;
   }
 
   /** A new worker decides too; returns what to ask it, in order, each in a message of its own. */
   join(workerId: string): WorkerDocument[] {
-    return [...this.#candidates.values()].map(({ awaited, askedAlone, document }) => {
-      awaited.add(workerId);
-      askedAlone.add(workerId);
-      return document;
+    return [...this.#candidates.values()].map((candidate) => {
+      candidate.awaited.add(workerId);
+      candidate.askedAlone ??= new Set();
+      candidate.askedAlone.add(workerId);
+      return candidate.document;
     });
   }
 
@@ -84,7 +102,7 @@ export class Candidates {
       busyWith ??= candidate;
       if (candidate.awaited.size === 0 && candidate.approvals > 0) accepted.push(candidate);
     }
-    if (busyWith?.askedAlone.has(workerId) === true) busyWith.ends += 1;
+    if (busyWith?.askedAlone?.has(workerId) === true) busyWith.ends += 1;
     const refused = busyWith !== null && busyWith.ends >= COMPILE_ENDS_MAX ? busyWith : null;
     return {
       accepted: accepted.filter((candidate) => candidate !== refused),

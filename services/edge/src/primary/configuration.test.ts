@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { suite, test } from 'node:test';
 import { createFakeClock, temporaryDirectory, waitFor } from '@headgate/testkit';
-import { rolloutDocument, tenantDocument } from '../../test/support/edge-process.ts';
+import { planDocument, rolloutDocument, tenantDocument } from '../../test/support/edge-process.ts';
 import type { DocumentOutcome, PrimaryMessage, WorkerDocument } from '../ipc/messages.ts';
 import { Configuration } from './configuration.ts';
 import { Probation } from './probation.ts';
@@ -85,6 +85,33 @@ test('a revision that one worker rejects leaves the last good one in force, in m
   ]);
   assert.equal(harness.decided.at(-1)?.outcome, 'rejected');
   assert.equal(await harness.onDisk(), 1);
+  await harness.remove();
+});
+
+test('what a worker refused is tried again when a plan comes, and is in force once all have applied it', async () => {
+  const harness = await createHarness();
+  await harness.receive(2);
+  harness.answer('0.1', 2, 'plan test is not known here (yet)');
+  harness.answer('1.2', 2, 'plan test is not known here (yet)');
+  assert.equal(harness.configuration.rejected().length, 1);
+  const accept = async (document: WorkerDocument): Promise<readonly PrimaryMessage[]> => {
+    await harness.receive(document.header.revision, document);
+    const before = harness.sent.length;
+    for (const worker of ['0.1', '1.2']) {
+      harness.answer(worker, document.header.revision, '', document.key);
+    }
+    return harness.sent.slice(before);
+  };
+  assert.deepEqual(await accept(planDocument({}, 1)), [
+    { type: 'documents', compileNow: true, documents: [tenant(2)] },
+  ]);
+  harness.answer('0.1', 2);
+  harness.answer('1.2', 2);
+  assert.deepEqual(inForce(harness.configuration), { 'plan.test': 1, 'tenant.a': 2 });
+  assert.deepEqual(harness.configuration.rejected(), []);
+  assert.equal(harness.decided.at(-1)?.outcome, 'applied');
+  assert.deepEqual(await accept(planDocument({}, 3)), [], 'nothing is refused any more');
+  await harness.onDisk();
   await harness.remove();
 });
 
@@ -207,4 +234,65 @@ test('a withdrawn rollout leaves no placeholder: its tenant goes on with its own
   });
   await harness.onDisk();
   await harness.remove();
+});
+
+test('a withdrawal that meets a newer undecided revision does not bring workers back from that for good', async () => {
+  const harness = await createHarness({ synced: false });
+  await harness.receive(1);
+  for (const worker of ['0.1', '1.2']) harness.answer(worker, 1);
+  harness.configuration.synced();
+  await harness.receive(2);
+  for (const worker of ['0.1', '1.2']) harness.answer(worker, 2);
+  await harness.receive(3);
+  harness.answer('0.1', 3);
+  harness.sent.length = 0;
+  harness.configuration.withdraw(['tenant.a'], 'workers ended');
+  const told = harness.sent.map((message) =>
+    message.type === 'documents' ? message.documents.map(({ header }) => header.revision) : [],
+  );
+  assert.deepEqual(told.flat(), [1, 3]);
+  harness.answer('1.2', 3);
+  assert.deepEqual(
+    inForce(harness.configuration),
+    { 'tenant.a': 1 },
+    'not before all say so again',
+  );
+  harness.answer('0.1', 3);
+  assert.deepEqual(inForce(harness.configuration), { 'tenant.a': 3 });
+  await harness.onDisk();
+  await harness.remove();
+});
+
+suite('a revision that throws in a worker', () => {
+  test('goes at once, though others are still deciding on it; their answers bring nothing back', async () => {
+    const harness = await createHarness({ synced: false });
+    await harness.receive(1);
+    for (const worker of ['0.1', '1.2']) harness.answer(worker, 1);
+    harness.configuration.synced();
+    await harness.receive(2);
+    harness.answer('0.1', 2);
+    const fault = { key: 'tenant.a', revision: 2, reason: 'it threw' };
+    assert.deepEqual(harness.configuration.faulted(fault), [fault]);
+    harness.answer('1.2', 2);
+    assert.deepEqual(inForce(harness.configuration), { 'tenant.a': 1 });
+    assert.deepEqual(harness.configuration.rejected(), [fault]);
+    assert.deepEqual(harness.configuration.faulted(fault), [], 'all workers tell of it');
+    assert.equal(await harness.onDisk(), 1);
+    await harness.remove();
+  });
+
+  test('stays if it has proved itself, or if it is not in force', async () => {
+    const harness = await createHarness({ synced: false });
+    await harness.receive(1);
+    for (const worker of ['0.1', '1.2']) harness.answer(worker, 1);
+    harness.configuration.synced();
+    for (const revision of [1, 7]) {
+      const fault = { key: 'tenant.a', revision, reason: 'it threw' };
+      assert.deepEqual(harness.configuration.faulted(fault), []);
+    }
+    assert.deepEqual(inForce(harness.configuration), { 'tenant.a': 1 });
+    assert.deepEqual(harness.configuration.rejected(), []);
+    await harness.onDisk();
+    await harness.remove();
+  });
 });

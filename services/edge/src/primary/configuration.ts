@@ -1,10 +1,16 @@
-import type { ReceivedDocument } from '@headgate/bus';
+import { bodyText, type ReceivedDocument } from '@headgate/bus';
 import { documentKey } from '@headgate/model';
 import type { Clock } from '@headgate/runtime';
-import type { DocumentOutcome, PrimaryMessage, WorkerDocument } from '../ipc/messages.ts';
+import type {
+  DocumentOutcome,
+  PrimaryMessage,
+  RevisionFault,
+  WorkerDocument,
+} from '../ipc/messages.ts';
 import { shortReason } from '../ipc/reason.ts';
 import { isForRing } from '../ipc/ring.ts';
 import { Candidates, type Candidate } from './candidates.ts';
+import { batchesOf, DocumentSends } from './document-sends.ts';
 import type { LoadedSnapshots } from './merge-generations.ts';
 import type { HeldRollout } from './rollout-tallies.ts';
 import type { Probation } from './probation.ts';
@@ -39,9 +45,6 @@ export interface RejectedDocument {
   readonly reason: string;
 }
 
-/** Documents per IPC message, so that a worker serves requests in between. */
-const BATCH_DOCUMENTS = 100;
-
 /**
  * The documents of an edge: what is in force (the last good revision of each), what the workers are deciding on, and
  * what they rejected. Only what all workers accepted goes in force and to the disk.
@@ -60,8 +63,7 @@ export class Configuration {
   readonly #writer: SnapshotWriter;
   /** Keys of rollouts that are, or were, in force. */
   readonly #rollouts = new Set<string>();
-  #outbox: WorkerDocument[] = [];
-  #outboxCompileNow = false;
+  readonly #sends: DocumentSends;
   /**
    * Nothing goes to the disk before the configuration is complete: at the next start a part of it would pass for the
    * whole, and the tenants that it lacks would be unknown.
@@ -69,11 +71,11 @@ export class Configuration {
   #complete = false;
   /** Documents that were undecided at the first sync; complete once they are decided. */
   #undecided: Set<string> | null = null;
-  #flushScheduled = false;
 
   constructor(deps: ConfigurationDeps) {
     this.#deps = deps;
-    const { files, onDiskError } = deps;
+    const { files, broadcast, onDiskError } = deps;
+    this.#sends = new DocumentSends(broadcast);
     this.#writer = new SnapshotWriter({ files, onDiskError, everything: () => this.#everything() });
   }
 
@@ -158,20 +160,15 @@ export class Configuration {
       this.#tell({ key, revision: header.revision, outcome: 'rejected', reason: withdrawn.reason });
       return;
     }
-    const document = { key, header, body: Buffer.from(received.body).toString('utf8') };
+    const document = { key, header, body: bodyText(received) };
     this.#candidates.add(document, this.#deps.workerIds());
     // What replaces a good revision is always compiled first, so that the good one can stay.
-    const urgent = compileNow || this.#inForce.has(key);
-    if (urgent !== this.#outboxCompileNow) this.#flush();
-    this.#outboxCompileNow = urgent;
-    this.#outbox.push(document);
-    if (this.#outbox.length >= BATCH_DOCUMENTS) this.#flush();
-    else this.#scheduleFlush();
+    this.#sends.gather(document, compileNow || this.#inForce.has(key));
   }
 
   /** A document was deleted. What is deleted never serves again, also if workers end. */
   remove(key: string, revision: number): void {
-    this.#flush();
+    this.#sends.flush();
     const header = this.#inForce.get(key)?.header ?? this.#withdrawn.get(key)?.header;
     this.#inForce.delete(key);
     this.#rollouts.delete(key);
@@ -217,6 +214,17 @@ export class Configuration {
     return this.withdraw(suspects, `workers ended soon after it; the last one: ${reason}`);
   }
 
+  /**
+   * A revision threw in a worker. It goes at once if it is on probation, also while others are still deciding on it:
+   * those that have compiled it may be about to throw, too. Else it has served for long enough to be kept.
+   */
+  faulted({ key, revision, reason }: RevisionFault): RejectedDocument[] {
+    const candidate = this.#candidates.get(key);
+    if (candidate?.document.header.revision === revision) this.#accept(candidate.document);
+    if (this.#inForce.get(key)?.header.revision !== revision) return [];
+    return this.withdraw([key], reason);
+  }
+
   /** Takes documents that are on probation out of force; the good ones before them serve again. */
   withdraw(keys: readonly string[], reason: string): RejectedDocument[] {
     const rejected: RejectedDocument[] = [];
@@ -232,6 +240,7 @@ export class Configuration {
       if (this.#complete) this.#writer.writeWithdrawn(key, withdrawn);
     }
     this.#sendInForce(rejected.map(({ key }) => key));
+    this.#askAgain(rejected.map(({ key }) => key));
     for (const { key, revision, reason: why } of rejected) {
       this.#tell({ key, revision, outcome: 'rejected', reason: why });
     }
@@ -253,13 +262,15 @@ export class Configuration {
 
   /** Writes what waits for the disk. */
   async close(): Promise<void> {
-    this.#flush();
+    this.#sends.flush();
     await this.#writer.close();
   }
 
   #decideCandidate(candidate: Candidate, workerId: string, outcome: DocumentOutcome): void {
-    if (outcome.outcome === 'rejected') this.#refuse(candidate, outcome);
-    else if (this.#candidates.approve(candidate, workerId)) this.#accept(candidate.document);
+    if (outcome.outcome === 'rejected') {
+      this.#refuse(candidate, outcome);
+      this.#candidates.refuse(candidate);
+    } else if (this.#candidates.approve(candidate, workerId)) this.#accept(candidate.document);
   }
 
   #accept(document: WorkerDocument): void {
@@ -272,6 +283,10 @@ export class Configuration {
     this.#put(document);
     this.#writeToDisk(document);
     this.#completeIfDecided(key);
+    // Its tenants may have come before it, or have failed with the one before.
+    if (header.kind === 'plan') {
+      this.#sends.sendAll(this.#candidates.retryRefused(this.#deps.workerIds()));
+    }
     if (!isForRing(header, this.#deps.ring)) return;
     this.#tell({ key, revision: header.revision, outcome: 'applied', reason: '' });
   }
@@ -310,7 +325,14 @@ export class Configuration {
     const gone = keys.filter((key) => !this.#inForce.has(key));
     if (gone.length > 0) this.#deps.broadcast({ type: 'removed', keys: gone });
     const all = [...documents, ...this.#placeholders(gone)];
-    for (const message of batchesOf(all, true)) this.#deps.broadcast(message);
+    this.#sends.sendAll(all);
+  }
+
+  /** Workers that had taken a newer revision, still undecided, have just been brought back from it. */
+  #askAgain(keys: readonly string[]): void {
+    const documents = keys.flatMap((key) => this.#candidates.get(key)?.document ?? []);
+    for (const document of documents) this.#candidates.add(document, this.#deps.workerIds());
+    this.#sends.sendAll(documents);
   }
 
   /**
@@ -337,20 +359,6 @@ export class Configuration {
     if (this.#withdrawn.get(outcome.key)?.header.revision === outcome.revision) return;
     this.#rejected.delete(outcome.key);
     this.#tell(outcome);
-  }
-
-  #scheduleFlush(): void {
-    if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
-    setImmediate(() => this.#flush());
-  }
-
-  #flush(): void {
-    this.#flushScheduled = false;
-    if (this.#outbox.length === 0) return;
-    const documents = this.#outbox;
-    this.#outbox = [];
-    this.#deps.broadcast({ type: 'documents', compileNow: this.#outboxCompileNow, documents });
   }
 
   #completeIfDecided(key?: string): void {
@@ -380,19 +388,5 @@ export class Configuration {
 
   #tell(outcome: DocumentOutcome): void {
     this.#deps.onDecided(outcome, this.#deps.clock.nowMs());
-  }
-}
-
-/** Messages of at most {@link BATCH_DOCUMENTS} documents each. */
-function* batchesOf(
-  documents: readonly WorkerDocument[],
-  compileNow: boolean,
-): Generator<PrimaryMessage> {
-  for (let from = 0; from < documents.length; from += BATCH_DOCUMENTS) {
-    yield {
-      type: 'documents',
-      compileNow,
-      documents: documents.slice(from, from + BATCH_DOCUMENTS),
-    };
   }
 }

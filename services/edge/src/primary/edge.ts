@@ -6,7 +6,6 @@ import {
   createConfigFeed,
   createPresence,
   EdgePresence,
-  publishRolloutCounts,
   REJECTED_MAX,
   trackPresence,
   watchHealth,
@@ -22,16 +21,18 @@ import {
   type MetricsAggregate,
 } from '@headgate/telemetry';
 import type { Settings } from '../environment.ts';
-import type { PrimaryMessage, WorkerSettings } from '../ipc/messages.ts';
+import type { PrimaryMessage, RevisionFault, WorkerSettings } from '../ipc/messages.ts';
+import { prepareCodeCache } from './code-cache.ts';
 import { Configuration, type RejectedDocument } from './configuration.ts';
 import { loadSnapshots, lockDataDirectory, markStart } from './data-directory.ts';
+import { DemandReports } from './demand-reports.ts';
 import { HealthRelay } from './health-relay.ts';
 import { LiveShare } from './live-share.ts';
 import { QuotaLedger } from './quota-ledger.ts';
 import { createPrimaryMetrics } from './primary-gauges.ts';
 import { ENDS_MAX, Probation, PROBATION_TIMES, type ProbationTimes } from './probation.ts';
 import { judgeReadiness } from './readiness.ts';
-import { RolloutTallies } from './rollout-tallies.ts';
+import { RolloutReports } from './rollout-reports.ts';
 import { SnapshotFiles } from './snapshot-files.ts';
 import { StartMarks } from './start-marks.ts';
 import { UsageReports } from './usage-reports.ts';
@@ -46,23 +47,21 @@ export interface EdgeOptions {
   readonly logger: Logger;
   /** The edge cannot go on, such as when its port is taken; the caller ends the process. */
   readonly onFatal: (reason: string) => void;
-  /** Default: {@link PROBATION_TIMES}. */
+  /** Default: {@link PROBATION_TIMES} with the soak of the settings. */
   readonly probation?: ProbationTimes;
   /** The program of a worker; default: the edge's own. */
   readonly workerEntry?: string;
 }
 
 const SHARE_INTERVAL_MS = 1000;
-/** Counts of tenants in a rollout. */
-const ROLLOUT_COUNTS_MS = 1000;
-/** Between two writes of what is used of quotas. */
-const QUOTAS_MS = 1000;
 /** Looking for documents that have proved themselves. */
 const PROMOTE_MS = 5000;
 /** After this time with NATS connected, presence alone says how many edges there are. */
 const PRESENCE_TRUST_MS = 10_000;
 const METRICS_TIMEOUT_MS = 2000;
 const NO_RESTARTS = Object.freeze({ exited: 0, killed: 0, blocked: 0, failed: 0 });
+/** A restored edge compares what it holds with the bus once it serves, or after this time: both at once take twice as long. */
+const SERVE_FIRST_MS_MAX = 10_000;
 /** Documents named by `/config`. */
 const LISTED_DOCUMENTS_MAX = 10_000;
 
@@ -76,13 +75,14 @@ const LISTED_DOCUMENTS_MAX = 10_000;
 export class Edge {
   adminAddress = '';
   readonly #options: EdgeOptions;
+  readonly #probation: ProbationTimes;
   readonly #shutdown = new ShutdownStack();
   readonly #configuration: Configuration;
   readonly #files: SnapshotFiles;
+  readonly #codeCache: string;
   readonly #health: HealthRelay;
   readonly #quotas: QuotaLedger;
   readonly #aggregate: MetricsAggregate;
-  readonly #tallies = new RolloutTallies();
   readonly #startedAtMs = systemClock.nowMs();
   #workers: WorkerPool | null = null;
   #bus: Bus | null = null;
@@ -90,16 +90,26 @@ export class Edge {
   #acks: AckPublisher | null = null;
   #share: LiveShare | null = null;
   #usage: UsageReports | null = null;
+  #demand: DemandReports | null = null;
+  #rollouts: RolloutReports | null = null;
+  /** What the disk holds is known: workers can be brought up to date. */
+  #restored = false;
   #complete = false;
   #synced = false;
   #draining = false;
   #lastWorkerEnd = '';
+  #revisionFaults = 0;
   #announcedReady = false;
 
   constructor(options: EdgeOptions) {
     this.#options = options;
-    const broadcast = (message: PrimaryMessage) => this.#workers?.broadcast(message);
+    const { soakMs } = options.settings;
+    this.#probation = options.probation ?? { ...PROBATION_TIMES, soakMs };
+    const broadcast = (message: PrimaryMessage) => {
+      if (this.#restored) this.#workers?.broadcast(message); // until then workers know nothing that could change
+    };
     this.#files = new SnapshotFiles(join(options.settings.dataDirectory, 'snapshots'));
+    this.#codeCache = join(options.settings.dataDirectory, 'code');
     this.#health = new HealthRelay(broadcast);
     this.#quotas = new QuotaLedger(options.settings.dataDirectory, systemClock);
     this.#aggregate = createMetricsAggregate({ nowMs: () => systemClock.monotonicMs() });
@@ -107,7 +117,7 @@ export class Edge {
       clock: systemClock,
       ring: options.settings.ring,
       files: this.#files,
-      probation: new Probation(systemClock, options.probation),
+      probation: new Probation(systemClock, this.#probation),
       broadcast,
       workerIds: () => this.#workers?.ids() ?? [],
       onDecided: ({ key, revision, outcome, reason }, at) => {
@@ -131,7 +141,10 @@ export class Edge {
     await this.#openAdmin();
     const lock = await lockDataDirectory(settings.dataDirectory, logger);
     this.#shutdown.push('data directory', async () => lock?.release());
+    if (lock !== null) await prepareCodeCache(this.#codeCache, logger);
     const shortStarts = await this.#markStart();
+    const workers = this.#openWorkers(settings.workers); // they load their code while this process reads the disk
+    this.#workers = workers;
     const loaded = await loadSnapshots(this.#files, logger);
     this.#shutdown.push('configuration', () => this.#configuration.close());
     this.#configuration.restore(loaded);
@@ -140,16 +153,14 @@ export class Edge {
     await this.#openQuotas();
     const bus = this.#openBus();
     this.#share = await this.#openShare(bus);
-    const usage = new UsageReports(bus, {
-      clock: systemClock,
-      edgeId: this.#options.settings.nodeId,
-    });
-    this.#usage = usage;
-    this.#shutdown.push('reports on limits', () => usage.close());
-    this.#workers = this.#openWorkers(settings.workers);
-    this.#openFeed(bus);
-    this.#watchRollouts(bus);
-    if (this.#complete) this.#workers.startAccepting();
+    this.#openReports(bus);
+    this.#restored = true;
+    workers.prime();
+    if (this.#complete) {
+      workers.startAccepting();
+      await workers.untilOpened(SERVE_FIRST_MS_MAX);
+    }
+    if (!this.#draining) this.#openFeed(bus);
   }
 
   /** Drains the workers, then closes everything in reverse order. */
@@ -166,12 +177,12 @@ export class Edge {
   }
 
   async #markStart(): Promise<number> {
-    const { settings, logger, probation = PROBATION_TIMES } = this.#options;
+    const { settings, logger } = this.#options;
     const marks = new StartMarks(settings.dataDirectory);
     const shortStarts = await markStart(marks, logger);
     const clear = () =>
       marks.clear().catch((error: unknown) => logger.error({ err: error }, 'start mark stays'));
-    const timer = setTimeout(() => void clear(), probation.soonMs);
+    const timer = setTimeout(() => void clear(), this.#probation.soonMs);
     this.#shutdown.push('start mark', async () => {
       clearTimeout(timer);
       await clear();
@@ -181,13 +192,13 @@ export class Edge {
 
   /** Promotes what has soaked; after starts that did not last it goes back to what has. */
   #watchProbation(shortStarts: number): void {
-    const { logger, probation = PROBATION_TIMES } = this.#options;
+    const { logger } = this.#options;
     if (shortStarts >= ENDS_MAX) {
       const reason = `the edge ended soon after its start, ${shortStarts} times in a row`;
       const keys = this.#configuration.onProbation();
       this.#logWithdrawn(this.#configuration.withdraw(keys, reason), reason);
     }
-    const everyMs = Math.min(PROMOTE_MS, probation.soakMs / 4);
+    const everyMs = Math.min(PROMOTE_MS, this.#probation.soakMs / 4);
     const timer = setInterval(() => this.#configuration.promote(), everyMs);
     this.#shutdown.push('probation', () => clearInterval(timer));
     logger.debug({ shortStarts }, 'probation');
@@ -199,9 +210,16 @@ export class Edge {
     this.#options.logger.error(fields, 'newest documents withdrawn; the last good ones serve');
   }
 
+  #onFault(fault: RevisionFault): void {
+    const { key: document, revision, reason } = fault;
+    this.#revisionFaults += 1;
+    this.#options.logger.error({ document, revision, reason }, 'a revision threw');
+    this.#logWithdrawn(this.#configuration.faulted(fault), reason);
+  }
+
   #onWorkerLost(worker: LostWorker, reason: string): void {
     this.#lastWorkerEnd = reason.split('\n', 1)[0] ?? '';
-    this.#options.logger.error({ workerId: worker.id, reason }, 'worker ended; starting another');
+    this.#options.logger.error({ workerId: worker.id, reason }, 'worker lost; starting another');
     const withdrawn = this.#configuration.workerLost(worker, this.#lastWorkerEnd);
     this.#logWithdrawn(withdrawn, this.#lastWorkerEnd);
     this.#aggregate.removeWorker(worker.id);
@@ -236,15 +254,27 @@ export class Edge {
 
   async #openQuotas(): Promise<void> {
     await this.#quotas.restore();
-    const save = (): Promise<void> =>
-      this.#quotas.save().catch((error: unknown) => {
-        this.#options.logger.warn({ err: error }, 'usage of quotas was not saved');
-      });
-    const timer = setInterval(() => void save(), QUOTAS_MS);
-    this.#shutdown.push('quotas', async () => {
-      clearInterval(timer);
-      await save();
+    const stopSaving = this.#quotas.saveRegularly((error) => {
+      this.#options.logger.warn({ err: error }, 'usage of quotas was not saved');
     });
+    this.#shutdown.push('quotas', stopSaving);
+  }
+
+  #openReports(bus: Bus): void {
+    const edgeId = this.#options.settings.nodeId;
+    const usage = new UsageReports(bus, { clock: systemClock, edgeId });
+    this.#usage = usage;
+    this.#shutdown.push('reports on limits', () => usage.close());
+    const demand = new DemandReports(bus, { clock: systemClock, edgeId });
+    this.#demand = demand;
+    this.#shutdown.push('reports on demand', () => demand.close());
+    const rollouts = new RolloutReports(bus, {
+      edgeId,
+      rollouts: () => this.#configuration.rollouts(),
+      takeMetrics: () => this.#takeMetrics(),
+    });
+    this.#rollouts = rollouts;
+    this.#shutdown.push('rollout counts', () => rollouts.close());
   }
 
   #openWorkers(size: number): WorkerPool {
@@ -255,6 +285,7 @@ export class Edge {
         random: systemRandom,
         settingsOf: (index) => this.#workerSettings(index),
         prime: (worker) => {
+          if (!this.#restored) return;
           const messages = this.#configuration.primingMessages(worker.id);
           for (const message of messages) worker.send(message);
           worker.send(this.#health.primingMessage());
@@ -264,11 +295,16 @@ export class Edge {
         },
         onOutcomes: (workerId, outcomes) => this.#configuration.decide(workerId, outcomes),
         onLimitUsage: (entries) => this.#usage?.add(entries),
+        onDemand: (seconds) => this.#demand?.add(seconds),
         onQuotas: (marks) => this.#quotas.add(marks),
         onListening: (port) => this.#onListening(port),
         onLost: (worker, reason) => this.#onWorkerLost(worker, reason),
+        onFault: (fault) => this.#onFault(fault),
         onNeverListened: (reason) => this.#options.onFatal(reason),
-        ...(workerEntry === undefined ? {} : { entry: workerEntry }),
+        program: {
+          codeCache: this.#codeCache,
+          ...(workerEntry === undefined ? {} : { entry: workerEntry }),
+        },
       },
       size,
     );
@@ -324,6 +360,7 @@ export class Edge {
       busConnected: this.#bus?.connected ?? false,
       draining: this.#draining,
       workerRestarts: this.#workers?.restarts ?? NO_RESTARTS,
+      revisionFaults: this.#revisionFaults,
     }));
     const admin = await createAdminServer({
       listen: settings.adminListen,
@@ -351,27 +388,8 @@ export class Edge {
     const taken = (await this.#workers?.takeMetrics(METRICS_TIMEOUT_MS)) ?? [];
     for (const [workerId, snapshot] of taken) {
       this.#aggregate.apply(workerId, snapshot);
-      this.#tallies.add(snapshot);
+      this.#rollouts?.add(snapshot);
     }
-  }
-
-  /** While this edge holds rollouts, it tells what their tenants' requests are like. */
-  #watchRollouts(bus: Bus): void {
-    const { nodeId } = this.#options.settings;
-    let isTaking = false;
-    const timer = setInterval(() => {
-      const rollouts = this.#configuration.rollouts();
-      if (isTaking) return;
-      this.#tallies.begin(rollouts);
-      if (rollouts.length === 0) return;
-      isTaking = true;
-      void this.#takeMetrics().finally(() => {
-        isTaking = false;
-        this.#tallies.opened();
-        publishRolloutCounts(bus, nodeId, this.#tallies.totals());
-      });
-    }, ROLLOUT_COUNTS_MS);
-    this.#shutdown.push('rollout counts', () => clearInterval(timer));
   }
 
   #onSynced(): void {

@@ -1,6 +1,5 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { EdgeShare } from '@headgate/limiting';
+import { JsonFile } from './json-file.ts';
 
 /** Who is live, as presence on the bus tells. */
 export interface LiveEdges {
@@ -18,7 +17,7 @@ const FILE = 'live-edges.json';
  * The number of edges also lies on the disk: an edge that starts while NATS is down must not believe itself alone.
  */
 export class LiveShare {
-  readonly #path: string;
+  readonly #file: JsonFile;
   readonly #edgeId: string;
   readonly #workers: number;
   readonly #edges: LiveEdges;
@@ -27,7 +26,7 @@ export class LiveShare {
   #saved = 0;
 
   constructor(directory: string, edgeId: string, workers: number, edges: LiveEdges) {
-    this.#path = join(directory, FILE);
+    this.#file = new JsonFile(directory, FILE);
     this.#edgeId = edgeId;
     this.#workers = workers;
     this.#edges = edges;
@@ -35,13 +34,9 @@ export class LiveShare {
 
   /** Reads what an earlier run saw; a missing or damaged file is no fault. */
   async restore(): Promise<void> {
-    try {
-      const saved: unknown = JSON.parse(await readFile(this.#path, 'utf8'));
-      if (typeof saved === 'number' && Number.isInteger(saved) && saved >= 1 && saved <= 10_000) {
-        this.#floor = saved;
-      }
-    } catch {
-      this.#floor = 1;
+    const saved = await this.#file.read();
+    if (typeof saved === 'number' && Number.isInteger(saved) && saved >= 1 && saved <= 10_000) {
+      this.#floor = saved;
     }
   }
 
@@ -62,8 +57,7 @@ export class LiveShare {
     const live = this.#liveEdges();
     if (live === this.#saved) return;
     this.#saved = live;
-    await writeFile(`${this.#path}.new`, JSON.stringify(live), { mode: 0o600 });
-    await rename(`${this.#path}.new`, this.#path);
+    await this.#file.write(live);
   }
 
   #workersPerEdge(): number {

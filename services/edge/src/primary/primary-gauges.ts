@@ -11,6 +11,8 @@ export interface PrimaryFacts {
   readonly busConnected: boolean;
   readonly draining: boolean;
   readonly workerRestarts: Readonly<Record<WorkerEnd, number>>;
+  /** Reports of workers that a revision throws. */
+  readonly revisionFaults: number;
 }
 
 const WORKER_ENDS: readonly WorkerEnd[] = ['exited', 'killed', 'blocked', 'failed'];
@@ -25,11 +27,18 @@ export function createPrimaryMetrics(facts: () => PrimaryFacts): WorkerMetrics {
   const age = metrics.gauge('headgate_config_age_seconds', {});
   const connected = metrics.gauge('headgate_bus_connected', {});
   const draining = metrics.gauge('headgate_draining', {});
-  const restarts = WORKER_ENDS.map((cause) => ({
-    cause,
-    cell: metrics.counter('headgate_worker_restarts_total', { cause }),
-    reported: 0,
-  }));
+  const totals = [
+    {
+      cell: metrics.counter('headgate_revision_faults_total', {}),
+      of: (now: PrimaryFacts) => now.revisionFaults,
+      reported: 0,
+    },
+    ...WORKER_ENDS.map((cause) => ({
+      cell: metrics.counter('headgate_worker_restarts_total', { cause }),
+      of: (now: PrimaryFacts) => now.workerRestarts[cause],
+      reported: 0,
+    })),
+  ];
   metrics.onSnapshot(() => {
     const now = facts();
     active.value = now.documents;
@@ -39,10 +48,10 @@ export function createPrimaryMetrics(facts: () => PrimaryFacts): WorkerMetrics {
     age.value = now.configAgeSeconds;
     connected.value = now.busConnected ? 1 : 0;
     draining.value = now.draining ? 1 : 0;
-    for (const row of restarts) {
-      const total = now.workerRestarts[row.cause];
-      row.cell.value += total - row.reported;
-      row.reported = total;
+    for (const total of totals) {
+      const value = total.of(now);
+      total.cell.value += value - total.reported;
+      total.reported = value;
     }
   });
   return metrics;

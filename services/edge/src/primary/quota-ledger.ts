@@ -1,23 +1,21 @@
-import { open, readFile, rename } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { QuotaMark } from '@headgate/limiting';
+import { isConsumerKey, type QuotaMark } from '@headgate/limiting';
 import { BoundedMap, type Clock } from '@headgate/runtime';
+import { JsonFile } from './json-file.ts';
 
 const FILE = 'quotas.json';
+/** Between two writes. */
+const SAVE_MS = 1000;
 
 /** Quotas kept, and quotas of consumers, apart: who comes from ever new addresses pushes out only others like him. Some 3 MB. */
 const MARKS_MAX = 20_000;
 const CONSUMER_MARKS_MAX = 5000;
-
-/** The place of a mark among store keys, see `limitKey`: of a consumer the level has a `c`. */
-const OF_CONSUMER = /^hg:\{[^}]*\}:q:[a-z]c:/;
 
 /**
  * What is known to be used of calendar quotas, in a file of the data directory: a restart of the edge doesn't forget it,
  * even if Redis has lost its data meanwhile. See docs/adr/0016.
  */
 export class QuotaLedger {
-  readonly #path: string;
+  readonly #file: JsonFile;
   readonly #clock: Clock;
   readonly #marks = new BoundedMap<string, QuotaMark>(MARKS_MAX);
   readonly #ofConsumers = new BoundedMap<string, QuotaMark>(CONSUMER_MARKS_MAX);
@@ -25,18 +23,13 @@ export class QuotaLedger {
   #saving: Promise<void> = Promise.resolve();
 
   constructor(directory: string, clock: Clock) {
-    this.#path = join(directory, FILE);
+    this.#file = new JsonFile(directory, FILE);
     this.#clock = clock;
   }
 
   /** Reads what an earlier run knew; a missing or damaged file is no fault. */
   async restore(): Promise<void> {
-    let saved: unknown;
-    try {
-      saved = JSON.parse(await readFile(this.#path, 'utf8'));
-    } catch {
-      return;
-    }
+    const saved = await this.#file.read();
     if (!Array.isArray(saved)) return;
     this.add(saved.slice(0, MARKS_MAX + CONSUMER_MARKS_MAX).filter(isMark));
   }
@@ -55,7 +48,7 @@ export class QuotaLedger {
   add(marks: readonly QuotaMark[]): void {
     const nowMs = this.#clock.nowMs();
     for (const mark of marks) {
-      const kept = OF_CONSUMER.test(mark.key) ? this.#ofConsumers : this.#marks;
+      const kept = isConsumerKey(mark.key) ? this.#ofConsumers : this.#marks;
       const known = kept.get(mark.key);
       if (mark.startMs > nowMs) continue;
       if (known !== undefined && known.startMs > mark.startMs && known.startMs <= nowMs) continue;
@@ -65,25 +58,27 @@ export class QuotaLedger {
     }
   }
 
-  /** Writes the file if something has changed; after a write that is still under way, which has the same temporary file. */
+  /** Writes the file if something has changed; resolves when all that was known at the call is on the disk. */
   save(): Promise<void> {
-    const before = this.#saving.catch(() => undefined); // told to its own caller
-    this.#saving = before.then(() => this.#write());
+    if (!this.#isSaved) {
+      this.#isSaved = true;
+      this.#saving = this.#write();
+    }
     return this.#saving;
   }
 
+  /** Saves once a second until the function that is returned is called, which saves a last time. Neither rejects. */
+  saveRegularly(onError: (error: unknown) => void): () => Promise<void> {
+    const timer = setInterval(() => void this.save().catch(onError), SAVE_MS);
+    return () => {
+      clearInterval(timer);
+      return this.save().catch(onError);
+    };
+  }
+
   async #write(): Promise<void> {
-    if (this.#isSaved) return;
-    this.#isSaved = true;
     try {
-      const file = await open(`${this.#path}.new`, 'w', 0o600);
-      try {
-        await file.writeFile(JSON.stringify(this.marks()));
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(`${this.#path}.new`, this.#path);
+      await this.#file.write(this.marks());
     } catch (error) {
       this.#isSaved = false;
       throw error;

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { decodeDocument, encodeDocument } from '@headgate/bus';
+import { bodyText, decodeDocument, encodeDocument } from '@headgate/bus';
 import { DocumentHeader, Revision } from '@headgate/model';
 import { z } from 'zod';
 import type { WorkerDocument } from '../ipc/messages.ts';
@@ -104,8 +104,8 @@ function decodeRecord(bytes: Buffer): SnapshotRecord | null {
   if (mark !== null) return decodeMark(mark[1] ?? '', bytes.toString('utf8', mark[0].length));
   const decoded = decodeDocument(bytes);
   if (!decoded.ok) return null;
-  const { header, body } = decoded.document;
-  return { type: 'document', header, body: Buffer.from(body).toString('utf8') };
+  const { document } = decoded;
+  return { type: 'document', header: document.header, body: bodyText(document) };
 }
 
 function decodeMark(name: string, json: string): SnapshotRecord | null {

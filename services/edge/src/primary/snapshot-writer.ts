@@ -30,6 +30,7 @@ export class SnapshotWriter {
   /** The next write is of everything: the first one, and one after a failure, which may have torn the journal. */
   #rewrite = false;
   #failing = false;
+  #writing: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(deps: SnapshotWriterDeps) {
@@ -38,7 +39,8 @@ export class SnapshotWriter {
 
   /** A document is in force, or deleted. */
   write(document: WorkerDocument): void {
-    this.#good.delete(document.key);
+    // That the revision before it is good has to stand in the journal before this one does.
+    if (this.#good.has(document.key)) void this.flush();
     this.#documents.set(document.key, document);
     this.#schedule(DISK_DELAY_MS);
   }
@@ -61,8 +63,13 @@ export class SnapshotWriter {
     this.#schedule(DISK_DELAY_MS);
   }
 
-  /** Writes what waits, now. */
+  /** Writes what waits, now; resolves when that, and what was being written, is on the disk or has failed. */
   async flush(): Promise<void> {
+    this.#writing = Promise.all([this.#writing, this.#write()]);
+    await this.#writing;
+  }
+
+  async #write(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     const documents = [...this.#documents.values()];

@@ -3,20 +3,37 @@ import { fileURLToPath } from 'node:url';
 import type { LimitUsage } from '@headgate/bus';
 import type { QuotaMark } from '@headgate/limiting';
 import type { WorkerSnapshot } from '@headgate/telemetry';
-import type {
-  DocumentOutcome,
-  PrimaryMessage,
-  WorkerMessage,
-  WorkerSettings,
+import {
+  isOrdered,
+  type DocumentOutcome,
+  type PrimaryMessage,
+  type RevisionFault,
+  type WorkerMessage,
+  type WorkerSettings,
 } from '../ipc/messages.ts';
+import type { DemandSecond } from '../usage/demand-tally.ts';
+import { OrderedSends } from './ordered-sends.ts';
 
 /** What a worker process tells its owner. */
 export interface WorkerEvents {
   onListening(worker: WorkerProcess, port: number): void;
   onOutcomes(worker: WorkerProcess, outcomes: readonly DocumentOutcome[]): void;
   onLimitUsage(entries: readonly LimitUsage[]): void;
+  onDemand(seconds: readonly DemandSecond[]): void;
   onQuotas(marks: readonly QuotaMark[]): void;
+  /** A revision threw; the worker is well. */
+  onFault(fault: RevisionFault): void;
+  /** It serves on after an exception that is nobody's; told once. */
+  onFailing(worker: WorkerProcess, reason: string): void;
   onExit(worker: WorkerProcess, end: WorkerEnd, reason: string): void;
+}
+
+/** What a worker process runs. */
+export interface WorkerProgram {
+  /** Default: the edge's own. */
+  readonly entry?: string;
+  /** Directory in which Node keeps compiled code for the next start; `NODE_COMPILE_CACHE` of the environment wins. */
+  readonly codeCache?: string;
 }
 
 /** How a worker ended: by itself, by somebody's signal, blocked and killed, or by a fault that it told of. */
@@ -49,6 +66,7 @@ export class WorkerProcess {
   listening = false;
   readonly exited: Promise<void>;
   readonly #child: ChildProcess;
+  readonly #ordered = new OrderedSends((message, onSent) => this.#sendNow(message, onSent));
   readonly #snapshots = new Map<number, (snapshot: WorkerSnapshot) => void>();
   #nextSnapshotId = 0;
   #pingId = 0;
@@ -58,29 +76,43 @@ export class WorkerProcess {
   #blocked = false;
   #hasStarted = false;
   #markStarted: () => void = () => undefined;
+  #markOpened: () => void = () => undefined;
   #markStoppedAccepting: () => void = () => undefined;
   #markDrained: () => void = () => undefined;
   /** Resolves once the worker takes messages. */
   readonly started: Promise<void>;
+  /** Resolves when it accepts connections. */
+  readonly opened: Promise<void>;
   /** Resolves when the worker refuses connections. */
   readonly stoppedAccepting: Promise<void>;
   readonly drained: Promise<void>;
 
-  constructor(id: string, settings: WorkerSettings, events: WorkerEvents, entry: string = ENTRY) {
+  constructor(
+    id: string,
+    settings: WorkerSettings,
+    events: WorkerEvents,
+    { entry = ENTRY, codeCache }: WorkerProgram = {},
+  ) {
     this.index = settings.workerIndex;
     this.id = id;
     this.started = new Promise((resolve) => (this.#markStarted = resolve));
+    this.opened = new Promise((resolve) => (this.#markOpened = resolve));
     this.stoppedAccepting = new Promise((resolve) => (this.#markStoppedAccepting = resolve));
     this.drained = new Promise((resolve) => (this.#markDrained = resolve));
     this.#child = fork(entry, [], {
       execArgv: [...process.execArgv, ...V8_FLAGS],
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      env: {
+        ...(codeCache === undefined ? {} : { NODE_COMPILE_CACHE: codeCache }),
+        ...process.env,
+      },
     });
     this.exited = new Promise((resolve) => {
       this.#child.once('exit', (code, signal) => {
         this.listening = false;
         this.#markStarted();
+        this.#markOpened();
         this.#markStoppedAccepting();
         this.#markDrained();
         const end = this.#endOf(signal);
@@ -103,8 +135,14 @@ export class WorkerProcess {
     return this.#failure;
   }
 
+  /** The configuration is sent in order; everything else passes what of it waits. */
   send(message: PrimaryMessage): void {
-    if (this.#child.connected) this.#child.send(message, () => undefined); // its exit tells of a lost channel
+    if (isOrdered(message)) this.#ordered.push(message);
+    else this.#sendNow(message, () => undefined);
+  }
+
+  #sendNow(message: PrimaryMessage, onSent: () => void): void {
+    if (this.#child.connected) this.#child.send(message, onSent); // its exit tells of a lost channel
   }
 
   /** What the worker counted since the last call; null if it does not answer in time. */
@@ -156,11 +194,18 @@ export class WorkerProcess {
         break;
       case 'listening':
         this.listening = true;
+        this.#markOpened();
         events.onListening(this, message.port);
         break;
       case 'failed':
         this.#failure = message.reason;
         this.kill();
+        break;
+      case 'failing':
+        events.onFailing(this, message.reason);
+        break;
+      case 'fault':
+        events.onFault(message.fault);
         break;
       case 'outcomes':
         events.onOutcomes(this, message.outcomes);
@@ -171,6 +216,9 @@ export class WorkerProcess {
         break;
       case 'limit_usage':
         events.onLimitUsage(message.entries);
+        break;
+      case 'demand':
+        events.onDemand(message.seconds);
         break;
       case 'quotas':
         events.onQuotas(message.marks);

@@ -10,10 +10,10 @@ import type { LocalReply } from './local-reply.ts';
 export interface ExchangeDeps {
   readonly clock: Clock;
   readonly recorder: Recorder;
-  /** Where the slots of requests return. */
-  readonly limiter: Pick<Limiter, 'release'>;
+  /** Where bodies take further bytes, and to which slots and bytes that were not used return. */
+  readonly limiter: Pick<Limiter, 'release' | 'takeBytes' | 'returnBytes'>;
   /** Where verdicts are counted. */
-  readonly tally: Pick<UsageTally, 'note'>;
+  readonly tally: Pick<UsageTally, 'note' | 'giveBack'>;
   readonly forwarding: ForwardingRules;
   /** `Date` line with CRLF, renewed every second. */
   readonly dateLine: () => string;
@@ -52,6 +52,8 @@ export interface RequestSource {
   takeSmallBody(): string | null;
   /** Calls `onRequestData` and `onRequestEnd` of the exchange from now on. */
   streamBody(): void;
+  /** Holds what comes, for the time being. */
+  wait(): void;
   /** Calls `onClientTunnelData` of the exchange from now on. */
   startTunnel(): void;
   /** Reads on after a pause, unless enough is held that waits for its turn. */

@@ -2,12 +2,13 @@ import type { ErrorCode } from '@headgate/errors';
 import type { ResponseHead } from '@headgate/http1';
 import type { LimitChain, LimitVerdict } from '@headgate/limiting';
 import type { CompiledRoute } from '../snapshot/compile-tenant.ts';
-import { applyVerdict, costOf, releaseSlots } from '../stages/enforce-limits.ts';
+import { applyVerdict, bytesOf, costOf, releaseLimits } from '../stages/enforce-limits.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoint.ts';
 import { FAILURE_CODES, failureReply, type UpstreamFailure } from '../upstream/failure.ts';
 import type { UpstreamConnection } from '../upstream/upstream-connection.ts';
 import type { UpstreamUser } from '../upstream/upstream-user.ts';
 import { Attempts } from './attempts.ts';
+import { BodyWaits, type WaitingExchange } from './body-waits.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import { writeForwardedHead } from './forwarded-head.ts';
 import { localReply, type LocalReply } from './local-reply.ts';
@@ -28,7 +29,7 @@ import { acceptsWebSocket } from './web-socket.ts';
  * went, {@link Relay} moves the bytes, {@link Tunnel} after a 101. `done` is reached exactly once per request, whatever
  * happens, and only `#finish` goes there: it records.
  */
-export class Exchange implements UpstreamUser {
+export class Exchange implements UpstreamUser, WaitingExchange {
   readonly context: RequestContext;
   readonly #client: ExchangeClient;
   readonly #attempts: Attempts;
@@ -37,6 +38,7 @@ export class Exchange implements UpstreamUser {
   #bodyText: string | null = null;
   /** After a 101; null before. */
   #tunnel: Tunnel | null = null;
+  #waits: BodyWaits | null = null;
   #totalDeadlineMs = Infinity;
   #done = true;
 
@@ -73,14 +75,19 @@ export class Exchange implements UpstreamUser {
   }
 
   /** Waits for the limiter; the client may be gone by the time it answers. */
-  awaitVerdict(chain: LimitChain, pending: Promise<LimitVerdict>): void {
+  awaitVerdict(chain: LimitChain | null, pending: Promise<LimitVerdict>): void {
     const { context } = this;
-    const { clock } = this.#client.deps;
+    const { clock, limiter } = this.#client.deps;
     context.limitStartMs = clock.monotonicMs();
     const cost = costOf(context); // the context may serve another request by then
+    const bytes = bytesOf(context, chain);
     const onVerdict = (verdict: LimitVerdict): void => {
       if (this.#done) {
-        if (verdict.outcome === 'admitted') this.#client.deps.limiter.release(chain, cost);
+        if (chain === null || verdict.outcome !== 'admitted') return;
+        limiter.release(chain, cost);
+        if (bytes !== null && verdict.charge !== null) {
+          limiter.returnBytes(chain, verdict.charge, bytes);
+        }
         return;
       }
       context.limiterMs = clock.monotonicMs() - context.limitStartMs;
@@ -137,6 +144,7 @@ export class Exchange implements UpstreamUser {
     this.#bodyText ??= requests.takeSmallBody();
     if (this.#bodyText !== null) {
       context.bytesIn = this.#bodyText.length; // latin1
+      if (context.meter !== null) context.meter.request.passWhole(context.bytesIn);
       connection.bytes.writeText(this.#bodyText === '' ? head : head + this.#bodyText);
       connection.completeRequest();
       this.#setDeadline(route.perTryTimeoutMs);
@@ -160,26 +168,34 @@ export class Exchange implements UpstreamUser {
   /** @hot */
   onResponseData(chunk: Buffer, start: number, end: number): void {
     const { connection } = this.#attempts;
-    const { route } = this.context;
+    const { route, meter } = this.context;
     if (connection === null) return;
-    this.#relay.responseData(connection, chunk, start, end);
+    const passing = meter === null ? end : meter.response.allow(chunk, start, end);
+    if (passing > start) this.#relay.responseData(connection, chunk, start, passing);
     if (route !== null) this.#setDeadline(route.idleTimeoutMs);
+    if (meter !== null && passing < end) this.#obtainWaits().hold(meter, meter.response);
   }
 
   /** @hot */
   onResponseEnd(): void {
-    const keepAlive = this.#relay.responseEnd();
+    const { meter } = this.context;
     this.#attempts.end(null);
-    this.#finish(keepAlive);
+    if (meter !== null && meter.response.waiting) meter.response.ended = true;
+    else this.#finish(this.#relay.responseEnd());
   }
 
   onTunnelData(chunk: Buffer, start: number, end: number): void {
-    this.#tunnel?.fromEndpoint(chunk, start, end);
+    const { meter } = this.context;
+    const passing = meter === null ? end : meter.response.allow(chunk, start, end);
+    if (passing > start) this.#tunnel?.fromEndpoint(chunk, start, passing);
     this.#onTunnelUsed();
+    if (meter !== null && passing < end) this.#obtainWaits().hold(meter, meter.response);
   }
 
   onTunnelEnd(): void {
-    this.#tunnel?.endFromEndpoint();
+    const { meter } = this.context;
+    if (meter !== null && meter.response.waiting) meter.response.ended = true;
+    else this.#tunnel?.endFromEndpoint();
     this.#onTunnelUsed();
   }
 
@@ -227,7 +243,11 @@ export class Exchange implements UpstreamUser {
       return true;
     }
     this.#setDeadline(route.idleTimeoutMs);
-    return this.#relay.requestData(connection, chunk, start, end);
+    const { meter } = context;
+    const passing = meter === null ? end : meter.request.allow(chunk, start, end);
+    const goesOn = passing === start || this.#relay.requestData(connection, chunk, start, passing);
+    if (meter !== null && passing < end) this.#obtainWaits().hold(meter, meter.request);
+    return goesOn;
   }
 
   /** The request body is complete. */
@@ -248,8 +268,11 @@ export class Exchange implements UpstreamUser {
 
   /** Bytes of the client in a tunnel. */
   onClientTunnelData(chunk: Buffer, start: number, end: number): void {
-    this.#tunnel?.fromClient(chunk, start, end);
+    const { meter } = this.context;
+    const passing = meter === null ? end : meter.request.allow(chunk, start, end);
+    if (passing > start) this.#tunnel?.fromClient(chunk, start, passing);
     this.#onTunnelUsed();
+    if (meter !== null && passing < end) this.#obtainWaits().hold(meter, meter.request);
   }
 
   /** The client sends no more into the tunnel. */
@@ -272,7 +295,7 @@ export class Exchange implements UpstreamUser {
     const { route } = this.context;
     if (connection === null || route === null || !this.#relay.responseStarted) return;
     this.#setDeadline(route.idleTimeoutMs);
-    connection.bytes.resume();
+    if (this.context.meter?.response.waiting !== true) connection.bytes.resume();
   }
 
   /** The client is gone: its request is cancelled. That is no failure of the endpoint. */
@@ -284,7 +307,10 @@ export class Exchange implements UpstreamUser {
 
   /** The deadline of the present phase has passed: who kept us waiting? */
   onDeadline(): void {
+    const { meter } = this.context;
     if (this.#done) return;
+    // Without a body that has waited yet there is none whose deadline this could be.
+    if (meter !== null && this.#waits?.onDeadline(meter, this.#totalDeadlineMs) === true) return;
     const { bytes, requests } = this.#client;
     const attempts = this.#attempts;
     const { responseStarted } = this.#relay;
@@ -302,6 +328,35 @@ export class Exchange implements UpstreamUser {
     } else {
       this.#failAttempt(responseStarted || uploading ? 'idle_timeout' : 'response_timeout');
     }
+  }
+
+  // Limits that count bytes
+
+  get tunnel(): Tunnel | null {
+    return this.#tunnel;
+  }
+
+  completeResponse(): void {
+    this.#finish(this.#relay.responseEnd());
+  }
+
+  refuseBody(reply: LocalReply): void {
+    this.#cancelAttempt();
+    this.#endWith(reply);
+  }
+
+  onBodyMoved(): void {
+    if (this.#tunnel !== null) this.#onTunnelUsed();
+    else if (this.context.route !== null) this.#setDeadline(this.context.route.idleTimeoutMs);
+  }
+
+  /** Made when a body waits for the first time: few connections ever need one. */
+  #obtainWaits(): BodyWaits {
+    this.#waits ??= new BodyWaits(
+      { context: this.context, client: this.#client, attempts: this.#attempts, relay: this.#relay },
+      this,
+    );
+    return this.#waits;
   }
 
   // Attempts
@@ -391,13 +446,16 @@ export class Exchange implements UpstreamUser {
   #finish(keepAlive: boolean): void {
     if (this.#done) return;
     this.#done = true;
-    releaseSlots(this.context, this.#client.deps.limiter);
-    this.#client.deps.recorder.record(this.context);
+    const { limiter, recorder, tally } = this.#client.deps;
+    releaseLimits(this.context, limiter, tally);
+    recorder.record(this.context);
     this.#client.onExchangeDone(keepAlive);
   }
 
   #setDeadline(phaseMs: number): void {
     const { clock } = this.#client.deps;
-    this.#client.deadlineMs = Math.min(clock.monotonicMs() + phaseMs, this.#totalDeadlineMs);
+    const { meter } = this.context;
+    const phaseEndMs = Math.min(clock.monotonicMs() + phaseMs, this.#totalDeadlineMs);
+    this.#client.deadlineMs = meter === null ? phaseEndMs : Math.min(phaseEndMs, meter.dueMs);
   }
 }

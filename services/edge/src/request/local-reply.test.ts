@@ -37,14 +37,45 @@ suite('local reply', () => {
       'The limit "a" is exceeded.',
     );
     const [head, body] = split(writeLocalReply(reply, 'x', DATE, 'Connection: close\r\n', true));
-    assert.deepEqual(head.slice(3), [
+    assert.deepEqual(head.slice(4), [
       'X-Request-Id: x',
-      'Cache-Control: no-store',
       DATE.trim(),
       'Retry-After: 3',
       'Connection: close',
     ]);
     assert.equal((JSON.parse(body) as { detail: string }).detail, reply.detail);
+  });
+
+  test('replies with the same detail share their text, those of 1,000 details are what they say', () => {
+    const first = localReply(
+      'HG_LIMIT_EXCEEDED',
+      'Retry-After: 1\r\n',
+      'The limit "b" is exceeded.',
+    );
+    const again = localReply(
+      'HG_LIMIT_EXCEEDED',
+      'Retry-After: 2\r\n',
+      'The limit "b" is exceeded.',
+    );
+    assert.equal(first.template, again.template);
+    assert.deepEqual([first.headers, again.headers], ['Retry-After: 1\r\n', 'Retry-After: 2\r\n']);
+    for (let count = 0; count < 1000; count += 1) {
+      const reply = localReply('HG_LIMIT_EXCEEDED', '', `detail ${count}`);
+      const [, body] = split(writeLocalReply(reply, 'x', DATE, '', true));
+      assert.equal((JSON.parse(body) as { detail: string }).detail, `detail ${count}`);
+    }
+  });
+
+  test('however many details there were, a new one is kept, too', () => {
+    const textOf = (detail: string) => localReply('HG_LIMIT_EXCEEDED', '', detail).template;
+    const first = textOf('name 0');
+    for (let count = 1; count <= 2000; count += 1) {
+      const text = textOf(`name ${count}`);
+      assert.equal(textOf(`name ${count}`), text);
+      assert.equal(textOf(`name ${Math.max(0, count - 500)}`) === first, count <= 500);
+    }
+    assert.notEqual(textOf('name 0'), first, 'the oldest made room');
+    assert.equal(textOf('name 0'), textOf('name 0'));
   });
 
   test('an answer to HEAD announces the body only', () => {

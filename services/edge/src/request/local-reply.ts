@@ -1,29 +1,56 @@
 import { createProblem, ERRORS, PROBLEM_MEDIA_TYPE, type ErrorCode } from '@headgate/errors';
+import { BoundedMap } from '@headgate/runtime';
 
 /** An answer that the edge gives itself. */
 export interface LocalReply {
   readonly code: ErrorCode;
-  /** The status of the code's table row, unless a caller knows better (405 needs none other). */
+  /** The status of the code's table row. */
   readonly status: number;
   /** Further header lines, each with CRLF; '' for none. */
   readonly headers: string;
   /** Sentence for this occurrence; '' for none. Never contains bytes of the request. */
   readonly detail: string;
+  readonly template: ReplyTemplate;
 }
 
-/** Replies without headers and detail, one per code, made once. */
-const PLAIN_REPLIES = new Map<ErrorCode, LocalReply>();
+/** What is the same in all replies of a code and a detail. */
+interface ReplyTemplate {
+  /** From the status line to the value of `Content-Length`. */
+  readonly head: string;
+  /** The body before the request id and after it. */
+  readonly before: string;
+  readonly after: string;
+  /** Bytes of both. */
+  readonly bytes: number;
+}
 
-/** The reply of a code. Replies without headers and detail are shared objects. */
+/**
+ * Replies of a code that are kept, some 1 KB each. Details are fixed sentences and sentences with the name of a limit, and tenants
+ * choose the names: with more of them the oldest makes room, so whoever brings many names pays for each new one, and all others at
+ * most once for so many of these.
+ */
+const DETAILS_MAX = 512;
+
+/** Replies without headers, by code and detail. */
+const REPLIES = new Map<ErrorCode, BoundedMap<string, LocalReply>>();
+
+/** The reply of a code. Replies without headers are shared objects. @hot */
 export function localReply(code: ErrorCode, headers = '', detail = ''): LocalReply {
-  if (headers !== '' || detail !== '') {
-    return { code, status: ERRORS[code].status, headers, detail };
+  const reply = REPLIES.get(code)?.get(detail) ?? createReply(code, detail);
+  if (headers === '') return reply;
+  return { code, status: reply.status, headers, detail, template: reply.template };
+}
+
+function createReply(code: ErrorCode, detail: string): LocalReply {
+  const { status } = ERRORS[code];
+  const template = createTemplate(code, status, detail);
+  const reply: LocalReply = Object.freeze({ code, status, headers: '', detail, template });
+  let ofCode = REPLIES.get(code);
+  if (ofCode === undefined) {
+    ofCode = new BoundedMap(DETAILS_MAX);
+    REPLIES.set(code, ofCode);
   }
-  let reply = PLAIN_REPLIES.get(code);
-  if (reply === undefined) {
-    reply = Object.freeze({ code, status: ERRORS[code].status, headers: '', detail: '' });
-    PLAIN_REPLIES.set(code, reply);
-  }
+  ofCode.set(detail, reply);
   return reply;
 }
 
@@ -52,16 +79,6 @@ const REASONS: Readonly<Record<number, string>> = {
 /** Marks where the request id goes in a prebuilt body; no byte of it can occur in the rest. */
 const ID_MARK = '\u0001';
 
-interface Template {
-  readonly before: string;
-  readonly after: string;
-}
-
-const TEMPLATES = new Map<string, Template>();
-
-/** Bounds the templates: details are fixed sentences, so there are few. */
-const TEMPLATES_MAX = 512;
-
 /**
  * Head and body of a local reply as latin1 text.
  *
@@ -77,18 +94,11 @@ export function writeLocalReply(
   connection: string,
   withBody: boolean,
 ): string {
-  const { before, after } = templateOf(reply);
-  const bytes = before.length + requestId.length + after.length;
-  return (
-    `HTTP/1.1 ${reply.status} ${REASONS[reply.status] ?? ''}\r\n` +
-    `Content-Type: ${PROBLEM_MEDIA_TYPE}\r\nContent-Length: ${bytes}\r\n` +
-    `X-Request-Id: ${requestId}\r\nCache-Control: no-store\r\n` +
-    dateLine +
-    reply.headers +
-    connection +
-    '\r\n' +
-    (withBody ? before + requestId + after : '')
-  );
+  const { head, before, after, bytes } = reply.template;
+  const start =
+    head + (bytes + requestId.length) + '\r\nX-Request-Id: ' + requestId + '\r\n' + dateLine;
+  const whole = start + reply.headers + connection + '\r\n';
+  return withBody ? whole + before + requestId + after : whole;
 }
 
 /** `Connection` line, with CRLF, of an answer; '' where the version's default says it (RFC 9112 section 9.3). @hot */
@@ -97,16 +107,13 @@ export function connectionLine(keepAlive: boolean, clientMinorVersion: 0 | 1): s
   return clientMinorVersion === 0 ? 'Connection: keep-alive\r\n' : '';
 }
 
-function templateOf(reply: LocalReply): Template {
-  const key = `${reply.code} ${reply.detail}`;
-  let template = TEMPLATES.get(key);
-  if (template !== undefined) return template;
-  const members = reply.detail === '' ? {} : { detail: reply.detail };
-  const problem = createProblem(reply.code, { ...members, requestId: ID_MARK });
-  const [before = '', after = ''] = JSON.stringify(problem).split(
-    JSON.stringify(ID_MARK).slice(1, -1),
-  );
-  template = { before, after: `${after}\n` };
-  if (TEMPLATES.size < TEMPLATES_MAX) TEMPLATES.set(key, template);
-  return template;
+function createTemplate(code: ErrorCode, status: number, detail: string): ReplyTemplate {
+  const members = detail === '' ? {} : { detail };
+  const problem = createProblem(code, { ...members, requestId: ID_MARK });
+  const mark = JSON.stringify(ID_MARK).slice(1, -1);
+  const [before = '', after = ''] = `${JSON.stringify(problem)}\n`.split(mark);
+  const head =
+    `HTTP/1.1 ${status} ${REASONS[status] ?? ''}\r\nContent-Type: ${PROBLEM_MEDIA_TYPE}\r\n` +
+    'Cache-Control: no-store\r\nContent-Length: ';
+  return { head, before, after, bytes: before.length + after.length };
 }

@@ -51,21 +51,32 @@ const OF_AREAS: readonly (readonly [string, ProxyErrorType])[] = [
   ['HG_LIMIT_', 'http_request_denied'],
 ];
 
+/** Of answers of the edge by itself, by code, made once: a denial is nothing else. */
+const OWN_ANSWERS = new Map<ErrorCode, string>();
+
 /**
  * The member of this proxy in `Proxy-Status` (RFC 9209), for the access record: a structured field item.
  *
  * @param code of the edge's own answer or of an answer that was cut.
  * @param failure of the last attempt; null if there was none or it succeeded.
  * @param receivedStatus of the endpoint's answer; 0 for none.
+ * @hot
  */
 export function proxyStatus(
   code: ErrorCode,
   failure: UpstreamFailure | null,
   receivedStatus: number,
 ): string {
+  if (failure === null && receivedStatus === 0) return OWN_ANSWERS.get(code) ?? ownAnswer(code);
   const type = failure === null ? errorTypeOf(code) : OF_FAILURES[failure];
   const received = receivedStatus === 0 ? '' : `; received-status=${receivedStatus}`;
   return `${PSEUDONYM}; error=${type}${received}`;
+}
+
+function ownAnswer(code: ErrorCode): string {
+  const member = `${PSEUDONYM}; error=${errorTypeOf(code)}`;
+  OWN_ANSWERS.set(code, member);
+  return member;
 }
 
 function errorTypeOf(code: ErrorCode): ProxyErrorType {

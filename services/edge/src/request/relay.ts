@@ -108,6 +108,16 @@ export class Relay {
     if (bytes.congested) connection.bytes.pause();
   }
 
+  /** Body bytes of the response that were held until a limit let them pass; they lie in no read buffer. */
+  heldResponseData(held: Buffer): void {
+    const { bytes } = this.#client;
+    const chunked = this.#responseFraming === FRAMING_CHUNKED;
+    this.#context.bytesOut += held.length;
+    if (chunked) bytes.writeText(chunkHeader(held.length));
+    bytes.writeSlice(held, 0, held.length, bytes);
+    if (chunked) bytes.writeText(CHUNK_END);
+  }
+
   /** The response is complete; returns whether the client's connection goes on. @hot */
   responseEnd(): boolean {
     if (this.#responseFraming === FRAMING_CHUNKED) this.#client.bytes.writeText(LAST_CHUNK);

@@ -5,6 +5,7 @@ import { NO_TRACE, type AccessRecord, type TraceContext } from '@headgate/teleme
 import type { CompiledRoute, CompiledTenant, Principal } from '../snapshot/compile-tenant.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoint.ts';
 import type { UpstreamFailure } from '../upstream/failure.ts';
+import type { BodyMeter } from './body-meter.ts';
 import { proxyStatus } from './proxy-status.ts';
 
 /** One attempt of a sampled request, kept for its span. Times are monotonic. */
@@ -50,6 +51,8 @@ export class RequestContext implements AccessRecord {
   verdict: LimitVerdict | null = null;
   /** Limits of which the request holds slots until it ends; null for none. */
   heldChain: LimitChain | null = null;
+  /** Of a request whose limits count the bytes of its bodies, from its admission to its end; null for others. */
+  meter: BodyMeter | null = null;
   /** `RateLimit…` lines for the response. */
   limitHeaders = '';
   limitStartMs = 0;
@@ -89,6 +92,7 @@ export class RequestContext implements AccessRecord {
     this.principal = null;
     this.verdict = null;
     this.heldChain = null;
+    this.meter = null;
     this.limitHeaders = '';
     this.limitStartMs = 0;
     this.limiterMs = null;

@@ -2,6 +2,7 @@ import { compileApiKeys, type ApiKeyTable } from '@headgate/auth';
 import { compileChain, type LimitChain } from '@headgate/limiting';
 import {
   overrideLimits,
+  poolSpread,
   type ApiKey,
   type PlanDocument,
   type Route,
@@ -10,7 +11,9 @@ import {
 import { compileRoutes, type RouteMatcher } from '@headgate/routing';
 import type { TenantSlot } from '@headgate/telemetry';
 import type { TenantUpstream } from '../upstream/upstream-registry.ts';
+import type { DemandCell } from '../usage/demand-tally.ts';
 import { joinLevels, levelLimits, type LevelLimits } from './level-limits.ts';
+import type { RevisionFaults } from './revision-faults.ts';
 
 /** Who authenticated. */
 export interface Principal {
@@ -46,7 +49,10 @@ export interface CompiledRoute {
 export interface CompiledTenant {
   readonly id: string;
   readonly revision: number;
+  readonly planId: string;
   readonly planRevision: number;
+  /** Finds its entities in pools. */
+  readonly poolSpread: number;
   readonly suspended: boolean;
   readonly routes: RouteMatcher<CompiledRoute>;
   readonly apiKeys: ApiKeyTable<Principal>;
@@ -55,6 +61,8 @@ export interface CompiledTenant {
   /** The same, compiled; null for none, or if they depend on who asks. */
   readonly chain: LimitChain | null;
   readonly metrics: TenantSlot;
+  readonly faults: RevisionFaults;
+  readonly demand: DemandCell;
   /** `X-Tenant-ID: acme` and CRLF. */
   readonly identityLine: string;
 }
@@ -62,6 +70,7 @@ export interface CompiledTenant {
 /** What goes into a snapshot. */
 export interface TenantSources {
   readonly revision: number;
+  readonly faults: RevisionFaults;
   readonly document: TenantDocument;
   readonly planRevision: number;
   readonly plan: PlanDocument;
@@ -91,7 +100,10 @@ export function compileTenant(sources: TenantSources): CompiledTenant {
   return {
     id: tenant.id,
     revision: sources.revision,
+    planId: tenant.planId,
+    faults: sources.faults,
     planRevision: sources.planRevision,
+    poolSpread: poolSpread(tenant.id),
     suspended: tenant.status === 'suspended',
     routes: compileRoutes(
       sources.document.routes.map((route) => ({
@@ -103,6 +115,7 @@ export function compileTenant(sources: TenantSources): CompiledTenant {
     limits,
     chain: chainOf(tenant.id, limits),
     metrics: sources.metrics,
+    demand: { tenantId: tenant.id, cost: 0 },
     identityLine: `${sources.tenantHeader}: ${tenant.id}\r\n`,
   };
 }

@@ -1,4 +1,4 @@
-import type { LimitRule } from '@headgate/limiting';
+import type { LimitRule, WindowRule } from '@headgate/limiting';
 import type { Limit } from '@headgate/model';
 
 /** A limit of one level. */
@@ -55,9 +55,18 @@ function ruleOf(
   if (kind === 'concurrency') return { kind, ...base };
   if (kind === 'quota') {
     if (period === undefined) throw new Error(`limit ${name}: kind quota needs a period`);
-    return { kind, ...base, period, timeZone };
+    return { kind, ...base, ...countOf(limit), period, timeZone };
   }
   if (windowMs === undefined) throw new Error(`limit ${name}: kind ${kind} needs a windowMs`);
   const rule = { ...base, windowMs };
-  return kind === 'rate' ? { kind, ...rule, burst: limit.burst ?? limit.limit } : { kind, ...rule };
+  if (kind === 'rate') return { kind, ...rule, burst: limit.burst ?? limit.limit };
+  return { kind, ...rule, ...countOf(limit) };
+}
+
+/** What the limit counts. */
+function countOf({
+  unit = 'requests',
+  reserveBytes,
+}: Limit): Pick<WindowRule, 'unit' | 'reserveBytes'> {
+  return { unit, ...(reserveBytes === undefined ? {} : { reserveBytes }) };
 }

@@ -5,6 +5,7 @@ import { createWorkerMetrics } from '@headgate/telemetry';
 import { RetryBudget } from '../upstream/retry-budget.ts';
 import { compileTenant, type CompiledRoute, type CompiledTenant } from './compile-tenant.ts';
 import { needsAddress, RequestChains } from './request-chains.ts';
+import { RevisionFaults } from './revision-faults.ts';
 
 const upstream = {
   id: 'u',
@@ -19,6 +20,7 @@ function tenantOf(revision: number, limit: number): CompiledTenant {
   const ip = { name: 'ip', limit: 2, windowMs: 1000, per: 'client-ip' };
   return compileTenant({
     revision,
+    faults: new RevisionFaults('tenant.acme', revision),
     document: TenantDocument.parse({
       tenant,
       upstreams: [],

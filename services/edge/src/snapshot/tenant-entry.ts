@@ -1,9 +1,15 @@
-import { TenantDocument, type DocumentHeader, type PlanDocument } from '@headgate/model';
+import {
+  documentKey,
+  TenantDocument,
+  type DocumentHeader,
+  type PlanDocument,
+} from '@headgate/model';
 import type { WorkerMetrics } from '@headgate/telemetry';
 import { shortReason } from '../ipc/reason.ts';
 import type { TenantHandle } from '../stages/identify-tenant.ts';
 import type { UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import { compileTenant, type CompiledTenant } from './compile-tenant.ts';
+import { RevisionFaults, type RevisionScope } from './revision-faults.ts';
 
 /** A plan as a worker holds it. */
 export interface HeldPlan {
@@ -16,6 +22,8 @@ export interface TenantEntryDeps {
   readonly upstreams: UpstreamRegistry;
   readonly metrics: WorkerMetrics;
   readonly tenantHeader: string;
+  /** Entered while a revision is compiled. */
+  readonly scope: RevisionScope;
   readonly findPlan: (planId: string) => HeldPlan | undefined;
   /** An entry was compiled, or could not be: told for work that nobody waits for. */
   readonly onLazyFailure: (entry: TenantEntry, reason: string) => void;
@@ -86,6 +94,11 @@ export class TenantEntry implements TenantHandle {
   }
 
   #compile(header: DocumentHeader, body: string): string | null {
+    const faults = new RevisionFaults(documentKey(header.kind, header.id), header.revision);
+    return this.#deps.scope.run(faults, () => this.#compileAs(faults, body));
+  }
+
+  #compileAs(faults: RevisionFaults, body: string): string | null {
     try {
       const document = TenantDocument.parse(JSON.parse(body));
       if (document.tenant.id !== this.id) return 'the document names another tenant';
@@ -93,7 +106,8 @@ export class TenantEntry implements TenantHandle {
       if (plan === undefined) return `plan ${document.tenant.planId} is not known here (yet)`;
       const upstreams = this.#deps.upstreams.build(this.id, document.upstreams);
       const compiled = compileTenant({
-        revision: header.revision,
+        revision: faults.revision,
+        faults,
         document,
         planRevision: plan.revision,
         plan: plan.document,

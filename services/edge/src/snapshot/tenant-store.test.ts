@@ -14,6 +14,7 @@ import { ReadBuffers } from '../io/read-buffers.ts';
 import { ResponseReaders } from '../upstream/response-readers.ts';
 import type { DocumentOutcome, WorkerDocument } from '../ipc/messages.ts';
 import { UpstreamRegistry } from '../upstream/upstream-registry.ts';
+import { createRevisionScope } from './revision-faults.ts';
 import { TenantStore } from './tenant-store.ts';
 
 interface Scene {
@@ -37,6 +38,7 @@ function createScene(): Scene {
     metrics: createWorkerMetrics(),
     tenantHeader: 'x-tenant-id',
     ring: 'default',
+    scope: createRevisionScope(),
     onOutcome: (outcome) => outcomes.push(outcome),
     onConflict: (tenantId, pattern, holderId) =>
       conflicts.push(`${tenantId} wants ${pattern} of ${holderId}`),

@@ -8,6 +8,7 @@ import { TenantIndex } from '@headgate/routing';
 import type { DocumentOutcome, WorkerDocument } from '../ipc/messages.ts';
 import { isForRing } from '../ipc/ring.ts';
 import type { TenantDirectory } from '../stages/identify-tenant.ts';
+import { SharedLimits } from './shared-limits.ts';
 import { describeFault, TenantEntry, type HeldPlan, type TenantEntryDeps } from './tenant-entry.ts';
 
 /** What the store works with. */
@@ -34,6 +35,8 @@ interface HeldDocument {
  * tenant's document it waits.
  */
 export class TenantStore implements TenantDirectory {
+  /** Of the pools of plans. */
+  readonly sharedLimits = new SharedLimits();
   readonly #deps: TenantStoreDeps;
   readonly #entryDeps: TenantEntryDeps;
   readonly #tenants = new Map<string, TenantEntry>();
@@ -102,9 +105,14 @@ export class TenantStore implements TenantDirectory {
   remove(key: string): void {
     const separator = key.indexOf('.');
     const [kind, id] = [key.slice(0, separator), key.slice(separator + 1)];
-    if (kind === 'plan') this.#plans.delete(id);
+    if (kind === 'plan') this.#removePlan(id);
     else if (kind === 'rollout') this.#dropCandidate(id);
     else this.#removeTenant(id);
+  }
+
+  #removePlan(id: string): void {
+    this.#plans.delete(id);
+    this.sharedLimits.delete(id);
   }
 
   #removeTenant(id: string): void {
@@ -194,6 +202,7 @@ export class TenantStore implements TenantDirectory {
     let document: PlanDocument;
     try {
       document = PlanDocument.parse(JSON.parse(body));
+      this.sharedLimits.set(document.plan);
     } catch (error) {
       return describeFault(error);
     }

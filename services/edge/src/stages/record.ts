@@ -41,7 +41,8 @@ export class Recorder {
   readonly #noTenant: TenantSlot;
   readonly #localReplies = new Map<string, CounterCell>();
   readonly #attempts = new Map<UpstreamFailure, CounterCell>();
-  readonly #denials = new Map<string, CounterCell>();
+  /** By level, then kind. */
+  readonly #denials = new Map<string, Map<string, CounterCell>>();
   readonly #succeeded: CounterCell;
   readonly #attemptDurations: DurationCell;
   readonly #limitDurations: DurationCell;
@@ -110,6 +111,7 @@ export class Recorder {
     const slot = context.tenant === null ? this.#noTenant : context.tenant.metrics;
     const statusClass = (context.status / 100) | 0;
     slot.record(statusClass, context.durationMs, context.bytesIn, context.bytesOut);
+    if (context.tenant !== null && context.tenant.faults.inRow > 0) noteAnswered(context);
     if (context.code !== null) this.#localReplyCell(context.code).value += 1;
     if (context.limiterMs !== null) this.#limitDurations.record(context.limiterMs);
     const violated = context.verdict === null ? null : context.verdict.rule;
@@ -128,13 +130,14 @@ export class Recorder {
   }
 
   #denialCell({ level, kind = 'window', consumer }: LimitRule): CounterCell {
-    const name = `${consumer === undefined ? level : 'consumer'} ${kind}`;
-    let cell = this.#denials.get(name);
-    if (cell === undefined) {
-      const labels = { level: consumer === undefined ? level : 'consumer', kind };
-      cell = this.#deps.metrics.counter('headgate_limit_denials_total', labels);
-      this.#denials.set(name, cell);
-    }
+    const counted = consumer === undefined ? level : 'consumer';
+    return this.#denials.get(counted)?.get(kind) ?? this.#addDenialCell(counted, kind);
+  }
+
+  #addDenialCell(level: string, kind: string): CounterCell {
+    const cell = this.#deps.metrics.counter('headgate_limit_denials_total', { level, kind });
+    const ofLevel = this.#denials.get(level) ?? new Map<string, CounterCell>();
+    this.#denials.set(level, ofLevel.set(kind, cell));
     return cell;
   }
 
@@ -146,6 +149,11 @@ export class Recorder {
     }
     return cell;
   }
+}
+
+/** After a bug: a request that an endpoint answered says that its route works. */
+function noteAnswered({ tenant, route, status, code }: RequestContext): void {
+  if (code === null && status !== 0) tenant?.faults.answered(route);
 }
 
 /** A finished sampled request for its spans; monotonic times become wall-clock times of the same origin. */

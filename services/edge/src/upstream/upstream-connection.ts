@@ -141,6 +141,10 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
     });
   }
 
+  get urgent(): boolean {
+    return this.#state === 'connecting';
+  }
+
   onExpire(): void {
     if (this.#state === 'connecting') this.#enter(() => this.#fail('connect_timeout'));
     else if (this.#state === 'idle') this.destroy();

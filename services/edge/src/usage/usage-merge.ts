@@ -3,14 +3,15 @@ import { USAGE_ENTRIES_MAX, type LimitUsage } from '@headgate/bus';
 /** Limits that are merged at once; further ones are left out. */
 const LIMITS_MAX = 8192;
 
-/** Joins what several chains or workers saw of the same limits. */
+/** Joins what several chains or workers saw of the same limits: one that counts something else, or in another time, is another. */
 export class UsageMerge {
   #limits = new Map<string, LimitUsage>();
 
   add(usage: LimitUsage): void {
-    const { tenantId, level, scope, consumer, kind, name } = usage;
+    const { tenantId, level, scope, consumer, kind, unit, spanMs, name } = usage;
     // Ids and names hold no blank; a consumer, which may, comes last.
-    const key = `${tenantId} ${level} ${scope} ${kind} ${name} ${consumer ?? ''}`;
+    const limit = `${tenantId} ${level} ${scope} ${kind} ${unit} ${spanMs} ${name}`;
+    const key = `${limit} ${consumer ?? ''}`;
     const known = this.#limits.get(key);
     if (known !== undefined) this.#limits.set(key, joined(known, usage));
     else if (this.#limits.size < LIMITS_MAX) this.#limits.set(key, usage);

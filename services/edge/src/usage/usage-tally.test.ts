@@ -12,7 +12,7 @@ const ofKey: WindowRule = { ...minute, level: 'key', scope: 'ci' };
 
 function verdict(changes: Partial<LimitVerdict>): LimitVerdict {
   const base = { outcome: 'admitted', source: 'store', rule: null, ruleIndex: -1 } as const;
-  return { ...base, retryAfterMs: 0, remaining: [9], resetMs: [60_000], ...changes };
+  return { ...base, charge: null, retryAfterMs: 0, remaining: [9], resetMs: [60_000], ...changes };
 }
 
 test('chains that share a limit are told as one, with what was heard last', () => {
@@ -26,7 +26,10 @@ test('chains that share a limit are told as one, with what was heard last', () =
   tally.note(keyed, verdict({ ...denied, remaining: [-1, 0], resetMs: [0, 70] }), 5);
   const [tenant, key, ...rest] = tally.take();
   assert.deepEqual(rest, []);
-  const common = { tenantId: 'acme', name: 'minute', kind: 'window', limit: 10, capacity: 10 };
+  const common = {
+    ...{ tenantId: 'acme', name: 'minute', kind: 'window', unit: 'requests' },
+    ...{ limit: 10, capacity: 10 },
+  };
   assert.deepEqual(tenant, {
     ...{ ...common, level: 'tenant', scope: '', consumer: null, spanMs: 60_000 },
     ...{ admitted: 7, alone: 1, denied: 0, remaining: 8, resetMs: 60_000 },

@@ -1,6 +1,7 @@
 import type { LimitUsage } from '@headgate/bus';
 import {
   ruleSpanMs,
+  type BodyBytes,
   type CompiledRule,
   type LimitChain,
   type LimitVerdict,
@@ -16,8 +17,10 @@ interface ChainCount {
   alone: number;
   /** By rule. */
   readonly denied: number[];
-  /** The last one that knows what is left. */
-  verdict: LimitVerdict;
+  /** Of a chain that counts bytes; null before any were admitted. */
+  bytes: ByteCount | null;
+  /** The last one that knows what is left; null for none. */
+  verdict: LimitVerdict | null;
 }
 
 /**
@@ -27,21 +30,32 @@ interface ChainCount {
 export class UsageTally {
   #chains = new Map<LimitChain, ChainCount>();
 
-  /** A verdict was given. @hot */
-  note(chain: LimitChain, verdict: LimitVerdict, cost: number): void {
-    let count = this.#chains.get(chain);
-    if (count === undefined) {
-      if (this.#chains.size >= CHAINS_MAX) return;
-      count = { admitted: 0, alone: 0, denied: chain.rules.map(() => 0), verdict };
-      this.#chains.set(chain, count);
-    }
+  /** A verdict was given on `cost`, and on `bytes` if the chain counts them. @hot */
+  note(
+    chain: LimitChain,
+    verdict: LimitVerdict,
+    cost: number,
+    bytes: BodyBytes | null = null,
+  ): void {
+    const count = this.#chains.get(chain) ?? this.#addChain(chain);
+    if (count === null) return;
     if (verdict.remaining.length > 0) count.verdict = verdict;
     if (verdict.outcome === 'admitted') {
+      const alone = verdict.source === 'share' || verdict.source === 'open';
       count.admitted += cost;
-      if (verdict.source === 'share' || verdict.source === 'open') count.alone += cost;
-    } else if (verdict.outcome === 'denied') {
+      if (alone) count.alone += cost;
+      if (bytes !== null) (count.bytes ??= new ByteCount()).add(bytes, alone);
+    } else if (verdict.outcome === 'denied' && verdict.ruleIndex !== -1) {
       count.denied[verdict.ruleIndex] = (count.denied[verdict.ruleIndex] ?? 0) + 1;
     }
+  }
+
+  /** Bytes that were noted as admitted will not pass. */
+  giveBack(chain: LimitChain, { request, response }: BodyBytes): void {
+    const count = this.#chains.get(chain) ?? this.#addChain(chain);
+    if (count === null) return;
+    count.bytes ??= new ByteCount();
+    count.bytes.add({ request: -request, response: -response }, false);
   }
 
   /** What has been noted since the last call, the limits that matter most first. */
@@ -61,6 +75,27 @@ export class UsageTally {
     }
     this.#chains = new Map();
     return mostImportant([...limits.values()]).map((limit) => limit.toUsage());
+  }
+
+  #addChain(chain: LimitChain): ChainCount | null {
+    if (this.#chains.size >= CHAINS_MAX) return null;
+    const denied = chain.rules.map(() => 0);
+    const count: ChainCount = { admitted: 0, alone: 0, denied, bytes: null, verdict: null };
+    this.#chains.set(chain, count);
+    return count;
+  }
+}
+
+/** Bytes that a chain took, less those that were given back: below 0 if these had been reported already. */
+class ByteCount {
+  readonly admitted = { 'request-bytes': 0, 'response-bytes': 0 };
+  readonly alone = { 'request-bytes': 0, 'response-bytes': 0 };
+
+  add({ request, response }: BodyBytes, alone: boolean): void {
+    for (const sums of alone ? [this.admitted, this.alone] : [this.admitted]) {
+      sums['request-bytes'] += request;
+      sums['response-bytes'] += response;
+    }
   }
 }
 
@@ -83,22 +118,23 @@ class LimitCount implements UsageWeight {
     return this.#compiled.capacity;
   }
 
-  add({ admitted, alone, denied, verdict }: ChainCount, index: number): void {
-    this.admitted += admitted;
-    this.#alone += alone;
+  add({ admitted, alone, denied, bytes, verdict }: ChainCount, index: number): void {
+    const { unit } = this.#compiled;
+    this.admitted += unit === 'requests' ? admitted : (bytes?.admitted[unit] ?? 0);
+    this.#alone += unit === 'requests' ? alone : (bytes?.alone[unit] ?? 0);
     this.denied += denied[index] ?? 0;
-    const left = verdict.remaining[index] ?? -1;
-    if (left < 0) return;
+    const left = verdict?.remaining[index] ?? -1;
+    if (verdict === null || left < 0) return;
     this.remaining = left;
     this.#resetMs = Math.max(0, Math.round(verdict.resetMs[index] ?? 0));
   }
 
   toUsage(): LimitUsage {
-    const { kind, rule, capacity } = this.#compiled;
+    const { kind, unit, rule, capacity } = this.#compiled;
     const { level, scope, consumer = null, name, limit } = rule;
     return {
-      ...{ tenantId: this.#tenantId, level, scope, consumer, name, kind, limit, capacity },
-      ...{ spanMs: ruleSpanMs(rule), admitted: this.admitted, alone: this.#alone },
+      ...{ tenantId: this.#tenantId, level, scope, consumer, name, kind, unit, limit },
+      ...{ capacity, spanMs: ruleSpanMs(rule), admitted: this.admitted, alone: this.#alone },
       ...{ denied: this.denied, remaining: this.remaining, resetMs: this.#resetMs },
     };
   }

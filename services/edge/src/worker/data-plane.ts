@@ -1,9 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { monitorEventLoopDelay, type ELDHistogram } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LimitUsage } from '@headgate/bus';
 import { DEFAULT_HTTP1_LIMITS, HostCache } from '@headgate/http1';
-import { createLimiter, type EdgeShare, type Limiter, type QuotaMark } from '@headgate/limiting';
-import { createRedisLimitStore } from '@headgate/limiting-redis';
+import {
+  createLimiter,
+  createShardedLimiter,
+  SharedLevels,
+  type EdgeShare,
+  type Limiter,
+  type QuotaMark,
+} from '@headgate/limiting';
+import { createRedisLimitStores } from '@headgate/limiting-redis';
 import {
   DeadlineSweeper,
   ShutdownStack,
@@ -28,12 +36,16 @@ import { Listener } from '../downstream/listener.ts';
 import { handleRequest } from '../handle-request.ts';
 import { HeldClock } from '../io/held-clock.ts';
 import { ReadBuffers } from '../io/read-buffers.ts';
-import type { DocumentOutcome, WorkerSettings } from '../ipc/messages.ts';
+import type { DocumentOutcome, RevisionFault, WorkerSettings } from '../ipc/messages.ts';
 import { compileForwardingRules } from '../request/forwarded-head.ts';
 import { localReply } from '../request/local-reply.ts';
+import type { RequestContext } from '../request/request-context.ts';
 import { RequestChains } from '../snapshot/request-chains.ts';
+import { THROWS_MAX, type RevisionScope } from '../snapshot/revision-faults.ts';
+import { describeFault } from '../snapshot/tenant-entry.ts';
 import { TenantStore } from '../snapshot/tenant-store.ts';
 import { Recorder } from '../stages/record.ts';
+import { DemandTally, type DemandSecond } from '../usage/demand-tally.ts';
 import { UsageTally } from '../usage/usage-tally.ts';
 import { ResponseReaders } from '../upstream/response-readers.ts';
 import { UpstreamRegistry } from '../upstream/upstream-registry.ts';
@@ -50,6 +62,15 @@ const DOWNSTREAM = {
   discardBytesMax: 65_536,
 } as const;
 
+/** Rules whose usage and denials a worker remembers, all shards together, and as many of consumers. */
+const LOCAL_RULES_MAX = 20_000;
+
+/**
+ * Longest wait for Redis before connections are accepted, in ms: a worker that does not know Redis yet admits a share of
+ * each limit beside what the others admit through Redis.
+ */
+const STORE_WAIT_MS = 300;
+
 /** Shed requests may come again after a second; by then the shed share has followed the load. */
 const SHED_REPLY = localReply('HG_EDGE_OVERLOADED', 'Retry-After: 1\r\n');
 
@@ -63,6 +84,8 @@ export interface DataPlane {
   takeMetrics(): WorkerSnapshot;
   /** What limits admitted and refused since the last call. */
   takeLimitUsage(): LimitUsage[];
+  /** What tenants asked for in the seconds that are over since the last call. */
+  takeDemand(): readonly DemandSecond[];
   /** What an earlier run knew of quotas. */
   restoreQuotas(marks: readonly QuotaMark[]): void;
   /** What has changed of quotas since the last call. */
@@ -73,34 +96,45 @@ export interface DataPlane {
   drain(deadlineMs: number): Promise<void>;
 }
 
+/** What a data plane tells its worker. */
+export interface DataPlaneReports {
+  /** Outcomes that nobody waits for. */
+  readonly onOutcomes: (outcomes: readonly DocumentOutcome[]) => void;
+  /** Requests of a revision throw, one after the other. */
+  readonly onFault: (fault: RevisionFault) => void;
+  /** Entered while a revision is compiled. */
+  readonly scope: RevisionScope;
+}
+
 /** Wires the data plane of a worker. */
 export async function createDataPlane(
   settings: WorkerSettings,
-  onOutcomes: (outcomes: readonly DocumentOutcome[]) => void,
+  reports: DataPlaneReports,
 ): Promise<DataPlane> {
   const shutdown = new ShutdownStack();
   const outputs = await openOutputs(settings, shutdown);
   const { log, metrics } = outputs;
-  const { tenantHeader } = settings;
+  const { tenantHeader, ring } = settings;
   const isTrusted = compileTrustedSources(settings.trustedProxies);
   let share: EdgeShare = { liveEdges: 1, rank: 0 };
   let draining = false;
-  const limiter = openLimiter(settings, log, () => share, shutdown);
+  const { limiter, inUse } = openLimiter(settings, log, () => share, shutdown);
   const sweeper = startSweeper(log);
   const buffers = new ReadBuffers();
   const clock = new HeldClock(systemClock);
   const upstreams = openUpstreams({ buffers, sweeper, clock }, metrics);
   const tenants = new TenantStore({
-    upstreams,
-    metrics,
-    ...{ tenantHeader, ring: settings.ring },
-    onOutcome: (outcome) => onOutcomes([outcome]),
+    ...{ upstreams, metrics, tenantHeader, ring, scope: reports.scope },
+    onOutcome: (outcome) => reports.onOutcomes([outcome]),
     onConflict: (tenantId, pattern, holderId) =>
       log.logger.warn({ tenantId, pattern, holderId }, 'the pattern belongs to another tenant'),
   });
   const recorder = openRecorder(settings, outputs, clock);
   const tally = new UsageTally();
-  const limits = { limiter, tally, isTrusted, chains: new RequestChains() };
+  const sharedLevels = new SharedLevels({ limiter, note: tally.note.bind(tally) });
+  const demand = new DemandTally();
+  const shared = { sharedLimits: tenants.sharedLimits, sharedLevels, demand };
+  const limits = { limiter, ...shared, tally, isTrusted, chains: new RequestChains() };
   const requestPath = { tenants, tenantHeader, ...limits };
   const overload = openOverloadWatch(settings, log, () => listener, shutdown);
   const listener = openListener(settings, {
@@ -119,7 +153,7 @@ export async function createDataPlane(
       if (overload.sheds(exchange.context.startMs)) exchange.answer(SHED_REPLY);
       else handleRequest(exchange, requestPath);
     },
-    onBug: (error) => log.logger.error({ err: error }, 'the request path failed'),
+    onBug: (error, context) => onRequestBug(error, context, log, reports),
   });
   const gauged = { limiter, listener, recorder, upstreams, ladder: overload.ladder };
   exportWorkerMetrics({ ...outputs, ...gauged, loopDelay: openLoopDelay() });
@@ -127,9 +161,10 @@ export async function createDataPlane(
     tenants,
     upstreams,
     setShare: (next) => (share = next),
-    listen: () => listener.listen(),
+    listen: () => Promise.race([inUse, sleep(STORE_WAIT_MS)]).then(() => listener.listen()),
     takeMetrics: () => metrics.takeSnapshot(),
     takeLimitUsage: () => tally.take(),
+    takeDemand: () => demand.take(systemClock.nowMs()),
     restoreQuotas: (marks) => limiter.restoreQuotas(marks),
     takeQuotaMarks: () => limiter.takeQuotaMarks(),
     stopAccepting: () => listener.stopAccepting(),
@@ -140,6 +175,21 @@ export async function createDataPlane(
       await shutdown.close();
     },
   };
+}
+
+function onRequestBug(
+  error: unknown,
+  context: RequestContext | null,
+  log: ServiceLogger,
+  reports: DataPlaneReports,
+): void {
+  const tenantId = context === null ? null : context.tenantId;
+  log.logger.error({ err: error, tenantId }, 'the request path failed');
+  const faults = context?.tenant?.faults;
+  if (faults?.threw(context?.route ?? null) !== true) return;
+  const { key, revision } = faults;
+  const reason = `${THROWS_MAX} requests in a row threw; the last one: ${describeFault(error)}`;
+  reports.onFault({ key, revision, reason });
 }
 
 function startSweeper(log: ServiceLogger): DeadlineSweeper {
@@ -184,7 +234,7 @@ async function openOutputs(settings: WorkerSettings, shutdown: ShutdownStack): P
   const log = createLogger({ service: 'edge', nodeId, level: settings.logLevel });
   shutdown.push('log', async () => void (await log.flush()));
   const tracing = await startTracing({
-    service: 'headgate-edge',
+    service: 'edge',
     nodeId,
     version: settings.version,
     environment: settings.tracing,
@@ -265,33 +315,38 @@ function openOverloadWatch(
   return watch;
 }
 
+/** The limiter, and when it first asks Redis rather than admitting its share. */
 function openLimiter(
   settings: WorkerSettings,
   log: ServiceLogger,
   share: () => EdgeShare,
   shutdown: ShutdownStack,
-): Limiter {
-  const { tls, ...address } = settings.redis;
-  const store = createRedisLimitStore({
-    redis: { ...address, tls: tls ? {} : null },
+): { readonly limiter: Limiter; readonly inUse: Promise<void> } {
+  const { promise: inUse, resolve } = Promise.withResolvers<void>();
+  const stores = createRedisLimitStores({
+    redis: settings.redis,
     random: systemRandom,
     onEvent: (event) => log.logger.info({ event }, 'limit store'),
   });
-  shutdown.push('limit store', () => store.close());
-  const limiter = createLimiter({
-    store,
-    clock: systemClock,
-    random: systemRandom,
-    share,
-    holderId: `${settings.nodeId}/${randomBytes(9).toString('base64url')}`,
-    onEvent: (event) => {
-      const level = event.type === 'store_in_use' ? 'info' : 'warn';
-      log.logger[level]({ event }, 'limiter');
-    },
-  });
+  shutdown.push('limit store', () => stores.close());
+  const holderId = `${settings.nodeId}/${randomBytes(9).toString('base64url')}`;
+  const shards = stores.shards.map((store, shard) =>
+    createLimiter(
+      {
+        ...{ store, clock: systemClock, random: systemRandom, share, holderId },
+        onEvent: (event) => {
+          const level = event.type === 'store_in_use' ? 'info' : 'warn';
+          log.logger[level]({ event, ...(stores.shards.length > 1 ? { shard } : {}) }, 'limiter');
+          if (!limiter.degraded) resolve();
+        },
+      },
+      { localRulesMax: Math.ceil(LOCAL_RULES_MAX / stores.shards.length) },
+    ),
+  );
+  const limiter = createShardedLimiter(shards, (key) => stores.shardOf(key));
   shutdown.push('limiter', async () => {
     await limiter.settle();
     limiter.close();
   });
-  return limiter;
+  return { limiter, inUse };
 }

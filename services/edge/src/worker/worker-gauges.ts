@@ -47,6 +47,7 @@ const LEASES: readonly (readonly [keyof LimiterStats, string])[] = [
   ['leasedCost', 'granted'],
   ['leaseUsedCost', 'used'],
   ['leaseReturnedCost', 'returned'],
+  ['refundedCost', 'refunded'],
 ];
 
 /** Connections that were cut or ended by the edge, by cause. */
@@ -79,6 +80,7 @@ export function exportWorkerMetrics(sources: WorkerSources): void {
       return [cell, () => limiter.stats[field]] as const;
     }),
     [metrics.counter('headgate_limit_slots_missing_total', {}), () => limiter.stats.slotsLapsed],
+    [metrics.counter('headgate_limit_clock_steps_total', {}), () => limiter.stats.storeClockSteps],
     [metrics.counter('headgate_limit_leases_total', {}), () => limiter.stats.leases],
     ...LEASES.map(([field, outcome]) => {
       const cell = metrics.counter('headgate_limit_lease_cost_total', { outcome });

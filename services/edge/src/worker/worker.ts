@@ -1,10 +1,24 @@
+import { flushCompileCache } from 'node:module';
 import process from 'node:process';
-import { mendStringPrototype } from '@headgate/runtime';
-import type { PrimaryMessage, WorkerMessage, WorkerSettings } from '../ipc/messages.ts';
+import { mendStringPrototype, systemClock } from '@headgate/runtime';
+import {
+  isOrdered,
+  type OrderedMessage,
+  type PrimaryMessage,
+  type WorkerMessage,
+  type WorkerSettings,
+} from '../ipc/messages.ts';
+import { createRevisionScope } from '../snapshot/revision-faults.ts';
 import { createDataPlane, type DataPlane } from './data-plane.ts';
+import { Inbox } from './inbox.ts';
+import { watchUncaught } from './uncaught.ts';
 
-/** Time for the last words of a worker that found a bug. */
-const EXIT_MS_MAX = 500;
+/**
+ * Messages that act as soon as the worker has started, whatever documents wait: that it is busy makes it neither dead nor
+ * immortal.
+ */
+type PromptMessage = Exclude<PrimaryMessage, OrderedMessage | { readonly type: 'start' }>;
+
 /** Between two reports on limits and quotas. */
 const USAGE_MS = 1000;
 
@@ -14,6 +28,9 @@ const USAGE_MS = 1000;
  */
 export function startWorker(): void {
   let dataPlane: Promise<DataPlane> | null = null;
+  let inbox: Promise<Inbox> | null = null;
+  const scope = createRevisionScope();
+  const uncaught = watchUncaught(scope);
   const send = (message: WorkerMessage): void => {
     if (process.connected) process.send?.(message);
   };
@@ -21,14 +38,20 @@ export function startWorker(): void {
     send({ type: 'failed', reason: error instanceof Error ? error.message : String(error) });
   };
   const begin = async (settings: WorkerSettings): Promise<DataPlane> => {
-    const created = await createDataPlane(settings, (outcomes) =>
-      send({ type: 'outcomes', outcomes }),
-    );
+    const created = await createDataPlane(settings, {
+      scope,
+      onOutcomes: (outcomes) => send({ type: 'outcomes', outcomes }),
+      onFault: (fault) => send({ type: 'fault', fault }),
+    });
+    uncaught.serving = true;
     mendStringPrototype(); // all modules are loaded by now, those of tracing too
+    flushCompileCache(); // now, as a worker is killed in the end; this takes 35 ms, once for each build
     send({ type: 'started' });
     setInterval(() => {
       const entries = created.takeLimitUsage();
       if (entries.length > 0) send({ type: 'limit_usage', entries });
+      const seconds = created.takeDemand();
+      if (seconds.length > 0) send({ type: 'demand', seconds });
       const marks = created.takeQuotaMarks();
       if (marks.length > 0) send({ type: 'quotas', marks });
     }, USAGE_MS).unref();
@@ -37,17 +60,13 @@ export function startWorker(): void {
   process.on('message', (message: PrimaryMessage) => {
     if (message.type === 'start') {
       dataPlane = begin(message.settings);
-      dataPlane.catch(fail);
+      inbox = dataPlane.then((plane) => createInbox(plane, send, fail));
+      inbox.catch(fail);
       return;
     }
-    // Messages act in order: each waits for the start only, and `then` keeps their order.
-    void dataPlane?.then((plane) => handle(plane, message, send)).catch(fail);
-  });
-  // A bug outside of any request: nobody knows what state it left behind. The primary logs it and starts another worker.
-  process.once('uncaughtException', (error) => {
-    const reason = error.stack ?? error.message;
-    setTimeout(() => process.exit(1), EXIT_MS_MAX);
-    process.send?.({ type: 'failed', reason } satisfies WorkerMessage, () => process.exit(1));
+    // Each waits for the start only, and `then` keeps their order.
+    if (isOrdered(message)) void inbox?.then((opened) => opened.push(message)).catch(fail);
+    else void dataPlane?.then((plane) => handle(plane, message, send)).catch(fail);
   });
   process.on('disconnect', () => process.exit(1));
   // The primary decides when workers end; a Ctrl-C in a terminal reaches the whole process group.
@@ -55,20 +74,33 @@ export function startWorker(): void {
   process.on('SIGTERM', () => undefined);
 }
 
+function createInbox(
+  plane: DataPlane,
+  send: (message: WorkerMessage) => void,
+  fail: (error: unknown) => void,
+): Inbox {
+  return new Inbox({
+    nowMs: () => systemClock.monotonicMs(),
+    apply: (document, compileNow) => plane.tenants.apply(document, compileNow),
+    onOutcomes: (outcomes) => send({ type: 'outcomes', outcomes }),
+    handle: (message) => {
+      if (message.type === 'removed') for (const key of message.keys) plane.tenants.remove(key);
+      else plane.listen().then((port) => send({ type: 'listening', port }), fail);
+    },
+  });
+}
+
 async function handle(
   plane: DataPlane,
-  message: Exclude<PrimaryMessage, { type: 'start' }>,
+  message: PromptMessage,
   send: (message: WorkerMessage) => void,
 ): Promise<void> {
   switch (message.type) {
-    case 'documents': {
-      const { documents, compileNow } = message;
-      const outcomes = documents.map((document) => plane.tenants.apply(document, compileNow));
-      send({ type: 'outcomes', outcomes });
+    case 'ping':
+      send({ type: 'pong', id: message.id });
       break;
-    }
-    case 'removed':
-      for (const key of message.keys) plane.tenants.remove(key);
+    case 'take_metrics':
+      send({ type: 'metrics', id: message.id, snapshot: plane.takeMetrics() });
       break;
     case 'health':
       for (const state of message.states) plane.upstreams.receiveHealth(state);
@@ -78,15 +110,6 @@ async function handle(
       break;
     case 'share':
       plane.setShare({ liveEdges: message.liveEdges, rank: message.rank });
-      break;
-    case 'listen':
-      send({ type: 'listening', port: await plane.listen() });
-      break;
-    case 'take_metrics':
-      send({ type: 'metrics', id: message.id, snapshot: plane.takeMetrics() });
-      break;
-    case 'ping':
-      send({ type: 'pong', id: message.id });
       break;
     case 'stop_accepting':
       await plane.stopAccepting();

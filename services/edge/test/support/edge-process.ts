@@ -17,6 +17,8 @@ const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 /** A tenant as tests write it: what a bundle holds, with defaults filled in. */
 export interface TestTenant {
   readonly id: string;
+  /** Default `test`. */
+  readonly planId?: string;
   readonly hosts?: readonly string[];
   readonly pathPrefixes?: readonly string[];
   readonly headerValues?: readonly string[];
@@ -33,7 +35,7 @@ export interface TestTenant {
 /** SHA-256 in hex. */
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** The document of a tenant on the plan `test`. */
+/** The document of a tenant. */
 export function tenantDocument(tenant: TestTenant, revision = 1): WorkerDocument {
   const identity = {
     hosts: [...(tenant.hosts ?? [])],
@@ -43,7 +45,7 @@ export function tenantDocument(tenant: TestTenant, revision = 1): WorkerDocument
   const body = TenantDocument.parse({
     tenant: {
       id: tenant.id,
-      planId: 'test',
+      planId: tenant.planId ?? 'test',
       status: tenant.status ?? 'active',
       identity,
       limits: tenant.limits ?? [],
@@ -73,14 +75,10 @@ export function rolloutDocument(
   return { key, header: { ...header, kind: 'rollout', rings: [...rings] }, body };
 }
 
-/** The document of the plan `test`. */
+/** The document of a plan, by default `test`. */
 export function planDocument(plan: object = {}, revision = 1): WorkerDocument {
-  return documentOf(
-    'plan',
-    'test',
-    revision,
-    PlanDocument.parse({ plan: { id: 'test', ...plan } }),
-  );
+  const document = PlanDocument.parse({ plan: { id: 'test', ...plan } });
+  return documentOf('plan', document.plan.id, revision, document);
 }
 
 function documentOf(
@@ -109,6 +107,7 @@ export interface TestEdge {
   readonly port: number;
   readonly admin: string;
   readonly dataDirectory: string;
+  /** Ends it at once: tests that are about draining send SIGTERM themselves, and wait for the exit. */
   stop(): Promise<void>;
 }
 
@@ -116,15 +115,13 @@ export interface TestEdge {
 export interface TestEdgeOptions {
   /** Configuration that lies on the disk when the edge starts. */
   readonly documents?: readonly WorkerDocument[];
-  readonly env?: Readonly<Record<string, string>>;
+  /** Undefined: not in its environment, whatever is in that of the tests. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   readonly workers?: number;
   /** Default: a new directory that goes with the edge. */
   readonly dataDirectory?: string;
   readonly port?: number;
 }
-
-/** Tests that are about draining send SIGTERM themselves and wait for the exit; the others need not wait for it. */
-const STOP_MS = 500;
 
 /** Starts a real edge, without NATS unless `env` names one, and waits until it is ready. */
 export async function startTestEdge(options: TestEdgeOptions = {}): Promise<TestEdge> {
@@ -150,7 +147,7 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
       ...options.env,
     },
     readyWhen: /"msg":"ready"/,
-    readyTimeoutMs: 20_000,
+    readyTimeoutMs: 60_000,
   });
   const ready = started.stdout().find((line) => line.includes('"msg":"ready"')) ?? '{}';
   const { admin } = JSON.parse(ready) as { admin: string }; // written by the edge itself
@@ -160,7 +157,8 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
     admin: `http://${admin}`,
     dataDirectory,
     async stop() {
-      await started.stop(STOP_MS);
+      started.kill('SIGKILL');
+      await started.exited;
       await directory?.remove();
     },
   };

@@ -1,11 +1,16 @@
 import { closeSync, openSync } from 'node:fs';
 import type { PrimaryMessage } from '../../src/ipc/messages.ts';
-import { TenantStore } from '../../src/snapshot/tenant-store.ts';
+import { TenantEntry } from '../../src/snapshot/tenant-entry.ts';
 import { startWorker } from '../../src/worker/worker.ts';
 
 // A worker of the edge that some documents harm, as a bug would that only they touch. A route of the document says how:
-// `poison-kill` ends it a moment later without a word, `poison-throw` a moment later with an exception, `poison-compile`
-// when it is compiled; `poison-refused` does not compile, and each request of `poison-request` throws.
+//
+//     poison-refused   it does not compile
+//     poison-compile   ends the worker that compiles it
+//     poison-request   each request throws
+//     poison-throw     throws in a timer that its compilation begins
+//     poison-stray     throws in a timer that nobody's work begins
+//     poison-kill      ends the worker a moment later without a word
 
 /** By default long enough for the outcome to reach the primary: the document is in force when the worker ends. */
 const MOMENT_MS = Number(process.env['POISON_MOMENT_MS'] ?? 100);
@@ -14,30 +19,31 @@ const MOMENT_MS = Number(process.env['POISON_MOMENT_MS'] ?? 100);
 closeSync(1);
 openSync('/dev/null', 'w');
 
-/** Tenants whose requests throw. */
-const throwing = new Set<string>();
-
 // eslint-disable-next-line @typescript-eslint/unbound-method -- called with `this` below
-const findByHost = TenantStore.prototype.findByHost;
-TenantStore.prototype.findByHost = function (host) {
-  const entry = findByHost.call(this, host);
-  if (entry !== null && throwing.has(entry.id)) throw new Error('a poisonous request');
-  return entry;
+const snapshot = TenantEntry.prototype.snapshot;
+TenantEntry.prototype.snapshot = function () {
+  const compiled = snapshot.call(this);
+  if (compiled !== null && this.body.includes('"poison-request"')) {
+    compiled.routes.match = () => {
+      throw new Error('a poisonous request');
+    };
+  }
+  return compiled;
 };
 
 const die = (): void => void process.kill(process.pid, 'SIGKILL');
 
+const throwLater = (): void => {
+  setTimeout(() => {
+    throw new Error('a poisonous document');
+  }, MOMENT_MS);
+};
+
 process.on('message', (message: PrimaryMessage) => {
   if (message.type !== 'documents') return;
-  for (const { header, body } of message.documents) {
-    if (body.includes('"poison-request"')) throwing.add(header.id);
-    else throwing.delete(header.id);
+  for (const { body } of message.documents) {
     if (body.includes('"poison-kill"')) setTimeout(die, MOMENT_MS);
-    if (body.includes('"poison-throw"')) {
-      setTimeout(() => {
-        throw new Error('a poisonous document');
-      }, MOMENT_MS);
-    }
+    if (body.includes('"poison-stray"')) throwLater();
   }
 });
 
@@ -45,6 +51,7 @@ const parse = JSON.parse;
 JSON.parse = (text: string, reviver?: Parameters<typeof parse>[1]): unknown => {
   if (text.includes('"poison-compile"')) die();
   if (text.includes('"poison-refused"')) throw new Error('a document that does not compile');
+  if (text.includes('"poison-throw"')) throwLater();
   return parse(text, reviver);
 };
 

@@ -14,7 +14,8 @@ import {
 import type { WorkerDocument } from '../../src/ipc/messages.ts';
 import { SnapshotFiles } from '../../src/primary/snapshot-files.ts';
 import { createConfigSource, type ConfigSource } from './config-source.ts';
-import { tenantDocument } from './edge-process.ts';
+import { metricValue } from './edge-metrics.ts';
+import { planDocument, tenantDocument } from './edge-process.ts';
 import { requestOnce } from './raw-client.ts';
 
 const MAIN = fileURLToPath(new URL('./scaled-edge.ts', import.meta.url));
@@ -23,6 +24,7 @@ const MAIN = fileURLToPath(new URL('./scaled-edge.ts', import.meta.url));
 export interface ConfigReport {
   readonly complete: boolean;
   readonly onProbation: number;
+  readonly workers: { readonly listening: number };
   readonly documents: readonly { readonly key: string; readonly revision: number }[];
   readonly rejected: readonly {
     readonly key: string;
@@ -92,6 +94,13 @@ export class ProbationScene {
     return tenantDocument({ id, hosts: [`${id}.test`], upstreams, routes }, revision);
   }
 
+  /** Puts a plan and the tenants `a` (revision 2) and `b` (3) on the disk as good ones, and on the bus. */
+  async seed(): Promise<void> {
+    const documents = [planDocument({}, 1), this.tenant('a', 2), this.tenant('b', 3)];
+    await (await this.files()).compact(documents);
+    await this.source.put(...documents);
+  }
+
   get snapshots(): string {
     return join(this.dataDirectory, 'snapshots');
   }
@@ -104,7 +113,11 @@ export class ProbationScene {
   }
 
   /** Starts an edge with two workers; resolves when `until` appears in its log. */
-  async start(times: ScaledTimes = {}, until = /"msg":"ready"/): Promise<ScaledEdge> {
+  async start(
+    times: ScaledTimes = {},
+    until = /"msg":"ready"/,
+    dataDirectory = this.dataDirectory,
+  ): Promise<ScaledEdge> {
     const [port, adminPort] = [await freePort(), await freePort()];
     const started = await startProcess({
       name: 'edge',
@@ -116,14 +129,14 @@ export class ProbationScene {
         HEADGATE_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
         HEADGATE_EDGE_WORKERS: '2',
         HEADGATE_EDGE_DRAIN_MS: '100',
-        HEADGATE_DATA_DIR: this.dataDirectory,
+        HEADGATE_DATA_DIR: dataDirectory,
         HEADGATE_NATS_URL: this.nats.url,
         HEADGATE_REDIS_URL: 'redis://127.0.0.1:1',
         SOAK_MS: String(times.soakMs ?? 600_000),
         SOON_MS: String(times.soonMs ?? 60_000),
       },
       readyWhen: until,
-      readyTimeoutMs: 20_000,
+      readyTimeoutMs: 60_000,
     });
     const edge = describeEdge(started, port, `http://127.0.0.1:${adminPort}`);
     this.#edges.push(edge);
@@ -131,7 +144,7 @@ export class ProbationScene {
   }
 
   async close(): Promise<void> {
-    for (const { process: edge } of this.#edges) await edge.stop(500);
+    await Promise.all(this.#edges.map((edge) => edge.kill()));
     await this.source.close();
     await this.nats.stop();
     await this.origin.close();
@@ -177,4 +190,33 @@ export async function rejectionOf(edge: ScaledEdge, key: string): Promise<string
     { message: `${key} to be rejected`, deadlineMs: 15_000 },
   );
   return `${found.revision}: ${found.reason}`;
+}
+
+/** Waits until a host is answered with a status. */
+export async function serves(edge: ScaledEdge, host: string, status = 200): Promise<void> {
+  await waitFor(async () => (await edge.status(host)) === status, {
+    message: `${host} to answer ${status}`,
+    deadlineMs: 15_000,
+  });
+}
+
+/** Waits until a revision is in force; null: none is. */
+export async function inForce(
+  edge: ScaledEdge,
+  key: string,
+  revision: number | null,
+): Promise<void> {
+  await waitFor(async () => (await edge.revision(key)) === revision, {
+    message: `${key}@${revision}`,
+    deadlineMs: 15_000,
+  });
+}
+
+/** How many workers have been replaced so far. */
+export async function restarts(edge: ScaledEdge): Promise<number> {
+  let sum = 0;
+  for (const cause of ['exited', 'killed', 'blocked', 'failed']) {
+    sum += await metricValue(edge.admin, `headgate_worker_restarts_total{cause="${cause}"}`);
+  }
+  return sum;
 }

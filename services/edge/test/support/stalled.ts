@@ -14,5 +14,6 @@ export async function stalled(senders: () => readonly Writable[]): Promise<void>
     message: 'the senders to stall',
     intervalMs: 200,
     deadlineMs: 20_000,
+    describe: () => unsent,
   });
 }

@@ -1,5 +1,11 @@
 import { firstEdge } from '../../../cluster/cluster.ts';
-import { fillCluster, startConfigCluster, startEdge, waitForDocuments } from '../config-cluster.ts';
+import {
+  controlPids,
+  fillCluster,
+  startConfigCluster,
+  startEdge,
+  waitForDocuments,
+} from '../config-cluster.ts';
 import { changeTenant } from '../tenants.ts';
 import type { StormEntrant } from './storm-target.ts';
 
@@ -15,13 +21,14 @@ export const headgateEntrant: StormEntrant = {
       const edge = firstEdge(cluster);
       await startEdge(edge, false);
       await waitForDocuments(edge, tenants + 1); // and a plan
-      const control = [cluster.configService.process.pid, cluster.postgres?.pid ?? []].flat();
       return {
         name: 'headgate',
         port: edge.port,
         pid: edge.component.process.pid,
-        controlPids: control,
-        change: (tenant, change) => changeTenant(cluster.api, tenant, change),
+        controlPids: controlPids(cluster),
+        async change(tenant, change) {
+          await changeTenant(cluster.api, tenant, change);
+        },
         stop: () => parts.stop(),
       };
     } catch (error) {

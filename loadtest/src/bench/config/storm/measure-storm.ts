@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { waitFor } from '@headgate/testkit';
-import { treeCpuUs } from '../../process-tree.ts';
+import { treesCpuMs } from '../../process-tree.ts';
 import { serves } from '../../side-by-side/serves.ts';
 import { tenantHost } from '../../side-by-side/tenant-documents.ts';
-import { percentileOf } from '../../statistics.ts';
-import type { ConfigRow } from '../config-row.ts';
+import { effectFigures, type ConfigRow } from '../config-row.ts';
+import { CHANGE_DEADLINE_MS } from '../settings.ts';
 import { sumOf } from '../sum-of-reports.ts';
-import { changedPath } from '../tenants.ts';
+import { changedPath, tenantOfChange } from '../tenants.ts';
 import { underTraffic, type Traffic } from '../traffic.ts';
 import type { StormTarget } from './storm-target.ts';
 
@@ -19,11 +19,7 @@ export interface StormSchedule {
   readonly gapMs: number;
 }
 
-/** A change that takes longer than this ends the run. */
-const CHANGE_DEADLINE_MS = 30_000;
 const ASK_EVERY_MS = 2;
-/** Neighbouring changes are far apart. */
-const TENANT_STRIDE = 7919;
 
 interface Cpu {
   readonly atMs: number;
@@ -49,17 +45,13 @@ export async function measureStorm(
   const times = storm.value.tookMs / quiet.value.tookMs;
   const perChange = (key: 'proxyMs' | 'controlMs'): number =>
     (storm.value[key] - quiet.value[key] * times) / count;
-  const tookMs = storm.value.result.toSorted((a, b) => a - b);
   return {
     name: target.name,
     profile: 'storm',
     tenants,
     routes: 2 * tenants,
     edges: 1,
-    changes: count,
-    p50Ms: percentileOf(tookMs, 50),
-    p99Ms: percentileOf(tookMs, 99),
-    maxMs: percentileOf(tookMs, 100),
+    ...effectFigures(storm.value.result),
     cpuMsPerChange: perChange('proxyMs'),
     ...(target.controlPids.length === 0 ? {} : { controlCpuMsPerChange: perChange('controlMs') }),
     changesPerSecond: 1000 / gapMs,
@@ -79,7 +71,7 @@ async function followStorm(
   for (let index = 0; index < storm.count; index += 1) {
     storm.signal.throwIfAborted();
     await sleep(Math.max(0, startMs + index * storm.gapMs - performance.now()));
-    const tenant = ((index + 1) * TENANT_STRIDE) % storm.tenants;
+    const tenant = tenantOfChange(index + 1, storm.tenants);
     const fromMs = performance.now();
     await target.change(tenant, index + 1);
     await waitFor(() => serves(target.port, { host: tenantHost(tenant) }, changedPath(index + 1)), {
@@ -108,8 +100,7 @@ async function spent<Result>(target: StormTarget, work: () => Promise<Result>) {
 }
 
 async function readCpu({ pid, controlPids }: StormTarget): Promise<Cpu> {
-  const control = await Promise.all(controlPids.map(treeCpuUs));
-  const proxyMs = (await treeCpuUs(pid)) / 1000;
-  const controlMs = control.reduce((sum, us) => sum + us, 0) / 1000;
+  const proxyMs = await treesCpuMs([pid]);
+  const controlMs = await treesCpuMs(controlPids);
   return { atMs: performance.now(), proxyMs, controlMs };
 }

@@ -1,3 +1,4 @@
+import { haproxyConfig } from '../../side-by-side/haproxy-config.ts';
 import { nginxConfig, nginxUpstream, NGINX_FORWARD } from '../../side-by-side/nginx-config.ts';
 import { tenantHost } from '../../side-by-side/tenant-documents.ts';
 import { changedPath } from '../tenants.ts';
@@ -49,41 +50,19 @@ export interface HaproxyMaps {
 }
 
 /** HAProxy's configuration, which looks routes up in two maps; the maps hold all that changes. */
-export function haproxyConfig(
+export function haproxyRoutes(
   { port, backendPorts }: Omit<ReloadedRoutes, 'changes'>,
   maps: HaproxyMaps,
 ): string {
-  const servers = backendPorts.map(
-    (backendPort, index) => `  server endpoint-${index + 1} 127.0.0.1:${backendPort}`,
-  );
-  return `global
-  nbthread 1
-  maxconn 11000
-  no strict-limits
-
-defaults
-  mode http
-  timeout connect 1s
-  timeout client 1h
-  timeout server 1h
-  timeout http-keep-alive 1h
-  option http-keep-alive
-  http-reuse always
-
-frontend clients
-  bind 127.0.0.1:${port}
-  acl is-prefix base,map_beg(${maps.prefixes}) -m found
-  acl is-exact base,map_str(${maps.exact}) -m found
-  http-request deny deny_status 404 unless is-prefix or is-exact
-  default_backend backend
-
-backend backend
-  balance roundrobin
-${servers.join('\n')}
-`;
+  const rules = [
+    `acl is-prefix base,map_beg(${maps.prefixes}) -m found`,
+    `acl is-exact base,map_str(${maps.exact}) -m found`,
+    'http-request deny deny_status 404 unless is-prefix or is-exact',
+  ];
+  return haproxyConfig({ port, backendPorts, rules });
 }
 
-/** The maps' texts for {@link haproxyConfig}. */
+/** The maps' texts for {@link haproxyRoutes}. */
 export function haproxyMaps(changes: ReloadedRoutes['changes']): HaproxyMaps {
   const lines = (pathOf: (change: number) => string): string =>
     changes.map((change, tenant) => `${tenantHost(tenant)}${pathOf(change)} 1\n`).join('');

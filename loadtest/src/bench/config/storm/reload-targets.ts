@@ -7,7 +7,7 @@ import { startBackend } from '../../side-by-side/backend.ts';
 import { serves } from '../../side-by-side/serves.ts';
 import { REQUEST_PATH } from '../../side-by-side/settings.ts';
 import { tenantHost } from '../../side-by-side/tenant-documents.ts';
-import { haproxyConfig, haproxyMaps, nginxRoutes, type ReloadedRoutes } from './reload-files.ts';
+import { haproxyMaps, haproxyRoutes, nginxRoutes, type ReloadedRoutes } from './reload-files.ts';
 import type { StormEntrant, StormSetting, StormTarget } from './storm-target.ts';
 
 /** A proxy whose configuration is files that it reads again at a signal. */
@@ -40,7 +40,7 @@ export const haproxyReload: StormEntrant = entrantOf('haproxy-reload', {
     const files = { prefixes: join(directory, 'prefix.map'), exact: join(directory, 'exact.map') };
     await writeFile(files.prefixes, prefixes);
     await replaceFile(files.exact, exact);
-    await writeFile(join(directory, 'haproxy.cfg'), haproxyConfig(routes, files));
+    await writeFile(join(directory, 'haproxy.cfg'), haproxyRoutes(routes, files));
   },
   writeChanges: (directory, { changes }) =>
     replaceFile(join(directory, 'exact.map'), haproxyMaps(changes).exact),

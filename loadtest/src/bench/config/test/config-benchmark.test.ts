@@ -34,7 +34,8 @@ test('tenants are created in batches that hold each of them once', async () => {
     ids.push(...Object.keys((bundle as { tenants: object }).tenants));
     return Promise.resolve(1);
   };
-  await loadTenants({ apply }, 6000, [1], (loaded) => progress.push(loaded));
+  const onProgress = (loaded: number): void => void progress.push(loaded);
+  await loadTenants({ apply }, { count: 6000, endpointPorts: [1], onProgress });
   assert.deepEqual(progress, [2500, 5000, 6000]);
   assert.equal(new Set(ids).size, 6000);
   assert.equal(ids.length, 6000);

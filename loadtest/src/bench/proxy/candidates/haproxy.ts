@@ -8,6 +8,7 @@ import type {
   CandidateContext,
   RunningCandidate,
 } from '../../side-by-side/candidate.ts';
+import { haproxyConfig } from '../../side-by-side/haproxy-config.ts';
 import { startServer } from '../../side-by-side/start-server.ts';
 
 /** HAProxy as a bare proxy. */
@@ -24,34 +25,8 @@ export const haproxy: Candidate = {
 async function start(context: CandidateContext): Promise<RunningCandidate> {
   const port = await freePort();
   const file = join(context.directory, 'haproxy.cfg');
-  const servers = context.backendPorts
-    .map((backendPort, index) => `  server endpoint-${index + 1} 127.0.0.1:${backendPort}`)
-    .join('\n');
-  await writeFile(
-    file,
-    `global
-  nbthread 1
-  maxconn 11000
-  no strict-limits
-
-defaults
-  mode http
-  timeout connect 1s
-  timeout client 1h
-  timeout server 1h
-  timeout http-keep-alive 1h
-  option http-keep-alive
-  http-reuse always
-
-frontend clients
-  bind 127.0.0.1:${port}
-  default_backend backend
-
-backend backend
-  balance roundrobin
-${servers}
-`,
-  );
+  const { backendPorts } = context;
+  await writeFile(file, haproxyConfig({ port, backendPorts }));
   const command = (await findProgram('haproxy')) ?? 'haproxy';
   return startServer({ name: 'haproxy', command, args: ['-db', '-f', file], port }, context);
 }

@@ -1,5 +1,6 @@
 import { runOpenLoop } from '../../open-loop/run-open-loop.ts';
 import { addedLatencies } from '../../side-by-side/added-latencies.ts';
+import { ownCores, pinTo, splitCores } from '../../cpu-cores.ts';
 import { treeCpuUs } from '../../process-tree.ts';
 import type { RunningCandidate } from '../../side-by-side/candidate.ts';
 import { USUAL_CANDIDATES } from '../candidates/candidates.ts';
@@ -18,7 +19,10 @@ import { PROXY_BASELINES, type ProxyContext, type ProxyPart } from './proxy-part
 /** The row without a proxy, which the others are compared with. */
 const DIRECT = 'direct';
 
-/** Latency at a fixed rate far below saturation: what a proxy adds to the way straight to the backend. */
+/**
+ * Latency at a fixed rate far below saturation: what a proxy adds to the way straight to the backend. The generator has a
+ * core for itself: it never sleeps, and a process that had to share its core would wait for a time slice.
+ */
 export const rate: ProxyPart = {
   name: `rate-${RATE_PER_SECOND}`,
   mainFigure: 'addedP99Ms',
@@ -38,14 +42,23 @@ async function run(context: ProxyContext) {
     running: { port: bench.backend.ports[0] ?? 0, pid: bench.backend.process.pid },
     hostsFile: await bench.hostsFile(TENANTS, ACTIVE_TENANTS),
   };
+  const split = await splitCores();
   const contenders = [direct, ...entrants].map(({ name, description, ...target }): Contender => {
     // The same arrivals for all in a round, others in the next.
     let seed = 0;
-    const measure = (): Promise<Round> => measureOnce(target, schedule, seed++, signal);
+    const measure = (): Promise<Round> =>
+      measureOnce(target, schedule, seed++, { signal, cores: split?.generator });
     return { name, description, measure };
   });
-  const measured = await interleave(contenders, schedule.rounds, context);
-  return summarise(rate, addedLatencies(measured, DIRECT));
+  const pids = [direct, ...entrants].map(({ running }) => running.pid);
+  if (split === null) context.say('the generator shares its core with what it measures');
+  try {
+    if (split !== null) await pinTo(split.others, pids);
+    const measured = await interleave(contenders, schedule.rounds, context);
+    return summarise(rate, addedLatencies(measured, DIRECT));
+  } finally {
+    if (split !== null) await pinTo(await ownCores(), pids); // other parts measure them, too
+  }
 }
 
 /** Who gets the load: a candidate or the backend. */
@@ -57,7 +70,10 @@ async function measureOnce(
   { running, hostsFile }: Pick<Target, 'running' | 'hostsFile'>,
   { settleSeconds, measureSeconds }: Schedule,
   seed: number,
-  signal: AbortSignal,
+  {
+    signal,
+    cores,
+  }: { readonly signal: AbortSignal; readonly cores?: readonly number[] | undefined },
 ): Promise<Round> {
   const before = await treeCpuUs(running.pid);
   const report = await runOpenLoop(
@@ -72,6 +88,7 @@ async function measureOnce(
       seed,
     },
     signal,
+    cores,
   );
   const { answered, measured, dropped, failed } = report;
   const { p50Ms, p99Ms, p99FromScheduleMs, latenessP99Ms } = report;

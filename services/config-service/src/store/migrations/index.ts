@@ -6,6 +6,8 @@ import { keptRepliesSchema } from './0004-kept-replies.ts';
 import { listFiltersSchema } from './0005-list-filters.ts';
 import { rowLevelSecuritySchema } from './0006-row-level-security.ts';
 import { rolloutsSchema } from './0007-rollouts.ts';
+import { declarationSchema } from './0008-declaration.ts';
+import { declarationRevisionSchema } from './0009-declaration-revision.ts';
 
 /** Every migration by name, in the order of the names. A released migration never changes. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -16,4 +18,6 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0005-list-filters': listFiltersSchema,
   '0006-row-level-security': rowLevelSecuritySchema,
   '0007-rollouts': rolloutsSchema,
+  '0008-declaration': declarationSchema,
+  '0009-declaration-revision': declarationRevisionSchema,
 };

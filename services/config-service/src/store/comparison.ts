@@ -1,0 +1,53 @@
+import { documentKey } from '@headgate/model';
+import type { Kysely } from 'kysely';
+import { comparePlan, compareTenant, type Change } from './change.ts';
+import { editPlans, editTenants, newestRevision, type Edits } from './commit.ts';
+import { isAnyOf } from './is-any-of.ts';
+import { accept, type Outcome } from './outcome.ts';
+import type { Tables } from './tables.ts';
+
+/** What edits would change. */
+export interface Comparison {
+  /** Newest revision that the reader sees. */
+  readonly revision: number;
+  /** Of all that is named, what stays as it is too. */
+  readonly changes: readonly Change[];
+}
+
+/**
+ * What edits would change: nothing is written or locked, and what only a write is refused for (a host of
+ * another tenant, a plan that is not there) is not looked at. Call it in a transaction of one snapshot.
+ */
+export async function compareEdits(db: Kysely<Tables>, edits: Edits): Promise<Outcome<Comparison>> {
+  const revision = await newestRevision(db);
+  const plans = await editPlans(db, edits.plans);
+  if (!plans.ok) return plans;
+  const tenants = await editTenants(db, edits.tenants, new Map());
+  if (!tenants.ok) return tenants;
+  return accept({
+    revision,
+    changes: [
+      ...plans.value.flatMap(({ state, next }) => comparePlan(state, next)),
+      ...tenants.value.flatMap(({ state, next }) => compareTenant(state, next)),
+    ],
+  });
+}
+
+/** Edits as of a revision without those to tenants that began later: they meant deleted ones that had the same ids. */
+export async function withoutLaterTenants(
+  db: Kysely<Tables>,
+  edits: Edits,
+  revision: number,
+): Promise<Edits> {
+  const keys = Array.from(edits.tenants.keys(), (id) => documentKey('tenant', id));
+  const later = await db
+    .selectFrom('documents')
+    .select('id')
+    .where(isAnyOf('key', keys))
+    .where('since_revision', '>', revision)
+    .execute();
+  if (later.length === 0) return edits;
+  const tenants = new Map(edits.tenants);
+  for (const { id } of later) tenants.delete(id);
+  return { ...edits, tenants };
+}

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { setImmediate as turn } from 'node:timers/promises';
+import { suite, test } from 'node:test';
+import { createFakeClock } from '@headgate/testkit';
+import { tenantDocument } from '../../test/support/edge-process.ts';
+import type { WorkerDocument } from '../ipc/messages.ts';
+import { Inbox, TURN_MS } from './inbox.ts';
+
+const documentsOf = (...ids: readonly string[]): readonly WorkerDocument[] =>
+  ids.map((id) => tenantDocument({ id, hosts: [`${id}.test`], upstreams: {}, routes: {} }, 1));
+
+/** An inbox whose documents take so long each; tells what it did, in order. */
+function createHarness(documentMs: number) {
+  const clock = createFakeClock();
+  const did: string[] = [];
+  const inbox = new Inbox({
+    nowMs: () => clock.monotonicMs(),
+    apply: ({ key, header: { revision } }) => {
+      clock.advance(documentMs);
+      did.push(key);
+      return { key, revision, outcome: 'applied', reason: '' };
+    },
+    onOutcomes: (outcomes) => did.push(`outcomes ${outcomes.map(({ key }) => key).join(' ')}`),
+    handle: ({ type }) => did.push(type),
+  });
+  return { inbox, did };
+}
+
+suite('inbox of a worker', () => {
+  test('one message that takes a moment is done, and answered, in the turn that it came in', () => {
+    const { inbox, did } = createHarness(TURN_MS / 5);
+    inbox.push({ type: 'documents', compileNow: true, documents: documentsOf('a', 'b') });
+    assert.deepEqual(did, ['tenant.a', 'tenant.b', 'outcomes tenant.a tenant.b']);
+  });
+
+  test('a turn ends with the document that its time ran out with; messages keep their order', async () => {
+    const { inbox, did } = createHarness(TURN_MS * 0.6);
+    inbox.push({ type: 'documents', compileNow: true, documents: documentsOf('a', 'b', 'c') });
+    inbox.push({ type: 'removed', keys: ['tenant.a'] });
+    inbox.push({ type: 'documents', compileNow: false, documents: documentsOf('d', 'e') });
+    assert.deepEqual(did.splice(0), ['tenant.a', 'tenant.b', 'outcomes tenant.a tenant.b']);
+    await turn();
+    assert.deepEqual(did.splice(0), [
+      ...['tenant.c', 'outcomes tenant.c', 'removed', 'tenant.d', 'outcomes tenant.d'],
+    ]);
+    await turn();
+    assert.deepEqual(did.splice(0), ['tenant.e', 'outcomes tenant.e']);
+    await turn();
+    assert.deepEqual(did, []);
+  });
+
+  test('many small messages at once share one turn’s time', async () => {
+    const { inbox, did } = createHarness(TURN_MS);
+    for (const id of ['a', 'b', 'c']) {
+      inbox.push({ type: 'documents', compileNow: true, documents: documentsOf(id) });
+    }
+    assert.deepEqual(did.splice(0), ['tenant.a', 'outcomes tenant.a']);
+    await turn();
+    assert.deepEqual(did.splice(0), ['tenant.b', 'outcomes tenant.b']);
+    await turn();
+    assert.deepEqual(did, ['tenant.c', 'outcomes tenant.c']);
+  });
+
+  test('a message without documents holds nothing up', () => {
+    const { inbox, did } = createHarness(1);
+    inbox.push({ type: 'documents', compileNow: true, documents: [] });
+    assert.deepEqual(did, []);
+  });
+});

@@ -1,0 +1,73 @@
+import type { DocumentOutcome, OrderedMessage, WorkerDocument } from '../ipc/messages.ts';
+
+/** What an inbox works with. */
+export interface InboxDeps {
+  /** Monotonic, in ms. */
+  readonly nowMs: () => number;
+  readonly apply: (document: WorkerDocument, compileNow: boolean) => DocumentOutcome;
+  /** Told of documents of one message at a time, of large ones in several parts. */
+  readonly onOutcomes: (outcomes: readonly DocumentOutcome[]) => void;
+  /** Begins what a message asks for; the next one does not wait for its end. */
+  readonly handle: (message: Exclude<OrderedMessage, { readonly type: 'documents' }>) => void;
+}
+
+/** Documents are applied for so long in one turn of the event loop, in ms: requests that come meanwhile wait for it. */
+export const TURN_MS = 5;
+
+/**
+ * Messages of the primary that a worker has not acted on. However much comes at once, requests are served in between: a
+ * turn of the event loop ends with the document that its time ran out with. What waits is what has come faster than a
+ * worker compiles, every revision of it: the primary relies on being heard in order.
+ */
+export class Inbox {
+  readonly #deps: InboxDeps;
+  readonly #waiting: OrderedMessage[] = [];
+  /** Documents of the first message that have been applied. */
+  #applied = 0;
+  /** This turn has had its time. */
+  #turnOver = false;
+
+  constructor(deps: InboxDeps) {
+    this.#deps = deps;
+  }
+
+  /** Acts on a message now, or when those before it are done and this turn has time left. */
+  push(message: OrderedMessage): void {
+    this.#waiting.push(message);
+    if (!this.#turnOver) this.#work();
+  }
+
+  #work(): void {
+    const untilMs = this.#deps.nowMs() + TURN_MS;
+    this.#turnOver = true;
+    setImmediate(() => {
+      this.#turnOver = false;
+      if (this.#waiting.length > 0) this.#work();
+    });
+    do {
+      const message = this.#waiting[0];
+      if (message === undefined) return;
+      if (message.type === 'documents') {
+        if (!this.#applyUntil(untilMs, message.documents, message.compileNow)) return;
+        this.#applied = 0;
+        this.#waiting.shift();
+      } else {
+        this.#waiting.shift();
+        this.#deps.handle(message);
+      }
+    } while (this.#deps.nowMs() < untilMs);
+  }
+
+  /** Applies at least one document. Returns whether it was the last one. */
+  #applyUntil(untilMs: number, documents: readonly WorkerDocument[], compileNow: boolean): boolean {
+    const outcomes: DocumentOutcome[] = [];
+    do {
+      const document = documents[this.#applied];
+      if (document === undefined) break;
+      outcomes.push(this.#deps.apply(document, compileNow));
+      this.#applied += 1;
+    } while (this.#deps.nowMs() < untilMs);
+    if (outcomes.length > 0) this.#deps.onOutcomes(outcomes);
+    return this.#applied >= documents.length;
+  }
+}
