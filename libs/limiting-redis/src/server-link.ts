@@ -17,6 +17,7 @@ export class ServerLink implements RedisLink {
   readonly #redis: Redis;
   readonly #observer: LinkObserver;
   #wasReady = false;
+  #isClosed = false;
   lastError = '';
 
   constructor(
@@ -51,11 +52,15 @@ export class ServerLink implements RedisLink {
 
   /** The address, or a Sentinel, may name another server. */
   lookAgain(): void {
-    if (this.#redis.status === 'ready') this.#redis.disconnect(true);
+    const { status } = this.#redis;
+    if (status === 'ready') this.#redis.disconnect(true);
+    // ioredis gives up for good when a Sentinel tells of a failover while it is being asked for the master.
+    if (status === 'end' && !this.#isClosed) this.#redis.connect().catch(() => undefined);
   }
 
   /** Idempotent. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     const { status } = this.#redis;
     if (status === 'end') return;
     this.#wasReady = false;

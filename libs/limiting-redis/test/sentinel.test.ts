@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { compileChain, type LimitChain, type WindowRule } from '@headgate/limiting';
+import { systemRandom } from '@headgate/runtime';
 import { startRedisSentinel, waitFor } from '@headgate/testkit';
+import { createRedisLimitStore } from '../src/index.ts';
 import { openEdge, type TestEdge } from './redis-harness.ts';
 
 const LIMIT = 100;
@@ -48,9 +50,31 @@ async function promoted(chain: LimitChain): Promise<void> {
   );
 }
 
+/** Stores that look for the master almost without a pause, so that some are just asking the Sentinel when it tells of a failover. */
+const eager = Array.from({ length: 8 }, () =>
+  createRedisLimitStore(
+    { redis: target, random: systemRandom },
+    { commandTimeoutMs: 250, reconnectBaseMs: 1, reconnectCapMs: 4 },
+  ),
+);
+
+after(async () => {
+  for (const store of eager) await store.close();
+});
+
+/** How many of the eager stores answer. */
+async function answering(): Promise<number> {
+  const probes = await Promise.allSettled(eager.map((store) => store.probe()));
+  return probes.filter(({ status }) => status === 'fulfilled').length;
+}
+
 test('the master is killed: share meanwhile, then the replica that the Sentinel promotes, with all that was admitted', async () => {
   const chain = chainOf('killed');
   assert.equal(await admitted(edge, chain, 10), 10);
+  await waitFor(async () => (await answering()) === eager.length, {
+    message: 'all stores to find the master',
+    deadlineMs: 10_000,
+  });
   const killedMs = performance.now();
   await redis.master.kill();
   assert.equal(await admitted(edge, chain, 5), 5);
@@ -62,4 +86,11 @@ test('the master is killed: share meanwhile, then the replica that the Sentinel 
   // What the replica had got is told again, as it may not have, and once more if the Sentinel cuts connections meanwhile:
   // some is wasted, nothing is admitted twice.
   assert.ok(rest > 0 && rest <= LIMIT - 15, `${rest} admitted afterwards`);
+});
+
+test('a store that was asking the Sentinel when it told of the failover finds the new master too', async () => {
+  await waitFor(async () => (await answering()) === eager.length, {
+    message: 'all stores to find the new master',
+    deadlineMs: 10_000,
+  });
 });
