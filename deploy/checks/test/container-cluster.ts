@@ -79,6 +79,7 @@ async function start(onStop: OnStop): Promise<Omit<ContainerCluster, 'stop'>> {
       HEADGATE_EDGE_PROXY_PROTOCOL: 'v2',
       HEADGATE_EDGE_DRAIN_DELAY_MS: '3000',
       HEADGATE_REDIS_URL: redis.url,
+      HEADGATE_REDIS_TIMEOUT_MS: '250',
     });
     return { ...started, port };
   };

@@ -56,6 +56,7 @@ export async function startCliCluster(options: { readonly edge: boolean }): Prom
       HEADGATE_EDGE_WORKERS: '1',
       HEADGATE_NATS_URL: natsUrl,
       HEADGATE_REDIS_URL: redis.url,
+      HEADGATE_REDIS_TIMEOUT_MS: '250',
     });
   };
   try {

@@ -93,6 +93,11 @@ export const EdgeEnvironment = z.object({
     .describe(
       'Redis for limits: redis://[USER:PASSWORD@]HOST[:PORT], redis+cluster://…@HOST:PORT,HOST:PORT or redis+sentinel://…@HOST:PORT,HOST:PORT/MASTER; rediss for TLS.',
     ),
+  HEADGATE_REDIS_TIMEOUT_MS: whole(5, 1000)
+    .default(25)
+    .describe(
+      'Longest time in ms that a request waits for Redis before its limits are held without it; ten times that where the worker itself had no time to read.',
+    ),
   HEADGATE_DATA_DIR: z
     .string()
     .default('.headgate/edge')
@@ -155,6 +160,8 @@ export interface Settings extends ServiceSettings {
   readonly listen: { readonly host: string; readonly port: number };
   readonly workers: number;
   readonly redis: RedisTarget;
+  /** Longest time that a call of Redis may take. */
+  readonly redisTimeoutMs: number;
   readonly dataDirectory: string;
   readonly proxyProtocol: boolean;
   readonly trustedProxies: readonly string[];
@@ -184,6 +191,7 @@ export function readSettings(
       listen: settings.HEADGATE_EDGE_LISTEN,
       workers: settings.HEADGATE_EDGE_WORKERS,
       redis: settings.HEADGATE_REDIS_URL,
+      redisTimeoutMs: settings.HEADGATE_REDIS_TIMEOUT_MS,
       dataDirectory: settings.HEADGATE_DATA_DIR,
       proxyProtocol: settings.HEADGATE_EDGE_PROXY_PROTOCOL === 'v2',
       trustedProxies: settings.HEADGATE_EDGE_TRUSTED_PROXIES,

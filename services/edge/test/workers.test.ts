@@ -39,6 +39,7 @@ const settingsOf =
       requestsPerConnectionMax: 0,
     },
     redis: { host: '127.0.0.1', port: 1, tls: null },
+    redisTimeoutMs: 25,
     logLevel: 'silent',
     tracing: {},
   });

@@ -35,6 +35,7 @@ export interface WorkerSettings {
   readonly clients: ClientLimits;
   readonly overloadLagMs: number;
   readonly redis: RedisTarget;
+  readonly redisTimeoutMs: number;
   readonly logLevel: LogLevel;
   /** Variables that OpenTelemetry's exporter reads. */
   readonly tracing: Readonly<Record<string, string>>;

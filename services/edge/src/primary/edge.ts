@@ -424,6 +424,7 @@ export class Edge {
       clients: settings.clients,
       overloadLagMs: settings.overloadLagMs,
       redis: settings.redis,
+      redisTimeoutMs: settings.redisTimeoutMs,
       logLevel: settings.logLevel,
       tracing,
     };

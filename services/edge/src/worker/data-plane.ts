@@ -323,11 +323,14 @@ function openLimiter(
   shutdown: ShutdownStack,
 ): { readonly limiter: Limiter; readonly inUse: Promise<void> } {
   const { promise: inUse, resolve } = Promise.withResolvers<void>();
-  const stores = createRedisLimitStores({
-    redis: settings.redis,
-    random: systemRandom,
-    onEvent: (event) => log.logger.info({ event }, 'limit store'),
-  });
+  const stores = createRedisLimitStores(
+    {
+      redis: settings.redis,
+      random: systemRandom,
+      onEvent: (event) => log.logger.info({ event }, 'limit store'),
+    },
+    { commandTimeoutMs: settings.redisTimeoutMs },
+  );
   shutdown.push('limit store', () => stores.close());
   const holderId = `${settings.nodeId}/${randomBytes(9).toString('base64url')}`;
   const shards = stores.shards.map((store, shard) =>

@@ -58,7 +58,12 @@ export async function createLimitsBench(): Promise<LimitsBench> {
         workers: 2,
         ...options,
         ...(documents === undefined ? {} : { documents }),
-        env: { HEADGATE_REDIS_URL: redis.url, ...options.env },
+        // Longer than in production, so that a busy machine is not taken for a lost store.
+        env: {
+          HEADGATE_REDIS_URL: redis.url,
+          HEADGATE_REDIS_TIMEOUT_MS: '250',
+          ...options.env,
+        },
       });
       const limited = { edge, http: createHttpClient(edge.port) };
       started.push(limited);
