@@ -20,12 +20,12 @@ import {
   type Logger,
   type MetricsAggregate,
 } from '@headgate/telemetry';
-import type { Settings } from '../environment.ts';
-import type { PrimaryMessage, RevisionFault, WorkerSettings } from '../ipc/messages.ts';
+import type { PrimaryMessage, RevisionFault } from '../ipc/messages.ts';
 import { prepareCodeCache } from './code-cache.ts';
 import { Configuration, type RejectedDocument } from './configuration.ts';
 import { loadSnapshots, lockDataDirectory, markStart } from './data-directory.ts';
 import { DemandReports } from './demand-reports.ts';
+import { describeConfiguration } from './describe-configuration.ts';
 import { HealthRelay } from './health-relay.ts';
 import { LiveShare } from './live-share.ts';
 import { QuotaLedger } from './quota-ledger.ts';
@@ -37,13 +37,10 @@ import { SnapshotFiles } from './snapshot-files.ts';
 import { StartMarks } from './start-marks.ts';
 import { UsageReports } from './usage-reports.ts';
 import { WorkerPool, type LostWorker } from './worker-pool.ts';
+import { workerSettings, type WorkerSettingsSource } from './worker-settings.ts';
 
 /** What an edge is started with. */
-export interface EdgeOptions {
-  readonly version: string;
-  readonly settings: Settings;
-  /** Variables for OpenTelemetry's exporter in the workers. */
-  readonly tracing: Readonly<Record<string, string>>;
+export interface EdgeOptions extends WorkerSettingsSource {
   readonly logger: Logger;
   /** The edge cannot go on, such as when its port is taken; the caller ends the process. */
   readonly onFatal: (reason: string) => void;
@@ -53,17 +50,12 @@ export interface EdgeOptions {
   readonly workerEntry?: string;
 }
 
-const SHARE_INTERVAL_MS = 1000;
 /** Looking for documents that have proved themselves. */
 const PROMOTE_MS = 5000;
-/** After this time with NATS connected, presence alone says how many edges there are. */
-const PRESENCE_TRUST_MS = 10_000;
 const METRICS_TIMEOUT_MS = 2000;
 const NO_RESTARTS = Object.freeze({ exited: 0, killed: 0, blocked: 0, failed: 0 });
 /** A restored edge compares what it holds with the bus once it serves, or after this time: both at once take twice as long. */
 const SERVE_FIRST_MS_MAX = 10_000;
-/** Documents named by `/config`. */
-const LISTED_DOCUMENTS_MAX = 10_000;
 
 /**
  * The primary process of an edge. It serves no request itself:
@@ -241,14 +233,11 @@ export class Edge {
     const { dataDirectory, nodeId, workers } = settings;
     const share = new LiveShare(dataDirectory, nodeId, workers, edges);
     await share.restore();
-    let connectedTicks = 0;
-    const timer = setInterval(() => {
-      connectedTicks = bus.connected ? connectedTicks + 1 : 0;
-      if (connectedTicks * SHARE_INTERVAL_MS >= PRESENCE_TRUST_MS) share.trustPresence();
-      this.#workers?.sendEach((index) => ({ type: 'share', ...share.of(index) }));
-      share.save().catch((error: unknown) => logger.warn({ err: error }, 'share was not saved'));
-    }, SHARE_INTERVAL_MS);
-    this.#shutdown.push('share timer', () => clearInterval(timer));
+    const stopKeeping = share.keep(bus, {
+      onShare: () => this.#workers?.sendEach((index) => ({ type: 'share', ...share.of(index) })),
+      onDiskError: (error) => logger.warn({ err: error }, 'share was not saved'),
+    });
+    this.#shutdown.push('share timer', stopKeeping);
     return share;
   }
 
@@ -283,7 +272,7 @@ export class Edge {
       {
         clock: systemClock,
         random: systemRandom,
-        settingsOf: (index) => this.#workerSettings(index),
+        settingsOf: (index) => workerSettings(this.#options, index),
         prime: (worker) => {
           if (!this.#restored) return;
           const messages = this.#configuration.primingMessages(worker.id);
@@ -376,7 +365,7 @@ export class Edge {
         this.#aggregate.apply('primary', own.takeSnapshot());
         return this.#aggregate.render();
       },
-      routes: { '/config': () => ({ body: this.#describeConfiguration() }) },
+      routes: { '/config': () => ({ body: this.#describe() }) },
       logger,
     });
     this.adminAddress = `${admin.host}:${admin.port}`;
@@ -409,27 +398,6 @@ export class Edge {
     this.#options.logger.info(fields, 'ready');
   }
 
-  #workerSettings(workerIndex: number): WorkerSettings {
-    const { settings, version, tracing } = this.#options;
-    return {
-      nodeId: settings.nodeId,
-      ring: settings.ring,
-      workerIndex,
-      version,
-      listen: settings.listen,
-      proxyProtocol: settings.proxyProtocol,
-      trustedProxies: settings.trustedProxies,
-      accessRecords: settings.accessRecords,
-      tenantHeader: settings.tenantHeader,
-      clients: settings.clients,
-      overloadLagMs: settings.overloadLagMs,
-      redis: settings.redis,
-      redisTimeoutMs: settings.redisTimeoutMs,
-      logLevel: settings.logLevel,
-      tracing,
-    };
-  }
-
   #presence(): EdgePresence {
     return {
       zone: this.#options.settings.zone,
@@ -450,21 +418,14 @@ export class Edge {
     return Math.max(0, (systemClock.nowMs() - lastMs) / 1000);
   }
 
-  #describeConfiguration(): object {
-    const documents: { key: string; revision: number }[] = [];
-    for (const [key, revision] of this.#configuration.held()) {
-      if (documents.length === LISTED_DOCUMENTS_MAX) break;
-      documents.push({ key, revision });
-    }
+  #describe(): object {
+    const { nodeId, ring } = this.#options.settings;
     return {
-      nodeId: this.#options.settings.nodeId,
-      ring: this.#options.settings.ring,
+      nodeId,
+      ring,
       complete: this.#complete,
       feed: this.#feed?.status() ?? null,
-      total: this.#configuration.size,
-      documents,
-      onProbation: this.#configuration.onProbation().length,
-      rejected: this.#configuration.rejected(),
+      ...describeConfiguration(this.#configuration),
       workers: { size: this.#workers?.size ?? 0, listening: this.#workers?.listening ?? 0 },
     };
   }

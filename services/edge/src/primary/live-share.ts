@@ -9,6 +9,9 @@ export interface LiveEdges {
 }
 
 const FILE = 'live-edges.json';
+const INTERVAL_MS = 1000;
+/** After this time with NATS connected, presence alone says how many edges there are. */
+const PRESENCE_TRUST_MS = 10_000;
 
 /**
  * This edge's part of every limit while Redis is lost. Limits are shared between the workers of all live edges. Every edge
@@ -38,6 +41,21 @@ export class LiveShare {
     if (typeof saved === 'number' && Number.isInteger(saved) && saved >= 1 && saved <= 10_000) {
       this.#floor = saved;
     }
+  }
+
+  /** Follows presence every second: tells the share, and writes down the number of edges. Returns how to stop. */
+  keep(
+    bus: { readonly connected: boolean },
+    hooks: { readonly onShare: () => void; readonly onDiskError: (error: unknown) => void },
+  ): () => void {
+    let connectedMs = 0;
+    const timer = setInterval(() => {
+      connectedMs = bus.connected ? connectedMs + INTERVAL_MS : 0;
+      if (connectedMs >= PRESENCE_TRUST_MS) this.trustPresence();
+      hooks.onShare();
+      this.save().catch(hooks.onDiskError);
+    }, INTERVAL_MS);
+    return () => clearInterval(timer);
   }
 
   /** Presence is known for long enough: what the disk said no longer counts. */
