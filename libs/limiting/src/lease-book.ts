@@ -132,9 +132,13 @@ export class LeaseBook {
     for (const leases of this.#chains.values()) leases.drop();
   }
 
-  /** Ends all leases and returns them; leases nothing any more. Rejects as the store does. */
-  async returnAll(store: Pick<LimitStore, 'takeBatch'>): Promise<void> {
+  /** Asks for nothing more; what it has asked for may still come. */
+  stopAsking(): void {
     this.#isClosed = true;
+  }
+
+  /** Ends all leases and returns them; nothing is asked for by now, and no call outstanding. Rejects as the store does. */
+  async returnAll(store: Pick<LimitStore, 'takeBatch'>): Promise<void> {
     for (let call = 0; call < RETURN_CALLS_MAX; call += 1) {
       const items = this.#takeReturns();
       if (items.length === 0) return;
@@ -146,12 +150,12 @@ export class LeaseBook {
   }
 
   close(): void {
-    this.#isClosed = true;
+    this.stopAsking();
     this.#cancelSweep?.();
     this.#cancelSweep = null;
   }
 
-  /** Returns for one call, also of what was granted since the last one. */
+  /** Returns for one call. */
   #takeReturns(): BatchItem[] {
     const items: BatchItem[] = [];
     for (const leases of this.#chains.values()) {

@@ -168,6 +168,33 @@ test('at the end everything is returned and nothing more is leased', async () =>
   harness.limiter.close();
 });
 
+test('at the end a lease that is just being asked for is returned, though nothing is in hand', async () => {
+  const harness = await inUse();
+  const { limiter, store, clock } = harness;
+  let admitted = (await send(harness, busy, 300)).length;
+  const calls = store.calls.length;
+  store.isHeld = true;
+  const take = (): void => {
+    assert.ok(!(limiter.take(busy, 1) instanceof Promise));
+    admitted += 1;
+  };
+  while (store.calls.length === calls) {
+    take();
+    await settled();
+    clock.advance(1);
+  }
+  const inHand = (): number =>
+    limiter.stats.leasedCost - limiter.stats.leaseReturnedCost - limiter.stats.leaseUsedCost;
+  while (inHand() > 0) take();
+  const ended = limiter.settle();
+  await settled();
+  store.isHeld = false;
+  store.answer();
+  await ended;
+  assert.equal(store.used(busy.storeKeys[0] ?? ''), admitted);
+  limiter.close();
+});
+
 test('at the end what hundreds of tenants had leased is returned in calls that the store answers in time', async () => {
   const harness = await inUse();
   const chains = Array.from({ length: 300 }, (_, tenant) =>

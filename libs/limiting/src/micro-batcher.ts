@@ -76,6 +76,8 @@ export class MicroBatcher {
   readonly #youngest = new Map<string, PendingItem>();
   #waitingUnits = 0;
   #isCalling = false;
+  /** The newest call; resolves when what came of it is settled. */
+  #outstanding: Promise<void> = Promise.resolve();
 
   constructor(
     store: Pick<LimitStore, 'takeBatch'>,
@@ -125,6 +127,11 @@ export class MicroBatcher {
     if (!this.#isCalling) queueMicrotask(() => this.#callIfIdle());
   }
 
+  /** Resolves when no call is outstanding, also of those that follow one. */
+  async untilIdle(): Promise<void> {
+    while (this.#isCalling) await this.#outstanding;
+  }
+
   /** Settles everything that waits for its turn as failed; the outstanding call settles itself. */
   failPending(): void {
     const items = this.#pending;
@@ -155,7 +162,7 @@ export class MicroBatcher {
     this.#stats.batches += 1;
     this.#stats.batchedItems += items.length;
     for (const item of items) this.#stats.batchedUnits += item.units;
-    this.#store.takeBatch(items).then(
+    this.#outstanding = this.#store.takeBatch(items).then(
       (reply) => {
         this.#outcome.onReply(reply);
         for (let index = 0; index < items.length; index += 1) {

@@ -202,7 +202,9 @@ class StoreLimiter implements Limiter, BatchOutcome {
   }
 
   async settle(): Promise<void> {
+    this.#leases?.stopAsking();
     await this.#keeper.settle();
+    await this.#batcher.untilIdle(); // it may bring a lease
     if (this.#guard.isLost) return;
     const fail = (error: unknown): void => this.#guard.fail(error);
     await this.#leases?.returnAll(this.#keeper).catch(fail);
