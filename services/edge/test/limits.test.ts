@@ -154,7 +154,7 @@ suite('limits', () => {
     const started = await startTestEdge({
       documents: [planDocument(), tenant('ten', [minuteLimit('early', 10)])],
       workers: 1,
-      env: { HEADGATE_REDIS_URL: bench.redis.url },
+      env: { HEADGATE_REDIS_URL: bench.redis.url, HEADGATE_REDIS_TIMEOUT_MS: '250' },
     });
     try {
       const client = createHttpClient(started.port);

@@ -66,10 +66,11 @@ const DOWNSTREAM = {
 const LOCAL_RULES_MAX = 20_000;
 
 /**
- * Longest wait for Redis before connections are accepted, in ms: a worker that does not know Redis yet admits a share of
- * each limit beside what the others admit through Redis.
+ * Longest wait for Redis before connections are accepted, in timeouts of Redis, and in ms: a worker that does not know
+ * Redis yet admits a share of each limit beside what the others admit through Redis.
  */
-const STORE_WAIT_MS = 300;
+const STORE_WAIT_TIMES = 12;
+const STORE_WAIT_MS_MAX = 3000;
 
 /** Shed requests may come again after a second; by then the shed share has followed the load. */
 const SHED_REPLY = localReply('HG_EDGE_OVERLOADED', 'Retry-After: 1\r\n');
@@ -161,7 +162,7 @@ export async function createDataPlane(
     tenants,
     upstreams,
     setShare: (next) => (share = next),
-    listen: () => Promise.race([inUse, sleep(STORE_WAIT_MS)]).then(() => listener.listen()),
+    listen: () => Promise.race([inUse, storeWait(settings)]).then(() => listener.listen()),
     takeMetrics: () => metrics.takeSnapshot(),
     takeLimitUsage: () => tally.take(),
     takeDemand: () => demand.take(systemClock.nowMs()),
@@ -175,6 +176,10 @@ export async function createDataPlane(
       await shutdown.close();
     },
   };
+}
+
+function storeWait({ redisTimeoutMs }: WorkerSettings): Promise<void> {
+  return sleep(Math.min(redisTimeoutMs * STORE_WAIT_TIMES, STORE_WAIT_MS_MAX));
 }
 
 function onRequestBug(
