@@ -24,6 +24,10 @@ beforeEach(async () => {
 });
 afterEach(() => scene.close());
 
+/** An edge that has synced, or is ready, may have one worker that accepts, or none yet. */
+const bothListen = (edge: ScaledEdge): Promise<boolean> =>
+  waitFor(async () => (await edge.config()).workers.listening === 2, { message: 'both workers' });
+
 const logged = (edge: ScaledEdge, text: string): boolean =>
   edge.process.stdout().some((line) => line.includes(text));
 
@@ -83,6 +87,7 @@ suite('a document that throws', () => {
   test('in a timer that its compilation began: it alone goes, no worker ends, no connection is cut', async () => {
     await scene.seed();
     const edge = await scene.start({}, SYNCED);
+    await bothListen(edge);
     const clients = await usedConnections(edge.port, 12, GET_B);
     // Both workers have a timer of it; `c` has nothing before it.
     await scene.source.put(
@@ -158,7 +163,7 @@ suite('a document that throws', () => {
     await scene.source.put(scene.tenant('a', 4, 'poison-stray'));
     assert.match(await rejectionOf(edge, 'tenant.a'), /^4: workers ended soon after it/);
     await serves(edge, 'a.test');
-    await waitFor(async () => (await edge.config()).workers.listening === 2, { message: 'both' });
+    await bothListen(edge);
     watching = false;
     await watched;
     assert.equal(outcomes.lost, 0, JSON.stringify(outcomes));

@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import type { PrimaryMessage } from '../../src/ipc/messages.ts';
+import type { PrimaryMessage, WorkerMessage } from '../../src/ipc/messages.ts';
 import { TenantEntry } from '../../src/snapshot/tenant-entry.ts';
 import { startWorker } from '../../src/worker/worker.ts';
 
@@ -12,7 +12,7 @@ import { startWorker } from '../../src/worker/worker.ts';
 //     poison-stray     throws in a timer that nobody's work begins
 //     poison-kill      ends the worker a moment later without a word
 
-/** By default long enough for the outcome to reach the primary: the document is in force when the worker ends. */
+/** From when the worker has compiled it; the primary has been told by then, so that it is in force. */
 const MOMENT_MS = Number(process.env['POISON_MOMENT_MS'] ?? 100);
 
 // Its access records would mix with the lines of the edge that the tests read.
@@ -39,13 +39,27 @@ const throwLater = (): void => {
   }, MOMENT_MS);
 };
 
+/** What documents do once their outcome is on its way, by key; a worker that is still starting has them for a while. */
+const harms = new Map<string, () => void>();
+
 process.on('message', (message: PrimaryMessage) => {
   if (message.type !== 'documents') return;
-  for (const { body } of message.documents) {
-    if (body.includes('"poison-kill"')) setTimeout(die, MOMENT_MS);
-    if (body.includes('"poison-stray"')) throwLater();
+  for (const { key, body } of message.documents) {
+    if (body.includes('"poison-kill"')) harms.set(key, () => setTimeout(die, MOMENT_MS));
+    if (body.includes('"poison-stray"')) harms.set(key, throwLater);
   }
 });
+
+const send = process.send?.bind(process);
+process.send = (message: WorkerMessage) => {
+  const isSent = send?.(message) ?? false;
+  if (message.type !== 'outcomes') return isSent;
+  for (const { key } of message.outcomes) {
+    harms.get(key)?.();
+    harms.delete(key);
+  }
+  return isSent;
+};
 
 const parse = JSON.parse;
 JSON.parse = (text: string, reviver?: Parameters<typeof parse>[1]): unknown => {
