@@ -33,6 +33,8 @@ const EARLY_413 = 'HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbi
 const EARLY_ANSWERS: Readonly<Record<string, string>> = { 'conn-13': EARLY_413 };
 /** The same of a backend case. */
 const ANSWERED_EARLY = new Set(['resp-42']);
+/** Client cases that stop within the body. */
+const STALLED = new Set(['chunk-31', 'conn-12']);
 /** Dripped slower than the route waits for a whole head. */
 const DRIPPED = new Set(['resp-37']);
 const DRIP_MS = 100;
@@ -111,7 +113,7 @@ async function runClientCase(
   cut: (bytes: Buffer) => Buffer[],
 ): Promise<void> {
   const early = EARLY_ANSWERS[wireCase.id];
-  const plain = expandBytes(wireCase.bytes);
+  const plain = aimed(expandBytes(wireCase.bytes), STALLED.has(wireCase.id));
   const bytes = early === undefined ? plain : marked(plain, mark);
   const { edge, proxyEdge } = bench;
   const client = await connectRaw(wireCase.listener === 'pp' ? proxyEdge.port : edge.port);
@@ -146,10 +148,8 @@ async function runBackendCase(
   };
   bench.script(mark, answer);
   const tenantId = wireCase.id.toLowerCase();
-  const request = marked(
-    expandBytes((wireCase.request ?? '').replace('t1.test', `${tenantId}.test`)),
-    mark,
-  );
+  const plain = expandBytes((wireCase.request ?? '').replace('t1.test', `${tenantId}.test`));
+  const request = marked(aimed(plain, DRIPPED.has(wireCase.id)), mark);
   const client = await connectRaw(bench.edge.port);
   try {
     client.send(request);
@@ -161,6 +161,12 @@ async function runBackendCase(
   } finally {
     client.close();
   }
+}
+
+/** The bytes with the target of a route that does not wait for long, if so wanted. */
+function aimed(bytes: Buffer, isImpatient: boolean): Buffer {
+  if (!isImpatient) return bytes;
+  return Buffer.from(bytes.toString('latin1').replace(/^(\S+) \S+/, '$1 /impatient'), 'latin1');
 }
 
 /** The bytes with a mark in the target of their first request. */

@@ -10,10 +10,10 @@ import { endpointsAt, routeTo } from './one-tenant-edge.ts';
 import { OK } from './plain-messages.ts';
 import { targetOf, valuesOf } from './recorded-head.ts';
 
-/** How long the routes wait within a request body, such as for all of its trailers byte by byte on a busy machine. */
-const IDLE_TIMEOUT_MS = 2000;
-/** How long they wait for an answer: longer than the longest case takes byte by byte on a busy machine. */
-const TRY_TIMEOUT_MS = 2500;
+/** How long the routes for cases that stop half-way wait; the others as long as by default, whatever a busy machine takes. */
+const IMPATIENT_MS = 1000;
+/** What a busy machine takes for the longest head, byte by byte, with two dozen cases at once. */
+const PATIENT = { HEADGATE_EDGE_HEADER_TIMEOUT_MS: '120000' };
 
 /**
  * Two edges, with and without the PROXY protocol, that serve t1.test, t2.test and further tenants from one recording
@@ -45,8 +45,8 @@ export async function startWireBench(tenantIds: readonly string[]): Promise<Wire
   });
   const documents = benchDocuments(origin.port, ['t1', 't2', ...tenantIds]);
   const [edge, proxyEdge] = await Promise.all([
-    startTestEdge({ documents }),
-    startTestEdge({ documents, env: { HEADGATE_EDGE_PROXY_PROTOCOL: 'v2' } }),
+    startTestEdge({ documents, env: PATIENT }),
+    startTestEdge({ documents, env: { ...PATIENT, HEADGATE_EDGE_PROXY_PROTOCOL: 'v2' } }),
   ]);
   return {
     origin,
@@ -72,8 +72,13 @@ function benchDocuments(port: number, tenantIds: readonly string[]): WorkerDocum
   const route = (prefix: string, settings: object) =>
     routeTo('backend', prefix, { requestBodyBytesMax: 1_048_576, ...settings });
   const routes = {
-    p: route('/p', { idleTimeoutMs: IDLE_TIMEOUT_MS }),
-    g: route('/g', { perTryTimeoutMs: TRY_TIMEOUT_MS, retries: 0 }),
+    p: route('/p', {}),
+    g: route('/g', { retries: 0 }),
+    impatient: route('/impatient', {
+      idleTimeoutMs: IMPATIENT_MS,
+      perTryTimeoutMs: IMPATIENT_MS,
+      retries: 0,
+    }),
     rest: route('/', {}),
   };
   const tenants = tenantIds.map((id) =>
