@@ -311,8 +311,9 @@ export function testApi(start: () => Promise<TestApi>): void {
   test('of racing writes with If-Match none is lost', async () => {
     const path = '/v1/tenants/raced';
     await putTenant('raced', { labels: { count: '0' } });
-    const WRITERS = 20;
-    const ROUNDS = 50;
+    // No more than can wait for each other within the deadline of a request, on a busy machine too.
+    const WRITERS = 8;
+    const ROUNDS = 25;
     let won = 0;
     let lost = 0;
     await Promise.all(
