@@ -82,7 +82,6 @@ test('three NATS nodes with the configuration of the compose file form one JetSt
   for (const port of httpPorts) {
     await waitFor(async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok, {
       message: `the node with monitoring port ${port} to be healthy`,
-      deadlineMs: 20_000,
     });
   }
   const [port] = httpPorts;
@@ -94,7 +93,7 @@ test('three NATS nodes with the configuration of the compose file form one JetSt
       };
       return meta?.leader === undefined || meta.leader === '' ? undefined : meta;
     },
-    { message: 'a leader', deadlineMs: 20_000 },
+    { message: 'a leader' },
   );
   assert.equal(cluster.name, 'headgate');
   assert.equal(cluster.cluster_size, 3);

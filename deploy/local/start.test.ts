@@ -134,7 +134,6 @@ suite('npm start', () => {
       () => cluster.stdout().some((line) => / access GET .*\/hello 200 in /.test(line)),
       {
         message: 'the access record of a request to be shown',
-        deadlineMs: 20_000,
         describe: () => cluster.stdout().slice(-20).join('\n'),
       },
     );

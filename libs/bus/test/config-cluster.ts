@@ -142,7 +142,7 @@ export function createRecordingFeed(bus: Bus, options: ConfigFeedOptions = {}) {
     events,
     syncedCalls: () => syncedCalls,
     /** Waits until the feed holds exactly what the service does. */
-    async converges(service: MemoryConfigService, deadlineMs = 5000) {
+    async converges(service: MemoryConfigService, deadlineMs = 60_000) {
       const begun = performance.now();
       await waitFor(() => feed.status().synced && equal(documents, service.documents()), {
         message: 'the feed to converge',

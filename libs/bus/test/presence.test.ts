@@ -50,7 +50,7 @@ function join(onBus: Bus, id: string, info = { n: 1 }) {
   return presence;
 }
 
-const idsBecome = (ids: () => string[], expected: readonly string[], deadlineMs = 5000) =>
+const idsBecome = (ids: () => string[], expected: readonly string[], deadlineMs = 60_000) =>
   waitFor(() => JSON.stringify(ids()) === JSON.stringify(expected), {
     message: `members ${JSON.stringify(expected)}`,
     deadlineMs,

@@ -160,6 +160,6 @@ test('a master without a replica is gone and comes back empty: meanwhile its ten
   assert.deepEqual([without.admitted, without.sources], [LIMIT / 2 - 8, new Set(['share'])]);
   assert.deepEqual((await take(edge, others, 5)).sources, new Set(['store']));
   await master(1).restart();
-  await waitFor(() => !edge.limiter.degraded, { message: 'the node in use', deadlineMs: 10_000 });
+  await waitFor(() => !edge.limiter.degraded, { message: 'the node in use' });
   assert.equal((await take(edge, own, 30)).admitted, LIMIT / 2);
 });

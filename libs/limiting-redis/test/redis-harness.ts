@@ -111,7 +111,6 @@ export async function openEdge(
   const inUse = async (): Promise<void> => {
     await waitFor(() => !limiter.degraded, {
       message: 'Redis in use',
-      deadlineMs: 10_000,
       intervalMs: 2,
       describe: () => limiterEvents.slice(-5),
     });

@@ -54,7 +54,7 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
           String(await sendRedis(master, ['CLUSTER', 'INFO'], password)).includes(
             'cluster_state:ok',
           ),
-        { message: `node ${master.port} to find the cluster well`, deadlineMs: 20_000 },
+        { message: `node ${master.port} to find the cluster well` },
       );
     }
   };
@@ -105,13 +105,13 @@ async function startNode({
 async function follow(replica: RedisServer, masterId: string, password?: string): Promise<void> {
   await waitFor(
     async () => (await sendRedis(replica, ['CLUSTER', 'REPLICATE', masterId], password)) === 'OK',
-    { message: `node ${replica.port} to know its master`, deadlineMs: 20_000 },
+    { message: `node ${replica.port} to know its master` },
   );
   await waitFor(
     async () =>
       String(await sendRedis(replica, ['INFO', 'replication'], password)).includes(
         'master_link_status:up',
       ),
-    { message: `node ${replica.port} to follow its master`, deadlineMs: 20_000 },
+    { message: `node ${replica.port} to follow its master` },
   );
 }

@@ -71,7 +71,7 @@ export async function startRedisSentinel(
       JSON.stringify(replicas).includes('"master-link-status","ok"')
     );
   };
-  await waitFor(isReady, { message: 'the Sentinel to know the replica', deadlineMs: 20_000 }).catch(
+  await waitFor(isReady, { message: 'the Sentinel to know the replica' }).catch(
     async (error: unknown) => {
       await stop();
       throw error;
@@ -89,7 +89,6 @@ export async function startRedisSentinel(
       await ask('FAILOVER', MASTER);
       await waitFor(async () => (await masterPort()) === replica.port, {
         message: 'the Sentinel to name the replica',
-        deadlineMs: 20_000,
       });
     },
   };

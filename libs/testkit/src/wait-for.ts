@@ -6,8 +6,8 @@ export interface WaitOptions {
   /** What is waited for, as a noun clause; the error starts with it. */
   readonly message: string;
   /**
-   * Time after which the wait fails, in milliseconds. Default 15,000: busy machines are slow, and only a
-   * test that fails waits for so long.
+   * Time after which the wait fails, in milliseconds. Default 60,000: busy machines are slow, and only a
+   * test that fails waits for so long. Give it only where something else follows if it is not met.
    */
   readonly deadlineMs?: number;
   /** Pause between two looks, in milliseconds. Default 10. */
@@ -27,7 +27,7 @@ export async function waitFor<T>(
   condition: () => T | Promise<T>,
   options: WaitOptions,
 ): Promise<NonNullable<T>> {
-  const deadlineMs = options.deadlineMs ?? 15_000;
+  const deadlineMs = options.deadlineMs ?? 60_000;
   const until = performance.now() + deadlineMs;
   let last: unknown;
   let failure: unknown;

@@ -77,7 +77,6 @@ async function prints(pattern: RegExp, ...args: readonly string[]): Promise<stri
     {
       message: `${args.join(' ')} to print ${pattern.source}`,
       intervalMs: 200,
-      deadlineMs: 30_000,
     },
   );
   return stdout;

@@ -56,7 +56,6 @@ test('while PostgreSQL is away or silent every request gets 503 within 2 s', asy
     await server.restart();
     await waitFor(async () => (await api.send('GET', '/v1/plans/base')).status === 200, {
       message: 'answers after the restart',
-      deadlineMs: 10_000,
     });
   } finally {
     await api.close();

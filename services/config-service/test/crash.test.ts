@@ -52,7 +52,7 @@ async function repeatWrite(service: TestService, id: string, name: number): Prom
       const { status, body, headers } = await writeName(service, id, name);
       return status === 409 ? null : { status, body, replayed: headers.get('headgate-replayed') };
     },
-    { message: `write ${name} of ${id} to be repeated`, deadlineMs: 5000 },
+    { message: `write ${name} of ${id} to be repeated` },
   );
   assert.ok(reply.status < 300, JSON.stringify(reply));
   const wasMade = before['name'] === String(name);
@@ -95,7 +95,6 @@ test('kill -9 at random points of writes: each write is there with its publicati
       // The point of death is a number of writes plus a fraction of one.
       await waitFor(async () => (await nameOf(service, 'a')) >= target + kill, {
         message: 'some writes',
-        deadlineMs: 15_000,
         intervalMs: 3 + kill,
       });
       service.process.kill('SIGKILL');
@@ -112,7 +111,6 @@ test('kill -9 at random points of writes: each write is there with its publicati
         acknowledged.set(id, last + 1);
         await waitFor(() => held.names.get(`tenant.${id}`) === String(last + 1), {
           message: `tenant ${id} to be published as ${last + 1}`,
-          deadlineMs: 30_000,
           describe: () => held.names.get(`tenant.${id}`),
         });
       }
@@ -145,7 +143,6 @@ test('kill -9 on the embedded database keeps every acknowledged write', async ()
     const writing = writeUntilDeath(service, 'a', 0);
     await waitFor(async () => (await nameOf(service, 'a')) >= 20, {
       message: 'some writes',
-      deadlineMs: 15_000,
     });
     service.process.kill('SIGKILL');
     const last = await writing;
@@ -183,7 +180,6 @@ test('two replicas: one publishes at a time, the other takes over, and nothing i
       }
       await waitFor(() => held.names.get('tenant.a') === `${name}`, {
         message: `name ${name}`,
-        deadlineMs: 10_000,
       });
     };
     await writeAlternating(services, 40);

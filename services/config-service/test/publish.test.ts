@@ -155,7 +155,7 @@ test('a feed that starts late and one whose bucket was wiped get all documents',
     { onDocument: ({ key }) => void late.add(key), onRemoved: (key) => void late.delete(key) },
   );
   try {
-    await waitFor(() => lateFeed.status().synced, { message: 'sync', deadlineMs: 10_000 });
+    await waitFor(() => lateFeed.status().synced, { message: 'sync' });
     assert.deepEqual([...late].sort(), [...held.keys()].sort());
     const client = await waitFor(() => bus.connection(), { message: 'a connection' });
     await waitFor(
@@ -163,7 +163,7 @@ test('a feed that starts late and one whose bucket was wiped get all documents',
         const kv = await client.jetstream().views.kv(CONFIG_BUCKET, { bindOnly: true });
         return (await kv.get('plan.base')) !== null && (await kv.get('digest')) !== null;
       },
-      { message: 'the bucket to be filled again', deadlineMs: 10_000 },
+      { message: 'the bucket to be filled again' },
     );
   } finally {
     await lateFeed.close();
@@ -179,7 +179,6 @@ test('a bucket that has lost a document, but not its digest, gets it again', asy
   await nats.restart();
   await waitFor(async () => (await kv.get('tenant.two')) !== null, {
     message: 'the document',
-    deadlineMs: 10_000,
   });
 });
 
@@ -249,7 +248,7 @@ test('without NATS writes are accepted, and published when it is back', async ()
   assert.equal(reply.status, 201);
   assert.deepEqual(await outbox(), { pending: 1 });
   await nats.restart();
-  await waitFor(() => held.has('tenant.offline'), { message: 'the document', deadlineMs: 15_000 });
+  await waitFor(() => held.has('tenant.offline'), { message: 'the document' });
   // It is noted as published when NATS has confirmed it, which the feed does not wait for.
   const readMetrics = async () => (await fetch(`${service.adminUrl}/metrics`)).text();
   const isEmpty = async () => /headgate_outbox_pending\{[^}]*\} 0/.test(await readMetrics());

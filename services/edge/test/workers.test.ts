@@ -91,8 +91,8 @@ async function startPool(nodeId = 'test'): Promise<Scene> {
   return scene;
 }
 
-async function twoListening(pool: WorkerPool, deadlineMs = 10_000): Promise<void> {
-  await waitFor(() => pool.listening === 2, { message: 'two workers that listen', deadlineMs });
+async function twoListening(pool: WorkerPool): Promise<void> {
+  await waitFor(() => pool.listening === 2, { message: 'two workers that listen' });
 }
 
 /** Ends the first worker with a signal while connections are open; the others' must go on. */
@@ -142,7 +142,7 @@ test('workers that an exception hits, all in one moment, serve until others have
       asked += 1;
       return started.length === 4 && pool.listening === 2;
     },
-    { message: 'successors', deadlineMs: 10_000 },
+    { message: 'successors' },
   );
   client.send('Host: nobody.test\r\n\r\n');
   assert.equal((await client.response()).status, 404);
@@ -164,7 +164,7 @@ test('workers that an exception hits, all in one moment, serve until others have
 
 test('workers that end as soon as they start are tried again more and more rarely', async () => {
   const { started, lost } = await startPool('crash-at-start');
-  await waitFor(() => lost.length >= 6, { message: 'six losses', deadlineMs: 10_000 });
+  await waitFor(() => lost.length >= 6, { message: 'six losses' });
   const perWorker = lost.filter(({ workerId }) => workerId.startsWith('0.'));
   assert.ok(perWorker.length >= 2);
   const startMs = performance.now();

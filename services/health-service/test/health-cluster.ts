@@ -81,7 +81,7 @@ export async function startHealthCluster(): Promise<HealthCluster> {
       return replica;
     },
     endpoints: (upstream) => states.get(upstream),
-    async waitForState(upstream, port, state, deadlineMs = 5000) {
+    async waitForState(upstream, port, state, deadlineMs = 60_000) {
       const find = () => states.get(upstream)?.find(({ id }) => id === `127.0.0.1:${port}`);
       await waitFor(() => find()?.state === state, {
         message: `${upstream} 127.0.0.1:${port} to be ${state}`,

@@ -187,7 +187,7 @@ function describeEdge(started: StartedProcess, port: number, admin: string): Sca
 export async function rejectionOf(edge: ScaledEdge, key: string): Promise<string> {
   const found = await waitFor(
     async () => (await edge.config()).rejected.find((one) => one.key === key),
-    { message: `${key} to be rejected`, deadlineMs: 15_000 },
+    { message: `${key} to be rejected` },
   );
   return `${found.revision}: ${found.reason}`;
 }
@@ -196,7 +196,6 @@ export async function rejectionOf(edge: ScaledEdge, key: string): Promise<string
 export async function serves(edge: ScaledEdge, host: string, status = 200): Promise<void> {
   await waitFor(async () => (await edge.status(host)) === status, {
     message: `${host} to answer ${status}`,
-    deadlineMs: 15_000,
   });
 }
 
@@ -208,7 +207,6 @@ export async function inForce(
 ): Promise<void> {
   await waitFor(async () => (await edge.revision(key)) === revision, {
     message: `${key}@${revision}`,
-    deadlineMs: 15_000,
   });
 }
 

@@ -64,7 +64,7 @@ export async function connectRaw(
         describe: () => ({ received: received().slice(-2000), state }),
       });
     },
-    closed: (deadlineMs = 15_000) =>
+    closed: (deadlineMs = 30_000) =>
       waitFor(() => (state === 'open' ? null : state), {
         message: 'the edge to close the connection',
         deadlineMs,

@@ -13,7 +13,6 @@ export async function stalled(senders: () => readonly Writable[]): Promise<void>
   await waitFor(isStalled, {
     message: 'the senders to stall',
     intervalMs: 200,
-    deadlineMs: 20_000,
     describe: () => unsent,
   });
 }
