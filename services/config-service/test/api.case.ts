@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { bundleJsonSchema } from '@headgate/model';
+import { waitFor } from '@headgate/testkit';
 import { sql } from 'kysely';
 import { testApply } from './apply.case.ts';
 import { testAudit } from './audit.case.ts';
@@ -311,15 +312,16 @@ export function testApi(start: () => Promise<TestApi>): void {
   test('of racing writes with If-Match none is lost', async () => {
     const path = '/v1/tenants/raced';
     await putTenant('raced', { labels: { count: '0' } });
-    // No more than can wait for each other within the deadline of a request, on a busy machine too.
+    // Few enough to wait for each other within the deadline of a request, unless the machine is very busy.
     const WRITERS = 8;
     const ROUNDS = 25;
     let won = 0;
     let lost = 0;
+    let unknown = 0; // given up by the deadline: may be made, also later
     await Promise.all(
       Array.from({ length: WRITERS }, async () => {
         for (let round = 0; round < ROUNDS; round++) {
-          const read = await api.send('GET', path);
+          const read = await answered(() => api.send('GET', path));
           const labels = read.body['labels'] as { count: string };
           const write = await api.send(
             'PUT',
@@ -329,14 +331,15 @@ export function testApi(start: () => Promise<TestApi>): void {
           );
           if (write.status === 200) won += 1;
           else if (write.status === 412) lost += 1;
+          else if (write.status === 503) unknown += 1;
           else assert.fail(`status ${write.status}`);
         }
       }),
     );
-    assert.equal(won + lost, WRITERS * ROUNDS);
-    assert.ok(lost > 0, 'the writers must have raced');
-    const end = await api.send('GET', path);
-    assert.deepEqual(end.body['labels'], { count: String(won) });
+    assert.ok(won > 0 && lost > 0, 'the writers must have raced');
+    const end = await answered(() => api.send('GET', path));
+    const { count } = end.body['labels'] as { count: string };
+    assert.ok(Number(count) >= won && Number(count) <= won + unknown, `${won} won, ${count} kept`);
   });
 
   test('racing creations: one wins, also of claims and with If-None-Match', async () => {
@@ -345,19 +348,13 @@ export function testApi(start: () => Promise<TestApi>): void {
         api.send('PUT', '/v1/tenants/created', { planId: 'base' }, { 'if-none-match': '*' }),
       ),
     );
-    assert.deepEqual(creations.map(({ status }) => status).sort(), [
-      201,
-      ...Array.from({ length: 9 }, () => 412),
-    ]);
+    assertOneWon(creations, 412);
     const claims = await Promise.all(
       Array.from({ length: 10 }, (_, index) =>
         putTenant(`claimer-${index}`, { identity: { hosts: ['claimed.example'] } }),
       ),
     );
-    assert.deepEqual(claims.map(({ status }) => status).sort(), [
-      201,
-      ...Array.from({ length: 9 }, () => 409),
-    ]);
+    assertOneWon(claims, 409);
   });
 
   test('a plan cannot vanish while a tenant moves to it', async () => {
@@ -442,4 +439,21 @@ export function testApi(start: () => Promise<TestApi>): void {
       assert.equal(document.tenant.name, stored.body['name']);
     }
   });
+}
+
+/** One of the racers won and the others lost, but for those that the deadline of a request gave up on a busy machine. */
+function assertOneWon(replies: readonly ApiReply[], lost: number): void {
+  const statuses = replies.map(({ status }) => status);
+  const countOf = (wanted: number): number => statuses.filter((one) => one === wanted).length;
+  assert.equal(countOf(201) + countOf(lost) + countOf(503), statuses.length, statuses.join());
+  assert.ok(countOf(201) === 1 || (countOf(201) === 0 && countOf(503) > 0), statuses.join());
+}
+
+/** The first reply in time. */
+function answered(send: () => Promise<ApiReply>): Promise<ApiReply> {
+  const inTime = async (): Promise<ApiReply | null> => {
+    const reply = await send();
+    return reply.status === 503 ? null : reply;
+  };
+  return waitFor(inTime, { message: 'a reply in time' });
 }
