@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Ajv2020, type AnySchema } from 'ajv/dist/2020.js';
+import { Ajv2020, type AnySchema, type ValidateFunction } from 'ajv/dist/2020.js';
 import * as formats from 'ajv-formats';
 import { Acknowledgements } from '../src/status/acknowledgements.ts';
 import type { ClusterView } from '../src/status/cluster-view.ts';
@@ -44,6 +44,7 @@ let api: TestApi;
 let operations: readonly Described[];
 let fixtures: Fixtures;
 const ajv = new Ajv2020({ strict: false, allErrors: true });
+const validators = new Map<object, ValidateFunction>();
 
 before(async () => {
   api = await startApi({
@@ -88,9 +89,14 @@ async function call(operation: Described, sent: Sent): Promise<number> {
   return reply.status;
 }
 
-function validatorOf(schema: object) {
+/** Compiled once for each schema, which takes longer than most requests. */
+function validatorOf(schema: object): ValidateFunction {
+  const known = validators.get(schema);
+  if (known !== undefined) return known;
   const text = JSON.stringify(schema).replaceAll('"#/components', '"openapi:#/components');
-  return ajv.compile(JSON.parse(text) as AnySchema);
+  const made = ajv.compile(JSON.parse(text) as AnySchema);
+  validators.set(schema, made);
+  return made;
 }
 
 /** Requests of the examples, with each of the optional query parameters. */
