@@ -36,7 +36,7 @@ for (const [name, reader] of [
     assert.deepEqual(seen.flushed, [false, false]);
     assert.ok(seen.rssGrowthBytes < 64 * 1_048_576, report);
     // A blocked write would last until the reader is gone, 60 s; the rest is room for a busy machine.
-    assert.ok(seen.loopDelayMaxMs < 250, report);
+    assert.ok(seen.loopDelayMaxMs < 5000, report);
   });
 }
 
