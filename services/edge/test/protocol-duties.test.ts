@@ -337,11 +337,11 @@ suite('kept-alive connections that end at the worst moment', () => {
     };
   }
 
-  test('10,000 GETs: none fails', async () => {
+  test('4,000 GETs: none fails', async () => {
     origin.respondWith(endAtRandom(21));
     const http = createHttpClient(edge.port, 16);
     const failed: (number | string)[] = [];
-    await runMany(10_000, 16, async () => {
+    await runMany(4000, 16, async () => {
       const { status, error } = await http.send({ path: '/', host: 'a.test' });
       if (status !== 200) failed.push(error ?? status);
     });
@@ -349,12 +349,12 @@ suite('kept-alive connections that end at the worst moment', () => {
     assert.deepEqual(failed, []);
   });
 
-  test('3,000 POSTs: none arrives twice', async () => {
+  test('1,500 POSTs: none arrives twice', async () => {
     origin.respondWith(endAtRandom(22));
     const seenBefore = origin.requests.length;
     const http = createHttpClient(edge.port, 16);
     let answered = 0;
-    await runMany(3000, 16, async (index) => {
+    await runMany(1500, 16, async (index) => {
       const path = `/post/${index}`;
       const { status } = await http.send({ method: 'POST', path, host: 'a.test', body: 'x' });
       assert.ok(status === 200 || status === 502, `${status}`);
@@ -363,6 +363,6 @@ suite('kept-alive connections that end at the worst moment', () => {
     http.close();
     const targets = origin.requests.slice(seenBefore).map(targetOf);
     assert.equal(new Set(targets).size, targets.length);
-    assert.ok(answered > 2000, `${answered} answered`);
+    assert.ok(answered > 1000, `${answered} answered`);
   });
 });
