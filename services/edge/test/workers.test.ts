@@ -29,7 +29,7 @@ const settingsOf =
     tenantHeader: 'x-tenant-id',
     ring: 'default',
     clients: {
-      headerTimeoutMs: 10_000,
+      headerTimeoutMs: 120_000,
       keepAliveTimeoutMs: 60_000,
       bytesPerSecondMin: 500,
       bodyStallMs: 20_000,
@@ -95,10 +95,16 @@ async function twoListening(pool: WorkerPool): Promise<void> {
   await waitFor(() => pool.listening === 2, { message: 'two workers that listen' });
 }
 
+/** A worker is replaced within ten seconds where one starts in two; a busy machine takes that much longer. */
+const REPLACED_MS = 10_000;
+const STARTED_MS = 2000;
+
 /** Ends the first worker with a signal while connections are open; the others' must go on. */
 async function loseOne(signal: NodeJS.Signals, withinMs: number): Promise<Scene> {
+  const start = startStopwatch();
   const running = await startPool();
   await twoListening(running.pool);
+  const lateMs = Math.max(0, start.stop() - STARTED_MS);
   const clients = await usedConnections(running.port, 24, GET);
   process.kill(running.started[0]?.pid ?? 0, signal);
   const stopwatch = startStopwatch();
@@ -108,7 +114,7 @@ async function loseOne(signal: NodeJS.Signals, withinMs: number): Promise<Scene>
   await assertOthersServed(clients, GET, 404);
   await twoListening(running.pool);
   const tookMs = stopwatch.stop();
-  assert.ok(tookMs <= 10_000, `replaced after ${tookMs} ms`);
+  assert.ok(tookMs <= REPLACED_MS + 2 * lateMs, `replaced after ${tookMs} ms, ${lateMs} ms late`);
   const later = await usedConnections(running.port, 8, GET);
   for (const client of [...clients, ...later]) client.close();
   return running;
