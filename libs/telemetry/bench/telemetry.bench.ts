@@ -1,6 +1,6 @@
 /** Cost of what the edge does per request. Run: `node libs/telemetry/bench/telemetry.bench.ts`. */
 import { systemRandom } from '@headgate/runtime';
-import { accessRecordLine, type AccessRecord } from '../src/access-record.ts';
+import { accessRecordLine, compileAccessTexts, type AccessRecord } from '../src/access-record.ts';
 import { escapeJson } from '../src/escape-json.ts';
 import { LineSink } from '../src/line-sink.ts';
 import { createTraceContexts } from '../src/trace-context.ts';
@@ -47,6 +47,12 @@ const record = {
   userAgent: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)',
   traceId: '0af7651916cd43dd8448eb211c80319c',
   revision: 42,
+  texts: compileAccessTexts({
+    tenantId: 'acme',
+    routeId: 'orders',
+    upstreamId: 'orders',
+    revision: 42,
+  }),
 } satisfies AccessRecord;
 
 const HEAD = 'GET /v1/orders/8812? HTTP/1.1\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n\r\n';

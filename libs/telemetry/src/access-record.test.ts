@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { accessRecordLine, type AccessRecord } from './access-record.ts';
+import { accessRecordLine, compileAccessTexts, type AccessRecord } from './access-record.ts';
 
 const record: AccessRecord = {
   timeMs: 1_790_000_000_000,
@@ -28,7 +28,13 @@ const record: AccessRecord = {
   userAgent: 'curl/8',
   traceId: null,
   revision: 42,
+  texts: null,
 };
+
+/** What is told of a record: all but how it is written. */
+function toldBy({ texts: _, ...told }: AccessRecord): Omit<AccessRecord, 'texts'> {
+  return told;
+}
 
 test('a record is one JSON line with fixed keys and rounded times', () => {
   assert.equal(
@@ -71,7 +77,7 @@ test('times and codes of all kinds are what was recorded', () => {
       const fields = { timeMs, code, limitOutcome, limiterMs, principalId: limitOutcome };
       const line = accessRecordLine('edge-1', { ...record, ...fields });
       assert.deepEqual(JSON.parse(line), {
-        ...record,
+        ...toldBy(record),
         ...fields,
         durationMs: 3.457,
         type: 'access',
@@ -79,6 +85,44 @@ test('times and codes of all kinds are what was recorded', () => {
       });
     }),
     { seed: 4, numRuns: 2000 },
+  );
+});
+
+test('what records have in common is written ahead, and each one tells its own all the same', () => {
+  const nullable = <Value>(values: fc.Arbitrary<Value>) => fc.option(values, { nil: null });
+  const id = fc.constantFrom('acme', 'b-2', 'c');
+  const ids = fc.record({
+    tenantId: nullable(id),
+    routeId: nullable(id),
+    upstreamId: nullable(id),
+    revision: nullable(fc.nat()),
+  });
+  const rest = fc.record({
+    timeMs: fc.constantFrom(999, 1_790_000_000_000, 1_790_000_000_999, 1_790_000_001_000),
+    principalId: nullable(id),
+    method: fc.constantFrom('GET', 'HEAD', 'POST'),
+    status: fc.constantFrom(0, 200, 204, 429, 502),
+    code: nullable(fc.constantFrom('HG_LIMIT_EXCEEDED', 'HG_NO_ENDPOINT')),
+    proxyStatus: nullable(fc.constantFrom('headgate; error=a', 'headgate; error=b')),
+    limitOutcome: nullable(fc.constantFrom('admitted', 'denied', 'unavailable')),
+    limiterMs: nullable(fc.constantFrom(0, 0.5)),
+    bytesIn: fc.constantFrom(0, 7),
+    bytesOut: fc.constantFrom(0, 7),
+    endpoint: nullable(fc.constant('10.0.0.12:8080')),
+    attempts: fc.constantFrom(0, 1, 2),
+    upstreamMs: nullable(fc.constantFrom(0, 0.5, 2)),
+    userAgent: nullable(fc.constant('curl/8')),
+    traceId: nullable(fc.constant('0af7651916cd43dd8448eb211c80319c')),
+  });
+  const node = fc.constantFrom('edge-1', 'edge-2');
+  fc.assert(
+    fc.property(node, ids, rest, fc.boolean(), (nodeId, common, own, ahead) => {
+      const texts = ahead ? compileAccessTexts(common) : null;
+      const told = { ...toldBy(record), durationMs: 0.25, ...common, ...own };
+      const line = accessRecordLine(nodeId, { ...told, texts });
+      assert.deepEqual(JSON.parse(line), { type: 'access', nodeId, ...told });
+    }),
+    { seed: 6, numRuns: 3000 },
   );
 });
 

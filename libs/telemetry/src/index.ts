@@ -1,5 +1,10 @@
 export { createAccessLog, type AccessLog, type AccessLogOptions } from './access-log.ts';
-export { accessRecordLine, type AccessRecord } from './access-record.ts';
+export {
+  accessRecordLine,
+  compileAccessTexts,
+  type AccessRecord,
+  type AccessTexts,
+} from './access-record.ts';
 export {
   createAdminServer,
   type AdminHandler,

@@ -26,6 +26,7 @@ const ROUTE: CompiledRoute = {
   idleTimeoutMs: 1,
   totalTimeoutMs: 0,
   retries: 0,
+  accessTexts: { ids: '', upstream: '', end: '' },
 };
 
 function contextOf(head: string, changes: Partial<RequestContext> = {}): RequestContext {

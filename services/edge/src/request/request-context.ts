@@ -1,7 +1,12 @@
 import type { ErrorCode } from '@headgate/errors';
 import type { RequestHead } from '@headgate/http1';
 import type { LimitChain, LimitVerdict } from '@headgate/limiting';
-import { NO_TRACE, type AccessRecord, type TraceContext } from '@headgate/telemetry';
+import {
+  NO_TRACE,
+  type AccessRecord,
+  type AccessTexts,
+  type TraceContext,
+} from '@headgate/telemetry';
 import type { CompiledRoute, CompiledTenant, Principal } from '../snapshot/compile-tenant.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoint.ts';
 import type { UpstreamFailure } from '../upstream/failure.ts';
@@ -152,6 +157,10 @@ export class RequestContext implements AccessRecord {
 
   get userAgent(): string | null {
     return this.malformed ? null : this.head.get('user-agent');
+  }
+
+  get texts(): AccessTexts | null {
+    return this.route === null ? null : this.route.accessTexts;
   }
 
   get revision(): number | null {

@@ -9,7 +9,7 @@ import {
   type TenantDocument,
 } from '@headgate/model';
 import { compileRoutes, type RouteMatcher } from '@headgate/routing';
-import type { TenantSlot } from '@headgate/telemetry';
+import { compileAccessTexts, type AccessTexts, type TenantSlot } from '@headgate/telemetry';
 import type { TenantUpstream } from '../upstream/upstream-registry.ts';
 import type { DemandCell } from '../usage/demand-tally.ts';
 import { joinLevels, levelLimits, type LevelLimits } from './level-limits.ts';
@@ -43,6 +43,8 @@ export interface CompiledRoute {
   /** 0 for none. */
   readonly totalTimeoutMs: number;
   readonly retries: number;
+  /** For the access records of its requests. */
+  readonly accessTexts: AccessTexts;
 }
 
 /** Snapshot of one tenant: immutable, compiled once, shared by all requests until the next revision. */
@@ -108,7 +110,7 @@ export function compileTenant(sources: TenantSources): CompiledTenant {
     routes: compileRoutes(
       sources.document.routes.map((route) => ({
         pattern: route.match,
-        route: compileRoute(route, sources.upstreams, timeZone),
+        route: compileRoute(route, sources),
       })),
     ),
     apiKeys: compileApiKeys(sources.document.apiKeys, principalOf),
@@ -122,9 +124,9 @@ export function compileTenant(sources: TenantSources): CompiledTenant {
 
 function compileRoute(
   route: Route,
-  upstreams: ReadonlyMap<string, TenantUpstream>,
-  timeZone: string,
+  { upstreams, document, revision }: TenantSources,
 ): CompiledRoute {
+  const { id: tenantId, timeZone } = document.tenant;
   const upstream = upstreams.get(route.upstreamId);
   if (upstream === undefined) {
     throw new Error(`route ${route.id}: upstream ${route.upstreamId} does not exist`);
@@ -147,6 +149,12 @@ function compileRoute(
     idleTimeoutMs: route.idleTimeoutMs,
     totalTimeoutMs: route.totalTimeoutMs,
     retries: route.retries,
+    accessTexts: compileAccessTexts({
+      tenantId,
+      routeId: route.id,
+      upstreamId: upstream.id,
+      revision,
+    }),
   };
 }
 
