@@ -28,6 +28,24 @@ test('a denial shows the violated policy first and when to retry, at least a sec
   );
 });
 
+test('denials from memory tell their own times, whichever came before', () => {
+  const tellOf = (index: number, resetMs: number, retryAfterMs: number): string => {
+    const remaining = [-1, -1, -1].with(index, 0);
+    const reset = [0, 0, 0].with(index, resetMs);
+    return rateLimitHeaders(
+      chain,
+      deniedVerdict(chain, 'deny_cache', index, retryAfterMs, remaining, reset),
+    ).replace(/^.*\r\n/, '');
+  };
+  const second = 'RateLimit: "sec";r=0;t=1\r\n';
+  assert.equal(tellOf(0, 900, 950), `${second}Retry-After: 1\r\n`);
+  assert.equal(tellOf(0, 900, 1020), `${second}Retry-After: 2\r\n`);
+  assert.equal(tellOf(1, 59_100, 59_100), 'RateLimit: "min";r=0;t=60\r\nRetry-After: 60\r\n');
+  assert.equal(tellOf(1, 58_900, 2e6), 'RateLimit: "min";r=0;t=59\r\nRetry-After: 2000\r\n');
+  assert.equal(tellOf(0, 0.5, 0.5), `${second}Retry-After: 1\r\n`);
+  assert.equal(tellOf(0, 1001, 1001), 'RateLimit: "sec";r=0;t=2\r\nRetry-After: 2\r\n');
+});
+
 test('nothing is claimed that is not known', () => {
   const never = deniedVerdict(chain, 'deny_cache', 2, Infinity, [-1, -1, -1], [0, 0, 0]);
   assert.doesNotMatch(rateLimitHeaders(chain, never), /RateLimit:|Retry-After/);

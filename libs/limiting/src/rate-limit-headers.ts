@@ -12,6 +12,15 @@ export interface PolicyTexts {
   readonly names: readonly string[];
   /** What is told when each rule is violated. */
   readonly details: readonly string[];
+  /** The lines of the last denial from memory, by violated rule. */
+  readonly denials: readonly DenialLines[];
+}
+
+/** Lines up to `RateLimit`, which are the same in all denials of a second. */
+interface DenialLines {
+  /** The value of `t`; -1 before the first denial. */
+  resetSeconds: number;
+  lines: string;
 }
 
 /** A limit of bytes is as tight as one of as many requests of this size. */
@@ -27,9 +36,34 @@ const SHOWN_MAX = 2;
  * @hot
  */
 export function rateLimitHeaders(chain: LimitChain, verdict: LimitVerdict): string {
+  const { source, ruleIndex, resetMs, retryAfterMs } = verdict;
+  const known = chain.policyTexts.denials[ruleIndex];
+  if (source !== 'deny_cache' || known === undefined || retryAfterMs === Infinity) {
+    return policyLine(chain, verdict) + usageLine(chain, verdict) + retryAfterLine(verdict);
+  }
+  // Of the other rules nothing is known then, and of the violated one that nothing is left.
+  const resetSeconds = Math.ceil((resetMs[ruleIndex] ?? 0) / 1000);
+  if (resetSeconds !== known.resetSeconds) {
+    // One piece of memory, which is quicker to copy than a text of several.
+    known.lines = [policyLine(chain, verdict), usageLine(chain, verdict)].join('');
+    known.resetSeconds = resetSeconds;
+  }
+  return known.lines + retryAfterLine(verdict);
+}
+
+function policyLine(chain: LimitChain, verdict: LimitVerdict): string {
+  return chain.policyTexts.policyLines[variantOf(chain, verdict)] ?? '';
+}
+
+/** Index into the texts that depend on which rule is violated, if any. */
+function variantOf({ rules }: LimitChain, { ruleIndex }: LimitVerdict): number {
+  return ruleIndex === -1 ? rules.length : ruleIndex;
+}
+
+/** `RateLimit` when the usage is known; else nothing. */
+function usageLine(chain: LimitChain, verdict: LimitVerdict): string {
   const texts = chain.policyTexts;
-  const variant = verdict.ruleIndex === -1 ? chain.rules.length : verdict.ruleIndex;
-  const shown = texts.shown[variant] ?? [];
+  const shown = texts.shown[variantOf(chain, verdict)] ?? [];
   let usage = '';
   for (let position = 0; position < shown.length; position += 1) {
     const index = shown[position] ?? 0;
@@ -40,15 +74,24 @@ export function rateLimitHeaders(chain: LimitChain, verdict: LimitVerdict): stri
     if (chain.compiled[index]?.kind === 'concurrency') continue; // nobody knows when a slot returns
     usage += `;t=${Math.ceil((verdict.resetMs[index] ?? 0) / 1000)}`;
   }
-  let lines = texts.policyLines[variant] ?? '';
-  if (usage !== '') lines += `${usage}\r\n`;
-  return lines + retryAfterLine(verdict);
+  return usage === '' ? '' : usage + '\r\n';
 }
 
-/** The `Retry-After` line of a request that is denied for a time; else nothing. */
+/** `Retry-After` lines by seconds, made when first needed. */
+const RETRY_AFTER: string[] = [];
+const RETRY_AFTER_MAX = 1000;
+
+/** The `Retry-After` line of a request that is denied for a time; else nothing. @hot */
 export function retryAfterLine({ outcome, retryAfterMs }: LimitVerdict): string {
   if (outcome !== 'denied' || retryAfterMs === Infinity) return '';
-  return `Retry-After: ${Math.max(1, Math.ceil(retryAfterMs / 1000))}\r\n`;
+  const seconds = Math.max(1, Math.ceil(retryAfterMs / 1000));
+  return RETRY_AFTER[seconds] ?? addRetryAfter(seconds);
+}
+
+function addRetryAfter(seconds: number): string {
+  const line = ['Retry-After: ', seconds, '\r\n'].join('');
+  if (seconds < RETRY_AFTER_MAX) RETRY_AFTER[seconds] = line;
+  return line;
 }
 
 /** A sentence for a request that is denied: which limit is exceeded; '' if it is none of the chain's. @hot */
@@ -75,6 +118,7 @@ export function compilePolicyTexts(rules: readonly LimitRule[]): PolicyTexts {
     shown,
     names,
     details: rules.map(({ name }) => `The limit "${name}" is exceeded.`),
+    denials: rules.map(() => ({ resetSeconds: -1, lines: '' })),
     policyLines: shown.map(
       (indices) =>
         `RateLimit-Policy: ${indices.map((index) => policies[index] ?? '').join(', ')}\r\n`,

@@ -30,6 +30,14 @@ suite('local reply', () => {
     });
   }
 
+  test('the length is right whatever the length of the request id', () => {
+    for (const id of ['a', 'a-long-one', 'b', '']) {
+      const [head, body] = split(writeLocalReply(localReply('HG_INTERNAL'), id, DATE, '', true));
+      assert.ok(head.includes(`Content-Length: ${Buffer.byteLength(body)}`), id);
+      assert.equal((JSON.parse(body) as { requestId: string }).requestId, id);
+    }
+  });
+
   test('detail, headers, request id and Connection are in their places', () => {
     const reply = localReply(
       'HG_LIMIT_EXCEEDED',

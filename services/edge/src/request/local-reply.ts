@@ -17,11 +17,14 @@ export interface LocalReply {
 interface ReplyTemplate {
   /** From the status line to the value of `Content-Length`. */
   readonly head: string;
-  /** The body before the request id and after it. */
+  /** The body before the request id, with the end of the head in front of it, and after the id. */
   readonly before: string;
   readonly after: string;
-  /** Bytes of both. */
+  /** Bytes of the body but for the id. */
   readonly bytes: number;
+  /** From the status line to the value of `X-Request-Id`, for ids as long as the last one was. */
+  start: string;
+  startIdLength: number;
 }
 
 /**
@@ -94,11 +97,17 @@ export function writeLocalReply(
   connection: string,
   withBody: boolean,
 ): string {
-  const { head, before, after, bytes } = reply.template;
-  const start =
-    head + (bytes + requestId.length) + '\r\nX-Request-Id: ' + requestId + '\r\n' + dateLine;
-  const whole = start + reply.headers + connection + '\r\n';
-  return withBody ? whole + before + requestId + after : whole;
+  const { template } = reply;
+  if (template.startIdLength !== requestId.length) setStart(template, requestId.length);
+  const head = template.start + requestId + '\r\n' + dateLine + reply.headers + connection;
+  return withBody ? head + template.before + requestId + template.after : head + '\r\n';
+}
+
+/** Ids of a process grow by a character at most ten times. */
+function setStart(template: ReplyTemplate, idLength: number): void {
+  const text = `${template.head}${template.bytes + idLength}\r\nX-Request-Id: `;
+  template.start = Buffer.from(text, 'latin1').toString('latin1'); // in one piece, which is quicker to copy
+  template.startIdLength = idLength;
 }
 
 /** `Connection` line, with CRLF, of an answer; '' where the version's default says it (RFC 9112 section 9.3). @hot */
@@ -111,9 +120,10 @@ function createTemplate(code: ErrorCode, status: number, detail: string): ReplyT
   const members = detail === '' ? {} : { detail };
   const problem = createProblem(code, { ...members, requestId: ID_MARK });
   const mark = JSON.stringify(ID_MARK).slice(1, -1);
-  const [before = '', after = ''] = `${JSON.stringify(problem)}\n`.split(mark);
+  const [before = '', after = ''] = `\r\n${JSON.stringify(problem)}\n`.split(mark);
   const head =
     `HTTP/1.1 ${status} ${REASONS[status] ?? ''}\r\nContent-Type: ${PROBLEM_MEDIA_TYPE}\r\n` +
     'Cache-Control: no-store\r\nContent-Length: ';
-  return { head, before, after, bytes: before.length + after.length };
+  const bytes = before.length - '\r\n'.length + after.length;
+  return { head, before, after, bytes, start: '', startIdLength: -1 };
 }

@@ -5,10 +5,10 @@ import { randomBytes } from 'node:crypto';
  * request.
  */
 export function createRequestIds(): () => string {
-  const prefix = randomBytes(8).toString('hex');
+  const prefix = `${randomBytes(8).toString('hex')}-`;
   let count = 0;
   return () => {
     count += 1;
-    return `${prefix}-${count.toString(36)}`;
+    return prefix + count.toString(36);
   };
 }
