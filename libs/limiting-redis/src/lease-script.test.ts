@@ -46,7 +46,7 @@ test('what was taken for at once is given back also to the key that it made; a l
   const clockUs = 1_000_000_000_000;
   const madeMs = clockUs / 1000;
   const remainingAfter = async (atMs: number, endMs: number): Promise<number | undefined> => {
-    const lease = { amount: 0, returned: { amount: 1, madeMs: atMs, endMs } };
+    const lease = { amount: 0, returned: [{ amount: 1, madeMs: atMs, endMs }] };
     const [, reply] = await scripts.take([
       { item: { chain, cost: 1, units: 1 }, clockUs, empties: true },
       { item: { chain, cost: 1, units: 0, lease }, clockUs: clockUs + 1000 },

@@ -4,6 +4,7 @@ import type {
   BytesReturn,
   CompiledQuota,
   ItemReply,
+  LaterLease,
   LeaseAsk,
   LimitChain,
   ReplayItem,
@@ -61,16 +62,18 @@ export function takeCalls(
 function pushLease(
   { values }: ScriptCall,
   chain: LimitChain,
-  { amount, returned }: LeaseAsk,
+  { amount, returned, isFlood = false }: LeaseAsk,
 ): void {
   if (chain.leaseSpans === null) {
     throw new RangeError(`the limits of tenant ${chain.tenantId} cannot be leased`);
   }
-  const { farMs, longMs, shortMs, gatherMs } = chain.leaseSpans;
+  const { farMs, longMs, shortMs, gatherMs, floodMs, aheadMs } = chain.leaseSpans;
   values.push('l', String(amount), String(farMs), String(longMs));
-  values.push(String(shortMs), String(gatherMs));
-  if (returned === null) values.push('0', '0', '0');
-  else values.push(String(returned.amount), String(returned.madeMs), String(returned.endMs));
+  values.push(String(isFlood ? floodMs : shortMs), String(gatherMs), String(isFlood ? aheadMs : 0));
+  values.push(String(returned.length));
+  for (const each of returned) {
+    values.push(String(each.amount), String(each.madeMs), String(each.endMs));
+  }
 }
 
 function pushBytes(
@@ -171,10 +174,13 @@ export function readTakeReply(
   for (const position of call.positions) {
     const item = items[position];
     const rules = item?.chain.rules.length ?? 0;
-    const leaseSize = item?.lease === undefined ? 0 : 2;
+    const isLeased = item?.lease !== undefined;
+    const laterCount = isLeased ? (reply[cursor + 3] ?? 0) : 0;
+    const leaseSize = isLeased ? 3 + LATER_NUMBERS * laterCount : 0;
     if (cursor + 1 + leaseSize + 2 * rules > reply.length) return null;
     const granted = reply[cursor] ?? 0;
     const [amount = 0, spanMs = 0] = [reply[cursor + 1], reply[cursor + 2]];
+    const later = readLater(reply, cursor + 4, laterCount);
     cursor += leaseSize;
     const remaining: number[] = [];
     const resetMs: number[] = [];
@@ -187,10 +193,19 @@ export function readTakeReply(
     const returned = isOfBytes ? { returned: reply.slice(cursor, cursor + rules) } : {};
     if (isOfBytes) cursor += rules;
     const answer = { madeMs, granted, remaining, resetMs, ...returned };
-    const leased = leaseSize === 0 ? answer : { ...answer, lease: { amount, madeMs, spanMs } };
-    replies[position] = granted < 0 ? null : leased;
+    const lease = { amount, madeMs, spanMs, ...(laterCount === 0 ? {} : { later }) };
+    replies[position] = granted < 0 ? null : isLeased ? { ...answer, lease } : answer;
   }
   return { clockMs: madeMs, resetKeys: keysAt(call, reply.slice(cursor)) };
+}
+
+const LATER_NUMBERS = 3;
+
+function readLater(reply: readonly number[], from: number, count: number): LaterLease[] {
+  return Array.from({ length: count }, (_, index) => {
+    const [startMs = 0, amount = 0, spanMs = 0] = reply.slice(from + LATER_NUMBERS * index);
+    return { startMs, amount, spanMs };
+  });
 }
 
 /** Entries of such chains tell what was given back, too. */

@@ -5,14 +5,17 @@
 --       'r', limit, windowMs, burst; or of slots: 'c', limit, holder, epoch, granted, released; or of a quota:
 --       'q', limit, and four times of the calendar.
 --       An entry of windows that asks for a lease, or returns one, begins with
---       'l', amount, farMs, longMs, shortMs, gatherMs, returned amount (0: none), its madeMs, its endMs.
+--       'l', amount, farMs, longMs, shortMs, gatherMs, aheadMs, number of returns, then per return: amount,
+--       its madeMs, its endMs.
 --       An entry with rules that count bytes begins with 'b', bytes of the request, bytes of the response, number of
 --       returns, then per return: bytes of the request, bytes of the response, its madeMs. Such a rule has 'in' or 'out'
 --       ahead of its numbers. It is charged what the entry says of its bytes, and nothing if that is 0.
--- Reply {clockMs, per entry: granted, with 'l': leased amount, its spanMs, per rule: remaining, waitMs ...,
+-- Reply {clockMs, per entry: granted, with 'l': leased amount, its spanMs, number of those leased ahead, of each: after how many
+--       ms it begins, amount, spanMs; per rule: remaining, waitMs ...,
 --       with quotas that count bytes per rule: given back ..., then indices of keys that held garbage}
 --   waitMs: until one more unit fits; if one fits now, until units come back (0: nothing is charged). If none fits, one
---   that asked for a lease waits up to gatherMs longer, for as much as its short lease would take.
+--   that asked for a lease waits up to gatherMs longer, for as much as its short lease would take. One with an aheadMs waits
+--   only for what would not come back within aheadMs of its next call.
 --   granted is -1 if a key of the entry is closed: nothing is known and nothing charged. Other entries go on.
 -- A denied entry writes nothing; but a clock step, or what a worker claims anew, is written whatever the verdict.
 
@@ -83,6 +86,40 @@ local function lease(entry, rules, far, farMs, long, longMs, short, shortMs)
   return amount, shortestMs
 end
 
+-- Charges leases of what comes back within aheadMs: of each bucket's beginning, to the end of the bucket of spanMs later.
+-- Who uses them from then on is bound as one who asked then: all that was charged before and counts then is seen. Answers
+-- per lease: after how many ms it begins, amount, spanMs.
+local function leaseAhead(entry, rules, amount, cost, aheadMs, spanMs)
+  local stepMs, startMs, leases = math.huge, 0, {}
+  for rule = 1, rules do
+    local state = entry[rule * 2 - 1]
+    if state.bucketMs < stepMs then
+      stepMs = state.bucketMs
+      startMs = stepMs - state.now % stepMs
+    end
+  end
+  while startMs <= aheadMs do
+    local part = amount
+    for rule = 1, rules do
+      local state, limit = entry[rule * 2 - 1], entry[rule * 2]
+      part = min(part, limit - usedAt(state, state.now + startMs))
+    end
+    if part >= 2 * cost then
+      local shortestMs = math.huge
+      for rule = 1, rules do
+        local state = entry[rule * 2 - 1]
+        local dateMs = endOfBucket(state.now + startMs + spanMs, state.bucketMs)
+        charge(state, part, dateMs)
+        shortestMs = min(shortestMs, dateMs - state.now - startMs)
+      end
+      local size = #leases
+      leases[size + 1], leases[size + 2], leases[size + 3] = startMs, part, shortestMs
+    end
+    startMs = startMs + stepMs
+  end
+  return leases
+end
+
 -- Takes off bytes that were taken and did not pass.
 local function giveBackBytes(state, returns, which)
   for index = 1, #returns, 3 do
@@ -97,13 +134,14 @@ local reply = {clockMs}
 local size, keyIndex, position = 1, 0, 1
 while position <= #ARGV do
   local asks = ARGV[position] == 'l'
-  local wanted, farMs, longMs, shortMs, gatherMs, returned, madeMs, endMs = 0, 0, 0, 0, 0, 0, 0, 0
+  local wanted, farMs, longMs, shortMs, gatherMs, aheadMs, unused = 0, 0, 0, 0, 0, 0, {}
   if asks then
     wanted, farMs = tonumber(ARGV[position + 1]), tonumber(ARGV[position + 2])
     longMs, shortMs = tonumber(ARGV[position + 3]), tonumber(ARGV[position + 4])
-    gatherMs, returned = tonumber(ARGV[position + 5]), tonumber(ARGV[position + 6])
-    madeMs, endMs = tonumber(ARGV[position + 7]), tonumber(ARGV[position + 8])
-    position = position + 9
+    gatherMs, aheadMs = tonumber(ARGV[position + 5]), tonumber(ARGV[position + 6])
+    local last = position + 7 + 3 * tonumber(ARGV[position + 7])
+    for index = position + 8, last do unused[#unused + 1] = tonumber(ARGV[index]) end
+    position = last + 1
   end
   local bytes, returns, costs
   if ARGV[position] == 'b' then
@@ -153,7 +191,7 @@ while position <= #ARGV do
       limit = tonumber(limit)
       local state = open(KEYS[keyIndex], keyIndex, tonumber(ARGV[position + 1]), tonumber(ARGV[position + 2]))
       position = position + 3
-      if returned > 0 then giveBack(state, returned, madeMs, endMs) end
+      for index = 1, #unused, 3 do giveBack(state, unused[index], unused[index + 1], unused[index + 2]) end
       entry[rule * 2 - 1], entry[rule * 2] = state, limit
       if which then giveBackBytes(state, returns, which - 1) end
       if due > 0 then granted = min(granted, floor((limit - state.used) / due)) end
@@ -181,7 +219,12 @@ while position <= #ARGV do
   end
   if asks then
     reply[size + 1], reply[size + 2] = lease(entry, rules, wanted, farMs, long, longMs, short, shortMs)
-    size = size + 2
+    local later = {}
+    if aheadMs > 0 and short > 0 then later = leaseAhead(entry, rules, short, cost, aheadMs, shortMs) end
+    reply[size + 3] = #later / 3
+    size = size + 3
+    for index = 1, #later do reply[size + index] = later[index] end
+    size = size + #later
   end
   for rule = 1, rules do
     local state, limit, due = entry[rule * 2 - 1], entry[rule * 2], costs and costs[rule] or cost
@@ -201,7 +244,8 @@ while position <= #ARGV do
       local remaining = limit - state.used
       local excess = max(0, due - remaining)
       reply[size + 1] = max(0, remaining)
-      reply[size + 2] = wait(state, excess, excess > 0 and max(0, short - due) or 0, gatherMs)
+      reply[size + 2] = wait(state, excess, excess > 0 and max(0, short - due) or 0, gatherMs,
+        excess > 0 and aheadMs or 0)
     end
     size = size + 2
   end

@@ -117,9 +117,23 @@ local function insert(state, dateMs, charged)
   state.first = 1
 end
 
+-- What counts at a time that is still to come, of what is charged by now.
+local function usedAt(state, timeMs)
+  local raw, used, position = state.raw, state.used, state.first
+  local liveFromMs = (floor(timeMs / state.bucketMs) - state.buckets) * state.bucketMs
+  while position < #raw do
+    local dateMs, cost = unpack('<dd', raw, position)
+    if dateMs >= liveFromMs then break end
+    used = used - cost
+    position = position + PAIR_BYTES
+  end
+  return used
+end
+
 -- Time until `excess` units have left (0: until the oldest charge leaves); 0 when nothing is charged. Up to `forMs`
--- longer, until `more` units more have left: for a worker that would take them all at once.
-local function wait(state, excess, more, forMs)
+-- longer, until `more` units more have left: for a worker that would take them all at once. One that leases `aheadMs`
+-- ahead need not wait for what leaves within that time.
+local function wait(state, excess, more, forMs, aheadMs)
   local raw, bucketMs = state.raw, state.bucketMs
   local freed, foundMs, latestMs = 0, nil, nil
   for position = state.first, #raw - 1, PAIR_BYTES do
@@ -128,12 +142,12 @@ local function wait(state, excess, more, forMs)
     if freed >= excess then
       local leavesMs = (floor(dateMs / bucketMs) + state.buckets + 1) * bucketMs
       if not latestMs then
-        latestMs = leavesMs + forMs
+        foundMs, latestMs = leavesMs, leavesMs + aheadMs + forMs
       elseif leavesMs > latestMs then
         break
       end
-      foundMs = leavesMs
-      if freed >= excess + more then break end
+      if cost > 0 then foundMs = math.max(foundMs, leavesMs - aheadMs) end
+      if aheadMs == 0 and freed >= excess + more then break end
     end
   end
   if not foundMs then return 0 end

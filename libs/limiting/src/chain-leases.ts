@@ -1,7 +1,7 @@
 import type { LeaseSpans } from './lease-spans.ts';
 import type { LimitChain } from './limit-chain.ts';
-import type { WindowRule } from './limit-rule.ts';
-import type { ItemReply, LeaseAsk, LeaseReturn } from './limit-store.ts';
+import type { LimitRule, WindowRule } from './limit-rule.ts';
+import type { ItemReply, LaterLease, LeaseAsk, LeaseReturn } from './limit-store.ts';
 import type { ChargeDates } from './verdict.ts';
 
 /** A lease in hand. */
@@ -9,7 +9,9 @@ interface Lease {
   /** Cost that is left. */
   amount: number;
   readonly spanMs: number;
-  /** Not to be used from this monotonic time on. */
+  /** Not to be used before this monotonic time … */
+  readonly startMs: number;
+  /** … nor from this one on. */
   readonly endMs: number;
   /** The next one is asked for at this time, or when this amount is left. */
   readonly renewAtMs: number;
@@ -18,15 +20,19 @@ interface Lease {
   readonly charge: ChargeDates;
 }
 
-/** What is to be returned of a charge. */
+/** What is to be returned of a lease, by the store's clock. */
 interface Unused {
   amount: number;
-  readonly charge: ChargeDates;
+  readonly madeMs: number;
+  readonly endMs: number;
 }
 
-/** A lease is given up so long, and this part of its span, before its charge allows: the worker's clock may be so much slower. */
+/**
+ * A lease is given up so long, and this part of the time since it was asked for, before its charge allows: the worker's clock
+ * may be so much slower. Or so much faster: by this part later one begins that was granted ahead.
+ */
 const EARLY_MS_MIN = 2;
-const EARLY_PART = 1 / 20;
+const CLOCK_PART = 1 / 20;
 
 /** Demand is measured over at least this time. */
 const MEASURE_MS = 50;
@@ -50,14 +56,20 @@ const DEMAND_MIN = 4;
 /** A demand of so many times a limit is a flood: what comes back of that limit is gathered. */
 const FLOOD_FACTOR = 4;
 
-/** Returns that wait for a call; more lapse. */
-const RETURNS_MAX = 4;
+/** From this demand on all of a limit is used within a sixteenth of its window: then what comes back is leased ahead. */
+const AHEAD_FACTOR = 16;
+
+/** Returns that wait for a call; more lapse. A flood has some seven leases of a call. */
+const RETURNS_MAX = 12;
+
+/** What a flood leaves of its leases waits for the next call if it is less than this part of the limit. */
+const REST_PART = 1 / 100;
 
 /**
- * The leases of one chain of limits on this worker: one in use and one that follows it, and how much is asked for, by the
- * demand of late. Costs are sums over requests; times are monotonic, in ms.
+ * The leases of one chain of limits on this worker: one in use, one that follows it, those of a flood that begin later, and
+ * how much is asked for, by the demand of late. Costs are sums over requests; times are monotonic, in ms.
  *
- *     demand ─► ask (with any call, or ahead of the end) ─► next ─► current ─► used, or returned
+ *     demand ─► ask (with any call, or ahead of the end) ─► next, later ─► current ─► used, or returned
  */
 export class ChainLeases {
   readonly chain: LimitChain;
@@ -72,9 +84,14 @@ export class ChainLeases {
   retryAtMs = 0;
   readonly #spans: LeaseSpans;
   readonly #onUnused: (unused: LeaseReturn) => void;
+  /** A demand of so much per ms is a flood of one of the windows. */
+  readonly #floodPerMs: number;
+  readonly #smallest: number;
   readonly #returns: Unused[] = [];
   #current: Lease | null = null;
   #next: Lease | null = null;
+  /** Granted ahead, by their starts. */
+  readonly #later: Lease[] = [];
   #isAsking = false;
   /** The next call asks although it is a little early, as others ask with it. */
   #isTogether = false;
@@ -95,6 +112,9 @@ export class ChainLeases {
     this.#sinceMs = nowMs;
     this.#lastMs = nowMs;
     this.#onUnused = onUnused;
+    const { rules } = chain;
+    this.#smallest = Math.min(...rules.map(({ limit }) => limit));
+    this.#floodPerMs = Math.min(...rules.map(floodPerMs));
   }
 
   /** Cost that can be admitted without asking, if it is used in time. */
@@ -104,6 +124,13 @@ export class ChainLeases {
 
   get hasReturns(): boolean {
     return this.#returns.length > 0;
+  }
+
+  /** Is what is to be returned worth a call of its own? A flood has the next one soon, and little may wait for it. */
+  isReturnDue(nowMs: number): boolean {
+    if (!this.hasReturns) return false;
+    if (!this.#isFlood(nowMs)) return true;
+    return this.#later.length === 0 && this.#returnAmount() >= this.#smallest * REST_PART;
   }
 
   /** A request came, whatever becomes of it. @hot */
@@ -122,18 +149,17 @@ export class ChainLeases {
 
   /** Takes from the lease in hand; false if there is not enough. @hot */
   use(cost: number, nowMs: number): boolean {
-    let lease = this.#current;
-    if (lease === null) return false;
-    if (nowMs >= lease.endMs || lease.amount < cost) {
-      if (this.#next === null && nowMs < lease.endMs) return false;
-      this.#end(lease);
-      lease = this.#next;
-      this.#current = lease;
-      this.#next = null;
-      if (lease === null || nowMs >= lease.endMs || lease.amount < cost) return false;
+    for (;;) {
+      const lease = this.#current;
+      if (lease !== null && nowMs < lease.endMs && lease.amount >= cost) {
+        lease.amount -= cost;
+        return true;
+      }
+      const following = this.#shiftFollowing(nowMs);
+      if (following === null && (lease === null || nowMs < lease.endMs)) return false;
+      if (lease !== null) this.#end(lease);
+      this.#current = following;
     }
-    lease.amount -= cost;
-    return true;
   }
 
   /** Of the lease in hand, from which `use` has just taken. */
@@ -151,7 +177,8 @@ export class ChainLeases {
   /** Is it time to ask for the next lease? Something is left meanwhile. @hot */
   isDue(nowMs: number): boolean {
     const lease = this.#current;
-    if (lease === null || this.#next !== null || this.#isAsking) return false;
+    if (lease === null || this.#next !== null || this.#later.length > 0 || this.#isAsking)
+      return false;
     if (nowMs < lease.renewAtMs && lease.amount > lease.lowAmount) return false;
     return nowMs >= this.retryAtMs;
   }
@@ -175,18 +202,20 @@ export class ChainLeases {
    */
   ask(nowMs: number, hasUnits: boolean): LeaseAsk | null {
     this.endOver(nowMs);
-    const isWanting = (hasUnits || this.#current !== null) && this.#isWanting(nowMs);
+    const isFlood = this.#isFlood(nowMs);
+    const hasReason = hasUnits || this.#current !== null || (isFlood && this.hasReturns);
+    const isWanting = hasReason && this.#isWanting(nowMs);
     this.#isTogether = false;
     const amount = isWanting ? this.#wantedAt(nowMs) : 0;
     if (amount === 0) return this.takeReturn();
     this.#isAsking = true;
-    return { amount, returned: this.#shiftReturn() };
+    return { amount, returned: this.#takeReturns(), isFlood };
   }
 
   /** A return without an ask; null if there is none. */
   takeReturn(): LeaseAsk | null {
-    const returned = this.#shiftReturn();
-    return returned === null ? null : { amount: 0, returned };
+    const returned = this.#takeReturns();
+    return returned.length === 0 ? null : { amount: 0, returned };
   }
 
   /**
@@ -198,27 +227,59 @@ export class ChainLeases {
     if (ask.amount === 0) return;
     this.#isAsking = false;
     const grant = reply.lease;
-    if (grant === undefined || grant.amount === 0) {
+    const { later = [] } = grant ?? {};
+    if (grant === undefined || (grant.amount === 0 && later.length === 0)) {
       this.retryAtMs = nowMs + this.#spans.longMs / 5;
       return;
     }
     this.remaining = reply.remaining;
     this.resetMs = reply.resetMs;
     this.toldMs = nowMs;
-    const { amount } = grant;
-    // The charge may last longer, to the end of its bucket: in windows of an hour that is a minute, in which others need it.
-    const spanMs = Math.min(grant.spanMs, this.#spans.farMs);
-    const endMs = sentMs + spanMs - Math.max(EARLY_MS_MIN, spanMs * EARLY_PART);
-    const renewAtMs = endMs - spanMs * LATE_PART;
-    const lowAmount = Math.floor(amount * LOW_PART);
     const { madeMs } = grant;
-    const stored = { madeMs, endMs: madeMs + grant.spanMs };
-    const charge = { stored, local: { madeMs: nowMs, endMs: nowMs + grant.spanMs } };
-    const lease: Lease = { amount, spanMs, endMs, renewAtMs, lowAmount, charge };
-    if (nowMs >= endMs) this.#end(lease);
+    if (grant.amount > 0)
+      this.#add(this.#leaseOf({ ...grant, startMs: 0 }, madeMs, sentMs, nowMs), nowMs);
+    for (const each of later) this.#later.push(this.#leaseOf(each, madeMs, sentMs, nowMs));
+  }
+
+  #leaseOf(
+    { amount, startMs, spanMs }: LaterLease,
+    madeMs: number,
+    sentMs: number,
+    nowMs: number,
+  ): Lease {
+    const chargedMs = startMs + spanMs;
+    // The charge may last longer, to the end of its bucket: in windows of an hour that is a minute, in which others need it.
+    const usableMs = Math.min(spanMs, this.#spans.farMs);
+    const lastMs = startMs + usableMs;
+    const endMs = sentMs + lastMs - Math.max(EARLY_MS_MIN, lastMs * CLOCK_PART);
+    const stored = { madeMs, endMs: madeMs + chargedMs };
+    return {
+      amount,
+      spanMs: usableMs,
+      startMs: nowMs + startMs * (1 + CLOCK_PART),
+      endMs,
+      renewAtMs: endMs - usableMs * LATE_PART,
+      lowAmount: Math.floor(amount * LOW_PART),
+      charge: { stored, local: { madeMs: nowMs, endMs: nowMs + chargedMs } },
+    };
+  }
+
+  #add(lease: Lease, nowMs: number): void {
+    if (nowMs >= lease.endMs) this.#end(lease);
     else if (this.#current === null) this.#current = lease;
     else if (this.#next === null) this.#next = lease;
     else this.#end(lease);
+  }
+
+  /** The next lease in hand that has begun. */
+  #shiftFollowing(nowMs: number): Lease | null {
+    const next = this.#next;
+    if (next !== null) {
+      this.#next = null;
+      return next;
+    }
+    const [later] = this.#later;
+    return later === undefined || nowMs < later.startMs ? null : (this.#later.shift() ?? null);
   }
 
   /** The call with this ask failed: whether it was granted is unknown, and what was returned is not told again. */
@@ -228,19 +289,28 @@ export class ChainLeases {
 
   /** Ends what is over by now. */
   endOver(nowMs: number): void {
-    if (this.#current === null || nowMs < this.#current.endMs) return;
-    this.#end(this.#current);
-    this.#current = this.#next;
-    this.#next = null;
-    this.endOver(nowMs);
+    while (this.#current !== null && nowMs >= this.#current.endMs) {
+      this.#end(this.#current);
+      this.#current = this.#shiftFollowing(nowMs);
+    }
+    for (
+      let [later] = this.#later;
+      later !== undefined && nowMs >= later.endMs;
+      [later] = this.#later
+    ) {
+      this.#end(later);
+      this.#later.shift();
+    }
   }
 
   /** Ends all leases; what is left of them is to be returned. */
   endAll(): void {
     if (this.#current !== null) this.#end(this.#current);
     if (this.#next !== null) this.#end(this.#next);
+    for (const later of this.#later) this.#end(later);
     this.#current = null;
     this.#next = null;
+    this.#later.length = 0;
   }
 
   /** Ends all leases and forgets what would be returned: the store is lost, or another one. */
@@ -253,15 +323,20 @@ export class ChainLeases {
 
   /** Nothing is in hand, under way or to be returned, and nobody came of late. */
   isIdle(nowMs: number, forMs: number): boolean {
-    if (this.#current !== null || this.#isAsking || this.hasReturns) return false;
+    if (this.#current !== null || this.#later.length > 0 || this.#isAsking) return false;
+    if (this.hasReturns) return false;
     return nowMs - this.#lastMs >= forMs;
   }
 
   /** Where nothing is leased, how long a rule denies at least: none but a flood has to wait for more than one unit. In ms. */
   gatherMs({ limit, windowMs }: WindowRule, nowMs: number): number {
     const { farMs, gatherMs } = this.#spans;
-    const isFlood = this.#rateAt(nowMs) * windowMs >= FLOOD_FACTOR * limit;
+    const isFlood = this.#rateAt(nowMs) >= (FLOOD_FACTOR * limit) / windowMs;
     return farMs === 0 && isFlood ? gatherMs : 0;
+  }
+
+  #isFlood(nowMs: number): boolean {
+    return this.#rateAt(nowMs) >= this.#floodPerMs;
   }
 
   #isWanting(nowMs: number): boolean {
@@ -288,15 +363,27 @@ export class ChainLeases {
   }
 
   #return(amount: number, charge: ChargeDates): void {
-    const last = this.#returns.at(-1);
-    if (last !== undefined && last.charge.stored === charge.stored) last.amount += amount;
-    else if (this.#returns.length < RETURNS_MAX) this.#returns.push({ amount, charge });
     this.#onUnused({ amount, ...charge.local });
+    if (charge.stored === null) return;
+    const { madeMs, endMs } = charge.stored;
+    const last = this.#returns.at(-1);
+    if (last?.madeMs === madeMs && last.endMs === endMs) last.amount += amount;
+    else if (this.#returns.length < RETURNS_MAX) this.#returns.push({ amount, madeMs, endMs });
   }
 
-  #shiftReturn(): LeaseReturn | null {
-    const unused = this.#returns.shift();
-    if (unused === undefined || unused.charge.stored === null) return null;
-    return { amount: unused.amount, ...unused.charge.stored };
+  #takeReturns(): LeaseReturn[] {
+    return this.#returns.splice(0);
   }
+
+  #returnAmount(): number {
+    let amount = 0;
+    for (const each of this.#returns) amount += each.amount;
+    return amount;
+  }
+}
+
+function floodPerMs(rule: LimitRule): number {
+  return rule.kind === undefined || rule.kind === 'window'
+    ? (AHEAD_FACTOR * rule.limit) / rule.windowMs
+    : Infinity;
 }

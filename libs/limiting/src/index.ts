@@ -34,6 +34,7 @@ export {
   type BatchItem,
   type BatchReply,
   type ItemReply,
+  type LaterLease,
   type LeaseAsk,
   type LeaseGrant,
   type LeaseReturn,

@@ -77,9 +77,7 @@ export class LeaseBook {
     this.#hasGathered = false;
     if (chain.leaseSpans === null || this.#isClosed) return null;
     const ask = this.#chains.get(chain.id)?.ask(this.#nowMs(), units > 0) ?? null;
-    if (ask !== null && ask.returned !== null) {
-      this.#deps.stats.leaseReturnedCost += ask.returned.amount;
-    }
+    if (ask !== null) this.#deps.stats.leaseReturnedCost += returnedCost(ask);
     return ask;
   }
 
@@ -101,13 +99,17 @@ export class LeaseBook {
       this.#scheduleSweep();
     }
     if (lease === undefined) return;
-    const { amount = 0, spanMs = 0 } = reply.lease ?? {};
-    if (amount > 0) {
-      this.#deps.stats.leases += 1;
-      this.#deps.stats.leasedCost += amount;
-      this.#deps.rules.charge(chain, amount, nowMs, this.#deps.share(), spanMs);
-    }
+    const { amount = 0, spanMs = 0, later = [] } = reply.lease ?? {};
+    this.#note(chain, amount, nowMs, spanMs);
+    for (const each of later) this.#note(chain, each.amount, nowMs, each.startMs + each.spanMs);
     leases.settle(lease, reply, sentMs, nowMs);
+  }
+
+  #note(chain: LimitChain, amount: number, nowMs: number, aheadMs: number): void {
+    if (amount === 0) return;
+    this.#deps.stats.leases += 1;
+    this.#deps.stats.leasedCost += amount;
+    this.#deps.rules.charge(chain, amount, nowMs, this.#deps.share(), aheadMs);
   }
 
   /** A rule of a chain that is never leased has denied: how long it does so at least, in ms. */
@@ -144,7 +146,7 @@ export class LeaseBook {
       if (items.length === 0) return;
       await store.takeBatch(items);
       for (const { lease } of items) {
-        this.#deps.stats.leaseReturnedCost += lease?.returned?.amount ?? 0;
+        if (lease !== undefined) this.#deps.stats.leaseReturnedCost += returnedCost(lease);
       }
     }
   }
@@ -170,7 +172,7 @@ export class LeaseBook {
   #admit(leases: ChainLeases, cost: number, nowMs: number): LimitVerdict | null {
     if (!leases.use(cost, nowMs)) {
       // What has just lapsed is wanted: near the limit it may be all that is left.
-      if (leases.hasReturns) this.#deps.request(leases.chain, cost);
+      if (leases.isReturnDue(nowMs)) this.#deps.request(leases.chain, cost);
       return null;
     }
     const { charge } = leases;
@@ -222,7 +224,7 @@ export class LeaseBook {
     const nowMs = this.#nowMs();
     for (const [id, leases] of this.#chains) {
       leases.endOver(nowMs);
-      if (leases.hasReturns) this.#deps.request(leases.chain, leases.cost);
+      if (leases.isReturnDue(nowMs)) this.#deps.request(leases.chain, leases.cost);
       else if (leases.isIdle(nowMs, IDLE_MS)) this.#chains.delete(id);
     }
   }
@@ -230,4 +232,10 @@ export class LeaseBook {
   #nowMs(): number {
     return this.#deps.clock.monotonicMs();
   }
+}
+
+function returnedCost({ returned }: LeaseAsk): number {
+  let cost = 0;
+  for (const { amount } of returned) cost += amount;
+  return cost;
 }

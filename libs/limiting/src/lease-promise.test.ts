@@ -5,6 +5,7 @@ import { leaseSchedules, propertyOptions, runOnModel } from '../test/lease.case.
 import { startEdges } from '../test/lease-load.ts';
 import { settled, tenantRule } from '../test/limiter-harness.ts';
 import { ReturnsToAnyStore, ReturnsToYoungest } from '../test/model-runs.ts';
+import type { BucketShape } from './bucket-shape.ts';
 import { compileChain } from './index.ts';
 import { SlidingWindow } from './sliding-window.ts';
 
@@ -20,15 +21,18 @@ for (const faults of [WITH_LOSSES, WITH_STEPS]) {
   const name = faults.losses ? 'a store that is emptied' : 'a clock that steps back';
   test(`no window exceeds a limit with leases used in the last moment and returned late, ${name}, over 3,000 schedules`, () => {
     let far = 0;
+    let ahead = 0;
     fc.assert(
       fc.property(leaseSchedules(faults), (schedule) => {
         for (const { lease } of runOnModel(schedule).replies) {
+          ahead += lease?.later?.length ?? 0;
           if (lease !== undefined && lease.spanMs >= FAR_MS_MIN) far += 1;
         }
       }),
       propertyOptions(3000, SEED),
     );
     assert.ok(far > 500, `${far} far leases`);
+    assert.ok(ahead > 500, `${ahead} leases ahead`);
   });
 }
 
@@ -72,6 +76,13 @@ class ValidTooLong extends SlidingWindow {
   }
 }
 
+/** What is leased ahead begins two buckets before what it replaces has left. */
+class AheadTooSoon extends SlidingWindow {
+  override usedAhead(clockMs: number, shape: BucketShape, aheadMs: number): number {
+    return super.usedAhead(clockMs, shape, aheadMs + 2 * shape.bucketMs);
+  }
+}
+
 /** A far lease is charged to the end of a long one. */
 class FarDatedTooEarly extends SlidingWindow {
   override charge(...[clockMs, shape, cost, unsettled, aheadMs = 0]: Charge): number {
@@ -84,6 +95,7 @@ for (const Faulty of [
   DatedToGrant,
   ValidTooLong,
   FarDatedTooEarly,
+  AheadTooSoon,
   ReturnsToAnyStore,
   ReturnsToYoungest,
 ]) {

@@ -7,7 +7,7 @@ import {
   tenantRule,
   type Harness,
 } from '../test/limiter-harness.ts';
-import { sendLoad, startEdges, type EdgeGroup } from '../test/lease-load.ts';
+import { sendClosedLoop, sendLoad, startEdges, type EdgeGroup } from '../test/lease-load.ts';
 import { busiestWindow, type Admission } from '../test/window-oracle.ts';
 import { compileChain, StoreFailure, type LimitChain, type LimitVerdict } from './index.ts';
 
@@ -347,6 +347,42 @@ test('an edge at 100 times a limit asks a few times per second, whatever the lim
     for (const limiter of group.limiters) limiter.close();
   }
 });
+
+for (const [denialMs, admissionMs, endpointMs] of [
+  [0.025, 0.04, 1],
+  [0.025, 0.1, 2],
+  [0.1, 0.3, 3],
+] as const) {
+  const loop = { clients: 64, denialMs, admissionMs, endpointMs };
+  const flooded = compileChain('acme', [
+    tenantRule({ limit: 400 }),
+    tenantRule({ name: 'minute', limit: 24_000, windowMs: 60_000 }),
+    tenantRule({ level: 'key', scope: 'a', name: 'key-second', limit: 400 }),
+  ]);
+
+  test(`64 clients that always have a request out, ${admissionMs} ms for each admission: a call a second, and 95 % are used`, async () => {
+    const group = await startEdges(1);
+    await sendClosedLoop(group, flooded, { ...loop, seconds: 2 });
+    const seconds = 10;
+    const { sent, calls, admissions } = await sendClosedLoop(group, flooded, { ...loop, seconds });
+    assert.ok(sent >= 20 * 400 * seconds, `${sent} sent`);
+    assert.ok(calls <= seconds, `${calls} calls`);
+    assert.ok(admissions.length >= 0.95 * 400 * seconds, `${admissions.length} admitted`);
+    assert.ok(busiestWindow(perMillisecond(admissions), 1000) <= 400);
+    for (const limiter of group.limiters) limiter.close();
+  });
+
+  test(`a flood that follows an even load, ${admissionMs} ms for each admission: it holds, 95 % are used, and few calls are made`, async () => {
+    const group = await startEdges(1);
+    await sendLoad(group, flooded, { perSecond: 390, seconds: 2 });
+    const seconds = 10;
+    const { calls, admissions } = await sendClosedLoop(group, flooded, { ...loop, seconds });
+    assert.ok(calls <= 6 * seconds, `${calls} calls`);
+    assert.ok(admissions.length >= 0.95 * 400 * seconds, `${admissions.length} admitted`);
+    assert.ok(busiestWindow(perMillisecond(admissions), 1000) <= 400);
+    for (const limiter of group.limiters) limiter.close();
+  });
+}
 
 function perMillisecond(admissions: readonly Admission[]): Admission[] {
   const costs = new Map<number, number>();

@@ -23,8 +23,10 @@ export interface BatchItem {
 export interface LeaseAsk {
   /** Cost wanted for a far lease, shorter ones are for their part of it; 0 for none. Granted is that or less. */
   readonly amount: number;
-  /** What was left of an earlier lease of this chain; null for nothing. */
-  readonly returned: LeaseReturn | null;
+  /** What was left of earlier leases of this chain. */
+  readonly returned: readonly LeaseReturn[];
+  /** Demand is far above a limit: what comes back soon is leased ahead. Default false. */
+  readonly isFlood?: boolean;
 }
 
 /** A lease as it was granted. */
@@ -34,6 +36,17 @@ export interface LeaseGrant {
   /** When it was granted, by the store's clock. */
   readonly madeMs: number;
   /** It ends so many ms later. */
+  readonly spanMs: number;
+  /** Of what comes back soon, by time; absent if nothing does, or it was not asked for. */
+  readonly later?: readonly LaterLease[];
+}
+
+/** A lease that was granted ahead. */
+export interface LaterLease {
+  readonly amount: number;
+  /** It must not be used before so many ms have passed since it was granted. */
+  readonly startMs: number;
+  /** It ends so many ms after its start. */
   readonly spanMs: number;
 }
 

@@ -193,12 +193,16 @@ const FAULTS: Readonly<Record<string, (limiter: Limiter) => Limiter['giveBack']>
     limiter.giveBack(chain, cost, verdict);
     limiter.giveBack(chain, cost, verdict);
   },
-  'takes off younger charges': (limiter) => (chain, cost, verdict) => {
-    const { charge } = verdict;
-    const stored = charge?.stored ?? null;
-    if (charge === null || stored === null) return;
-    const later = { ...stored, endMs: stored.endMs + 5000 };
-    limiter.giveBack(chain, cost, { ...verdict, charge: { ...charge, stored: later } });
+  'takes off younger charges': (limiter) => {
+    const late: (() => void)[] = [];
+    return (chain, cost, verdict) => {
+      const { charge } = verdict;
+      const stored = charge?.stored ?? null;
+      if (charge === null || stored === null) return;
+      const later = { ...charge, stored: { ...stored, endMs: stored.endMs + 5000 } };
+      late.push(() => limiter.giveBack(chain, cost, { ...verdict, charge: later }));
+      if (late.length > 2) late.shift()?.();
+    };
   },
 };
 

@@ -11,7 +11,7 @@ export interface WindowCharge {
   readonly unsettled: number;
 }
 
-const NO_GATHER = { more: 0, forMs: 0 };
+const NO_GATHER = { more: 0, forMs: 0, aheadMs: 0 };
 
 /**
  * Usage of one limit over a trailing window, in sub-window buckets: at most L admitted in ANY window W.
@@ -27,6 +27,10 @@ const NO_GATHER = { more: 0, forMs: 0 };
  * ends. In the proof h is then used at u_h with x < u_h, and its date is no earlier than u_h's bucket: it is counted all
  * the same. What is returned of it is taken off charges of its own date or older ones, so that what was used is counted
  * for as long as it must be; a charge of such a date that is no longer there has left, and nothing is taken off.
+ *
+ * A lease may also be granted ahead: at T for use from S on, if what is charged by T and counts at S leaves room. In the
+ * proof let g be the grant made last of those that are used in (x, x + W]: it is used no earlier than S, so that
+ * bucket(S) − N ≤ bucket(x), and every other one was charged before it and counted.
  *
  * The same algorithm as `take.lua` of the Redis store: it stores dates, not bucket numbers, so that a changed limit
  * (another bucket width) goes on with the same charges. Its clock may step back: time then goes on from the highest
@@ -48,6 +52,22 @@ export class SlidingWindow {
     let sum = 0;
     for (let index = 0; index < this.#costs.length; index += 1) sum += this.#costs[index] ?? 0;
     return sum;
+  }
+
+  /** What will count `aheadMs` from now, of what is charged by now. */
+  usedAhead(clockMs: number, shape: BucketShape, aheadMs: number): number {
+    const bucket = Math.floor((this.#advance(clockMs) + aheadMs) / shape.bucketMs);
+    const liveFromMs = (bucket - shape.bucketCount) * shape.bucketMs;
+    let sum = 0;
+    for (const [index, dateMs] of this.#dates.entries()) {
+      if (dateMs >= liveFromMs) sum += this.#costs[index] ?? 0;
+    }
+    return sum;
+  }
+
+  /** Time until the next bucket begins. */
+  nextBucketMs(clockMs: number, { bucketMs }: BucketShape): number {
+    return bucketMs - (this.#advance(clockMs) % bucketMs);
   }
 
   /**
@@ -113,7 +133,8 @@ export class SlidingWindow {
 
   /**
    * Milliseconds until `excess` units have left (with 0: until the oldest charge leaves); 0 when empty. With `gather` up
-   * to `gather.forMs` more, until `gather.more` units more have left: for somebody who would take them all at once.
+   * to `gather.forMs` more, until `gather.more` units more have left: for somebody who would take them all at once. One who
+   * leases `gather.aheadMs` ahead need not wait for what leaves within that time.
    */
   waitMs(clockMs: number, shape: BucketShape, excess: number, gather = NO_GATHER): number {
     const nowMs = this.#advance(clockMs);
@@ -121,14 +142,18 @@ export class SlidingWindow {
     let foundMs = 0;
     let latestMs = Infinity;
     for (let index = 0; index < this.#dates.length; index += 1) {
-      freed += this.#costs[index] ?? 0;
+      const cost = this.#costs[index] ?? 0;
+      freed += cost;
       if (freed < excess) continue;
       const bucket = Math.floor((this.#dates[index] ?? 0) / shape.bucketMs);
       const leavesMs = (bucket + shape.bucketCount + 1) * shape.bucketMs;
       if (leavesMs > latestMs) break;
-      if (latestMs === Infinity) latestMs = leavesMs + gather.forMs;
-      foundMs = leavesMs;
-      if (freed >= excess + gather.more) break;
+      if (latestMs === Infinity) {
+        foundMs = leavesMs;
+        latestMs = leavesMs + gather.aheadMs + gather.forMs;
+      }
+      if (cost > 0) foundMs = Math.max(foundMs, leavesMs - gather.aheadMs);
+      if (gather.aheadMs === 0 && freed >= excess + gather.more) break;
     }
     return foundMs === 0 ? 0 : foundMs - nowMs;
   }

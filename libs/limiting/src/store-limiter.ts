@@ -380,7 +380,7 @@ class StoreLimiter implements Limiter, BatchOutcome {
 
 /** Has this item given back anything? */
 function hasReturns({ lease, returned = [] }: BatchItem): boolean {
-  return returned.length > 0 || (lease !== undefined && lease.returned !== null);
+  return returned.length > 0 || (lease !== undefined && lease.returned.length > 0);
 }
 
 /** More than some rule could ever grant. */

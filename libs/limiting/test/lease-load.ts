@@ -87,3 +87,61 @@ export async function sendLoad(
     callsInLastSecond: store.calls.length - callsBeforeLastSecond,
   };
 }
+
+/** Clients that each send the next request when the last one is answered, on one edge that can only do so much. */
+export interface ClosedLoop {
+  readonly clients: number;
+  readonly seconds: number;
+  /** What an edge spends on a refusal and on an admission, in ms; one after the other. */
+  readonly denialMs: number;
+  readonly admissionMs: number;
+  /** How long the endpoint takes, in whole ms; the client waits for it, the edge does not. */
+  readonly endpointMs: number;
+}
+
+/** Runs the loop in steps of 1 ms; the store answers in the step after the call. */
+export async function sendClosedLoop(
+  { clock, store, limiters: [limiter] }: EdgeGroup,
+  chain: LimitChain,
+  { clients, seconds, denialMs, admissionMs, endpointMs }: ClosedLoop,
+): Promise<LoadResult> {
+  if (limiter === undefined) throw new RangeError('a loop needs an edge');
+  const admissions: Admission[] = [];
+  const freeAtMs = Array.from({ length: clients }, () => 0);
+  const callsBefore = store.calls.length;
+  let callsBeforeLastSecond = callsBefore;
+  let sent = 0;
+  let busyMs = 0;
+  const settle = (client: number, outcome: string): void => {
+    const isAdmitted = outcome === 'admitted';
+    const timeMs = clock.monotonicMs();
+    if (isAdmitted) admissions.push({ timeMs, cost: 1 });
+    busyMs += isAdmitted ? admissionMs : denialMs;
+    freeAtMs[client] = timeMs + (isAdmitted ? endpointMs : 0);
+  };
+  store.isHeld = true;
+  for (let elapsedMs = 0; elapsedMs < seconds * 1000; elapsedMs += 1) {
+    if (elapsedMs === (seconds - 1) * 1000) callsBeforeLastSecond = store.calls.length;
+    store.answer();
+    await settled();
+    busyMs = Math.max(0, busyMs - 1);
+    let idle = 0;
+    for (let client = 0; busyMs < 1 && idle < clients; client = (client + 1) % clients) {
+      idle += 1;
+      if ((freeAtMs[client] ?? 0) > clock.monotonicMs()) continue;
+      idle = 0;
+      sent += 1;
+      freeAtMs[client] = Infinity;
+      const verdict = limiter.take(chain, 1);
+      if (!(verdict instanceof Promise)) settle(client, verdict.outcome);
+      else void verdict.then(({ outcome }) => settle(client, outcome));
+    }
+    clock.advance(1);
+  }
+  store.isHeld = false;
+  store.answer();
+  await settled();
+  const calls = store.calls.length - callsBefore;
+  const callsInLastSecond = store.calls.length - callsBeforeLastSecond;
+  return { sent, admissions, calls, callsInLastSecond };
+}

@@ -1,9 +1,13 @@
-import type { LeaseAsk, LeaseGrant, LimitChain } from '../src/index.ts';
+import type { LaterLease, LeaseAsk, LeaseGrant, LimitChain } from '../src/index.ts';
 
 /** What a lease needs of the usage of a rule. */
 export interface LeasedMeter {
   readonly capacity: number;
   left(nowMs: number): number;
+  /** Absent if the rule is no window. What will be left `aheadMs` from now; ms until its next bucket begins; their width. */
+  readonly leftAhead?: (nowMs: number, aheadMs: number) => number;
+  readonly nextBucketMs?: (nowMs: number) => number;
+  readonly bucketMs?: number;
   /** Absent if the rule is no window. Answers how long the charge may be used. */
   readonly chargeLease?: (nowMs: number, cost: number, aheadMs: number) => number;
 }
@@ -12,6 +16,8 @@ export interface LeasedMeter {
 export interface Gather {
   readonly more: number;
   readonly forMs: number;
+  /** What comes back within this time is leased ahead. */
+  readonly aheadMs: number;
 }
 
 /** The part of a limit up to which leases are far. */
@@ -21,12 +27,26 @@ export const FAR_PART = 1 / 8;
 export function grantLease(
   meters: readonly LeasedMeter[],
   chain: LimitChain,
-  { amount: wanted }: LeaseAsk,
+  ask: LeaseAsk,
   cost: number,
   nowMs: number,
   farPart = FAR_PART,
 ): LeaseGrant {
-  const spans = spansOf(chain);
+  const grant = grantNow(meters, chain, ask, cost, nowMs, farPart);
+  const later = grantAhead(meters, chain, ask, cost, nowMs);
+  return later.length === 0 ? grant : { ...grant, later };
+}
+
+function grantNow(
+  meters: readonly LeasedMeter[],
+  chain: LimitChain,
+  ask: LeaseAsk,
+  cost: number,
+  nowMs: number,
+  farPart: number,
+): LeaseGrant {
+  const { amount: wanted } = ask;
+  const spans = askedSpans(chain, ask);
   let far = wanted;
   let long = partOf(wanted, spans.longMs, spans, cost);
   let short = partOf(wanted, spans.shortMs, spans, cost);
@@ -44,13 +64,46 @@ export function grantLease(
   return { amount, madeMs: nowMs, spanMs: Math.min(...usableMs) };
 }
 
+function grantAhead(
+  meters: readonly LeasedMeter[],
+  chain: LimitChain,
+  ask: LeaseAsk,
+  cost: number,
+  nowMs: number,
+): LaterLease[] {
+  const spans = askedSpans(chain, ask);
+  const amount = partOf(ask.amount, spans.shortMs, spans, cost);
+  if (spans.aheadMs === 0 || amount === 0) return [];
+  const stepMs = Math.min(...meters.map(({ bucketMs = Infinity }) => bucketMs));
+  const narrowest = meters.find(({ bucketMs }) => bucketMs === stepMs);
+  const later: LaterLease[] = [];
+  let startMs = narrowest?.nextBucketMs?.(nowMs) ?? Infinity;
+  for (; startMs <= spans.aheadMs; startMs += stepMs) {
+    const lefts = meters.map(({ leftAhead }) => leftAhead?.(nowMs, startMs) ?? 0);
+    const part = Math.min(amount, ...lefts);
+    if (part < 2 * cost) continue;
+    const endMs = meters.map(
+      ({ chargeLease }) => chargeLease?.(nowMs, part, startMs + spans.shortMs) ?? 0,
+    );
+    later.push({ startMs, amount: part, spanMs: Math.min(...endMs) - startMs });
+  }
+  return later;
+}
+
 /** What a refused request that asked for a lease waits for. */
-export function gatherFor(chain: LimitChain, { amount }: LeaseAsk, cost: number): Gather {
-  const spans = spansOf(chain);
+export function gatherFor(chain: LimitChain, ask: LeaseAsk, cost: number): Gather {
+  const spans = askedSpans(chain, ask);
   return {
-    more: Math.max(0, partOf(amount, spans.shortMs, spans, cost) - cost),
+    more: Math.max(0, partOf(ask.amount, spans.shortMs, spans, cost) - cost),
     forMs: spans.gatherMs,
+    aheadMs: spans.aheadMs,
   };
+}
+
+/** Of a flood, `shortMs` is that of a flood. */
+function askedSpans(chain: LimitChain, { isFlood = false }: LeaseAsk): Spans {
+  const spans = spansOf(chain);
+  return isFlood ? { ...spans, shortMs: spans.floodMs } : { ...spans, aheadMs: 0 };
 }
 
 type Spans = NonNullable<LimitChain['leaseSpans']>;

@@ -14,12 +14,14 @@ import {
 export interface LeaseArrival extends TimedArrival {
   /** Cost to lease; 0 for none. */
   readonly wanted: number;
+  /** Asks as a flood does. */
+  readonly isFlood: boolean;
   /** Quarters of the lease that are used; what is not is returned with a later call. */
   readonly quartersUsed: number;
   /** Used in the last moment rather than at once. */
   readonly usesLate: boolean;
-  /** The oldest lease of the chain that is not returned yet is returned with this call. */
-  readonly returns: boolean;
+  /** So many leases of the chain that are not returned yet are returned with this call, the oldest first. */
+  readonly returns: number;
   /** The store is emptied before this call. */
   readonly empties: boolean;
 }
@@ -52,9 +54,10 @@ export function leaseSchedules(options: {
       fc.integer({ min: 1, max: 12 }),
       fc.integer({ min: 1, max: 60 }),
     ),
+    isFlood: fc.boolean(),
     quartersUsed: fc.integer({ min: 0, max: 4 }),
     usesLate: fc.boolean(),
-    returns: fc.boolean(),
+    returns: fc.integer({ min: 0, max: 2 }),
     empties: rarely(options.losses),
   });
   return fc.record({

@@ -37,13 +37,17 @@ export function* leaseRun({ chains, arrivals }: LeaseSchedule): ScheduleRun {
     const { granted, lease } = yield { item, clockMs, empties: arrival.empties };
     assert.ok(granted >= 0 && granted <= item.units);
     uses.push({ chain, timeMs: trueMs, cost: granted * item.cost });
-    if (lease === undefined || lease.amount === 0) continue;
-    assert.ok(lease.amount <= arrival.wanted);
-    const used = Math.floor((lease.amount * arrival.quartersUsed) / 4);
-    uses.push({ chain, timeMs: trueMs + (arrival.usesLate ? lease.spanMs : 0), cost: used });
-    const { madeMs, spanMs } = lease;
-    if (used === lease.amount) continue;
-    returns.push({ amount: lease.amount - used, madeMs, endMs: madeMs + spanMs });
+    if (lease === undefined) continue;
+    const { madeMs, later = [] } = lease;
+    assert.ok(later.length === 0 || arrival.isFlood);
+    for (const { startMs, spanMs, amount } of [{ ...lease, startMs: 0 }, ...later]) {
+      assert.ok(amount <= arrival.wanted);
+      const used = Math.floor((amount * arrival.quartersUsed) / 4);
+      const usedMs = trueMs + startMs + (arrival.usesLate ? spanMs : 0);
+      uses.push({ chain, timeMs: usedMs, cost: used });
+      if (used === amount) continue;
+      returns.push({ amount: amount - used, madeMs, endMs: madeMs + startMs + spanMs });
+    }
   }
   assertWindows(uses);
 }
@@ -58,10 +62,10 @@ interface Use extends Admission {
 }
 
 function itemOf(chain: LimitChain, arrival: LeaseArrival, returns: LeaseReturn[]): BatchItem {
-  const { cost, units, wanted } = arrival;
-  const returned = arrival.returns ? (returns.shift() ?? null) : null;
-  if (wanted === 0 && returned === null) return { chain, cost, units };
-  return { chain, cost, units, lease: { amount: wanted, returned } };
+  const { cost, units, wanted, isFlood } = arrival;
+  const returned = returns.splice(0, arrival.returns);
+  if (wanted === 0 && returned.length === 0) return { chain, cost, units };
+  return { chain, cost, units, lease: { amount: wanted, returned, isFlood } };
 }
 
 function assertWindows(uses: readonly Use[]): void {

@@ -72,8 +72,8 @@ export function createMemoryStore(nowMs: () => number, parts: UsageParts = {}): 
     const parts = chain.compiled.map((compiled) =>
       obtain(compiled, compiled.kind === 'concurrency' ? (claims.shift() ?? null) : null),
     );
-    if (lease !== undefined && lease.returned !== null) {
-      for (const { giveBack } of parts) giveBack?.(now, lease.returned);
+    for (const unused of lease?.returned ?? []) {
+      for (const { giveBack } of parts) giveBack?.(now, unused);
     }
     const dues = chain.compiled.map((compiled) => ruleCost(compiled, cost, bytes));
     for (const [index, { giveBack }] of parts.entries()) {
@@ -237,6 +237,9 @@ function meterOf(
       const excess = Math.max(0, cost - left(ms));
       return window.waitMs(ms, compiled, excess, excess > 0 ? gather : undefined);
     },
+    leftAhead: (ms, aheadMs) => capacity - window.usedAhead(ms, compiled, aheadMs),
+    nextBucketMs: (ms) => window.nextBucketMs(ms, compiled),
+    bucketMs: compiled.bucketMs,
     chargeLease: (ms, cost, aheadMs) => window.charge(ms, compiled, cost, false, aheadMs),
     giveBack: (ms, returned) => window.giveBack(ms, compiled, returned),
   };
