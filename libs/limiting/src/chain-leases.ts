@@ -90,7 +90,7 @@ export class ChainLeases {
   readonly #returns: Unused[] = [];
   #current: Lease | null = null;
   #next: Lease | null = null;
-  /** Granted ahead, by their starts. */
+  /** Granted ahead, by one call, in the order of their starts. */
   readonly #later: Lease[] = [];
   #isAsking = false;
   /** The next call asks although it is a little early, as others ask with it. */
@@ -202,7 +202,7 @@ export class ChainLeases {
    */
   ask(nowMs: number, hasUnits: boolean): LeaseAsk | null {
     this.endOver(nowMs);
-    const isFlood = this.#isFlood(nowMs);
+    const isFlood = this.#later.length === 0 && this.#isFlood(nowMs);
     const hasReason = hasUnits || this.#current !== null || (isFlood && this.hasReturns);
     const isWanting = hasReason && this.#isWanting(nowMs);
     this.#isTogether = false;

@@ -116,6 +116,19 @@ test('a limit of 1000 is lowered to 64 while a lease is out: who is refused for 
   for (const limiter of group.limiters) limiter.close();
 });
 
+test('two workers that are flooded both get a part of the limit, and use 95 % of it', async () => {
+  const group = await startEdges(2);
+  const chain = compileChain('acme', [tenantRule({ limit: 400 })]);
+  const seconds = 10;
+  const { admissions, calls } = await sendLoad(group, chain, { perSecond: 40_000, seconds });
+  assert.ok(admissions.length >= 0.95 * 400 * seconds, `${admissions.length} admitted`);
+  assert.ok(calls <= 8 * seconds, `${calls} calls`);
+  for (const { stats } of group.limiters) {
+    assert.ok(stats.leaseUsedCost + stats.admittedByStore >= 100, `${stats.leaseUsedCost}`);
+  }
+  for (const limiter of group.limiters) limiter.close();
+});
+
 test('a flood on a small limit: what comes back is gathered, so that each unit does not take a call of each worker', async () => {
   const group = await startEdges(2);
   const chain = compileChain('acme', [tenantRule({ limit: 64 })]);

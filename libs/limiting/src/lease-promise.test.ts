@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { leaseSchedules, propertyOptions, runOnModel } from '../test/lease.case.ts';
-import { startEdges } from '../test/lease-load.ts';
+import { sendClosedLoop, startEdges } from '../test/lease-load.ts';
 import { settled, tenantRule } from '../test/limiter-harness.ts';
 import { ReturnsToAnyStore, ReturnsToYoungest } from '../test/model-runs.ts';
 import type { BucketShape } from './bucket-shape.ts';
+import { busiestWindow } from '../test/window-oracle.ts';
 import { compileChain } from './index.ts';
 import { SlidingWindow } from './sliding-window.ts';
 
@@ -58,6 +59,19 @@ for (const { limit, span } of [
     }
     assert.ok(leased > 3000 && longestMs >= (span === 'far' ? 450 : 40), `${longestMs} ms`);
     limiters[0]?.close();
+  });
+}
+
+for (const pace of [0.95, 1.05]) {
+  test(`a worker whose clock runs at ${pace} of the store's keeps to what was leased ahead, in a flood`, async () => {
+    const group = await startEdges(1, { pace });
+    const chain = compileChain('acme', [tenantRule({ limit: 400 })]);
+    const loop = { clients: 64, seconds: 8, denialMs: 0.05, admissionMs: 0.2, endpointMs: 2 };
+    const { admissions } = await sendClosedLoop(group, chain, loop);
+    assert.ok(group.limiters[0] !== undefined && group.limiters[0].stats.admittedByLease > 2000);
+    const byStore = admissions.map(({ timeMs, cost }) => ({ timeMs: timeMs / pace, cost }));
+    assert.ok(busiestWindow(byStore, 1000) <= 400);
+    group.limiters[0].close();
   });
 }
 
