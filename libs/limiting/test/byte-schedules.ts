@@ -1,19 +1,13 @@
 import fc from 'fast-check';
 import { compileChain, type LimitChain, type LimitRule } from '../src/index.ts';
+import { onceIn, stepsBack, type TimedArrival } from './schedule-parts.ts';
 
 const HOUR_MS = 3_600_000;
 
 /** One call, and what becomes of the bytes that it takes. */
-export interface ByteArrival {
-  /** True time since the call before. */
-  readonly advanceMs: number;
-  /** The store's clock steps back by this before it. */
-  readonly stepBackMs: number;
-  /** Index into `ByteSchedule.chains`. */
-  readonly chain: number;
+export interface ByteArrival extends TimedArrival {
   /** 0 takes further bytes for a request that was admitted before. */
   readonly cost: number;
-  readonly units: number;
   /** Taken of each direction. */
   readonly request: number;
   readonly response: number;
@@ -45,19 +39,18 @@ export function byteSchedules(options: {
   const windowMs = options.isShort
     ? fc.constantFrom(60_000, 97_001)
     : fc.constantFrom(100, 400, 997, 1000);
-  const rarely = fc.integer({ min: 0, max: 7 }).map((roll) => roll === 0);
-  const noStep = fc.constant(0);
-  const stepBackMs = options.clockSteps
-    ? fc.oneof({ weight: 8, arbitrary: noStep }, fc.constantFrom(1, 15, 500, 60_000))
-    : noStep;
-  const bytes = fc.oneof(noStep, fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 300 }));
+  const bytes = fc.oneof(
+    fc.constant(0),
+    fc.integer({ min: 1, max: 8 }),
+    fc.integer({ min: 1, max: 300 }),
+  );
   const quarters = fc.integer({ min: 0, max: 4 });
   const soonMs = fc.integer({ min: 1, max: 9 });
   const arrival = fc.record({
     advanceMs: options.isShort
       ? soonMs
       : fc.oneof(soonMs, fc.constantFrom(49, 101, 380, 980, HOUR_MS)),
-    stepBackMs,
+    stepBackMs: stepsBack(options, 1, 15, 500, 60_000),
     chain: fc.integer({ min: 0, max: 1 }),
     cost: fc.oneof({ weight: 4, arbitrary: fc.constant(1) }, fc.integer({ min: 0, max: 4 })),
     units: fc.oneof(fc.constant(0), fc.constant(1), fc.integer({ min: 1, max: 5 })),
@@ -66,7 +59,7 @@ export function byteSchedules(options: {
     requestQuarters: quarters,
     responseQuarters: quarters,
     settles: fc.integer({ min: 0, max: 4 }),
-    empties: options.losses ? rarely : fc.constant(false),
+    empties: onceIn(8, options.losses),
   });
   return fc.record({
     chains: fc

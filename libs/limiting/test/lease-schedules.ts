@@ -4,6 +4,7 @@ import type { LimitChain } from '../src/index.ts';
 import {
   chainIndex,
   costs,
+  onceIn,
   stepsBack,
   upTo40,
   windowChains,
@@ -41,8 +42,6 @@ export function leaseSchedules(options: {
     { weight: 1, arbitrary: fc.integer({ min: 4, max: EXACT_LIMIT_MAX }) },
     { weight: 15, arbitrary: fc.integer({ min: EXACT_LIMIT_MAX + 1, max: 200 }) },
   );
-  const rarely = (isPossible: boolean): fc.Arbitrary<boolean> =>
-    isPossible ? fc.integer({ min: 0, max: 15 }).map((roll) => roll === 0) : fc.constant(false);
   const arrival = fc.record({
     advanceMs: fc.oneof(fc.integer({ min: 0, max: 9 }), fc.constantFrom(20, 49, 380, 460, 980)),
     stepBackMs: stepsBack(options, 1, 15, 500, 60_000),
@@ -58,7 +57,7 @@ export function leaseSchedules(options: {
     quartersUsed: fc.integer({ min: 0, max: 4 }),
     usesLate: fc.boolean(),
     returns: fc.integer({ min: 0, max: 2 }),
-    empties: rarely(options.losses),
+    empties: onceIn(16, options.losses),
   });
   return fc.record({
     chains: windowChains(limits, fc.constantFrom(400, 500, 997, 1000, 2000)),

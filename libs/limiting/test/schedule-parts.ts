@@ -27,6 +27,12 @@ export function stepsBack(
   return fc.oneof({ weight: 8, arbitrary: noStep }, fc.constantFrom(...sizes));
 }
 
+/** True once in `times`, or never. */
+export function onceIn(times: number, isPossible: boolean): fc.Arbitrary<boolean> {
+  if (!isPossible) return fc.constant(false);
+  return fc.integer({ min: 0, max: times - 1 }).map((roll) => roll === 0);
+}
+
 /** One of the three chains of a schedule. */
 export const chainIndex = fc.integer({ min: 0, max: 2 });
 

@@ -8,6 +8,7 @@ export {
   readEnvironment,
   type EnvironmentReading,
 } from './environment.ts';
+export { flatText } from './flat-text.ts';
 export { mendStringPrototype } from './mend-string-prototype.ts';
 export { PacedWalk } from './paced-walk.ts';
 export { fullJitterMs, systemRandom, type Random } from './random.ts';

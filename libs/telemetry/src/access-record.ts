@@ -1,3 +1,4 @@
+import { flatText } from '@headgate/runtime';
 import { escapeJson } from './escape-json.ts';
 
 /**
@@ -65,7 +66,7 @@ export function compileAccessTexts(
   ids: Pick<AccessRecord, 'tenantId' | 'routeId' | 'upstreamId' | 'revision'>,
 ): AccessTexts {
   const { ids: start, upstream, end } = textsOf(ids);
-  return { ids: flat(start), upstream: flat(upstream), end: flat(end) };
+  return { ids: flatText(start), upstream: flatText(upstream), end: flatText(end) };
 }
 
 const PATH_LENGTH_MAX = 1024;
@@ -126,11 +127,6 @@ function textsOf({
   };
 }
 
-/** The same ASCII text in one piece: one that was joined is walked through whenever a line with it is copied. */
-function flat(text: string): string {
-  return Buffer.from(text, 'latin1').toString('latin1');
-}
-
 /** Of answers of an endpoint, by status. */
 const RELAYED: string[] = [];
 /** Of all others, by code: the last one of each. */
@@ -149,7 +145,7 @@ function answerText(status: number, code: string | null, proxyStatus: string | n
 
 function addRelayed(status: number): string {
   const text = '","status":' + status + ',"code":null,"proxyStatus":null,"durationMs":';
-  if (status >= 0 && status < 1000) RELAYED[status] = flat(text);
+  if (status >= 0 && status < 1000) RELAYED[status] = flatText(text);
   return text;
 }
 
@@ -158,7 +154,7 @@ function addAnswer(status: number, code: string | null, proxyStatus: string | nu
     proxyStatus === null ? 'null' : '"' + escapeJson(proxyStatus, PROXY_STATUS_LENGTH_MAX) + '"';
   const codes = ',"code":' + quoted(code) + ',"proxyStatus":' + escaped + ',"durationMs":';
   const text = '","status":' + status + codes;
-  if (code !== null) ANSWERS.set(code, { status, proxyStatus, text: flat(text) });
+  if (code !== null) ANSWERS.set(code, { status, proxyStatus, text: flatText(text) });
   return text;
 }
 
@@ -216,7 +212,7 @@ function startText(nodeId: string, timeMs: number): string {
   if (second !== startSecond || nodeId !== startNodeId) {
     startSecond = second;
     startNodeId = nodeId;
-    startOfSecond = flat(startOf(nodeId) + second);
+    startOfSecond = flatText(startOf(nodeId) + second);
   }
   return startOfSecond + digits + ',"requestId":"';
 }

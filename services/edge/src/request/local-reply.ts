@@ -1,5 +1,5 @@
 import { createProblem, ERRORS, PROBLEM_MEDIA_TYPE, type ErrorCode } from '@headgate/errors';
-import { BoundedMap } from '@headgate/runtime';
+import { BoundedMap, flatText } from '@headgate/runtime';
 
 /** An answer that the edge gives itself. */
 export interface LocalReply {
@@ -105,8 +105,7 @@ export function writeLocalReply(
 
 /** Ids of a process grow by a character at most ten times. */
 function setStart(template: ReplyTemplate, idLength: number): void {
-  const text = `${template.head}${template.bytes + idLength}\r\nX-Request-Id: `;
-  template.start = Buffer.from(text, 'latin1').toString('latin1'); // in one piece, which is quicker to copy
+  template.start = flatText(`${template.head}${template.bytes + idLength}\r\nX-Request-Id: `);
   template.startIdLength = idLength;
 }
 
