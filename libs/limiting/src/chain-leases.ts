@@ -53,11 +53,11 @@ const TOGETHER_PART = 1 / 4;
 /** Demand in the span of a far lease below which each request asks by itself: a lease costs two entries, to ask and to return. */
 const DEMAND_MIN = 4;
 
-/** A demand of so many times a limit is a flood: what comes back of that limit is gathered. */
-const FLOOD_FACTOR = 4;
+/** From a demand of so many times a limit on, what comes back of one that is not leased is gathered. */
+const GATHER_FACTOR = 4;
 
-/** From this demand on all of a limit is used within a sixteenth of its window: then what comes back is leased ahead. */
-const AHEAD_FACTOR = 16;
+/** A demand of so many times a limit is a flood: it uses all within a sixteenth of the window, so what comes back is leased ahead. */
+const FLOOD_FACTOR = 16;
 
 /** Returns that wait for a call; more lapse. A flood has some seven leases of a call. */
 const RETURNS_MAX = 12;
@@ -328,11 +328,11 @@ export class ChainLeases {
     return nowMs - this.#lastMs >= forMs;
   }
 
-  /** Where nothing is leased, how long a rule denies at least: none but a flood has to wait for more than one unit. In ms. */
+  /** Where nothing is leased, how long a rule denies at least: only a demand far above it has to wait for more than one unit. In ms. */
   gatherMs({ limit, windowMs }: WindowRule, nowMs: number): number {
     const { farMs, gatherMs } = this.#spans;
-    const isFlood = this.#rateAt(nowMs) >= (FLOOD_FACTOR * limit) / windowMs;
-    return farMs === 0 && isFlood ? gatherMs : 0;
+    const gathers = farMs === 0 && this.#rateAt(nowMs) >= (GATHER_FACTOR * limit) / windowMs;
+    return gathers ? gatherMs : 0;
   }
 
   #isFlood(nowMs: number): boolean {
@@ -384,6 +384,6 @@ export class ChainLeases {
 
 function floodPerMs(rule: LimitRule): number {
   return rule.kind === undefined || rule.kind === 'window'
-    ? (AHEAD_FACTOR * rule.limit) / rule.windowMs
+    ? (FLOOD_FACTOR * rule.limit) / rule.windowMs
     : Infinity;
 }
