@@ -1,5 +1,9 @@
 import { FIGURE_TITLES, figureText } from './figure-text.ts';
 import { FIGURES, type Measured, type Round } from './row.ts';
+import { measureUndisturbed, STOLEN_PERCENT_MAX } from '../stolen-time.ts';
+
+/** A measurement is taken again so often at most, and all together as often as there are measurements. */
+const RETAKES_MAX = 4;
 
 /** Something that is measured in turn with others. */
 export interface Contender {
@@ -15,6 +19,8 @@ export interface RoundsObserver {
   readonly say: (line: string) => void;
   /** A measurement failed: the contender takes part no more. Throws to end the whole. */
   readonly onFailure: (name: string, error: unknown) => void;
+  /** Measurements that the machine's host has stolen time of are taken again. Default false. */
+  readonly retakes?: boolean;
 }
 
 /**
@@ -26,15 +32,17 @@ export interface RoundsObserver {
 export async function interleave(
   contenders: readonly Contender[],
   count: number,
-  { say, onFailure }: RoundsObserver,
+  observer: RoundsObserver,
 ): Promise<readonly Measured[]> {
+  const { say } = observer;
+  const budget = { retakes: observer.retakes === true ? count * contenders.length : 0 };
   const results = contenders.map((contender) => ({ contender, rounds: [] as Round[] }));
   const inRace = new Set(results);
   for (let round = 0; round < count; round += 1) {
     const first = round % results.length;
     for (const result of [...results.slice(first), ...results.slice(0, first)]) {
       if (!inRace.has(result)) continue;
-      const measured = await measureOrReport(result.contender, onFailure);
+      const measured = await measureOrReport(result.contender, observer, budget);
       if (measured === null) inRace.delete(result);
       else {
         result.rounds.push(measured);
@@ -60,10 +68,25 @@ export function joinSeries(series: readonly (readonly Measured[])[]): readonly M
 
 async function measureOrReport(
   contender: Contender,
-  onFailure: RoundsObserver['onFailure'],
+  { say, onFailure }: RoundsObserver,
+  budget: { retakes: number },
 ): Promise<Round | null> {
+  let ofThis = 0;
   try {
-    return await contender.measure();
+    const { value, stolenPercent } = await measureUndisturbed(
+      () => contender.measure(),
+      (disturbed) => {
+        if (disturbed.value === null || ofThis === RETAKES_MAX || budget.retakes === 0)
+          return false;
+        ofThis += 1;
+        budget.retakes -= 1;
+        say(
+          `${contender.name}: ${disturbed.stolenPercent.toFixed(1)} % of the time was stolen; once more`,
+        );
+        return true;
+      },
+    );
+    return value === null ? null : { ...value, stolenPercent };
   } catch (error) {
     onFailure(contender.name, error);
     return null;
@@ -76,5 +99,7 @@ function progressText(name: string, round: Round): string {
     return value === undefined ? [] : [`${FIGURE_TITLES[figure]} ${figureText(figure, value)}`];
   });
   const failed = round.failedRequests === 0 ? [] : [`${round.failedRequests} FAILED`];
-  return [name.padEnd(17), ...figures, ...failed].join('  ');
+  const { stolenPercent = 0 } = round;
+  const stolen = stolenPercent > STOLEN_PERCENT_MAX ? [`${stolenPercent.toFixed(1)} % stolen`] : [];
+  return [name.padEnd(17), ...figures, ...failed, ...stolen].join('  ');
 }

@@ -33,6 +33,8 @@ export interface Round extends Partial<Readonly<Record<FigureName, number>>> {
   /** Answers. */
   readonly requests: number;
   readonly failedRequests: number;
+  /** What part of the machine's CPU time its host gave to others meanwhile. */
+  readonly stolenPercent?: number;
 }
 
 /** Candidates that others are compared with, in the order of the columns. */
@@ -65,6 +67,8 @@ export interface CandidateRow extends BenchRow, Medians, Extremes, Ratios {
   readonly mainFigure: FigureName;
   /** Answers over all rounds. */
   readonly requests: number;
+  /** Of the round that most CPU time of the machine was stolen from. */
+  readonly stolenPercentMax: number;
   readonly rounds: readonly Round[];
 }
 
@@ -97,6 +101,7 @@ export function summarise(
       ...spreadFields(rounds),
       ...ratiosOf(name, medians, baselines),
       requests: rounds.reduce((sum, round) => sum + round.requests, 0),
+      stolenPercentMax: Math.max(...rounds.map((round) => round.stolenPercent ?? 0)),
       failedRequests: rounds.reduce((sum, round) => sum + round.failedRequests, 0),
       rounds,
     };

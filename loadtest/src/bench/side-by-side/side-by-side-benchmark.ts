@@ -71,7 +71,7 @@ async function runSideBySide<Schedules extends Pick<Workbench, 'warmUpRequests'>
     const { headers } = spec;
     const bench = await openWorkbench(programs, { say, signal, warmUpRequests, headers }, shutdown);
     const onFailure = bench.fleet.noteFailure.bind(bench.fleet);
-    const context = { bench, schedules, quick, say, signal, onFailure };
+    const context = { bench, schedules, quick, say, signal, onFailure, retakes: !quick };
     const rows = await runParts(chosen.parts, spec.separateParts, context);
     const report: BenchReport = {
       bench: spec.name,
