@@ -37,6 +37,8 @@ export interface ConfigRow extends BenchRow {
   readonly changingP99Ms?: number;
   /** Changes per second that were made beside these requests. */
   readonly changesPerSecondUnderLoad?: number;
+  /** CPU time that the machine's host gave to others in the most disturbed of these phases, in per cent. */
+  readonly stolenPercentMax?: number;
   /** Connections of clients that were closed on them. */
   readonly droppedConnections?: number;
   /** Failed requests by what happened: a status, `lost`, `unanswered` or `no connection free`. */
@@ -75,6 +77,7 @@ const COLUMNS: readonly ConfigColumn[] = [
   { title: 'requests’ p99 ms quiet', value: ({ quietP99Ms }) => quietP99Ms, digits: 2 },
   { title: 'with changes', value: ({ changingP99Ms }) => changingP99Ms, digits: 2 },
   { title: 'at changes/s', value: (row) => row.changesPerSecondUnderLoad },
+  { title: 'stolen %', value: (row) => row.stolenPercentMax, digits: 1 },
   { title: 'dropped connections', value: ({ droppedConnections }) => droppedConnections },
   { title: 'requests', value: ({ requests }) => requests },
   { title: 'failed', value: ({ failedRequests }) => failedRequests },

@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterEdge } from '../../cluster/cluster.ts';
+import type { OpenLoopReport } from '../open-loop/open-loop.ts';
+import { spreadOf } from '../statistics.ts';
+import { Retakes } from '../stolen-time.ts';
 import { tenantHost } from '../side-by-side/tenant-documents.ts';
 import {
   clusterCpu,
@@ -24,7 +27,7 @@ import {
 } from './settings.ts';
 import { sumOf } from './sum-of-reports.ts';
 import { changedPath, changeTenant, tenantOfChange } from './tenants.ts';
-import { underTraffic, writeTrafficHosts, type Traffic } from './traffic.ts';
+import { underTraffic, writeTrafficHosts, type Traffic, type UnderTraffic } from './traffic.ts';
 
 /** What a measurement works with. */
 export interface MeasureContext {
@@ -52,7 +55,7 @@ export async function measureTenants(tenants: number, context: MeasureContext): 
     };
     await run.warmUp(traffic);
     const followed = await run.followChanges(traffic);
-    const requests = await run.loadWithChanges(traffic);
+    const { quiet, changing } = await run.loadWithChanges(traffic);
     const cpu = await run.cpuPerChange();
     const restartMs = await run.restart();
     return {
@@ -60,31 +63,46 @@ export async function measureTenants(tenants: number, context: MeasureContext): 
       profile: `tenants-${tenants}`,
       tenants,
       edges: EDGES,
-      ...followed.figures,
+      ...followed,
       ...cpu,
       ...starts,
       restartMs,
-      ...sumOf(followed.report, requests.quiet, requests.changing),
-      quietP99Ms: requests.quiet.p99Ms,
-      changingP99Ms: requests.changing.p99Ms,
-      changesPerSecondUnderLoad: requests.changesPerSecond,
+      ...sumOf(...run.reports),
+      quietP99Ms: medianOf(quiet, ({ report }) => report.p99Ms),
+      changingP99Ms: medianOf(changing, ({ report }) => report.p99Ms),
+      changesPerSecondUnderLoad: medianOf(changing, ({ value }) => value),
+      stolenPercentMax: Math.max(...[...quiet, ...changing].map((phase) => phase.stolenPercent)),
     };
   } finally {
     await parts.stop();
   }
 }
 
+/** Requests for a while; the value is how many changes were made per second meanwhile. */
+interface TrafficPhase extends UnderTraffic<number> {
+  readonly stolenPercent: number;
+}
+
+function medianOf(phases: readonly TrafficPhase[], figure: (phase: TrafficPhase) => number) {
+  return spreadOf(phases.map(figure)).median;
+}
+
 /** The phases of one measurement, in order. */
 class TenantsRun {
+  /** Of all phases with requests so far, without the warm-up. */
+  readonly reports: OpenLoopReport[] = [];
   readonly #tenants: number;
   readonly #parts: ConfigCluster;
   readonly #context: MeasureContext;
+  readonly #retakes: Retakes;
   #change = 0;
 
   constructor(tenants: number, parts: ConfigCluster, context: MeasureContext) {
     this.#tenants = tenants;
     this.#parts = parts;
     this.#context = context;
+    const { retakesMax } = context.schedule;
+    this.#retakes = new Retakes(retakesMax, { say: context.say });
   }
 
   /** Creates the tenants and starts the edges, the first one alone, without and then with tenants. */
@@ -126,7 +144,7 @@ class TenantsRun {
     const { edges } = this.#parts.cluster;
     const probes = await Promise.all(edges.map(({ port }) => EdgeProbe.open(port)));
     const seconds = (count * CHANGE_GAP_MS) / 1000;
-    const { report, value: tookMs } = await underTraffic(traffic, seconds, async () => {
+    const follow = async (): Promise<readonly number[]> => {
       const all: number[] = [];
       const startMs = performance.now();
       for (let index = 0; index < count; index += 1) {
@@ -135,24 +153,41 @@ class TenantsRun {
         all.push(await this.#followChange(probes));
       }
       return all;
-    });
+    };
+    const taken = await this.#retakes.measure('in effect', () =>
+      this.#underTraffic(traffic, seconds, follow),
+    );
+    const { value: tookMs } = taken.value;
     for (const probe of probes) probe.close();
     const figures = effectFigures(tookMs);
     this.#context.say(`in effect on all edges: p99 ${figures.p99Ms.toFixed(1)} ms`);
-    return { figures, report };
+    return figures;
   }
 
-  /** Requests without changes, and with many, which the control plane makes in what time the edges leave it. */
+  /** Requests without changes, and with many, in turn. The control plane makes them in what time the edges leave it. */
   async loadWithChanges(traffic: Traffic) {
-    const { trafficSeconds: seconds } = this.#context.schedule;
+    const { trafficSeconds: seconds, trafficRounds: rounds } = this.#context.schedule;
     const refusal = await lowerControlPlane(this.#parts.cluster);
     if (refusal !== null) this.#context.say(refusal);
-    const { report: quiet } = await underTraffic(traffic, seconds, async () => undefined);
-    const { report: changing, value: changesPerSecond } = await underTraffic(traffic, seconds, () =>
-      this.#makeChanges(seconds * CHANGES_PER_SECOND),
-    );
-    this.#context.say(`${changesPerSecond.toFixed(1)} changes/s under load`);
-    return { quiet, changing, changesPerSecond };
+    const phases = { quiet: 0, changing: seconds * CHANGES_PER_SECOND };
+    const measured = { quiet: [] as TrafficPhase[], changing: [] as TrafficPhase[] };
+    for (let round = 0; round < rounds; round += 1) {
+      for (const phase of ['quiet', 'changing'] as const) {
+        const { value, stolenPercent } = await this.#retakes.measure(phase, () =>
+          this.#underTraffic(traffic, seconds, () => this.#makeChanges(phases[phase])),
+        );
+        measured[phase].push({ ...value, stolenPercent });
+        this.#context.say(`${phase}: p99 ${value.report.p99Ms.toFixed(2)} ms`);
+      }
+    }
+    return measured;
+  }
+
+  /** Every report counts for what has failed, also those of phases that are taken again. */
+  async #underTraffic<Value>(traffic: Traffic, seconds: number, work: () => Promise<Value>) {
+    const loaded = await underTraffic(traffic, seconds, work);
+    this.reports.push(loaded.report);
+    return loaded;
   }
 
   /** CPU time without requests: what an edge uses anyway is taken off. */

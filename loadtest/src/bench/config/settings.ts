@@ -36,20 +36,25 @@ export interface ConfigSchedule {
   readonly warmUpChanges: number;
   /** Changes that are followed to all edges. */
   readonly followedChanges: number;
-  /** Length of the quiet phase and of the one with many changes, both under traffic. */
+  /** Length of a quiet phase and of one with many changes, both under traffic, and how often they take turns. */
   readonly trafficSeconds: number;
+  readonly trafficRounds: number;
   /** Length of the phases without traffic in which CPU time is measured: without changes and with them. */
   readonly idleSeconds: number;
   readonly cpuSeconds: number;
+  /** Phases under traffic are taken again so often at most, if the machine's host has stolen time of them. */
+  readonly retakesMax: number;
 }
 
 /** About 10 minutes for all parts. */
 export const FULL_SCHEDULE: ConfigSchedule = {
   warmUpChanges: 500,
   followedChanges: 300,
-  trafficSeconds: 10,
+  trafficSeconds: 5,
+  trafficRounds: 3,
   idleSeconds: 5,
   cpuSeconds: 10,
+  retakesMax: 10,
 };
 
 /** Under a minute, with the start and the loading. */
@@ -57,8 +62,10 @@ export const QUICK_SCHEDULE: ConfigSchedule = {
   warmUpChanges: 100,
   followedChanges: 50,
   trafficSeconds: 2,
+  trafficRounds: 1,
   idleSeconds: 1,
   cpuSeconds: 2,
+  retakesMax: 0,
 };
 
 /** Tenants of the storm, with two routes each: 10,000 routes. */

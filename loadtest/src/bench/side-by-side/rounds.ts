@@ -1,9 +1,6 @@
 import { FIGURE_TITLES, figureText } from './figure-text.ts';
 import { FIGURES, type Measured, type Round } from './row.ts';
-import { measureUndisturbed, STOLEN_PERCENT_MAX } from '../stolen-time.ts';
-
-/** A measurement is taken again so often at most, and all together as often as there are measurements. */
-const RETAKES_MAX = 4;
+import { Retakes, STOLEN_PERCENT_MAX } from '../stolen-time.ts';
 
 /** Something that is measured in turn with others. */
 export interface Contender {
@@ -19,7 +16,7 @@ export interface RoundsObserver {
   readonly say: (line: string) => void;
   /** A measurement failed: the contender takes part no more. Throws to end the whole. */
   readonly onFailure: (name: string, error: unknown) => void;
-  /** Measurements that the machine's host has stolen time of are taken again. Default false. */
+  /** Measurements that the machine's host has stolen time of are taken again, once each on average. Default false. */
   readonly retakes?: boolean;
 }
 
@@ -35,14 +32,14 @@ export async function interleave(
   observer: RoundsObserver,
 ): Promise<readonly Measured[]> {
   const { say } = observer;
-  const budget = { retakes: observer.retakes === true ? count * contenders.length : 0 };
+  const retakes = new Retakes(observer.retakes === true ? count * contenders.length : 0, { say });
   const results = contenders.map((contender) => ({ contender, rounds: [] as Round[] }));
   const inRace = new Set(results);
   for (let round = 0; round < count; round += 1) {
     const first = round % results.length;
     for (const result of [...results.slice(first), ...results.slice(0, first)]) {
       if (!inRace.has(result)) continue;
-      const measured = await measureOrReport(result.contender, observer, budget);
+      const measured = await measureOrReport(result.contender, observer, retakes);
       if (measured === null) inRace.delete(result);
       else {
         result.rounds.push(measured);
@@ -68,23 +65,12 @@ export function joinSeries(series: readonly (readonly Measured[])[]): readonly M
 
 async function measureOrReport(
   contender: Contender,
-  { say, onFailure }: RoundsObserver,
-  budget: { retakes: number },
+  { onFailure }: RoundsObserver,
+  retakes: Retakes,
 ): Promise<Round | null> {
-  let ofThis = 0;
   try {
-    const { value, stolenPercent } = await measureUndisturbed(
-      () => contender.measure(),
-      (disturbed) => {
-        if (disturbed.value === null || ofThis === RETAKES_MAX || budget.retakes === 0)
-          return false;
-        ofThis += 1;
-        budget.retakes -= 1;
-        say(
-          `${contender.name}: ${disturbed.stolenPercent.toFixed(1)} % of the time was stolen; once more`,
-        );
-        return true;
-      },
+    const { value, stolenPercent } = await retakes.measure(contender.name, () =>
+      contender.measure(),
     );
     return value === null ? null : { ...value, stolenPercent };
   } catch (error) {
