@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -63,7 +63,12 @@ test('JSON is located the same way', () => {
 for (const [name, text, expected] of [
   ['broken YAML', 'apiVersion: [1,\n  2', /^x\.yaml:2:4: not valid YAML: /],
   ['a second document', 'plans: {}\n---\nplans: {}', /^x\.yaml:2:1: .* a file holds one document/],
-  ['a key that is there twice', 'plans: {}\nplans: {}', /^x\.yaml:2:1: not valid YAML: Map keys/],
+  [
+    'a key that is there twice',
+    'plans: {}\nplans: {}',
+    /^x\.yaml:2:1: .* key plans is there twice/,
+  ],
+  ['a quoted key', '{"a b": 1,\n"a b": 2}', /^x\.yaml:2:1: .* key "a b" is there twice/],
 ] as const) {
   test(`${name} is refused with its place`, () => {
     assert.throws(() => parseSource('x.yaml', text), { message: expected });
@@ -118,6 +123,47 @@ test('a tenant that two files of a folder define is refused with both places', a
     message: `${join(folder, 'b.yaml')}:2:3: tenants.acme is defined in ${join(folder, 'a.yaml')}:2:3 too`,
   });
 });
+
+for (const [name, section, line] of [
+  ['another version', 'apiVersion: headgate/v2\n', 1],
+  ['a list', 'tenants: [{ id: globex }]\n', 1],
+  ['nothing', 'plans: {}\ntenants:\n', 2],
+] as const) {
+  test(`what one file of a folder says is never lost to another file: ${name}`, async (t) => {
+    const bundle = 'apiVersion: headgate/v1\ntenants:\n  acme: {}\n';
+    for (const [odd, usual] of [
+      ['a.yaml', 'b.yaml'],
+      ['b.yaml', 'a.yaml'],
+    ] as const) {
+      const folder = await createFolder(t, { [odd]: section, [usual]: bundle });
+      await assert.rejects(readBundleSource(folder, Readable.from([])), ({ message }: Error) => {
+        assert.ok(message.includes(`${join(folder, odd)}:${line}:1`), message);
+        assert.ok(message.includes(join(folder, usual)), message);
+        return true;
+      });
+    }
+  });
+}
+
+test('a subfolder is left out whatever it is called; a link to a file is that file', async (t) => {
+  const folder = await createFolder(t, { '..data': 'plans: {}\n' });
+  await mkdir(join(folder, 'old.yaml'));
+  await assert.rejects(readBundleSource(folder, Readable.from([])), /holds no \.yaml/);
+  await symlink('..data', join(folder, 'plans.yaml'));
+  const source = await readBundleSource(folder, Readable.from([]));
+  assert.deepEqual(source.value, { plans: {} });
+});
+
+for (const [encoding, line, bytes] of [
+  ['Latin-1', 2, Buffer.from('plans: {}\nname: caf\u00e9\n', 'latin1')],
+  ['UTF-16', 1, Buffer.from('\ufeffplans: {}\n', 'utf16le')],
+] as const) {
+  test(`${encoding} is refused with its line, not read as other characters`, async () => {
+    await assert.rejects(readBundleSource('-', Readable.from([bytes])), {
+      message: `standard input:${line}: not UTF-8`,
+    });
+  });
+}
 
 for (const [place, text] of [
   ['1:1', '__proto__:\n  acme: {}\n'],

@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -11,8 +10,10 @@ import {
   visit,
   type Document,
   type Node,
+  type YAMLParseError,
 } from 'yaml';
 import { CliError, EXIT } from './cli-error.ts';
+import { readText } from './read-text.ts';
 
 /** A place in a file, both numbers from 1. */
 export interface SourcePosition {
@@ -34,7 +35,6 @@ export interface BundleSource {
   locate(path: string): SourcePosition | null;
 }
 
-const FILE_BYTES_MAX = 64 * 1024 * 1024;
 const ALIASES_MAX = 1000;
 /** JavaScript objects lose this key, or change by it: nothing may be called so. */
 const FORBIDDEN_KEY = /(?:^|\.)__proto__$/;
@@ -48,16 +48,12 @@ const BUNDLE_FILE = /^[^.].*\.(ya?ml|json)$/;
  * @throws CliError if it cannot be read, is no YAML, or two files define the same plan or tenant.
  */
 export async function readBundleSource(path: string, stdin: Readable): Promise<BundleSource> {
-  if (path === '-') return parseSource('standard input', await readAll(stdin, 'standard input'));
+  if (path === '-') return parseSource('standard input', await readText('standard input', stdin));
   try {
-    if (!(await stat(path)).isDirectory()) return parseSource(path, await readBounded(path));
-    const names = (await readdir(path)).filter((name) => BUNDLE_FILE.test(name)).sort();
-    if (names.length === 0) {
-      throw new CliError(EXIT.failure, `${path} holds no .yaml, .yml or .json file`);
-    }
-    const files = names.map((name) => join(path, name));
+    if (!(await stat(path)).isDirectory()) return parseSource(path, await readText(path));
+    const files = await filesOf(path);
     const sources = await Promise.all(
-      files.map(async (file) => parseSource(file, await readBounded(file))),
+      files.map(async (file) => parseSource(file, await readText(file))),
     );
     return mergeSources(path, sources);
   } catch (error) {
@@ -67,6 +63,17 @@ export async function readBundleSource(path: string, stdin: Readable): Promise<B
   }
 }
 
+/** Files of a folder by name, links to files among them: Kubernetes mounts a ConfigMap as links. */
+async function filesOf(folder: string): Promise<string[]> {
+  const files: string[] = [];
+  for (const name of (await readdir(folder)).filter((one) => BUNDLE_FILE.test(one)).sort()) {
+    const file = join(folder, name);
+    if (!(await stat(file)).isDirectory()) files.push(file);
+  }
+  if (files.length > 0) return files;
+  throw new CliError(EXIT.failure, `${folder} holds no .yaml, .yml or .json file`);
+}
+
 /** Parses one file; see {@link readBundleSource}. JSON is read as YAML, which contains it. */
 export function parseSource(file: string, text: string): BundleSource {
   const lineCounter = new LineCounter();
@@ -74,11 +81,10 @@ export function parseSource(file: string, text: string): BundleSource {
   const [error] = document.errors;
   if (error !== undefined) {
     const { line, col } = lineCounter.linePos(error.pos[0]);
-    const reason =
-      error.code === 'MULTIPLE_DOCS'
-        ? 'a file holds one document; split it at "---"'
-        : error.message;
-    throw new CliError(EXIT.failure, `${file}:${line}:${col}: not valid YAML: ${reason}`);
+    throw new CliError(
+      EXIT.failure,
+      `${file}:${line}:${col}: not valid YAML: ${yamlRule(error, text)}`,
+    );
   }
   const offsets = indexOffsets(document);
   const forbidden = [...offsets].find(([path]) => FORBIDDEN_KEY.test(path));
@@ -105,6 +111,13 @@ export function parseSource(file: string, text: string): BundleSource {
       }
     },
   };
+}
+
+function yamlRule({ code, message, pos }: YAMLParseError, text: string): string {
+  if (code === 'MULTIPLE_DOCS') return 'a file holds one document; split it at "---"';
+  if (code !== 'DUPLICATE_KEY') return message;
+  const [key = ''] = /^(?:"[^"]*"|[^:\s]*)/.exec(text.slice(pos[0])) ?? [];
+  return `the key ${key} is there twice; keep one of the two`;
 }
 
 /** Offset of an alias within what it stands for, which never ends; null if there is none. */
@@ -167,6 +180,7 @@ function mergeSources(folder: string, sources: readonly BundleSource[]): BundleS
       throw new CliError(EXIT.failure, `${source.name}: must hold a bundle (apiVersion, …)`);
     }
     for (const [section, content] of Object.entries(source.value)) {
+      if (!joins(merged, section, content)) throw unlike(section, source, owners.get(section));
       owners.set(section, source);
       if (!isRecord(content)) {
         merged[section] = content;
@@ -194,6 +208,22 @@ function mergeSources(folder: string, sources: readonly BundleSource[]): BundleS
   };
 }
 
+/** Whether nothing of the section gets lost: it is new, the same value again, or a map beside a map. */
+function joins(merged: Readonly<Record<string, unknown>>, section: string, content: unknown) {
+  const present = merged[section];
+  return present === undefined || present === content || (isRecord(present) && isRecord(content));
+}
+
+function unlike(section: string, source: BundleSource, other: BundleSource | undefined): CliError {
+  const here = source.locate(section);
+  const there = other?.locate(section) ?? null;
+  return new CliError(
+    EXIT.failure,
+    `${here ? formatPosition(here) : source.name}: ${section} is another one in ${there ? formatPosition(there) : 'another file'}`,
+    ['apiVersion is the same in all files of a folder; plans and tenants are maps of ids.'],
+  );
+}
+
 function claim(owners: Map<string, BundleSource>, path: string, source: BundleSource): void {
   const other = owners.get(path)?.locate(path);
   const here = source.locate(path);
@@ -210,24 +240,6 @@ function claim(owners: Map<string, BundleSource>, path: string, source: BundleSo
 /** `file:line:column`, as editors and terminals understand it. */
 export function formatPosition(position: SourcePosition): string {
   return `${position.file}:${position.line}:${position.column}`;
-}
-
-function readBounded(file: string): Promise<string> {
-  return readAll(createReadStream(file), file);
-}
-
-async function readAll(stream: Readable, name: string): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of stream) {
-    const buffer = Buffer.from(chunk as Buffer | string); // what a byte stream yields
-    bytes += buffer.length;
-    if (bytes > FILE_BYTES_MAX) {
-      throw new CliError(EXIT.failure, `${name} is larger than ${FILE_BYTES_MAX} bytes`);
-    }
-    chunks.push(buffer);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
