@@ -192,13 +192,24 @@ class ScriptStore implements LimitStore {
 
   /** `<run id>/<mark>`: another run or master changes the first, a flushed database the second. */
   async #readIdentity({ markKey }: ProbePlace): Promise<string> {
-    const [, mark, info] = await this.#sender.runOn(markKey, [
+    const answers = this.#sender.runOn(markKey, [
       ['set', markKey, randomUUID(), 'EX', MARK_TTL_SECONDS, 'NX'],
       ['getex', markKey, 'EX', MARK_TTL_SECONDS],
       ['info', 'server'],
     ]);
+    const [, mark, info] = await answers.catch(async (error: unknown) => {
+      await this.#dropForeignMark(markKey, error);
+      throw error;
+    });
     const runId = /run_id:(\w+)/.exec(String(info))?.[1] ?? '';
     return `${runId}/${String(mark)}`;
+  }
+
+  /** A mark of another type would fail each probe for good: it is deleted, and the next probe makes one. */
+  async #dropForeignMark(markKey: string, error: unknown): Promise<void> {
+    if (!(error instanceof StoreFailure) || !error.message.startsWith('WRONGTYPE')) return;
+    await this.#sender.runOn(markKey, [['del', markKey]]);
+    this.#reportResets([markKey]);
   }
 
   /** What Redis's clock shows, by its last reply. */

@@ -138,6 +138,14 @@ test('a key of another type or with garbage is reset, with one event', async () 
   assert.equal(edge.store.stats.keysReset, 3);
 });
 
+test('the mark of the database is a key like others: of another type it is replaced, and Redis is used again', async () => {
+  const edge = await startEdge();
+  await admin.multi().del('hg:store').lpush('hg:store', 'x').exec();
+  // Whichever edge of this file sees it first.
+  await waitFor(async () => (await admin.type('hg:store')) === 'string', { message: 'a new mark' });
+  await edge.inUse();
+});
+
 test('impossible numbers in a key close it: its chain is enforced by share, others of the batch go on', async () => {
   const edge = await startEdge({ rank: 0, liveEdges: 2 });
   const pairs = (...numbers: number[]): Buffer => Buffer.from(new Float64Array(numbers).buffer);
