@@ -9,7 +9,10 @@ import type { EdgeShare } from './share.ts';
 import type { Timers } from './store-guard.ts';
 import { admittedVerdict, type ChargeDates, type LimitVerdict } from './verdict.ts';
 
-/** Chains with demand that are watched at once; others ask for each request. */
+/**
+ * Chains with demand that are watched at once; others ask for each request. Pools, of which there are 2,000 at most, come on
+ * top: what a tenant's limit refuses returns through the book, however many clients there are.
+ */
 const CHAINS_MAX = 4096;
 
 /** Leases that were over without a further request are returned, and idle chains forgotten, this often. */
@@ -92,7 +95,8 @@ export class LeaseBook {
     const nowMs = this.#nowMs();
     let leases = this.#chains.get(chain.id);
     if (leases === undefined) {
-      if (units === 0 || this.#chains.size >= CHAINS_MAX || this.#isClosed) return;
+      const hasRoom = this.#chains.size < CHAINS_MAX || chain.tenantId === '';
+      if (units === 0 || !hasRoom || this.#isClosed) return;
       leases = new ChainLeases(chain, chain.leaseSpans, nowMs, this.#onUnused(chain));
       leases.count(units * cost, nowMs);
       this.#chains.set(chain.id, leases);

@@ -72,6 +72,22 @@ test('what the tenant’s own limit refuses is given back to every pool', async 
   limiter.close();
 });
 
+test('what a tenant’s own limit refuses is given back while thousands of clients with limits of their own come', async () => {
+  const { admitted, rest, used, limiter } = await createScene();
+  const own = compileChain('acme', [tenantRule({ limit: 10, windowMs: 60_000 })]);
+  const clients: Promise<number>[] = [];
+  for (let client = 0; client < 5000; client += 1) {
+    const rule = tenantRule({ limit: 100, windowMs: 60_000, consumer: `a${client}` });
+    clients.push(admitted([], compileChain('crowd', [rule]), 1));
+    if (client % 500 === 499) await Promise.all(clients.splice(0));
+  }
+  const pool = poolOf(1000);
+  assert.equal(await admitted([pool], own, 300), 10);
+  await rest();
+  assert.equal(used(pool), 10);
+  limiter.close();
+});
+
 test('the first request of a pool of 1 is refused by its tenant: the pool has 1 for the next', async () => {
   const { limiters, store, clock } = await startEdges(2);
   const [first, second] = limiters;
