@@ -19,7 +19,20 @@ test('what workers saw of a limit is joined; what is left is what the newer one 
   assert.deepEqual(merge.take(), []);
 });
 
-test('a limit that changes is another one: requests are not added to bytes, nor those of a second to those of a minute', () => {
+test('what workers admitted while a limit changes is told of the larger one, whichever they tell last', () => {
+  const lowered = { ...USAGE, limit: 10, capacity: 10, admitted: 4, remaining: 6 };
+  for (const order of [
+    [USAGE, lowered],
+    [lowered, USAGE],
+  ]) {
+    const merge = new UsageMerge();
+    for (const usage of order) merge.add(usage);
+    const told = merge.take().map(({ limit, capacity, admitted }) => [limit, capacity, admitted]);
+    assert.deepEqual(told, [[100, 100, 11]]);
+  }
+});
+
+test('a limit that counts something else is another one: requests are not added to bytes, nor those of a second to those of a minute', () => {
   const merge = new UsageMerge();
   const bytes = { ...USAGE, unit: 'response-bytes', admitted: 65_536 } as const;
   const minute = { ...USAGE, spanMs: 60_000, admitted: 5 };

@@ -36,11 +36,16 @@ export function mostImportant<Usage extends UsageWeight>(all: readonly Usage[]):
   return weights.slice(0, USAGE_ENTRIES_MAX).flatMap(({ index }) => all[index] ?? []);
 }
 
-/** The newer one knows best what is left, if it knows. */
+/**
+ * The newer one knows best what is left, if it knows. While a limit changes, workers have it in two sizes: the larger one
+ * has allowed all that was admitted.
+ */
 function joined(known: LimitUsage, newer: LimitUsage): LimitUsage {
   const says = newer.remaining === null ? known : newer;
   return {
     ...newer,
+    limit: Math.max(known.limit, newer.limit),
+    capacity: Math.max(known.capacity, newer.capacity),
     admitted: known.admitted + newer.admitted,
     alone: known.alone + newer.alone,
     denied: known.denied + newer.denied,

@@ -41,6 +41,20 @@ test('chains that share a limit are told as one, with what was heard last', () =
   assert.deepEqual(tally.take(), []);
 });
 
+test('what passed while a limit changes is told of the larger one: no audit may take it for an excess', () => {
+  const tally = new UsageTally();
+  const small = compileChain('acme', [minute]);
+  const large = compileChain('acme', [{ ...minute, limit: 500 }]);
+  for (const order of [
+    [small, large],
+    [large, small],
+  ]) {
+    for (const chain of order) tally.note(chain, verdict({}), chain === large ? 300 : 9);
+    const told = tally.take().map(({ limit, capacity, admitted }) => [limit, capacity, admitted]);
+    assert.deepEqual(told, [[500, 500, 309]]);
+  }
+});
+
 test('of very many limits those that refuse, then the fullest, are told; memory is bounded', () => {
   const tally = new UsageTally();
   for (let client = 0; client < 5000; client += 1) {

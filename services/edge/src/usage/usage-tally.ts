@@ -70,7 +70,7 @@ export class UsageTally {
           limit = new LimitCount(chain.tenantId, compiled);
           limits.set(compiled.key, limit);
         }
-        limit.add(count, index);
+        limit.add(count, index, compiled);
       }
     }
     this.#chains = new Map();
@@ -104,8 +104,11 @@ class LimitCount implements UsageWeight {
   admitted = 0;
   denied = 0;
   remaining: number | null = null;
+  capacity = 0;
   readonly #tenantId: string;
   readonly #compiled: CompiledRule;
+  /** The larger one while a limit changes, and its capacity likewise: what is counted was allowed by one or the other. */
+  #limit = 0;
   #alone = 0;
   #resetMs = 0;
 
@@ -114,12 +117,15 @@ class LimitCount implements UsageWeight {
     this.#compiled = compiled;
   }
 
-  get capacity(): number {
-    return this.#compiled.capacity;
-  }
-
-  add({ admitted, alone, denied, bytes, verdict }: ChainCount, index: number): void {
+  /** The counts of a chain, and this limit as it has it. */
+  add(
+    { admitted, alone, denied, bytes, verdict }: ChainCount,
+    index: number,
+    { rule, capacity }: CompiledRule,
+  ): void {
     const { unit } = this.#compiled;
+    this.#limit = Math.max(this.#limit, rule.limit);
+    this.capacity = Math.max(this.capacity, capacity);
     this.admitted += unit === 'requests' ? admitted : (bytes?.admitted[unit] ?? 0);
     this.#alone += unit === 'requests' ? alone : (bytes?.alone[unit] ?? 0);
     this.denied += denied[index] ?? 0;
@@ -130,11 +136,12 @@ class LimitCount implements UsageWeight {
   }
 
   toUsage(): LimitUsage {
-    const { kind, unit, rule, capacity } = this.#compiled;
-    const { level, scope, consumer = null, name, limit } = rule;
+    const { kind, unit, rule } = this.#compiled;
+    const { level, scope, consumer = null, name } = rule;
     return {
-      ...{ tenantId: this.#tenantId, level, scope, consumer, name, kind, unit, limit },
-      ...{ capacity, spanMs: ruleSpanMs(rule), admitted: this.admitted, alone: this.#alone },
+      ...{ tenantId: this.#tenantId, level, scope, consumer, name, kind, unit },
+      ...{ limit: this.#limit, capacity: this.capacity, spanMs: ruleSpanMs(rule) },
+      ...{ admitted: this.admitted, alone: this.#alone },
       ...{ denied: this.denied, remaining: this.remaining, resetMs: this.#resetMs },
     };
   }
