@@ -56,7 +56,7 @@ export function compileForwardingRules(tenantHeader: string): ForwardingRules {
  */
 export function writeForwardedHead(
   context: RequestContext,
-  route: CompiledRoute,
+  route: Pick<CompiledRoute, 'strippedChars'>,
   rules: ForwardingRules,
   traceparent: string,
 ): string {
@@ -104,9 +104,12 @@ function maxForwardsLine(head: RequestHead): string {
   return before === null ? '' : `Max-Forwards: ${before - 1}\r\n`;
 }
 
-function forwardedTarget(head: RequestHead, route: CompiledRoute): string {
-  if (route.strippedChars === 0) return head.target;
-  const rest = head.target.slice(route.strippedChars);
+function forwardedTarget(
+  head: RequestHead,
+  { strippedChars }: Pick<CompiledRoute, 'strippedChars'>,
+): string {
+  if (strippedChars === 0) return head.target;
+  const rest = head.target.slice(strippedChars);
   return rest.startsWith('/') ? rest : `/${rest}`;
 }
 
