@@ -55,6 +55,26 @@ test('an excess while the store was lost says so; another limit is judged anew',
   assert.deepEqual(raised.excesses, []);
 });
 
+test('bytes that one edge gives back and another takes are no excess, whoever tells first; what stays too much is', () => {
+  const scene = createScene();
+  const bytes = { unit: 'response-bytes', limit: 1000, capacity: 1000, spanMs: 60_000 } as const;
+  const report = (edgeId: string, admitted: number): void => {
+    scene.clock.advance(500);
+    scene.report(edgeId, usage({ ...bytes, admitted }));
+  };
+  report('edge-1', 900);
+  report('edge-2', 900);
+  report('edge-1', -800);
+  for (let step = 0; step < 40; step += 1) report(step % 2 === 0 ? 'edge-2' : 'edge-1', 0);
+  assert.deepEqual(scene.excesses, []);
+  report('edge-1', 200);
+  for (let step = 0; step < 40; step += 1) report(step % 2 === 0 ? 'edge-2' : 'edge-1', 0);
+  assert.deepEqual(
+    scene.excesses.map(({ admitted }) => admitted),
+    [1200],
+  );
+});
+
 test('windows of an hour, rates and quotas are judged by their own measure', () => {
   const hour = usage({ spanMs: 3_600_000, limit: 10_000, capacity: 10_000 });
   const rate = usage({ kind: 'rate', capacity: 500 });

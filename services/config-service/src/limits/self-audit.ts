@@ -19,6 +19,12 @@ const SLACK_MS = 3000;
 /** Spans are at least this long, so that limits per second can be judged too. */
 const SPAN_MS_MIN = 60_000;
 
+/**
+ * Bytes are taken in advance, and what is not used may be told of as given back after somebody else has told that he took it: the
+ * moments at which workers count lie up to 2 s apart. Only what is too much for this long, in ms, is an excess of bytes.
+ */
+const BYTES_SETTLE_MS = 5000;
+
 const SLOTS = 64;
 
 /** A counter that does not move for this long, while requests pass, is stuck. */
@@ -34,6 +40,7 @@ export class SelfAudit {
   #limit: number;
   #capacity: number;
   #quietUntilMs = 0;
+  #excessSinceMs: number | null = null;
   #stillSinceMs: number | null = null;
 
   constructor({ spanMs, limit, capacity }: LimitUsage) {
@@ -52,7 +59,9 @@ export class SelfAudit {
     this.#alone.add(atMs, usage.alone);
     const allowed = allowedIn(this.#spanMs + SLACK_MS, usage);
     const admitted = this.#admitted.sum(atMs, this.#spanMs);
-    if (admitted <= allowed || atMs < this.#quietUntilMs) return null;
+    this.#excessSinceMs = admitted <= allowed ? null : (this.#excessSinceMs ?? atMs);
+    if (this.#excessSinceMs === null || atMs < this.#quietUntilMs) return null;
+    if (usage.unit !== 'requests' && atMs - this.#excessSinceMs < BYTES_SETTLE_MS) return null;
     this.#quietUntilMs = atMs + this.#spanMs;
     const cause = this.#alone.sum(atMs, this.#spanMs) > 0 ? 'store_lost' : 'unexplained';
     return { admitted, allowed, spanMs: this.#spanMs, cause };
@@ -64,6 +73,7 @@ export class SelfAudit {
     this.#capacity = capacity;
     this.#admitted = this.#newCount();
     this.#alone = this.#newCount();
+    this.#excessSinceMs = null;
   }
 
   /** After an admission that the store counted less than everything is left. */
