@@ -145,8 +145,10 @@ test('a report of an edge whose clock is far off is not believed, and memory is 
   const { clock, watch, report } = createScene();
   watch.receive({ v: 1, edgeId: 'x', atMs: clock.nowMs() + 60_000, entries: [usage()] });
   assert.equal(watch.size, 0);
+  report('edge-1', usage());
   for (let client = 0; client < 10_100; client += 1) {
     report('edge-1', usage({ consumer: `a${client}` }));
   }
-  assert.equal(watch.size, 10_000);
+  assert.equal(watch.size, 10_001);
+  assert.equal(watch.ofTenant('acme', 0).filter(({ usage: { consumer } }) => !consumer).length, 1);
 });

@@ -3,7 +3,7 @@ import { BoundedMap, type Clock } from '@headgate/runtime';
 import { SelfAudit, type LimitExcess } from './self-audit.ts';
 import { SlottedCount } from './slotted-count.ts';
 
-/** Limits and consumers remembered, some 2 KB each. */
+/** Limits remembered, some 2 KB each, and of limits per consumer as many counters again. */
 const LIMITS_MAX = 10_000;
 
 /** Rates are means over this time, in ms. */
@@ -37,6 +37,8 @@ interface Watched {
 /** Remembers what edges report of limits, in memory, and audits it. Each replica of the config-service does so for itself. */
 export class LimitWatch {
   readonly #limits = new BoundedMap<string, Watched>(LIMITS_MAX);
+  /** Apart: clients that come from ever new addresses push out only each other. */
+  readonly #ofConsumers = new BoundedMap<string, Watched>(LIMITS_MAX);
   readonly #clock: Clock;
   readonly #onExcess: (usage: LimitUsage, excess: LimitExcess) => void;
 
@@ -50,7 +52,7 @@ export class LimitWatch {
   }
 
   get size(): number {
-    return this.#limits.size;
+    return this.#limits.size + this.#ofConsumers.size;
   }
 
   /** Limits that admit although nothing of them is ever used. */
@@ -104,19 +106,21 @@ export class LimitWatch {
   #obtain(usage: LimitUsage): Watched {
     const { tenantId, level, scope, consumer, name, kind, unit, spanMs } = usage;
     const key = JSON.stringify([tenantId, level, scope, consumer, name, kind, unit, spanMs]);
-    const known = this.#limits.get(key);
+    const limits = consumer === null ? this.#limits : this.#ofConsumers;
+    const known = limits.get(key);
     const watched = known ?? {
       ...{ usage, atMs: 0, audit: new SelfAudit(usage) },
       admitted: new SlottedCount(1000, 6),
       denied: new SlottedCount(1000, 6),
     };
-    this.#limits.set(key, watched); // moves it to the young end
+    limits.set(key, watched); // moves it to the young end
     return watched;
   }
 
   #states(isWanted: (watched: Watched) => boolean = () => true): LimitState[] {
     const nowMs = this.#clock.nowMs();
-    const wanted = [...this.#limits.entries()].filter(([, watched]) => isWanted(watched));
+    const all = [...this.#limits.entries(), ...this.#ofConsumers.entries()];
+    const wanted = all.filter(([, watched]) => isWanted(watched));
     return wanted.map(([, watched]) => stateOf(watched, nowMs));
   }
 }

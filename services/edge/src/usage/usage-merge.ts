@@ -26,14 +26,35 @@ export class UsageMerge {
 }
 
 /** What decides whether a limit is told of. */
-export type UsageWeight = Pick<LimitUsage, 'denied' | 'remaining' | 'capacity' | 'admitted'>;
+export type UsageWeight = Pick<
+  LimitUsage,
+  'denied' | 'remaining' | 'capacity' | 'admitted' | 'consumer'
+>;
 
-/** At most {@link USAGE_ENTRIES_MAX} of them: those that refuse most first, then the fullest. */
+/** Counters of consumers get this many places if other limits need the rest. */
+const CONSUMERS_MAX = USAGE_ENTRIES_MAX / 2;
+
+/**
+ * At most {@link USAGE_ENTRIES_MAX} of them: those that refuse most first, then the fullest. Clients that come from ever new
+ * addresses leave half of the places to limits that have one counter.
+ */
 export function mostImportant<Usage extends UsageWeight>(all: readonly Usage[]): readonly Usage[] {
   if (all.length <= USAGE_ENTRIES_MAX) return all;
   const weights = all.map((usage, index) => ({ index, weight: weightOf(usage) }));
   weights.sort((left, right) => right.weight - left.weight);
-  return weights.slice(0, USAGE_ENTRIES_MAX).flatMap(({ index }) => all[index] ?? []);
+  const others = all.filter(({ consumer }) => consumer === null).length;
+  let consumersLeft = Math.max(CONSUMERS_MAX, USAGE_ENTRIES_MAX - others);
+  const found: Usage[] = [];
+  for (const { index } of weights) {
+    const usage = all[index];
+    if (usage === undefined || found.length === USAGE_ENTRIES_MAX) break;
+    if (usage.consumer !== null) {
+      if (consumersLeft === 0) continue;
+      consumersLeft -= 1;
+    }
+    found.push(usage);
+  }
+  return found;
 }
 
 /**

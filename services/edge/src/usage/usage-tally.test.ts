@@ -73,3 +73,18 @@ test('of very many limits those that refuse, then the fullest, are told; memory 
   );
   assert.ok(told.slice(11).every(({ remaining }) => remaining !== null && remaining <= 2));
 });
+
+test('clients from ever new addresses hide no other limit, neither by their number nor by their refusals', () => {
+  const tally = new UsageTally();
+  const refusal = { outcome: 'denied', rule: minute, ruleIndex: 0, remaining: [0] } as const;
+  for (let client = 0; client < 2000; client += 1) {
+    const chain = compileChain('crowd', [{ ...minute, consumer: `a${client}` }]);
+    tally.note(chain, verdict(refusal), 1);
+  }
+  for (let tenant = 0; tenant < 200; tenant += 1) {
+    tally.note(compileChain(`t${tenant}`, [minute]), verdict({}), 1);
+  }
+  const told = tally.take();
+  assert.equal(told.length, USAGE_ENTRIES_MAX);
+  assert.equal(told.filter(({ consumer }) => consumer === null).length, USAGE_ENTRIES_MAX / 2);
+});

@@ -8,7 +8,7 @@ import {
 } from '@headgate/limiting';
 import { mostImportant, type UsageWeight } from './usage-merge.ts';
 
-/** Chains noted between two reports; the requests of further ones are not reported. */
+/** Chains noted between two reports, and as many again of consumers; the requests of further ones are not reported. */
 const CHAINS_MAX = 1024;
 
 /** Counts of one chain since the last report. */
@@ -29,6 +29,8 @@ interface ChainCount {
  */
 export class UsageTally {
   #chains = new Map<LimitChain, ChainCount>();
+  /** Of them those with a counter for each consumer: clients from ever new addresses hide no other tenant. */
+  #ofConsumers = 0;
 
   /** A verdict was given on `cost`, and on `bytes` if the chain counts them. @hot */
   note(
@@ -74,11 +76,15 @@ export class UsageTally {
       }
     }
     this.#chains = new Map();
+    this.#ofConsumers = 0;
     return mostImportant([...limits.values()]).map((limit) => limit.toUsage());
   }
 
   #addChain(chain: LimitChain): ChainCount | null {
-    if (this.#chains.size >= CHAINS_MAX) return null;
+    const isOfConsumer = chain.rules.some(({ consumer }) => consumer !== undefined);
+    const known = isOfConsumer ? this.#ofConsumers : this.#chains.size - this.#ofConsumers;
+    if (known >= CHAINS_MAX) return null;
+    if (isOfConsumer) this.#ofConsumers += 1;
     const denied = chain.rules.map(() => 0);
     const count: ChainCount = { admitted: 0, alone: 0, denied, bytes: null, verdict: null };
     this.#chains.set(chain, count);
@@ -105,6 +111,7 @@ class LimitCount implements UsageWeight {
   denied = 0;
   remaining: number | null = null;
   capacity = 0;
+  readonly consumer: string | null;
   readonly #tenantId: string;
   readonly #compiled: CompiledRule;
   /** The larger one while a limit changes, and its capacity likewise: what is counted was allowed by one or the other. */
@@ -115,6 +122,7 @@ class LimitCount implements UsageWeight {
   constructor(tenantId: string, compiled: CompiledRule) {
     this.#tenantId = tenantId;
     this.#compiled = compiled;
+    this.consumer = compiled.rule.consumer ?? null;
   }
 
   /** The counts of a chain, and this limit as it has it. */
@@ -137,9 +145,9 @@ class LimitCount implements UsageWeight {
 
   toUsage(): LimitUsage {
     const { kind, unit, rule } = this.#compiled;
-    const { level, scope, consumer = null, name } = rule;
+    const { level, scope, name } = rule;
     return {
-      ...{ tenantId: this.#tenantId, level, scope, consumer, name, kind, unit },
+      ...{ tenantId: this.#tenantId, level, scope, consumer: this.consumer, name, kind, unit },
       ...{ limit: this.#limit, capacity: this.capacity, spanMs: ruleSpanMs(rule) },
       ...{ admitted: this.admitted, alone: this.#alone },
       ...{ denied: this.denied, remaining: this.remaining, resetMs: this.#resetMs },
