@@ -13,13 +13,16 @@ export const DOCUMENT_VERSION = 1;
 /** Most rings of a rollout. */
 export const RINGS_MAX = 16;
 
+/** Most of each that a tenant has. */
+export const TENANT_COUNTS_MAX = { upstreams: 1000, routes: 5000, apiKeys: 100_000 } as const;
+
 /** Everything an edge needs to serve one tenant. The plan travels in a document of its own. */
 export const TenantDocument = z
   .object({
     tenant: Tenant,
-    upstreams: z.array(Upstream).max(1000),
-    routes: z.array(Route).max(5000),
-    apiKeys: z.array(ApiKey).max(100_000),
+    upstreams: z.array(Upstream).max(TENANT_COUNTS_MAX.upstreams),
+    routes: z.array(Route).max(TENANT_COUNTS_MAX.routes),
+    apiKeys: z.array(ApiKey).max(TENANT_COUNTS_MAX.apiKeys),
   })
   .describe('Everything an edge needs to serve one tenant.');
 export type TenantDocument = z.infer<typeof TenantDocument>;

@@ -13,7 +13,7 @@ export {
 } from './document.ts';
 export { describeFaults, type Fault } from './faults.ts';
 export { EndpointHealth, HealthState } from './health-state.ts';
-export { bundleFaults, routeFaults } from './integrity.ts';
+export { bundleFaults, countFaults, routeFaults } from './integrity.ts';
 export { Limit, LimitKind, LimitUnit, overrideLimits } from './limit.ts';
 export { Plan, PlanSpec } from './plan.ts';
 export {

@@ -1,4 +1,5 @@
 import type { Bundle } from './bundle.ts';
+import { TENANT_COUNTS_MAX } from './document.ts';
 import type { Fault } from './faults.ts';
 import type { RouteSpec } from './route.ts';
 
@@ -27,7 +28,18 @@ export function routeFaults(
   return faults;
 }
 
-/** What a bundle breaks among its own tenants, as far as the bundle alone can tell: routes, and hosts wanted twice. */
+/** What a tenant has too many of, as no edge would take its document. Paths are those inside of the tenant. */
+export function countFaults(
+  counts: Readonly<Record<keyof typeof TENANT_COUNTS_MAX, number>>,
+): Fault[] {
+  return (['upstreams', 'routes', 'apiKeys'] as const).flatMap((path) => {
+    const most = TENANT_COUNTS_MAX[path];
+    if (counts[path] <= most) return [];
+    return [{ path, value: counts[path], rule: `a tenant has at most ${most}` }];
+  });
+}
+
+/** What a bundle breaks among its own tenants, as far as the bundle alone can tell: routes, hosts wanted twice, and too many of a kind. */
 export function bundleFaults(bundle: Bundle): Fault[] {
   const faults: Fault[] = [];
   const owners = new Map<string, string>();
@@ -41,6 +53,14 @@ export function bundleFaults(bundle: Bundle): Fault[] {
       }
       owners.set(host, tenantId);
     });
+    const counts = {
+      upstreams: Object.keys(tenant.upstreams).length,
+      routes: Object.keys(tenant.routes).length,
+      apiKeys: Object.keys(tenant.apiKeys).length,
+    };
+    for (const { path, ...fault } of countFaults(counts)) {
+      faults.push({ path: `tenants.${tenantId}.${path}`, ...fault });
+    }
     const hasUpstream = (id: string) => Object.hasOwn(tenant.upstreams, id);
     for (const [routeId, route] of Object.entries(tenant.routes)) {
       for (const { path, ...fault } of routeFaults(hosts, hasUpstream, route)) {

@@ -40,6 +40,30 @@ function changesOf(reply: ApiReply): string[] {
 export function testApply(api: () => TestApi): void {
   const send: Send = (...request) => api().send(...request);
 
+  test('what no edge would take is refused: one upstream too many, in a bundle and by itself', async () => {
+    const upstream = { endpoints: [{ host: '10.0.0.1', port: 80 }] };
+    const many = (count: number) => ({
+      apiVersion: 'headgate/v1',
+      tenants: {
+        'apply-many': {
+          planId: 'base',
+          upstreams: Object.fromEntries(
+            Array.from({ length: count }, (_, n) => [`u${n}`, upstream]),
+          ),
+        },
+      },
+    });
+    const refused = await send('POST', '/v1/apply', many(1001));
+    assert.equal(refused.status, 422);
+    assert.deepEqual(faults(refused), ['tenants.apply-many.upstreams: a tenant has at most 1000']);
+    assert.equal((await send('POST', '/v1/apply', many(1000))).status, 200);
+    const more = await send('PUT', '/v1/tenants/apply-many/upstreams/one-more', upstream);
+    assert.equal(more.status, 422);
+    assert.match(String(faults(more)), /a tenant has at most 1000/);
+    assert.equal((await send('PUT', '/v1/tenants/apply-many/upstreams/u7', upstream)).status, 200);
+    assert.equal((await send('DELETE', '/v1/tenants/apply-many')).status, 204);
+  });
+
   test('apply: dry run writes nothing, apply does what it said, applying again changes nothing', async () => {
     const planned = await send('POST', '/v1/apply?dryRun=true', bundle);
     const expected = [

@@ -1,4 +1,4 @@
-import { routeFaults } from '@headgate/model';
+import { countFaults, routeFaults } from '@headgate/model';
 import { COLLECTION_BY_KIND, type ResourceKind } from './kinds.ts';
 import type { TenantSpecs } from './state.ts';
 
@@ -22,15 +22,25 @@ export function bundlePath(fault: Pick<LocatedFault, 'kind' | 'tenantId' | 'id' 
   return `${parents}${collection}.${fault.id}${fault.path === '' ? '' : `.${fault.path}`}`;
 }
 
-/** What a tenant's own resources break among themselves: missing upstreams, foreign route hosts. */
+/** What a tenant's own resources break among themselves: missing upstreams, foreign route hosts, too many of a kind. */
 export function checkTenantIntegrity(tenantId: string, specs: TenantSpecs): LocatedFault[] {
   if (specs.tenant === null) return [];
   const { hosts } = specs.tenant.identity;
   const hasUpstream = (upstreamId: string) => specs.upstream.has(upstreamId);
-  return [...specs.route].flatMap(([id, route]) =>
+  const counts = {
+    upstreams: specs.upstream.size,
+    routes: specs.route.size,
+    apiKeys: specs.apiKey.size,
+  };
+  const tooMany = countFaults(counts).map((fault) => ({
+    ...fault,
+    ...{ kind: 'tenant' as const, tenantId: null, id: tenantId, conflict: false },
+  }));
+  const ofRoutes = [...specs.route].flatMap(([id, route]) =>
     routeFaults(hosts, hasUpstream, route).map((fault) => ({
       ...fault,
       ...{ kind: 'route' as const, tenantId, id, conflict: false },
     })),
   );
+  return [...tooMany, ...ofRoutes];
 }

@@ -1,10 +1,12 @@
 import {
+  describeFaults,
   documentKey,
   TenantDocument,
   type DocumentHeader,
   type PlanDocument,
 } from '@headgate/model';
 import type { WorkerMetrics } from '@headgate/telemetry';
+import { z } from 'zod';
 import { shortReason } from '../ipc/reason.ts';
 import type { TenantHandle } from '../stages/identify-tenant.ts';
 import type { UpstreamRegistry } from '../upstream/upstream-registry.ts';
@@ -125,7 +127,11 @@ export class TenantEntry implements TenantHandle {
   }
 }
 
-/** What a document's fault is, in one short text. */
+/** What a document's fault is, in one short line. */
 export function describeFault(error: unknown): string {
+  if (error instanceof z.ZodError) {
+    const faults = describeFaults(error, undefined);
+    return shortReason(faults.map(({ path, rule }) => `${path}: ${rule}`).join('; '));
+  }
   return shortReason(error instanceof Error ? error.message : String(error));
 }
