@@ -65,3 +65,7 @@ export const environmentAddress = z.string().transform((text, context) => {
   const host = match[1] === undefined || match[1] === '' ? '127.0.0.1' : match[1];
   return { host: host.replace(/^\[|\]$/g, ''), port };
 });
+
+/** A whole number from `min` to `max`. */
+export const environmentInteger = (min: number, max: number) =>
+  z.coerce.number().int().min(min).max(max);

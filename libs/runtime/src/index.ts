@@ -5,6 +5,7 @@ export { DeadlineSweeper, type Expirable } from './coarse-timer.ts';
 export {
   EnvironmentError,
   environmentAddress,
+  environmentInteger,
   readEnvironment,
   type EnvironmentReading,
 } from './environment.ts';

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   environmentAddress,
+  environmentInteger,
   readEnvironment,
   readServiceSettings,
   serviceEnvironment,
@@ -34,18 +35,10 @@ export const ConfigServiceEnvironment = z.object({
     .string()
     .default('.headgate/config-service')
     .describe('Directory of the embedded database.'),
-  HEADGATE_CONFIG_BUCKET_REPLICAS: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(5)
+  HEADGATE_CONFIG_BUCKET_REPLICAS: environmentInteger(1, 5)
     .default(1)
     .describe('Copies of the configuration on a NATS cluster.'),
-  HEADGATE_CONFIG_REQUESTS_PER_SECOND: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(1_000_000)
+  HEADGATE_CONFIG_REQUESTS_PER_SECOND: environmentInteger(1, 1_000_000)
     .default(500)
     .describe('Management requests per second and client address; more get 429.'),
 });

@@ -3,6 +3,7 @@ import type { RedisTarget } from '@headgate/limiting-redis';
 import { Ring } from '@headgate/model';
 import {
   environmentAddress,
+  environmentInteger,
   readEnvironment,
   readServiceSettings,
   serviceEnvironment,
@@ -36,41 +37,38 @@ const trustedProxies = list.superRefine((ranges, context) => {
   }
 });
 
-/** A whole number within a range, written in digits. */
-const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
-
 /** Bounds of what clients may do. */
 const clientEnvironment = {
-  HEADGATE_EDGE_CONNECTIONS_MAX: whole(1, 1_000_000)
+  HEADGATE_EDGE_CONNECTIONS_MAX: environmentInteger(1, 1_000_000)
     .default(50_000)
     .describe(
       'Open connections of clients per worker; more are closed at once. The limit of open files may allow fewer.',
     ),
-  HEADGATE_EDGE_CONNECTIONS_PER_ADDRESS_MAX: whole(1, 1_000_000)
+  HEADGATE_EDGE_CONNECTIONS_PER_ADDRESS_MAX: environmentInteger(1, 1_000_000)
     .default(20_000)
     .describe('Open connections of one client address per worker; an IPv6 /64 is one address.'),
-  HEADGATE_EDGE_REQUESTS_PER_CONNECTION_MAX: whole(0, 1_000_000_000)
+  HEADGATE_EDGE_REQUESTS_PER_CONNECTION_MAX: environmentInteger(0, 1_000_000_000)
     .default(0)
     .describe(
       'Requests after which a connection is closed; 0: no bound, as opening one costs more than ten requests.',
     ),
-  HEADGATE_EDGE_HEADER_TIMEOUT_MS: whole(100, 3_600_000)
+  HEADGATE_EDGE_HEADER_TIMEOUT_MS: environmentInteger(100, 3_600_000)
     .default(10_000)
     .describe(
       'Longest time in ms from the first byte of a request head to its last, and from the opening of a connection to its first byte.',
     ),
-  HEADGATE_EDGE_KEEP_ALIVE_MS: whole(100, 3_600_000)
+  HEADGATE_EDGE_KEEP_ALIVE_MS: environmentInteger(100, 3_600_000)
     .default(75_000)
     .describe('Longest time in ms that a connection may stay idle between requests.'),
-  HEADGATE_EDGE_CLIENT_RATE_MIN: whole(0, 1_000_000_000)
+  HEADGATE_EDGE_CLIENT_RATE_MIN: environmentInteger(0, 1_000_000_000)
     .default(500)
     .describe(
       'Bytes per second at which a client has to send a body and to take an answer; 0: none.',
     ),
-  HEADGATE_EDGE_BODY_STALL_MS: whole(100, 3_600_000)
+  HEADGATE_EDGE_BODY_STALL_MS: environmentInteger(100, 3_600_000)
     .default(20_000)
     .describe('How far in ms a client may be behind that rate with a body, then 408.'),
-  HEADGATE_EDGE_WRITE_STALL_MS: whole(100, 3_600_000)
+  HEADGATE_EDGE_WRITE_STALL_MS: environmentInteger(100, 3_600_000)
     .default(60_000)
     .describe('How far in ms a client may be behind that rate with an answer, then it is cut.'),
 } as const;
@@ -81,11 +79,7 @@ export const EdgeEnvironment = z.object({
   HEADGATE_EDGE_LISTEN: environmentAddress
     .prefault('127.0.0.1:8080')
     .describe('Where clients connect; several edges on one machine may share it.'),
-  HEADGATE_EDGE_WORKERS: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(256)
+  HEADGATE_EDGE_WORKERS: environmentInteger(1, 256)
     .default(() => availableParallelism())
     .describe('Worker processes; default: one per core.'),
   HEADGATE_REDIS_URL: redisUrl
@@ -93,7 +87,7 @@ export const EdgeEnvironment = z.object({
     .describe(
       'Redis for limits: redis://[USER:PASSWORD@]HOST[:PORT], redis+cluster://…@HOST:PORT,HOST:PORT or redis+sentinel://…@HOST:PORT,HOST:PORT/MASTER; rediss for TLS.',
     ),
-  HEADGATE_REDIS_TIMEOUT_MS: whole(5, 1000)
+  HEADGATE_REDIS_TIMEOUT_MS: environmentInteger(5, 1000)
     .default(25)
     .describe(
       'Longest time in ms that a request waits for Redis before its limits are held without it; ten times that where the worker itself had no time to read.',
@@ -125,28 +119,20 @@ export const EdgeEnvironment = z.object({
   HEADGATE_EDGE_RING: Ring.default('default').describe(
     'Ring of this edge: rollouts reach one ring after the other.',
   ),
-  HEADGATE_EDGE_OVERLOAD_LAG_MS: whole(1, 60_000)
+  HEADGATE_EDGE_OVERLOAD_LAG_MS: environmentInteger(1, 60_000)
     .default(200)
     .describe(
       'Longest time in ms that a request should wait until a worker looks at it; above 1.5 times that it sheds.',
     ),
-  HEADGATE_EDGE_SOAK_MS: whole(1000, 86_400_000)
+  HEADGATE_EDGE_SOAK_MS: environmentInteger(1000, 86_400_000)
     .default(300_000)
     .describe(
       'Time in ms that workers have to serve with a revision, none of them ending, before it counts as good.',
     ),
-  HEADGATE_EDGE_DRAIN_MS: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(3_600_000)
+  HEADGATE_EDGE_DRAIN_MS: environmentInteger(0, 3_600_000)
     .default(10_000)
     .describe('Longest time in ms that connections may take to end after SIGTERM.'),
-  HEADGATE_EDGE_DRAIN_DELAY_MS: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(600_000)
+  HEADGATE_EDGE_DRAIN_DELAY_MS: environmentInteger(0, 600_000)
     .default(0)
     .describe(
       'Time in ms between "not ready" and the end of accepting, for load balancers to notice.',

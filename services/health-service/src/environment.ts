@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  environmentInteger,
   readEnvironment,
   readServiceSettings,
   serviceEnvironment,
@@ -8,8 +9,6 @@ import {
 } from '@headgate/runtime';
 import { z } from 'zod';
 
-const integer = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
-
 /** The variables that the health-service reads. */
 export const HealthServiceEnvironment = z.object({
   ...serviceEnvironment,
@@ -17,16 +16,16 @@ export const HealthServiceEnvironment = z.object({
     .string()
     .optional()
     .describe('Not used: this service stores nothing. Accepted as it is common to all services.'),
-  HEADGATE_HEALTH_CONCURRENCY_MAX: integer(1, 10_000)
+  HEADGATE_HEALTH_CONCURRENCY_MAX: environmentInteger(1, 10_000)
     .default(256)
     .describe('Probes in flight at once.'),
-  HEADGATE_HEALTH_PROBES_MAX: integer(1, 1_000_000)
+  HEADGATE_HEALTH_PROBES_MAX: environmentInteger(1, 1_000_000)
     .default(100_000)
     .describe('Probes that this replica takes on.'),
-  HEADGATE_HEALTH_FLIP_DISTANCE_MS: integer(0, 600_000)
+  HEADGATE_HEALTH_FLIP_DISTANCE_MS: environmentInteger(0, 600_000)
     .default(10_000)
     .describe('Least time between two changes of state of an endpoint in ms.'),
-  HEADGATE_HEALTH_BUCKET_REPLICAS: integer(1, 5)
+  HEADGATE_HEALTH_BUCKET_REPLICAS: environmentInteger(1, 5)
     .default(1)
     .describe('Copies of the health states on a NATS cluster.'),
 });
