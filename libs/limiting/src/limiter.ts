@@ -72,6 +72,7 @@ export interface Limiter {
 /** What happened, for one log line or metric each. */
 export type LimiterEvent =
   | {
+      /** Or is not in use about a second after the start: told once. */
       readonly type: 'store_lost';
       readonly kind: StoreFailureKind | 'identity';
       readonly message: string;

@@ -16,6 +16,26 @@ test('the store is not asked before the first probe has answered', async () => {
   limiter.close();
 });
 
+test('a store that cannot be used from the start on is told of, once', async () => {
+  const failure = new StoreFailure('refused', 'NOAUTH Authentication required.');
+  const { limiter, store, clock, events, inUse } = createHarness({}, 0, failure);
+  await settled();
+  assert.equal(store.probes, 1);
+  assert.equal(events.length, 0, 'it may still be connecting');
+  for (let step = 0; step < 50; step += 1) {
+    clock.advance(100);
+    await settled();
+  }
+  const { kind, message } = failure;
+  assert.deepEqual(events, [{ type: 'store_lost', kind, message }]);
+  assert.equal(limiter.stats.storeLosses, 0, 'it was never there');
+  store.failure = null;
+  clock.advance(1000);
+  await inUse();
+  assert.equal(events.at(-1)?.type, 'store_in_use');
+  limiter.close();
+});
+
 test('one failed call opens the breaker at once: whoever waits is answered, nobody waits after', async () => {
   const { limiter, store, clock, events, inUse } = createHarness();
   await inUse();

@@ -22,6 +22,9 @@ export const systemTimers: Timers = {
  */
 export type Reconcile = (identity: string) => Promise<() => void>;
 
+/** The first probes may come before the connection. After so many, about a second, a store that was never in use is told of. */
+const START_PROBES = 6;
+
 /**
  * Breaker of the store: answers "may requests ask it?".
  *
@@ -48,6 +51,8 @@ export class StoreGuard {
   #attempt = 0;
   #isProbing = false;
   #isClosed = false;
+  /** Never in use, and nobody was told why. */
+  #isStarting = true;
   #cancelTimer: (() => void) | null = null;
 
   constructor(
@@ -58,7 +63,7 @@ export class StoreGuard {
       readonly random: Random;
       readonly timers: Timers;
       readonly stats: LimiterStats;
-      /** `isLost` has changed; the cause of a loss, null if another store answers. */
+      /** `isLost` has changed, or stays since the start; the cause of a loss, null if another store answers. */
       readonly onChange: (cause: StoreFailure | null) => void;
     },
     options: GuardOptions,
@@ -89,10 +94,20 @@ export class StoreGuard {
     const cause = asStoreFailure(error);
     this.#stats.storeErrors += 1;
     if (cause.kind === 'timeout') this.#stats.storeTimeouts += 1;
-    if (this.isLost) return;
+    if (this.isLost) {
+      this.#tellOfStart(cause);
+      return;
+    }
     this.#lose(cause);
     this.#attempt = 0;
     if (!this.#isProbing) this.#scheduleProbe();
+  }
+
+  /** Nothing was lost, but somebody has to hear why the store is not used. */
+  #tellOfStart(cause: StoreFailure): void {
+    if (!this.#isStarting || this.#attempt < START_PROBES) return;
+    this.#isStarting = false;
+    this.#onChange(cause);
   }
 
   #lose(cause: StoreFailure | null): void {
@@ -138,6 +153,7 @@ export class StoreGuard {
     this.#identity = state.identity;
     this.#attempt = 0;
     this.isLost = false;
+    this.#isStarting = false;
     this.#stats.degradedSinceMs = 0;
     this.#onChange(null);
   }

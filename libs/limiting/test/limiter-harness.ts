@@ -8,6 +8,7 @@ import {
   type LimiterEvent,
   type LimiterOptions,
   type RateRule,
+  type StoreFailure,
   type WindowRule,
 } from '../src/index.ts';
 import { createMemoryStore, type MemoryStore } from './memory-store.ts';
@@ -46,10 +47,16 @@ export function tenantSlots(changes: Partial<ConcurrencyRule> = {}): Concurrency
  * Makes a limiter that has just been created: the first probe is under way.
  *
  * @param storeAheadMs what the store's clock is ahead of the edge's.
+ * @param failure of the store from the start; null for none.
  */
-export function createHarness(options: LimiterOptions = {}, storeAheadMs = 1_000_000): Harness {
+export function createHarness(
+  options: LimiterOptions = {},
+  storeAheadMs = 1_000_000,
+  failure: StoreFailure | null = null,
+): Harness {
   const clock = createFakeClock();
   const store = createMemoryStore(() => clock.nowMs() + storeAheadMs);
+  store.failure = failure;
   const events: LimiterEvent[] = [];
   const share = { current: { liveEdges: 1, rank: 0 } };
   const limiter = createLimiter(
