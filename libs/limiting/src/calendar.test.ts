@@ -33,6 +33,21 @@ const cases: readonly [string, QuotaPeriod, string, string, string, string][] = 
     ...(['2026-10-25T01:00:00Z', '2026-10-25T02:00:00Z'] as const),
   ],
   [
+    'the hour before clocks go back by half an hour',
+    ...(['hour', 'Australia/Lord_Howe', '2026-04-04T14:59:59.999Z'] as const),
+    ...(['2026-04-04T14:00:00Z', '2026-04-04T15:00:00Z'] as const),
+  ],
+  [
+    'the half hour that clocks show for the second time',
+    ...(['hour', 'Australia/Lord_Howe', '2026-04-04T15:00:00Z'] as const),
+    ...(['2026-04-04T15:00:00Z', '2026-04-04T15:30:00Z'] as const),
+  ],
+  [
+    'the half hour after clocks went forward',
+    ...(['hour', 'Australia/Lord_Howe', '2026-10-03T15:45:00Z'] as const),
+    ...(['2026-10-03T15:30:00Z', '2026-10-03T16:00:00Z'] as const),
+  ],
+  [
     'a week, from Monday',
     ...(['week', 'America/New_York', '2026-11-01T12:00:00Z'] as const),
     ...(['2026-10-26T04:00:00Z', '2026-11-02T05:00:00Z'] as const),
@@ -61,6 +76,17 @@ test('periods follow each other without a gap, and every time is in the middle o
         assert.ok(next[1] < next[2] && next[2] < next[3]);
         edges = next;
       }
+    }
+  }
+});
+
+test('whatever was asked before, a calendar says the same, also where clocks change by half an hour', () => {
+  const timeZone = 'Australia/Lord_Howe';
+  for (const from of ['2026-04-04T12:00:00Z', '2026-10-03T12:00:00Z']) {
+    const kept = createCalendar('hour', timeZone);
+    for (let minute = 0; minute < 360; minute += 5) {
+      const timeMs = at(from) + minute * 60_000;
+      assert.deepEqual(kept.edgesAt(timeMs), createCalendar('hour', timeZone).edgesAt(timeMs));
     }
   }
 });

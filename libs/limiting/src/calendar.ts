@@ -23,7 +23,8 @@ export interface Calendar {
 
 /**
  * Days, weeks and months begin at midnight of the place, or when it is first later where midnight is skipped: on days
- * when clocks change they have 23 or 25 hours. An hour is an hour also when clocks show it twice.
+ * when clocks change they have 23 or 25 hours. An hour is an hour also when clocks show it twice; where clocks change by
+ * half an hour (Australia/Lord_Howe), what they change to has 30 minutes.
  *
  * @throws RangeError if the time zone is not known.
  */
@@ -35,8 +36,8 @@ export function createCalendar(period: QuotaPeriod, timeZone: string): Calendar 
     edgesAt(timeMs) {
       if (timeMs >= edges[1] && timeMs < edges[2]) return edges;
       const start = startOf(timeMs);
-      const next = nextStart(startOf, start, PERIOD_MS[period]);
-      edges = [startOf(start - 1), start, next, nextStart(startOf, next, PERIOD_MS[period])];
+      const next = nextStart(startOf, start, period);
+      edges = [startOf(start - 1), start, next, nextStart(startOf, next, period)];
       return edges;
     },
   };
@@ -50,8 +51,12 @@ function startOfPeriod(period: QuotaPeriod, timeZone: string): StartOf {
   switch (period) {
     case 'hour':
       return (timeMs) => {
-        const { minute, second, millisecond } = at(timeMs);
-        return Math.floor(timeMs) - (minute * 60 + second) * 1000 - millisecond;
+        const { minute, second, millisecond, offsetNanoseconds } = at(timeMs);
+        const start = Math.floor(timeMs) - (minute * 60 + second) * 1000 - millisecond;
+        if (at(start).offsetNanoseconds === offsetNanoseconds) return start;
+        // Clocks have changed within what they show as an hour.
+        const change = at(timeMs + 1).getTimeZoneTransition('previous');
+        return Math.max(start, change?.epochMilliseconds ?? start);
       };
     case 'day':
       return (timeMs) => at(timeMs).startOfDay().epochMilliseconds;
@@ -65,7 +70,10 @@ function startOfPeriod(period: QuotaPeriod, timeZone: string): StartOf {
   }
 }
 
-/** A day and a half after its start a day is over, however clocks change; longer periods likewise. */
-function nextStart(startOf: StartOf, start: number, lengthMs: number): number {
-  return startOf(start + lengthMs * 1.5);
+/**
+ * A day and a half after its start a day is over, however clocks change; longer periods likewise. An hour after its start an
+ * hour is over, and what follows is not.
+ */
+function nextStart(startOf: StartOf, start: number, period: QuotaPeriod): number {
+  return startOf(start + PERIOD_MS[period] * (period === 'hour' ? 1 : 1.5));
 }

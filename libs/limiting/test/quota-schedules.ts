@@ -28,6 +28,8 @@ const STARTS = [
   '2026-10-25T00:30:00Z',
   '2026-11-01T05:30:00Z',
   '2026-09-06T03:30:00Z',
+  '2026-04-04T13:30:00Z',
+  '2026-10-03T14:30:00Z',
   '2026-12-31T22:30:00Z',
   '2028-02-28T23:30:00Z',
   '2026-05-05T11:50:00Z',
@@ -35,7 +37,7 @@ const STARTS = [
 
 const ZONES = [
   ...['UTC', 'Europe/Berlin', 'America/New_York', 'America/Santiago', 'Asia/Kolkata'],
-  ...['Pacific/Auckland', 'Africa/Cairo'],
+  ...['Pacific/Auckland', 'Africa/Cairo', 'Australia/Lord_Howe'],
 ];
 
 const periods = fc.constantFrom('hour', 'day', 'week', 'month');
