@@ -15,6 +15,7 @@ import { guardRoutes } from './access/guard-routes.ts';
 import type { VerifyJwt } from './access/oidc/verify-jwt.ts';
 import type { Session } from './access/session.ts';
 import { createAllowedMethods } from './http/allowed-methods.ts';
+import { readJsonBodies } from './http/json-body.ts';
 import { observeRequests, type RequestObserver } from './http/observe-requests.ts';
 import { buildOpenApi } from './http/openapi.ts';
 import { NOTHING, defineOperation, type Operation } from './http/operation.ts';
@@ -74,7 +75,7 @@ export async function createApp(
     // What the router refuses on its own comes to no hook and no handler.
     frameworkErrors: (error, request, reply) => void sendFailure(error, request, reply),
   });
-  app.removeContentTypeParser('text/plain');
+  readJsonBodies(app);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id).header('cache-control', 'no-store');
   });

@@ -153,6 +153,8 @@ export function testApi(start: () => Promise<TestApi>): void {
       [await api.send('PUT', path, '{"planId": '), 400, 'HG_API_MALFORMED'],
       [await api.send('PUT', path, ''), 400, 'HG_API_MALFORMED'],
       [await api.send('PUT', path, '{"__proto__": {"planId": "base"}}'), 400, 'HG_API_MALFORMED'],
+      [await api.send('PUT', path, '{"planId":"base","planId":"gold"}'), 400, 'HG_API_MALFORMED'],
+      [await api.send('PUT', path, {}, { 'content-encoding': 'gzip' }), 415, 'HG_API_MEDIA_TYPE'],
       [
         await api.send('PUT', path, `{"labels": ${'['.repeat(1e5)}${']'.repeat(1e5)}}`),
         400,

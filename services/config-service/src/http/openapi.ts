@@ -128,7 +128,7 @@ const IDEMPOTENCY_KEY = headerParameter(
 function describeBody(schema: z.ZodType, example: unknown): Json {
   const content = { schema: toJsonSchema(schema, 'input') };
   return {
-    required: true,
+    required: !schema.safeParse(undefined).success,
     content: { 'application/json': example === undefined ? content : { ...content, example } },
   };
 }

@@ -7,7 +7,8 @@ import { z } from 'zod';
 export function queryInteger(min: number, max: number) {
   const read = (text: unknown) =>
     typeof text === 'string' && /^\d{1,16}$/.test(text) ? Number(text) : text;
-  return z.preprocess(read, z.int('must be a whole number, in digits').min(min).max(max));
+  const rule = `must be a whole number from ${min} to ${max}, in digits`;
+  return z.preprocess(read, z.int(rule).min(min, rule).max(max, rule));
 }
 
 /** A revision in a path or query. */

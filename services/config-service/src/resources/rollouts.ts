@@ -143,12 +143,14 @@ function defineStart(context: RolloutContext): Operation {
 }
 
 function definePromote(context: RolloutContext): Operation {
-  const body = z.strictObject({
-    from: z
-      .string()
-      .optional()
-      .describe('The ring that it is in; if it has gone on meanwhile, nothing happens (409).'),
-  });
+  const body = z
+    .strictObject({
+      from: z
+        .string()
+        .optional()
+        .describe('The ring that it is in; if it has gone on meanwhile, nothing happens (409).'),
+    })
+    .default({});
   return defineOperation(
     {
       ...{ method: 'POST', path: `${PATH}/promote`, operationId: 'promoteRollout', ...COMMON },
@@ -196,7 +198,7 @@ function defineStep(
 }
 
 function defineAbort(context: RolloutContext): Operation {
-  const body = z.strictObject({ reason: z.string().max(500).optional() });
+  const body = z.strictObject({ reason: z.string().max(500).optional() }).default({});
   return defineOperation(
     {
       ...{ method: 'POST', path: `${PATH}/abort`, operationId: 'abortRollout', ...COMMON },
