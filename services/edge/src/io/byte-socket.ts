@@ -3,6 +3,7 @@ import { getSystemErrorName } from 'node:util';
 import type { ReadBuffers } from './read-buffers.ts';
 import {
   openStreamHandle,
+  WRITE_DONE,
   WRITE_PENDING,
   type HandleEvents,
   type StreamHandle,
@@ -65,6 +66,8 @@ export class ByteSocket implements HandleEvents, QueuedWriter {
   #text = '';
   /** In the write queue. */
   #queued = false;
+  /** The kernel has taken something; who begins a message sets it to false. */
+  hasWritten = false;
   /** Buffers of other sockets that pending writes of this one refer to. */
   #unwritten: Buffer[] = [];
   #error: Error | null = null;
@@ -299,19 +302,27 @@ export class ByteSocket implements HandleEvents, QueuedWriter {
     if (text === '') return;
     this.#text = '';
     if (!this.#writable) return;
-    if (this.#handle === null) this.socket.write(text, 'latin1');
-    else this.#note(this.#handle.writeText(text));
+    this.#note(this.#handle === null ? this.#push(text) : this.#handle.writeText(text));
   }
 
   #writeBytes(bytes: Uint8Array): void {
-    if (this.#handle === null) this.socket.write(bytes);
-    else this.#note(this.#handle.writeBytes(bytes));
+    this.#note(this.#handle === null ? this.#push(bytes) : this.#handle.writeBytes(bytes));
+  }
+
+  /** Writes through the stream machinery, which knows itself what waits. */
+  #push(data: string | Uint8Array): number {
+    this.socket.write(data, 'latin1');
+    return WRITE_DONE;
   }
 
   /** Takes note of what became of a write. @hot */
   #note(outcome: number): void {
+    if (outcome < 0) {
+      this.#onWriteError(outcome);
+      return;
+    }
+    this.hasWritten = true;
     if (outcome === WRITE_PENDING) this.#pendingWrites += 1;
-    else if (outcome < 0) this.#onWriteError(outcome);
   }
 
   /** Nothing more can be sent; see {@link #outlivesWrites}. Whoever has paused the reading resumes it. */

@@ -31,6 +31,8 @@ export class Attempts {
   connection: UpstreamConnection | null = null;
   /** The request went out, or part of it, in the present or last attempt. */
   sent = false;
+  /** The endpoint may know something of the request of the present or last attempt: it did not just wait to be sent. */
+  #mayHaveArrived = false;
   readonly #context: RequestContext;
   readonly #clock: Clock;
   readonly #recorder: Recorder;
@@ -117,6 +119,7 @@ export class Attempts {
   end(failure: UpstreamFailure | null, reusedStale = false): void {
     const { endpoint } = this;
     const context = this.#context;
+    this.#mayHaveArrived = this.connection?.bytes.hasWritten === true;
     this.connection = null;
     this.#pool = null;
     if (endpoint === null) return;
@@ -143,7 +146,8 @@ export class Attempts {
   ): boolean {
     if (failure === 'malformed' || failure === 'overloaded' || failure === 'idle_timeout')
       return false;
-    if (this.sent && !(whole && isIdempotent(this.#context.head.method))) return false;
+    if (this.sent && !whole) return false;
+    if (this.#mayHaveArrived && !isIdempotent(this.#context.head.method)) return false;
     if (reusedStale && !this.#replacedStale) {
       this.#replacedStale = true;
       return true;

@@ -54,6 +54,7 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
     this.#user = user;
     this.#answered = false;
     this.#requestComplete = false;
+    this.bytes.hasWritten = false;
     if (this.#state === 'idle') {
       this.#reused = true;
       this.#reader = this.#readers.take();
@@ -101,6 +102,11 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
     const user = this.#user;
     if (user === null) {
       this.destroy(); // nobody asked: a response without a request must never meet the next request
+      return;
+    }
+    if (!this.bytes.hasWritten) {
+      // Nobody has asked yet: the request waits for the end of this turn, and goes elsewhere.
+      this.#enter(() => this.#fail(this.#reused ? 'reset' : 'malformed'));
       return;
     }
     this.#answered = true;
