@@ -149,7 +149,8 @@ export class DownstreamConnection
     const { reading, gathering, gatheredBytes } = this.requests;
     if (reading !== 'body' && !gathering) return false;
     const bytesIn = this.#context.bytesIn + gatheredBytes;
-    if (!this.#limits.sendsTooSlowly(nowMs, bytes.isPaused, bytesIn)) return false;
+    const waits = bytes.isPaused || this.exchange.awaitsContinue;
+    if (!this.#limits.sendsTooSlowly(nowMs, waits, bytesIn)) return false;
     this.#cutBody();
     return true;
   }

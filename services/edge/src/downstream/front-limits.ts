@@ -76,11 +76,11 @@ export class FrontLimits {
   /**
    * Whether the client sends its body too slowly; asked only while it is read.
    *
-   * @param paused the edge does not read: the time is not the client's.
+   * @param waits the edge does not read, or the client waits for a 100: the time is not the client's.
    * @param bytesIn of the body, so far.
    */
-  sendsTooSlowly(nowMs: number, paused: boolean, bytesIn: number): boolean {
-    if (paused) {
+  sendsTooSlowly(nowMs: number, waits: boolean, bytesIn: number): boolean {
+    if (waits) {
       this.#bodyPace?.rest();
       return false;
     }

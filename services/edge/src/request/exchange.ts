@@ -58,6 +58,12 @@ export class Exchange implements UpstreamUser, WaitingExchange {
     return !this.#done;
   }
 
+  /** The client waits for a 100 before it sends any of its body: that it sends nothing is up to the endpoint. */
+  get awaitsContinue(): boolean {
+    const { head, bytesIn } = this.context;
+    return head.expectContinue && bytesIn === 0 && !this.#relay.continued;
+  }
+
   /** Starts a new request. @hot */
   begin(): void {
     this.#relay.begin();
@@ -150,7 +156,7 @@ export class Exchange implements UpstreamUser, WaitingExchange {
       this.#setDeadline(route.perTryTimeoutMs);
     } else {
       connection.bytes.writeText(head);
-      this.#setDeadline(route.idleTimeoutMs);
+      this.#setDeadline(this.awaitsContinue ? route.perTryTimeoutMs : route.idleTimeoutMs);
       requests.streamBody();
     }
   }
@@ -315,9 +321,10 @@ export class Exchange implements UpstreamUser, WaitingExchange {
     const attempts = this.#attempts;
     const { responseStarted } = this.#relay;
     const uploading = attempts.sent && !requests.requestComplete;
+    const owesBody = uploading && !this.awaitsContinue;
     const clientStalls = responseStarted
       ? bytes.congested
-      : requests.gathering || (uploading && attempts.connection?.bytes.congested === false);
+      : requests.gathering || (owesBody && attempts.connection?.bytes.congested === false);
     if (this.#tunnel !== null) {
       this.onClientGone();
     } else if (clientStalls) {
@@ -392,8 +399,12 @@ export class Exchange implements UpstreamUser, WaitingExchange {
   // Responses out of the ordinary
 
   #onInterimHead(head: ResponseHead): void {
-    if (head.status === 101) this.#startTunnel(head);
-    else if (!this.#relay.interimHead(head)) this.#failAttempt('malformed');
+    if (head.status === 101) return this.#startTunnel(head);
+    const { route } = this.context;
+    const awaited = this.awaitsContinue;
+    if (!this.#relay.interimHead(head)) this.#failAttempt('malformed');
+    else if (awaited && !this.awaitsContinue && route !== null)
+      this.#setDeadline(route.idleTimeoutMs);
   }
 
   #startTunnel(head: ResponseHead): void {

@@ -23,6 +23,8 @@ const INTERIM_RESPONSES_MAX = 100;
 export class Relay {
   /** The head of the final response, or of a 101, went to the client: no other answer is possible. */
   responseStarted = false;
+  /** The endpoint wants the body: it sent a 100. */
+  continued = false;
   readonly #context: RequestContext;
   readonly #client: ExchangeClient;
   #responseFraming: Framing = FRAMING_NONE;
@@ -37,6 +39,7 @@ export class Relay {
   /** A new request. @hot */
   begin(): void {
     this.responseStarted = false;
+    this.continued = false;
     this.#responseFraming = FRAMING_NONE;
     this.#keepAlive = false;
     this.#interimResponses = 0;
@@ -67,6 +70,7 @@ export class Relay {
     const { bytes } = this.#client;
     this.#interimResponses += 1;
     if (this.#interimResponses > INTERIM_RESPONSES_MAX) return false;
+    if (head.status === 100) this.continued = true;
     // A client that does not read does not wait for one.
     if (this.#context.head.minorVersion === 1 && !bytes.congested) {
       bytes.writeText(writeInterimHead(head, ''));
