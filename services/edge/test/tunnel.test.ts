@@ -149,6 +149,11 @@ suite('never a tunnel', () => {
       SWITCHING.replace('Sec-', `Sec-WebSocket-Accept: ${ACCEPT}\r\nSec-`),
     ],
     ['101 to a handshake without key', HANDSHAKE.replace(/Sec-WebSocket-Key.*\r\n/, ''), SWITCHING],
+    [
+      '101 to a handshake with a body in chunks',
+      HANDSHAKE.replace('Sec-', 'Transfer-Encoding: chunked\r\nSec-') + '0\r\n\r\n',
+      SWITCHING,
+    ],
     ['101 to a POST', HANDSHAKE.replace('GET', 'POST'), SWITCHING],
   ];
   for (const [title, request, answer] of refused) {

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
-import type { RequestHead, ResponseHead } from '@headgate/http1';
+import { FRAMING_CHUNKED, type RequestHead, type ResponseHead } from '@headgate/http1';
 
 /** RFC 6455 section 1.3. */
 const ACCEPT_SALT = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /**
  * Whether a request asks for a WebSocket, the one protocol that is passed on. All other offers are dropped, as RFC 9110
- * section 7.8 allows: behind a tunnel nothing is authorised any more, and `h2c` would carry HTTP through it.
+ * section 7.8 allows: behind a tunnel nothing is authorised any more, and `h2c` would carry HTTP through it. Nor is one
+ * with a body: an endpoint that switches before the body ends would get its rest as frames.
  *
  * @hot
  */
@@ -15,6 +16,7 @@ export function asksForWebSocket(head: RequestHead): boolean {
   return (
     head.upgrade.toLowerCase() === 'websocket' &&
     head.method === 'GET' &&
+    head.framing !== FRAMING_CHUNKED &&
     head.contentLength <= 0 &&
     head.count('sec-websocket-key') === 1
   );
