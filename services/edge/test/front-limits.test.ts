@@ -31,6 +31,31 @@ suite('a connection of the listener', () => {
       assert.equal(listener.stats.cutHead, 1);
     }));
 
+  test('is not idle while its answers wait for the client', () =>
+    withListener({ keepAliveTimeoutMs: 200, writeStallMs: 10_000 }, async ({ port, listener }) => {
+      const client = await connectRaw(port, { paused: true });
+      const requests = 40_000; // more answers than the kernel keeps
+      client.send(GET.repeat(requests));
+      const startMs = performance.now();
+      await waitFor(() => performance.now() - startMs > 1500, { message: 'the time to pass' });
+      assert.equal(listener.openConnections, 1);
+      let answers = 0;
+      client.socket.on('data', (chunk: Buffer) => {
+        answers += chunk.toString('latin1').split('"status":404').length - 1;
+      });
+      // Some words are cut by the ends of chunks.
+      await waitFor(() => answers > requests * 0.99, { message: 'all answers' });
+      client.close();
+    }));
+
+  test('that takes none of its answers ends after the time for that', () =>
+    withListener({ writeStallMs: 300, clientBytesPerSecondMin: 0 }, async ({ port, listener }) => {
+      const client = await connectRaw(port, { paused: true });
+      client.send(GET.repeat(40_000));
+      await waitFor(() => listener.openConnections === 0, { message: 'the end' });
+      client.close();
+    }));
+
   test('carries as many requests as it may; the last answer says close, and no request after it is served', () =>
     withListener({ requestsPerConnectionMax: 3 }, async ({ port, listener, records }) => {
       const client = await connectRaw(port);

@@ -16,7 +16,7 @@ import {
 import type { TestEdge } from './support/edge-process.ts';
 import { createHttpClient, runMany } from './support/http-client.ts';
 import { endpointsAt, routeTo, startOneTenantEdge } from './support/one-tenant-edge.ts';
-import { HOST_LINE, OK } from './support/plain-messages.ts';
+import { GET, HOST_LINE, OK } from './support/plain-messages.ts';
 import { connectRaw, requestOnce, type RawClient } from './support/raw-client.ts';
 import { targetOf, valuesOf } from './support/recorded-head.ts';
 import { stalled } from './support/stalled.ts';
@@ -177,6 +177,20 @@ suite('message forwarding (RFC 9110, 9112)', () => {
     );
     const client = await connectRaw(edge.port);
     client.socket.end(`POST / HTTP/1.1\r\n${HOST_LINE}Content-Length: 5\r\n\r\nhello`);
+    assert.equal((await client.response()).body, 'ok');
+    assert.equal(await client.closed(), 'ended');
+  });
+
+  test('whoever closes in the middle of a request gets the answers to those before it', async () => {
+    let release = (): void => undefined;
+    origin.respondWith(() => new Promise((resolve) => (release = () => resolve(OK))));
+    const seen = origin.requests.length;
+    const client = await connectRaw(edge.port);
+    client.socket.end(`${GET}POST / HTTP/1.1\r\n${HOST_LINE}Content-Length: 9\r\n\r\ncut`);
+    await waitFor(() => origin.requests.length > seen, { message: 'the first request' });
+    // The FIN was sent long before this: one more round trip, on another connection, has passed it.
+    await requestOnce(edge.port, 'GET / HTTP/1.1\r\nHost: nobody.test\r\n\r\n');
+    release();
     assert.equal((await client.response()).body, 'ok');
     assert.equal(await client.closed(), 'ended');
   });

@@ -44,6 +44,8 @@ export class DownstreamConnection
   #refused = false;
   /** The next request waits until the client has taken the answers to the previous ones. */
   #awaitsDrain = false;
+  /** What the client had not taken of these at the last look. */
+  #unsentBytes = 0;
 
   /** @param addressKey what the connection was counted as in `deps.addresses`; '' if it was not yet. */
   constructor(deps: DownstreamDeps, socket: Socket, addressKey: string) {
@@ -126,7 +128,7 @@ export class DownstreamConnection
       case 'body':
       case 'tunnel':
         if (this.exchange.active) this.guard(() => this.exchange.onDeadline());
-        else this.destroy();
+        else this.#onDrainLate();
         break;
       case 'lingering':
       case 'closed':
@@ -291,11 +293,21 @@ export class DownstreamConnection
     if (this.bytes.congested) {
       // A client that sends requests but reads no answers must not fill our memory.
       this.#awaitsDrain = true;
+      this.#unsentBytes = Infinity;
+      this.#onDrainLate();
       this.requests.wait();
     } else {
       this.#idleFromMs = nowMs;
       this.requests.awaitHead();
     }
+  }
+
+  /** The client may take as long as it likes for its answers, as long as it takes any of them: it is not idle. */
+  #onDrainLate(): void {
+    const { unsentBytes } = this.bytes;
+    if (unsentBytes >= this.#unsentBytes) return this.destroy();
+    this.#unsentBytes = unsentBytes;
+    this.deadlineMs = this.deps.clock.monotonicMs() + this.deps.settings.writeStallMs;
   }
 
   /** The rest of a refused request is worth reading, so that the connection can go on. */
@@ -334,8 +346,9 @@ export class DownstreamConnection
     this.abort();
   }
 
-  /** The client closed in the middle of a request. */
+  /** The client closed in the middle of a request; what was answered before it is sent. */
   #onTruncated(): void {
+    this.bytes.writeQueued();
     this.destroy();
     this.exchange.onClientGone();
   }
