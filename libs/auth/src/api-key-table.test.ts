@@ -20,6 +20,9 @@ test('a key is accepted by its hash until it expires', () => {
     principal: 'short',
   });
   assert.deepEqual(table.verify('hgk_two', expiry), { outcome: 'expired' });
+  const held = (key: string, nowMs: number): boolean => table.holds(sha256(key), nowMs);
+  assert.deepEqual([held('hgk_one', expiry), held('hgk_two', expiry - 1)], [true, true]);
+  assert.deepEqual([held('hgk_two', expiry), held('hgk_three', 0)], [false, false]);
   for (const wrong of ['', 'hgk_on', 'HGK_ONE', 'hgk_one ', sha256('hgk_one'), 'x'.repeat(1e6)]) {
     assert.deepEqual(table.verify(wrong, 0), { outcome: 'unknown' }, wrong.slice(0, 20));
   }

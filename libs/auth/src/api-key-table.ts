@@ -35,6 +35,8 @@ export interface ApiKeyTable<Principal> {
    * @hot
    */
   verify(presentedKey: string, nowMs: number): ApiKeyVerdict<Principal>;
+  /** Whether a key that was accepted once, known by its SHA-256, still would be. */
+  holds(sha256: string, nowMs: number): boolean;
   readonly size: number;
 }
 
@@ -52,6 +54,7 @@ export function compileApiKeys<Principal, Key extends ApiKeyRecord>(
   }
   return {
     size: entries.size,
+    holds: (sha256, nowMs) => nowMs < (entries.get(sha256)?.expiresAtMs ?? -Infinity),
     verify(presentedKey, nowMs) {
       if (presentedKey.length > API_KEY_CHARS_MAX) return UNKNOWN;
       const entry = entries.get(hash('sha256', presentedKey, 'hex'));

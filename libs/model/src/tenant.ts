@@ -37,7 +37,7 @@ export const TenantSpec = z
     status: z
       .enum(['active', 'suspended'])
       .default('active')
-      .describe('A suspended tenant gets 403 for every request.'),
+      .describe('A suspended tenant gets 403 for every request, and its WebSockets end.'),
     identity: TenantIdentity.default({ hosts: [], pathPrefixes: [], headerValues: [] }),
     limits: LimitList.describe('Overrides of the plan by name; a new name adds a limit.'),
     timeZone: TimeZone.default('UTC').describe(

@@ -27,7 +27,10 @@ export interface PlanImpact {
   readonly resumed: readonly string[];
   /** Keys, as `tenant/key`, that clients hold and that will be refused. */
   readonly keysRevoked: readonly string[];
-  /** Edges never cut open connections for a change: they end with the revision they began with. */
+  /**
+   * Edges cut no open connection for a change, they end with the revision they began with; but for WebSockets whose tenant
+   * or API key is gone, which nobody counts.
+   */
   readonly connectionsDropped: 0;
 }
 

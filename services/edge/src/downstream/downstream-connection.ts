@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { FRAMING_LENGTH, RequestParser, type Http1Fault } from '@headgate/http1';
+import { RequestParser, type Http1Fault } from '@headgate/http1';
 import type { Expirable } from '@headgate/runtime';
 import { ByteSocket, type ByteReceiver } from '../io/byte-socket.ts';
 import { Exchange } from '../request/exchange.ts';
@@ -157,6 +157,16 @@ export class DownstreamConnection
     return true;
   }
 
+  /** Called about once a second: ends a WebSocket that may not go on, with close frames at first; true if it did. */
+  endIfRevoked(): boolean {
+    const { exchange } = this;
+    const { tunnel } = exchange;
+    if (tunnel === null || !exchange.active || this.deps.mayGoOn(this.#context)) return false;
+    if (tunnel.goingAway) this.destroy();
+    else this.goAway();
+    return true;
+  }
+
   /** Idle for at least `idleMs`, so that closing it will hardly cross a request on its way. */
   idleSince(nowMs: number, idleMs: number): boolean {
     return nowMs - this.#idleFromMs >= idleMs;
@@ -231,7 +241,9 @@ export class DownstreamConnection
   writeLocalReply(reply: LocalReply): boolean {
     const context = this.#context;
     // After a timeout nobody knows when the rest of the request comes, so nothing behind it is ever read as a request.
-    const readsOn = this.requests.requestComplete || (reply.status !== 408 && this.#discardable());
+    const discards =
+      reply.status !== 408 && this.requests.discardable(this.deps.settings.discardBytesMax);
+    const readsOn = this.requests.requestComplete || discards;
     const keepAlive = readsOn && this.mayKeepAlive();
     this.bytes.writeText(
       writeLocalReply(
@@ -308,16 +320,6 @@ export class DownstreamConnection
     if (unsentBytes >= this.#unsentBytes) return this.destroy();
     this.#unsentBytes = unsentBytes;
     this.deadlineMs = this.deps.clock.monotonicMs() + this.deps.settings.writeStallMs;
-  }
-
-  /** The rest of a refused request is worth reading, so that the connection can go on. */
-  #discardable(): boolean {
-    const { framing, contentLength, expectContinue } = this.#context.head;
-    return (
-      framing === FRAMING_LENGTH &&
-      !expectContinue &&
-      contentLength <= this.deps.settings.discardBytesMax
-    );
   }
 
   // Endings

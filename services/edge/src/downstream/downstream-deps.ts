@@ -97,6 +97,8 @@ export interface DownstreamDeps {
   readonly overloaded: () => boolean;
   /** Asked before each answer: whether this connection should end with it, to make room in an overload. */
   readonly letsGo: () => boolean;
+  /** Whether a WebSocket may go on that was opened some time ago; asked about once a second. */
+  readonly mayGoOn: (context: RequestContext) => boolean;
   readonly nextRequestId: () => string;
   /** Runs the request path. */
   readonly handle: (exchange: Exchange) => void;

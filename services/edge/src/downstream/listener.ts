@@ -84,7 +84,7 @@ export class Listener {
       onClosed: (connection) => this.#connections.delete(connection),
     };
     this.#walk = new PacedWalk({
-      visit: (connection, nowMs) => connection.cutIfSlow(nowMs),
+      visit: (connection, nowMs) => connection.cutIfSlow(nowMs) || connection.endIfRevoked(),
       now: () => deps.clock.monotonicMs(),
     });
   }

@@ -78,6 +78,12 @@ export class RequestReader implements InputSteps {
     return this.#input.heldBytes < (framing === FRAMING_LENGTH ? contentLength : 1); // unknown for chunks
   }
 
+  /** The body is short, and not held back: its rest is worth reading, so that the connection can go on. */
+  discardable(bytesMax: number): boolean {
+    const { framing, contentLength, expectContinue } = this.#parser.head;
+    return framing === FRAMING_LENGTH && !expectContinue && contentLength <= bytesMax;
+  }
+
   /** Bytes [0, length) of `chunk` were read. @hot */
   onBytes(chunk: Buffer, length: number): void {
     if (this.#reading === 'request') this.#input.hold(chunk, 0, length);

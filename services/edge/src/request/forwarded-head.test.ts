@@ -57,6 +57,7 @@ suite('forwarded head', () => {
     assert.ok(forward(head).includes('Authorization: Bearer x'));
     const principal = {
       keyId: 'k',
+      sha256: '',
       limits: levelLimits([], { level: 'tenant', scope: '' }, 'UTC'),
       chain: null,
     };

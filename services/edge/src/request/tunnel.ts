@@ -24,9 +24,14 @@ export class Tunnel {
     this.#toClient = new TunnelDirection(endpoint, client);
   }
 
+  /** Both sides are told that it ends, or will be. */
+  get goingAway(): boolean {
+    return this.#toEndpoint.goingAway;
+  }
+
   /** Going away, and both sides have said goodbye: the sockets can be closed. */
   get finished(): boolean {
-    return this.#toEndpoint.goingAway && this.#toEndpoint.over && this.#toClient.over;
+    return this.goingAway && this.#toEndpoint.over && this.#toClient.over;
   }
 
   /** Bytes [start, end) of the client. */

@@ -18,6 +18,8 @@ import type { RevisionFaults } from './revision-faults.ts';
 /** Who authenticated. */
 export interface Principal {
   readonly keyId: string;
+  /** Of the key, by which the tenant's later revisions know it. */
+  readonly sha256: string;
   /** Of the tenant and of this key together. */
   readonly limits: LevelLimits;
   /** The same, compiled; null for none, or if they depend on who asks. */
@@ -97,7 +99,10 @@ export function compileTenant(sources: TenantSources): CompiledTenant {
     const keyLimits = overrideLimits(plan.keyLimits, key.limits);
     const own = levelLimits(keyLimits, { level: 'key', scope: key.id }, timeZone);
     const joined = joinLevels(limits, own);
-    return { keyId: key.id, limits: joined, chain: chainOf(tenant.id, joined) };
+    return {
+      ...{ keyId: key.id, sha256: key.sha256 },
+      ...{ limits: joined, chain: chainOf(tenant.id, joined) },
+    };
   };
   return {
     id: tenant.id,

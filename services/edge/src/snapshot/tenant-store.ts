@@ -80,6 +80,10 @@ export class TenantStore implements TenantDirectory {
     return this.#index.findByPath(path);
   }
 
+  findById(id: string): TenantEntry | null {
+    return this.#tenants.get(id) ?? null;
+  }
+
   findByHeaderValue(value: string): TenantEntry | null {
     return this.#index.findByHeaderValue(value);
   }

@@ -44,6 +44,7 @@ import { RequestChains } from '../snapshot/request-chains.ts';
 import { THROWS_MAX, type RevisionScope } from '../snapshot/revision-faults.ts';
 import { describeFault } from '../snapshot/tenant-entry.ts';
 import { TenantStore } from '../snapshot/tenant-store.ts';
+import { mayGoOn } from '../stages/recheck.ts';
 import { Recorder } from '../stages/record.ts';
 import { DemandTally, type DemandSecond } from '../usage/demand-tally.ts';
 import { UsageTally } from '../usage/usage-tally.ts';
@@ -150,6 +151,7 @@ export async function createDataPlane(
     draining: () => draining,
     overloaded: () => overload.ladder.level > 0,
     letsGo: () => overload.ladder.letsGo(),
+    mayGoOn: (context) => mayGoOn(context, tenants, systemClock.nowMs()),
     handle: (exchange) => {
       if (overload.sheds(exchange.context.startMs)) exchange.answer(SHED_REPLY);
       else handleRequest(exchange, requestPath);
@@ -271,6 +273,7 @@ function openListener(
     | 'draining'
     | 'overloaded'
     | 'letsGo'
+    | 'mayGoOn'
     | 'handle'
     | 'onBug'
   >,

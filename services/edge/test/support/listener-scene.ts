@@ -108,6 +108,7 @@ export async function withListener(
       isTrusted: (address) => address === '192.0.2.1',
       draining: () => false,
       overloaded: overloaded ?? (() => false),
+      mayGoOn: () => true,
       letsGo: letsGo ?? (() => false),
       nextRequestId: () => String((ids += 1)),
       handle: handle ?? ((exchange) => exchange.answer(localReply('HG_TENANT_UNKNOWN'))),
