@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { lockDirectory } from '@headgate/telemetry';
-import { Kysely, PGliteDialect, PostgresDialect } from 'kysely';
+import { Kysely, PGliteDialect, PostgresDialect, sql } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import pg from 'pg';
 import { MIGRATIONS } from './migrations/index.ts';
@@ -126,5 +126,20 @@ async function migrate(db: Kysely<Tables>): Promise<void> {
     provider: { getMigrations: () => Promise.resolve({ ...MIGRATIONS }) },
   });
   const { error } = await migrator.migrateToLatest();
-  if (error !== undefined) throw new Error('cannot migrate the database', { cause: error });
+  if (error === undefined) return;
+  const newer = await unknownMigrations(db).catch(() => []);
+  if (newer.length === 0) throw new Error('cannot migrate the database', { cause: error });
+  // Migrations go forward only: what this release would write may not fit what a newer one has made of the tables.
+  throw new Error(
+    `the database is that of a newer release (it has ${newer.join(', ')}): start that release, or restore a copy from before it`,
+    { cause: error },
+  );
+}
+
+/** Migrations that were carried out and that this release does not have. */
+async function unknownMigrations(db: Kysely<Tables>): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`
+    select name from kysely_migration order by name
+  `.execute(db);
+  return rows.map(({ name }) => name).filter((name) => !Object.hasOwn(MIGRATIONS, name));
 }
