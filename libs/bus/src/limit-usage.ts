@@ -23,6 +23,8 @@ export const LimitUsage = z.object({
   kind: LimitKind,
   /** What its numbers count. An edge of a version without this field does not say it: then requests are assumed. */
   unit: LimitUnit.default('requests'),
+  /** It refuses nothing: `denied` is what it would have refused. An edge of a version without shadows does not say it. */
+  shadow: z.boolean().default(false),
   limit: Count,
   /** Units that fit at once: the burst of a rate, else the limit. */
   capacity: Count,
@@ -32,7 +34,7 @@ export const LimitUsage = z.object({
   admitted: z.number().min(-Number.MAX_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER),
   /** … of these without the store. */
   alone: Count,
-  /** Requests that this limit refused. */
+  /** Requests that this limit refused, or in shadow would have. */
   denied: Count,
   /** Units left over all edges, as last heard; null if nothing was heard. */
   remaining: Count.nullable(),

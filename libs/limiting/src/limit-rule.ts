@@ -26,6 +26,8 @@ interface RuleBase {
   readonly scope: string;
   /** Within the level each consumer has an allowance of its own; any text. Absent: all share one. */
   readonly consumer?: string;
+  /** Its refusals are only counted: it is in a chain of its own, whose verdicts nobody heeds. Absent: false. */
+  readonly shadow?: boolean;
 }
 
 /** Least `reserveBytes` of a limit that is no less itself. */

@@ -20,6 +20,21 @@ test('a limit without a kind is a window; a rate may name its burst', () => {
   assert.equal(Limit.parse({ name: 'busy', kind: 'concurrency', limit: 5 }).limit, 5);
 });
 
+test('a limit in shadow counts requests, and nothing that is given back when they end', () => {
+  const shadow = true;
+  assert.equal(Limit.parse({ ...pace, shadow }).shadow, true);
+  assert.equal(Limit.parse(pace).shadow, undefined);
+  const path = 'limits[0].shadow';
+  assert.deepEqual(faultsOf({ name: 'busy', kind: 'concurrency', limit: 5, shadow }), [
+    { path, rule: 'a limit of kind "concurrency" cannot be in shadow: leave it out' },
+  ]);
+  const bytes = { name: 'bytes', unit: 'request-bytes', limit: 10_000, windowMs: 1000 };
+  assert.deepEqual(faultsOf({ ...bytes, shadow }), [
+    { path, rule: 'a limit of bytes cannot be in shadow: leave it out' },
+  ]);
+  assert.ok(Limit.safeParse({ ...bytes, shadow: false }).success);
+});
+
 test('a step of a limit of bytes is at least 4096, or the limit, and at most the limit', () => {
   const bytes = { name: 'bytes', unit: 'request-bytes', limit: 10_000, windowMs: 1000 };
   for (const changes of [

@@ -78,6 +78,12 @@ export const Limit = z
       .describe(
         'Each one has a counter of its own: "consumer" is the API key, or the client address of a request without one; "client-ip" the client address, of IPv6 its /64. Default: all requests of the level share one. `windowMs` is then at most a day.',
       ),
+    shadow: z
+      .boolean()
+      .optional()
+      .describe(
+        'true: only counts and reports what it would refuse, and refuses nothing. Of limits that count requests, other than "concurrency".',
+      ),
     onStoreLoss: z
       .enum(['share', 'closed', 'open'])
       .default('share')
@@ -87,7 +93,7 @@ export const Limit = z
   })
   .superRefine((limit, context) => {
     const fields: readonly (keyof typeof limit)[] = [
-      ...(['windowMs', 'period', 'burst', 'unit', 'reserveBytes'] as const),
+      ...(['windowMs', 'period', 'burst', 'unit', 'reserveBytes', 'shadow'] as const),
     ];
     for (const path of fields) {
       const message = faultOfField(path, limit);
@@ -124,6 +130,7 @@ interface ShapeFields {
   readonly period?: string | undefined;
   readonly burst?: number | undefined;
   readonly per?: string | undefined;
+  readonly shadow?: boolean | undefined;
 }
 
 /** What is wrong with a field for this kind of limit; null if it fits. */
@@ -142,6 +149,7 @@ function faultOfField(field: string, limit: ShapeFields): string | null {
     return isLong && per !== undefined ? `must be "hour" or "day" for a limit per ${per}` : null;
   }
   if (field === 'unit' || field === 'reserveBytes') return faultOfUnit(field, limit);
+  if (field === 'shadow') return faultOfShadow(limit);
   const needsWindow = kind === 'window' || kind === 'rate';
   if (windowMs === undefined) {
     return needsWindow ? `a limit of kind "${kind}" needs a windowMs` : null;
@@ -149,6 +157,13 @@ function faultOfField(field: string, limit: ShapeFields): string | null {
   if (!needsWindow) return `a limit of kind "${kind}" has no windowMs: leave it out`;
   if (per === undefined || windowMs <= CONSUMER_WINDOW_MS_MAX) return null;
   return `must be at most ${CONSUMER_WINDOW_MS_MAX}, a day, for a limit per ${per}`;
+}
+
+/** Slots and bytes are given back when a request ends, which takes an admission that counts. */
+function faultOfShadow({ kind, unit = 'requests', shadow }: ShapeFields): string | null {
+  if (shadow !== true || (kind !== 'concurrency' && unit === 'requests')) return null;
+  const what = kind === 'concurrency' ? 'of kind "concurrency"' : 'of bytes';
+  return `a limit ${what} cannot be in shadow: leave it out`;
 }
 
 function faultOfUnit(field: 'unit' | 'reserveBytes', limit: ShapeFields): string | null {

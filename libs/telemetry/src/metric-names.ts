@@ -165,6 +165,12 @@ export const METRICS = Object.freeze({
     ['level', 'kind'],
     'Requests that a limit refused, by its level (tenant, key, route, consumer, pool, platform) and kind',
   ),
+  headgate_limit_shadow_denials_total: row(
+    'edge',
+    'counter',
+    ['level', 'kind'],
+    'Requests that a limit in shadow would have refused, by its level (tenant, key, route, consumer) and kind',
+  ),
   headgate_limit_degraded: row(
     'edge',
     'gauge',

@@ -2,7 +2,7 @@ import { LimitUnit } from '@headgate/model';
 import { z } from 'zod';
 import { formatBytes } from './byte-count.ts';
 
-/** A limit as the config-service tells of it; an older one says nothing of units. */
+/** A limit as the config-service tells of it; an older one says nothing of units and shadows. */
 export const LimitState = z.looseObject({
   tenantId: z.string(),
   level: z.string(),
@@ -11,6 +11,7 @@ export const LimitState = z.looseObject({
   name: z.string(),
   kind: z.string(),
   unit: LimitUnit.default('requests'),
+  shadow: z.boolean().default(false),
   limit: z.number(),
   used: z.number().nullable(),
   remaining: z.number().nullable(),
@@ -29,11 +30,12 @@ export const LIMIT_HEADER = [
 
 /** How full a limit is, for people; bytes in powers of 1,000. Not yet printable. */
 export function limitCells(item: LimitState): string[] {
-  const { name, kind, unit, remaining, resetMs, admittedPerSecond, deniedPerSecond } = item;
+  const { name, kind, unit, shadow, remaining, resetMs } = item;
+  const { admittedPerSecond, deniedPerSecond } = item;
   const admitted =
     unit === 'requests' ? admittedPerSecond.toFixed(1) : amount(item, admittedPerSecond);
   return [
-    ...[name, kind, unit, usedText(item)],
+    ...[shadow ? `${name} (shadow)` : name, kind, unit, usedText(item)],
     remaining === null ? '-' : amount(item, remaining),
     resetMs === 0 ? '-' : duration(resetMs),
     admittedPerSecond === 0 ? '-' : admitted,

@@ -43,6 +43,12 @@ for (const [name, diff, effect, before, after] of [
     'changed',
     '50/1000ms',
   ],
+  [
+    'out of the shadow',
+    [{ path: 'limits[0].shadow', before: true, after: undefined }],
+    'tightened',
+    '50/1000ms (shadow)',
+  ],
   ['one less', [{ path: 'limits[1]', before: second }], 'loosened', '50/1000ms', null],
 ] as [string, FieldChange[], string, string | null, null?][]) {
   test(`limit of a plan, ${name}: ${effect}`, () => {

@@ -110,7 +110,13 @@ function compareLimit(
   const { name } = after;
   const now = textOf(after);
   if (whole !== undefined) {
-    return { effect: isBase ? 'tightened' : 'changed', owner, name, before: null, after: now };
+    return {
+      effect: isBase && after.shadow !== true ? 'tightened' : 'changed',
+      owner,
+      name,
+      before: null,
+      after: now,
+    };
   }
   const old: Record<string, unknown> = { ...after };
   for (const { path, before } of fields) old[path.slice(place.length + 1)] = before;
@@ -123,6 +129,9 @@ function effectOf(
   after: Limit,
   fields: readonly FieldChange[],
 ): LimitImpact['effect'] {
+  if (fields.every(({ path }) => path.endsWith('.shadow'))) {
+    return after.shadow === true ? 'loosened' : 'tightened';
+  }
   if (fields.some(({ path }) => !/\.(limit|windowMs|burst)$/.test(path))) return 'changed';
   const steps = [
     after.limit - Number(old['limit']),
@@ -158,7 +167,8 @@ function ownerOf({ kind, tenantId, id }: Change): string {
 function textOf(limit: unknown): string | null {
   if (typeof limit !== 'object' || limit === null) return null;
   const fields: Readonly<Record<string, unknown>> = { ...limit };
-  return `${String(fields['limit'])}${limitSpan(fields, (windowMs) => `${String(windowMs)}ms`)}`;
+  const span = limitSpan(fields, (windowMs) => `${String(windowMs)}ms`);
+  return `${String(fields['limit'])}${span}${fields['shadow'] === true ? ' (shadow)' : ''}`;
 }
 
 function nameOf(limit: unknown, place: string): string {

@@ -9,7 +9,8 @@ import { createSend, startApi } from './support/api.ts';
 
 const USAGE: LimitUsage = {
   ...{ tenantId: 'acme', level: 'tenant', scope: '', consumer: 'a192.0.2.7', name: 'second' },
-  ...{ kind: 'window', unit: 'requests', limit: 100, capacity: 100, spanMs: 1000 },
+  ...{ kind: 'window', unit: 'requests', shadow: false, limit: 100 },
+  ...{ capacity: 100, spanMs: 1000 },
   ...{ admitted: 1, alone: 0, denied: 0, remaining: 50, resetMs: 500 },
 };
 

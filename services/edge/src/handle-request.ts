@@ -4,17 +4,16 @@ import {
   applyVerdict,
   limitsOf,
   takeLimits,
+  type ApplyVerdictDeps,
   type FindLimitsDeps,
   type TakeLimitsDeps,
 } from './stages/enforce-limits.ts';
 import { identifyTenant, type IdentifyTenantDeps } from './stages/identify-tenant.ts';
 import { matchRoute } from './stages/match-route.ts';
-import type { UsageTally } from './usage/usage-tally.ts';
 
 /** What the request path works with. */
-export interface RequestPathDeps extends IdentifyTenantDeps, FindLimitsDeps, TakeLimitsDeps {
-  readonly tally: Pick<UsageTally, 'note'>;
-}
+export interface RequestPathDeps
+  extends IdentifyTenantDeps, FindLimitsDeps, TakeLimitsDeps, ApplyVerdictDeps {}
 
 /**
  * The path of a request, all of it:
@@ -38,7 +37,12 @@ export function handleRequest(exchange: Exchange, deps: RequestPathDeps): void {
   const chain = limitsOf(context, deps);
   context.limitStartMs = context.startMs;
   const verdict = takeLimits(context, chain, deps);
-  if (verdict === null) exchange.forward();
-  else if (verdict instanceof Promise) exchange.awaitVerdict(chain, verdict);
-  else exchange.proceed(applyVerdict(context, chain, verdict, deps.tally));
+  if (verdict === null) {
+    deps.shadows.evaluate(context);
+    exchange.forward();
+  } else if (verdict instanceof Promise) {
+    exchange.awaitVerdict(chain, verdict);
+  } else {
+    exchange.proceed(applyVerdict(context, chain, verdict, deps));
+  }
 }

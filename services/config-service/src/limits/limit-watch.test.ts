@@ -8,7 +8,8 @@ import type { LimitExcess } from './self-audit.ts';
 function usage(changes: Partial<LimitUsage> = {}): LimitUsage {
   return {
     ...{ tenantId: 'acme', level: 'tenant', scope: '', consumer: null, name: 'second' },
-    ...{ kind: 'window', unit: 'requests', limit: 100, capacity: 100, spanMs: 1000 },
+    ...{ kind: 'window', unit: 'requests', shadow: false, limit: 100 },
+    ...{ capacity: 100, spanMs: 1000 },
     ...{ admitted: 0, alone: 0, denied: 0, remaining: 50, resetMs: 500 },
     ...changes,
   } as const;

@@ -26,7 +26,9 @@ export function whyNotJudged({
   kind,
   per,
   unit = 'requests',
-}: Pick<Limit, 'kind' | 'per' | 'unit'>): string | null {
+  shadow,
+}: Pick<Limit, 'kind' | 'per' | 'unit' | 'shadow'>): string | null {
+  if (shadow === true) return 'it is in shadow: it refuses nobody';
   if (unit !== 'requests') return 'requests are recorded, not their bytes';
   if (per !== undefined) return 'demand is recorded by tenant, not by consumer';
   if (kind === 'concurrency') return 'how long requests take is not recorded';

@@ -22,6 +22,9 @@ export const LimitReply = z.object({
   name: z.string(),
   kind: LimitKind,
   unit: LimitUnit.describe('What its numbers count: requests by their cost, or bytes of bodies.'),
+  shadow: z
+    .boolean()
+    .describe('It refuses nothing: `deniedPerSecond` is what it would have refused.'),
   limit: z.number(),
   used: z.number().nullable().describe(`Units used over all edges; ${nothing}.`),
   remaining: z.number().nullable().describe(`Units left; ${nothing}.`),
@@ -38,7 +41,10 @@ export interface PlacedLimit {
   readonly tenantId: string;
   readonly level: LimitReply['level'];
   readonly scope: string;
-  readonly limit: Pick<Limit, 'name' | 'kind' | 'unit' | 'limit' | 'windowMs' | 'period' | 'per'>;
+  readonly limit: Pick<
+    Limit,
+    'name' | 'kind' | 'unit' | 'shadow' | 'limit' | 'windowMs' | 'period' | 'per'
+  >;
 }
 
 /** One of a pool's, at one of its entities. */
@@ -67,11 +73,11 @@ export function toldKey(usage: LimitUsage): string {
 
 /** As edges told of it. */
 export function replyOf(state: LimitState): LimitReply {
-  const { tenantId, level, scope, consumer, name, kind, unit, limit } = state.usage;
+  const { tenantId, level, scope, consumer, name, kind, unit, shadow, limit } = state.usage;
   const { used, remaining, resetMs, admittedPerSecond, deniedPerSecond, ageMs, isStuck } = state;
   return {
-    ...{ tenantId, level, scope, consumer, name, kind, unit, limit, used, remaining, resetMs },
-    ...{ admittedPerSecond, deniedPerSecond, ageMs, stuck: isStuck },
+    ...{ tenantId, level, scope, consumer, name, kind, unit, shadow, limit },
+    ...{ used, remaining, resetMs, admittedPerSecond, deniedPerSecond, ageMs, stuck: isStuck },
   };
 }
 
@@ -80,10 +86,10 @@ export function idleReply({
   tenantId,
   level,
   scope,
-  limit: { name, kind, unit = 'requests', limit },
+  limit: { name, kind, unit = 'requests', shadow = false, limit },
 }: PlacedLimit): LimitReply {
   return {
-    ...{ tenantId, level, scope, consumer: null, name, kind, unit, limit },
+    ...{ tenantId, level, scope, consumer: null, name, kind, unit, shadow, limit },
     ...{
       used: null,
       remaining: null,

@@ -47,7 +47,15 @@ const LimitsReply = z.object({ items: z.array(LimitReply) });
 
 const EXAMPLE: LimitReply = {
   ...{ tenantId: 'acme', level: 'tenant', scope: '', consumer: null, name: 'second' },
-  ...{ kind: 'window', unit: 'requests', limit: 100, used: 97, remaining: 3, resetMs: 20 },
+  ...{
+    kind: 'window',
+    unit: 'requests',
+    shadow: false,
+    limit: 100,
+    used: 97,
+    remaining: 3,
+    resetMs: 20,
+  },
   ...{ admittedPerSecond: 96.4, deniedPerSecond: 12.2, ageMs: 640, stuck: false },
 };
 

@@ -37,7 +37,8 @@ const EXAMPLE: PoolReply = {
       limits: [
         {
           ...{ tenantId: '', level: 'pool', scope: 'gold.3', consumer: null, name: 'gold-second' },
-          ...{ kind: 'window', unit: 'requests', limit: 2000, used: 1940, remaining: 60 },
+          ...{ kind: 'window', unit: 'requests', shadow: false, limit: 2000 },
+          ...{ used: 1940, remaining: 60 },
           ...{ resetMs: 20, admittedPerSecond: 1902.4, deniedPerSecond: 0, ageMs: 640 },
           stuck: false,
         },

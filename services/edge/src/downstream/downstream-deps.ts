@@ -86,6 +86,7 @@ export interface DownstreamDeps {
   readonly limiter: ExchangeDeps['limiter'];
   /** Where verdicts are counted. */
   readonly tally: ExchangeDeps['tally'];
+  readonly shadows: ExchangeDeps['shadows'];
   readonly forwarding: ForwardingRules;
   /** `Date` line with CRLF, renewed every second. */
   readonly dateLine: () => string;

@@ -2,6 +2,7 @@ import type { Limiter } from '@headgate/limiting';
 import type { Clock } from '@headgate/runtime';
 import type { ByteSocket } from '../io/byte-socket.ts';
 import type { Recorder } from '../stages/record.ts';
+import type { Shadows } from '../stages/evaluate-shadows.ts';
 import type { UsageTally } from '../usage/usage-tally.ts';
 import type { ForwardingRules } from './forwarded-head.ts';
 import type { LocalReply } from './local-reply.ts';
@@ -14,6 +15,8 @@ export interface ExchangeDeps {
   readonly limiter: Pick<Limiter, 'release' | 'takeBytes' | 'returnBytes'>;
   /** Where verdicts are counted. */
   readonly tally: Pick<UsageTally, 'note' | 'giveBack'>;
+  /** Hears of each request that passes. */
+  readonly shadows: Pick<Shadows, 'evaluate'>;
   readonly forwarding: ForwardingRules;
   /** `Date` line with CRLF, renewed every second. */
   readonly dateLine: () => string;

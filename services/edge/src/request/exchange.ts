@@ -97,8 +97,8 @@ export class Exchange implements UpstreamUser, WaitingExchange {
         return;
       }
       context.limiterMs = clock.monotonicMs() - context.limitStartMs;
-      const { tally } = this.#client.deps;
-      this.#client.guard(() => this.proceed(applyVerdict(context, chain, verdict, tally)));
+      const { deps } = this.#client;
+      this.#client.guard(() => this.proceed(applyVerdict(context, chain, verdict, deps)));
     };
     pending.then(onVerdict, (error: unknown) => this.onBug(error)); // a limiter that fails is no limiter
   }

@@ -12,7 +12,13 @@ import { compileRoutes, type RouteMatcher } from '@headgate/routing';
 import { compileAccessTexts, type AccessTexts, type TenantSlot } from '@headgate/telemetry';
 import type { TenantUpstream } from '../upstream/upstream-registry.ts';
 import type { DemandCell } from '../usage/demand-tally.ts';
-import { joinLevels, levelLimits, type LevelLimits } from './level-limits.ts';
+import {
+  joinLevels,
+  levelLimits,
+  shadowLimits,
+  type LevelLimit,
+  type LevelLimits,
+} from './level-limits.ts';
 import type { RevisionFaults } from './revision-faults.ts';
 
 /** Who authenticated. */
@@ -24,6 +30,8 @@ export interface Principal {
   readonly limits: LevelLimits;
   /** The same, compiled; null for none, or if they depend on who asks. */
   readonly chain: LimitChain | null;
+  /** Of the tenant and of this key together, in shadow. */
+  readonly shadows: readonly LevelLimit[];
 }
 
 /** A route with everything resolved that its requests need. */
@@ -39,6 +47,8 @@ export interface CompiledRoute {
   readonly cost: number;
   /** Of this route; null for none. */
   readonly limits: LevelLimits | null;
+  /** Of this route, in shadow. */
+  readonly shadows: readonly LevelLimit[];
   readonly requestBodyBytesMax: number;
   readonly perTryTimeoutMs: number;
   readonly idleTimeoutMs: number;
@@ -64,6 +74,8 @@ export interface CompiledTenant {
   readonly limits: LevelLimits;
   /** The same, compiled; null for none, or if they depend on who asks. */
   readonly chain: LimitChain | null;
+  /** Of requests without an API key, in shadow. */
+  readonly shadows: readonly LevelLimit[];
   readonly metrics: TenantSlot;
   readonly faults: RevisionFaults;
   readonly demand: DemandCell;
@@ -94,14 +106,19 @@ export function compileTenant(sources: TenantSources): CompiledTenant {
   const { plan } = sources.plan;
   const { timeZone } = tenant;
   const ownLimits = overrideLimits(plan.limits, tenant.limits);
-  const limits = levelLimits(ownLimits, { level: 'tenant', scope: '' }, timeZone);
+  const owner = { level: 'tenant', scope: '' } as const;
+  const limits = levelLimits(ownLimits, owner, timeZone);
+  const shadows = shadowLimits(ownLimits, owner, timeZone);
   const principalOf = (key: ApiKey): Principal => {
     const keyLimits = overrideLimits(plan.keyLimits, key.limits);
-    const own = levelLimits(keyLimits, { level: 'key', scope: key.id }, timeZone);
-    const joined = joinLevels(limits, own);
+    const keyOwner = { level: 'key', scope: key.id } as const;
+    const joined = joinLevels(limits, levelLimits(keyLimits, keyOwner, timeZone));
     return {
-      ...{ keyId: key.id, sha256: key.sha256 },
-      ...{ limits: joined, chain: chainOf(tenant.id, joined) },
+      keyId: key.id,
+      sha256: key.sha256,
+      limits: joined,
+      chain: chainOf(tenant.id, joined),
+      shadows: [...shadows, ...shadowLimits(keyLimits, keyOwner, timeZone)],
     };
   };
   return {
@@ -121,6 +138,7 @@ export function compileTenant(sources: TenantSources): CompiledTenant {
     apiKeys: compileApiKeys(sources.document.apiKeys, principalOf),
     limits,
     chain: chainOf(tenant.id, limits),
+    shadows,
     metrics: sources.metrics,
     demand: { tenantId: tenant.id, cost: 0 },
     identityLine: `${sources.tenantHeader}: ${tenant.id}\r\n`,
@@ -137,6 +155,8 @@ function compileRoute(
     throw new Error(`route ${route.id}: upstream ${route.upstreamId} does not exist`);
   }
   const { path } = route.match;
+  const owner = { level: 'route', scope: route.id } as const;
+  const limits = levelLimits(route.limits, owner, timeZone);
   const prefix = 'prefix' in path ? path.prefix.replace(/\/$/, '') : '';
   return {
     id: route.id,
@@ -145,10 +165,8 @@ function compileRoute(
     requiresKey: route.auth === 'api_key',
     strippedChars: route.stripPrefix ? prefix.length : 0,
     cost: route.cost,
-    limits:
-      route.limits.length === 0
-        ? null
-        : levelLimits(route.limits, { level: 'route', scope: route.id }, timeZone),
+    limits: limits.all.length === 0 ? null : limits,
+    shadows: shadowLimits(route.limits, owner, timeZone),
     requestBodyBytesMax: route.requestBodyBytesMax,
     perTryTimeoutMs: route.perTryTimeoutMs,
     idleTimeoutMs: route.idleTimeoutMs,

@@ -18,7 +18,7 @@ export interface LevelLimits {
 }
 
 /**
- * Limits of one level.
+ * Limits of one level, without those in shadow.
  *
  * @param timeZone of the tenant: its quotas follow the calendar there.
  */
@@ -28,8 +28,34 @@ export function levelLimits(
   timeZone: string,
 ): LevelLimits {
   return together(
-    limits.map((limit) => ({ rule: ruleOf(limit, owner, timeZone), per: limit.per ?? null })),
+    compileLimits(
+      limits.filter(({ shadow }) => shadow !== true),
+      owner,
+      timeZone,
+    ),
   );
+}
+
+/** Those of one level that are in shadow. */
+export function shadowLimits(
+  limits: readonly Limit[],
+  owner: Pick<LimitRule, 'level' | 'scope'>,
+  timeZone: string,
+): readonly LevelLimit[] {
+  const inShadow = limits.filter(({ shadow }) => shadow === true);
+  return compileLimits(inShadow, owner, timeZone).map(({ rule, per }) => {
+    return { rule: { ...rule, shadow: true }, per };
+  });
+}
+
+function compileLimits(
+  limits: readonly Limit[],
+  owner: Pick<LimitRule, 'level' | 'scope'>,
+  timeZone: string,
+): readonly LevelLimit[] {
+  return limits.map((limit) => {
+    return { rule: ruleOf(limit, owner, timeZone), per: limit.per ?? null };
+  });
 }
 
 /** Limits of several levels that a request has to pass together. */

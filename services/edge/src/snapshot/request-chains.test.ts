@@ -75,7 +75,13 @@ test('a consumer is the key if there is one; an address never counts as a key', 
   const chains = new RequestChains();
   const tenant = tenantOf(1, 5);
   const login = routeOf(tenant, '/login');
-  const principal = { keyId: '192.0.2.1', sha256: '', limits: tenant.limits, chain: null };
+  const principal = {
+    keyId: '192.0.2.1',
+    sha256: '',
+    limits: tenant.limits,
+    chain: null,
+    shadows: [],
+  };
   assert.deepEqual(chains.obtain(tenant, login, principal, '192.0.2.1').storeKeys, [
     'hg:{t:acme}:w:tc::k192.0.2.1:each:1000',
     'hg:{t:acme}:w:rc:login:a192.0.2.1:ip:1000',

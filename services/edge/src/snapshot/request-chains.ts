@@ -34,13 +34,22 @@ export class RequestChains {
     principal: Principal | null,
     address: string,
   ): LimitChain {
-    const keyId = principal === null ? '' : principal.keyId;
-    // Ids hold no blanks, so equal texts mean equal parts; the revisions stand for what was compiled.
-    const name = `${tenant.id} ${tenant.revision} ${tenant.planRevision} ${route.id} ${keyId} ${address}`;
+    const name = chainName(tenant, route, principal, address);
     const chain = this.#chains.get(name) ?? compile(tenant, route, principal, address);
     this.#chains.set(name, chain); // moves it to the young end
     return chain;
   }
+}
+
+/** Ids hold no blanks, so equal texts mean equal parts; the revisions stand for what was compiled. @hot */
+export function chainName(
+  tenant: CompiledTenant,
+  route: CompiledRoute,
+  principal: Principal | null,
+  address: string,
+): string {
+  const keyId = principal === null ? '' : principal.keyId;
+  return `${tenant.id} ${tenant.revision} ${tenant.planRevision} ${route.id} ${keyId} ${address}`;
 }
 
 /** Whether the chain of a request depends on its client's address. @hot */
@@ -68,8 +77,12 @@ function compile(
   );
 }
 
-/** `k` or `a` in front, so that a key's id never counts as an address. */
-function ruleFor({ rule, per }: LevelLimit, keyId: string | null, address: string): LimitRule {
+/** The rule for one consumer: `k` or `a` in front, so that a key's id never counts as an address. */
+export function ruleFor(
+  { rule, per }: LevelLimit,
+  keyId: string | null,
+  address: string,
+): LimitRule {
   if (per === null) return rule;
   const consumer = per === 'consumer' && keyId !== null ? `k${keyId}` : `a${address}`;
   return { ...rule, consumer };

@@ -17,6 +17,7 @@ import { localReply, type LocalReply } from '../request/local-reply.ts';
 import type { RequestContext } from '../request/request-context.ts';
 import type { DemandTally } from '../usage/demand-tally.ts';
 import type { UsageTally } from '../usage/usage-tally.ts';
+import type { Shadows } from './evaluate-shadows.ts';
 import { needsAddress, type RequestChains } from '../snapshot/request-chains.ts';
 import type { SharedLimits } from '../snapshot/shared-limits.ts';
 
@@ -33,6 +34,12 @@ export interface TakeLimitsDeps {
   readonly sharedLimits: Pick<SharedLimits, 'obtain'>;
   readonly sharedLevels: Pick<SharedLevels, 'take'>;
   readonly demand: Pick<DemandTally, 'note'>;
+}
+
+/** What acting on a verdict takes. */
+export interface ApplyVerdictDeps {
+  readonly tally: Pick<UsageTally, 'note'>;
+  readonly shadows: Pick<Shadows, 'evaluate'>;
 }
 
 /** What the request costs of each limit, and how many slots it holds. @hot */
@@ -82,7 +89,7 @@ export function applyVerdict(
   context: RequestContext,
   chain: LimitChain | null,
   verdict: LimitVerdict,
-  tally: Pick<UsageTally, 'note'>,
+  { tally, shadows }: ApplyVerdictDeps,
 ): LocalReply | null {
   context.verdict = verdict;
   const bytes = bytesOf(context, chain);
@@ -92,6 +99,7 @@ export function applyVerdict(
   }
   context.limitHeaders = chain === null ? '' : rateLimitHeaders(chain, verdict);
   if (verdict.outcome === 'admitted') {
+    shadows.evaluate(context);
     if (chain !== null && chain.hasSlots) context.heldChain = chain;
     if (chain !== null && bytes !== null && verdict.charge !== null) {
       context.meter = new BodyMeter(chain, bytes, verdict.charge);

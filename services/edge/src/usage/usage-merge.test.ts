@@ -5,7 +5,8 @@ import { UsageMerge } from './usage-merge.ts';
 
 const USAGE: LimitUsage = {
   ...{ tenantId: 'acme', level: 'tenant', scope: '', consumer: null, name: 'down' },
-  ...{ kind: 'window', unit: 'requests', limit: 100, capacity: 100, spanMs: 1000 },
+  ...{ kind: 'window', unit: 'requests', shadow: false, limit: 100 },
+  ...{ capacity: 100, spanMs: 1000 },
   ...{ admitted: 7, alone: 1, denied: 2, remaining: 93, resetMs: 900 },
 };
 

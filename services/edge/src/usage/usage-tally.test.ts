@@ -28,7 +28,7 @@ test('chains that share a limit are told as one, with what was heard last', () =
   assert.deepEqual(rest, []);
   const common = {
     ...{ tenantId: 'acme', name: 'minute', kind: 'window', unit: 'requests' },
-    ...{ limit: 10, capacity: 10 },
+    ...{ shadow: false, limit: 10, capacity: 10 },
   };
   assert.deepEqual(tenant, {
     ...{ ...common, level: 'tenant', scope: '', consumer: null, spanMs: 60_000 },

@@ -145,10 +145,10 @@ class LimitCount implements UsageWeight {
 
   toUsage(): LimitUsage {
     const { kind, unit, rule } = this.#compiled;
-    const { level, scope, name } = rule;
+    const { level, scope, name, shadow = false } = rule;
     return {
       ...{ tenantId: this.#tenantId, level, scope, consumer: this.consumer, name, kind, unit },
-      ...{ limit: this.#limit, capacity: this.capacity, spanMs: ruleSpanMs(rule) },
+      ...{ shadow, limit: this.#limit, capacity: this.capacity, spanMs: ruleSpanMs(rule) },
       ...{ admitted: this.admitted, alone: this.#alone },
       ...{ denied: this.denied, remaining: this.remaining, resetMs: this.#resetMs },
     };

@@ -44,6 +44,7 @@ import { RequestChains } from '../snapshot/request-chains.ts';
 import { THROWS_MAX, type RevisionScope } from '../snapshot/revision-faults.ts';
 import { describeFault } from '../snapshot/tenant-entry.ts';
 import { TenantStore } from '../snapshot/tenant-store.ts';
+import { Shadows, type ShadowDeps } from '../stages/evaluate-shadows.ts';
 import { mayGoOn } from '../stages/recheck.ts';
 import { Recorder } from '../stages/record.ts';
 import { DemandTally, type DemandSecond } from '../usage/demand-tally.ts';
@@ -116,7 +117,7 @@ export async function createDataPlane(
   const shutdown = new ShutdownStack();
   const outputs = await openOutputs(settings, shutdown);
   const { log, metrics } = outputs;
-  const { tenantHeader, ring } = settings;
+  const { tenantHeader } = settings;
   const isTrusted = compileTrustedSources(settings.trustedProxies);
   let share: EdgeShare = { liveEdges: 1, rank: 0 };
   let draining = false;
@@ -125,19 +126,14 @@ export async function createDataPlane(
   const buffers = new ReadBuffers();
   const clock = new HeldClock(systemClock);
   const upstreams = openUpstreams({ buffers, sweeper, clock }, metrics);
-  const tenants = new TenantStore({
-    ...{ upstreams, metrics, tenantHeader, ring, scope: reports.scope },
-    onOutcome: (outcome) => reports.onOutcomes([outcome]),
-    onConflict: (tenantId, pattern, holderId) =>
-      log.logger.warn({ tenantId, pattern, holderId }, 'the pattern belongs to another tenant'),
-  });
+  const tenants = openTenants(settings, { upstreams, metrics, log }, reports);
   const recorder = openRecorder(settings, outputs, clock);
   const tally = new UsageTally();
   const sharedLevels = new SharedLevels({ limiter, note: tally.note.bind(tally) });
-  const demand = new DemandTally();
-  const shared = { sharedLimits: tenants.sharedLimits, sharedLevels, demand };
-  const limits = { limiter, ...shared, tally, isTrusted, chains: new RequestChains() };
-  const requestPath = { tenants, tenantHeader, ...limits };
+  const shared = { sharedLimits: tenants.sharedLimits, sharedLevels, demand: new DemandTally() };
+  const shadows = openShadows({ limiter, tally, isTrusted }, metrics);
+  const limits = { limiter, ...shared, tally, shadows, chains: new RequestChains() };
+  const requestPath = { tenants, tenantHeader, isTrusted, ...limits };
   const overload = openOverloadWatch(settings, log, () => listener, shutdown);
   const listener = openListener(settings, {
     buffers,
@@ -148,6 +144,7 @@ export async function createDataPlane(
     limiter,
     isTrusted,
     tally,
+    shadows,
     draining: () => draining,
     overloaded: () => overload.ladder.level > 0,
     letsGo: () => overload.ladder.letsGo(),
@@ -167,7 +164,7 @@ export async function createDataPlane(
     listen: () => Promise.race([inUse, storeWait(settings)]).then(() => listener.listen()),
     takeMetrics: () => metrics.takeSnapshot(),
     takeLimitUsage: () => tally.take(),
-    takeDemand: () => demand.take(systemClock.nowMs()),
+    takeDemand: () => shared.demand.take(systemClock.nowMs()),
     restoreQuotas: (marks) => limiter.restoreQuotas(marks),
     takeQuotaMarks: () => limiter.takeQuotaMarks(),
     stopAccepting: () => listener.stopAccepting(),
@@ -221,6 +218,30 @@ function openUpstreams(
   });
 }
 
+function openTenants(
+  { tenantHeader, ring }: WorkerSettings,
+  parts: Pick<Outputs, 'metrics' | 'log'> & { readonly upstreams: UpstreamRegistry },
+  { scope, onOutcomes }: DataPlaneReports,
+): TenantStore {
+  const { upstreams, metrics, log } = parts;
+  return new TenantStore({
+    ...{ upstreams, metrics, tenantHeader, ring, scope },
+    onOutcome: (outcome) => onOutcomes([outcome]),
+    onConflict: (tenantId, pattern, holderId) =>
+      log.logger.warn({ tenantId, pattern, holderId }, 'the pattern belongs to another tenant'),
+  });
+}
+
+function openShadows(parts: Omit<ShadowDeps, 'onDenied'>, metrics: WorkerMetrics): Shadows {
+  return new Shadows({
+    ...parts,
+    onDenied: ({ level, kind = 'window', consumer }) => {
+      const labels = { level: consumer === undefined ? level : 'consumer', kind };
+      metrics.counter('headgate_limit_shadow_denials_total', labels).value += 1;
+    },
+  });
+}
+
 function openLoopDelay(): ELDHistogram {
   const loopDelay = monitorEventLoopDelay({ resolution: 20 });
   loopDelay.enable();
@@ -270,6 +291,7 @@ function openListener(
     | 'limiter'
     | 'isTrusted'
     | 'tally'
+    | 'shadows'
     | 'draining'
     | 'overloaded'
     | 'letsGo'

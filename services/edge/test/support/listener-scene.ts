@@ -103,6 +103,7 @@ export async function withListener(
         returnBytes: () => undefined,
       },
       tally: { note: () => undefined, giveBack: () => undefined },
+      shadows: { evaluate: () => undefined },
       forwarding: compileForwardingRules('x-tenant-id'),
       dateLine: () => 'Date: Sat, 01 Jan 2000 00:00:00 GMT\r\n',
       isTrusted: (address) => address === '192.0.2.1',
