@@ -205,3 +205,31 @@ suite('byte socket', () => {
   test("the fallback on 'data' events relays the same", () =>
     relayAll((socket, buffers, relay) => ByteSocket.listen(socket, buffers, relay), 8));
 });
+
+test('a read that took long is the last one of its turn', async () => {
+  const accepted = Promise.withResolvers<Socket>();
+  const { server, port } = await listen(accepted.resolve, true);
+  const sender = connect({ host: '127.0.0.1', port });
+  const bytes = 1_048_576;
+  await once(sender, 'connect');
+  sender.end(Buffer.alloc(bytes)); // the kernel has a part of it before the first read
+  let received = 0;
+  let [readsInTurn, readsInTurnMax] = [0, 0];
+  const receiver = ByteSocket.adopt(await accepted.promise, new ReadBuffers(), {
+    onBytes(_chunk, length) {
+      received += length;
+      if (readsInTurn === 0) setImmediate(() => (readsInTurn = 0));
+      readsInTurn += 1;
+      readsInTurnMax = Math.max(readsInTurnMax, readsInTurn);
+      const startMs = performance.now();
+      while (performance.now() - startMs < 10); // work
+    },
+    onEnd: () => receiver.end(),
+    onDrain: () => undefined,
+    onClose: () => undefined,
+  });
+  await waitFor(() => received === bytes, { message: 'all bytes' });
+  assert.equal(readsInTurnMax, 1);
+  sender.destroy();
+  server.close();
+});
