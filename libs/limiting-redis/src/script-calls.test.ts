@@ -108,3 +108,14 @@ test('a replay carries ages and costs per rule', () => {
   const [call] = replayCalls([{ rule, tenantTag: 'hg:{t:a}', charges }]);
   assert.deepEqual(call?.values, ['20', '50', '2', '40', '3', '0', '1']);
 });
+
+test('a rate is replayed with its whole burst, whichever class of requests used it last', () => {
+  const pace = { level: 'tenant', limit: 5, windowMs: 1000, burst: 10, scope: '' } as const;
+  const rule = { ...pace, name: 'pace', kind: 'rate', onStoreLoss: 'share', headroom: 4 } as const;
+  const [compiled] = compileChain('a', [rule]).compiled;
+  assert.ok(compiled !== undefined);
+  assert.deepEqual(compiled.storeArguments, ['r', '5', '1000', '6']);
+  const charges = [{ ageMs: 0, cost: 9 }];
+  const [call] = replayCalls([{ rule: compiled, tenantTag: 'hg:{t:a}', charges }]);
+  assert.deepEqual(call?.values, ['r', '5', '1000', '10', '9']);
+});

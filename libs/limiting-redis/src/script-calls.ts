@@ -141,7 +141,9 @@ export function replayCalls(
       continue;
     }
     if (rule.kind === 'rate') {
-      call.values.push(...rule.storeArguments, String(cost));
+      // With the whole burst, whichever class came last: less would forget what the others were admitted.
+      const { limit, windowMs, burst } = rule.rule;
+      call.values.push('r', String(limit), String(windowMs), String(burst), String(cost));
       continue;
     }
     call.values.push(String(rule.bucketMs), String(rule.bucketCount), String(charges.length));

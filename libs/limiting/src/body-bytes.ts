@@ -61,8 +61,8 @@ function smallestStep(compiled: readonly CompiledRule[], unit: CompiledRule['uni
   let smallest = 0;
   for (const each of compiled) {
     if (each.unit !== unit || (each.kind !== 'window' && each.kind !== 'quota')) continue;
-    const { reserveBytes = RESERVE_DEFAULT, limit } = each.rule;
-    const step = Math.min(reserveBytes, limit);
+    const { reserveBytes = RESERVE_DEFAULT } = each.rule;
+    const step = Math.min(reserveBytes, each.capacity);
     smallest = smallest === 0 ? step : Math.min(smallest, step);
   }
   return smallest;

@@ -1,6 +1,6 @@
+import type { CompiledRule, CompiledWindow } from './compiled-rule.ts';
 import type { LeaseSpans } from './lease-spans.ts';
 import type { LimitChain } from './limit-chain.ts';
-import type { LimitRule, WindowRule } from './limit-rule.ts';
 import type { ItemReply, LaterLease, LeaseAsk, LeaseReturn } from './limit-store.ts';
 import type { ChargeDates } from './verdict.ts';
 
@@ -112,9 +112,9 @@ export class ChainLeases {
     this.#sinceMs = nowMs;
     this.#lastMs = nowMs;
     this.#onUnused = onUnused;
-    const { rules } = chain;
-    this.#smallest = Math.min(...rules.map(({ limit }) => limit));
-    this.#floodPerMs = Math.min(...rules.map(floodPerMs));
+    const { compiled } = chain;
+    this.#smallest = Math.min(...compiled.map(({ capacity }) => capacity));
+    this.#floodPerMs = Math.min(...compiled.map(floodPerMs));
   }
 
   /** Cost that can be admitted without asking, if it is used in time. */
@@ -329,9 +329,10 @@ export class ChainLeases {
   }
 
   /** Where nothing is leased, how long a rule denies at least: only a demand far above it has to wait for more than one unit. In ms. */
-  gatherMs({ limit, windowMs }: WindowRule, nowMs: number): number {
+  gatherMs({ capacity, rule }: CompiledWindow, nowMs: number): number {
     const { farMs, gatherMs } = this.#spans;
-    const gathers = farMs === 0 && this.#rateAt(nowMs) >= (GATHER_FACTOR * limit) / windowMs;
+    const gathers =
+      farMs === 0 && this.#rateAt(nowMs) >= (GATHER_FACTOR * capacity) / rule.windowMs;
     return gathers ? gatherMs : 0;
   }
 
@@ -382,8 +383,6 @@ export class ChainLeases {
   }
 }
 
-function floodPerMs(rule: LimitRule): number {
-  return rule.kind === undefined || rule.kind === 'window'
-    ? (FLOOD_FACTOR * rule.limit) / rule.windowMs
-    : Infinity;
+function floodPerMs({ kind, rule, capacity }: CompiledRule): number {
+  return kind === 'window' ? (FLOOD_FACTOR * capacity) / rule.windowMs : Infinity;
 }

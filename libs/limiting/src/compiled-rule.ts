@@ -2,6 +2,7 @@ import { bucketShape, type BucketShape } from './bucket-shape.ts';
 import { createCalendar, type Calendar } from './calendar.ts';
 import { limitKey } from './limit-key.ts';
 import {
+  ruleCapacity,
   ruleUnit,
   type ConcurrencyRule,
   type LimitRule,
@@ -13,7 +14,10 @@ import {
 
 /** What all compiled rules have. */
 interface CompiledBase {
-  /** Store key of the rule's usage; equal keys mean equal rules but for `limit`, `burst` and `onStoreLoss`. */
+  /**
+   * Store key of the rule's usage; equal keys mean equal rules but for `limit`, `burst`, `headroom` and
+   * `onStoreLoss`.
+   */
   readonly key: string;
   /** The most units that can be admitted at once: a larger cost never fits. */
   readonly capacity: number;
@@ -64,22 +68,23 @@ export function compileRule(tag: string, rule: LimitRule): CompiledRule {
   const key = limitKey(tag, rule);
   const { limit } = rule;
   const unit = ruleUnit(rule);
+  const capacity = ruleCapacity(rule);
   if (rule.kind === 'concurrency') {
-    const storeArguments = ['c', String(limit)];
-    return { kind: 'concurrency', rule, key, capacity: limit, unit, storeArguments };
+    const storeArguments = ['c', String(capacity)];
+    return { kind: 'concurrency', rule, key, capacity, unit, storeArguments };
   }
   if (rule.kind === 'quota') {
     const calendar = createCalendar(rule.period, rule.timeZone);
-    const storeArguments = [...STORE_UNITS[unit], 'q', String(limit)];
-    return { kind: 'quota', rule, key, capacity: limit, unit, storeArguments, calendar };
+    const storeArguments = [...STORE_UNITS[unit], 'q', String(capacity)];
+    return { kind: 'quota', rule, key, capacity, unit, storeArguments, calendar };
   }
   const { windowMs } = rule;
   if (rule.kind === 'rate') {
-    const storeArguments = ['r', String(limit), String(windowMs), String(rule.burst)];
-    return { kind: 'rate', rule, key, capacity: rule.burst, unit, storeArguments };
+    const storeArguments = ['r', String(limit), String(windowMs), String(capacity)];
+    return { kind: 'rate', rule, key, capacity, unit, storeArguments };
   }
-  const shape = bucketShape(limit, windowMs);
-  const numbers = [String(limit), String(shape.bucketMs), String(shape.bucketCount)];
+  const shape = bucketShape(limit, windowMs); // of the whole limit: the rules of all classes share the buckets
+  const numbers = [String(capacity), String(shape.bucketMs), String(shape.bucketCount)];
   const storeArguments = [...STORE_UNITS[unit], ...numbers];
-  return { kind: 'window', rule, key, capacity: limit, unit, storeArguments, ...shape };
+  return { kind: 'window', rule, key, capacity, unit, storeArguments, ...shape };
 }

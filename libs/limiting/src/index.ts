@@ -17,9 +17,11 @@ export {
 } from './limit-chain.ts';
 export { isConsumerKey, tenantTag } from './limit-key.ts';
 export {
+  burstMin,
   LIMIT_MAX,
   RATE_SPAN_MAX,
   ruleSpanMs,
+  wholeCapacity,
   WINDOW_MS_MAX,
   type ConcurrencyRule,
   type LimitRule,

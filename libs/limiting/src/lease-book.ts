@@ -117,9 +117,9 @@ export class LeaseBook {
   }
 
   /** A rule of a chain that is never leased has denied: how long it does so at least, in ms. */
-  gatherMs(chain: LimitChain, { kind, rule }: CompiledRule, nowMs: number): number {
-    if (kind !== 'window') return 0;
-    return this.#chains.get(chain.id)?.gatherMs(rule, nowMs) ?? 0;
+  gatherMs(chain: LimitChain, compiled: CompiledRule, nowMs: number): number {
+    if (compiled.kind !== 'window') return 0;
+    return this.#chains.get(chain.id)?.gatherMs(compiled, nowMs) ?? 0;
   }
 
   /** The call of an item failed. */

@@ -55,7 +55,7 @@ export function leaseSpansOf(compiled: readonly CompiledRule[]): LeaseSpans | nu
   for (const each of compiled) {
     if (each.kind !== 'window' || each.unit !== 'requests') return null;
     shortestMs = Math.min(shortestMs, each.rule.windowMs);
-    smallest = Math.min(smallest, each.rule.limit);
+    smallest = Math.min(smallest, each.capacity);
   }
   const longMs = Math.min(LONG_MAX_MS, Math.floor(shortestMs / 20));
   if (longMs < LONG_MIN_MS) return null;

@@ -24,6 +24,11 @@ interface RuleBase {
   readonly onStoreLoss: 'share' | 'closed' | 'open';
   /** Empty at tenant level, else the id of the API key or route, or the entity of the pool; any text. */
   readonly scope: string;
+  /**
+   * Units that are left to requests of more important classes, whose rules are equal but for this: what such a rule admits
+   * fits beside them. Of a rate units of its burst. 0 (default) … so many that one, or {@link burstMin}, is left.
+   */
+  readonly headroom?: number;
   /** Within the level each consumer has an allowance of its own; any text. Absent: all share one. */
   readonly consumer?: string;
   /** Its refusals are only counted: it is in a chain of its own, whose verdicts nobody heeds. Absent: false. */
@@ -106,6 +111,16 @@ export function ruleSpanMs(rule: LimitRule): number {
   return rule.kind === 'quota' ? PERIOD_MS[rule.period] : rule.windowMs;
 }
 
+/** The most units that all classes of requests together can be admitted at once. */
+export function wholeCapacity(rule: LimitRule): number {
+  return rule.kind === 'rate' ? rule.burst : rule.limit;
+}
+
+/** The most units that can be admitted at once under the rule: it leaves its headroom to others. */
+export function ruleCapacity(rule: LimitRule): number {
+  return wholeCapacity(rule) - (rule.headroom ?? 0);
+}
+
 /** Throws a RangeError that names the bad field: rules come from validated configuration, so this is a bug. */
 export function assertLimitRule(rule: LimitRule): void {
   if (!/^[\x20-\x7e]{1,64}$/.test(rule.name)) {
@@ -113,6 +128,9 @@ export function assertLimitRule(rule: LimitRule): void {
   }
   if (!isIntegerUpTo(rule.limit, LIMIT_MAX)) {
     throw new RangeError(`limit of rule ${rule.name} must be an integer 1..2^50: ${rule.limit}`);
+  }
+  if (!isHeadroom(rule)) {
+    throw new RangeError(`headroom of rule ${rule.name} is out of range: ${rule.headroom}`);
   }
   if (rule.kind === 'concurrency') return;
   if (rule.kind !== 'rate' && !isReserve(rule.reserveBytes ?? rule.limit, rule.limit)) {
@@ -130,6 +148,13 @@ export function assertLimitRule(rule: LimitRule): void {
   if (!isInRange || rule.burst < burstMin(rule.limit, rule.windowMs)) {
     throw new RangeError(`burst of rule ${rule.name} is out of range: ${rule.burst}`);
   }
+}
+
+function isHeadroom(rule: LimitRule): boolean {
+  const { headroom = 0 } = rule;
+  if (headroom === 0) return true;
+  const least = rule.kind === 'rate' ? burstMin(rule.limit, rule.windowMs) : 1;
+  return isIntegerUpTo(headroom, wholeCapacity(rule) - least);
 }
 
 /** A body that is taken in tiny steps would cost its worker, and the store, work for each of its bytes. */

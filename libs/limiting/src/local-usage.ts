@@ -142,9 +142,10 @@ class RateUsage implements LocalUsage {
   }
 
   #paceOf(share: EdgeShare): RatePace {
-    const { limit, windowMs, burst } = this.compiled.rule;
+    const { capacity, rule } = this.compiled;
+    const { limit, windowMs } = rule;
     const edges = Math.max(1, Math.floor(share.liveEdges));
-    return { limit: limit / edges, windowMs, burst: shareOf(burst, share) };
+    return { limit: limit / edges, windowMs, burst: shareOf(capacity, share) };
   }
 }
 

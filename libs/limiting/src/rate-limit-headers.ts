@@ -1,5 +1,5 @@
 import type { LimitChain } from './limit-chain.ts';
-import { ruleSpanMs, ruleUnit, type LimitRule } from './limit-rule.ts';
+import { ruleCapacity, ruleSpanMs, ruleUnit, type LimitRule } from './limit-rule.ts';
 import type { LimitVerdict } from './verdict.ts';
 
 /** Text for clients that depends on the rules only. */
@@ -112,7 +112,7 @@ export function compilePolicyTexts(rules: readonly LimitRule[]): PolicyTexts {
   }
   const names = rules.map(({ name }) => `"${name.replace(/["\\]/g, '\\$&')}"`);
   const policies = rules.map(
-    (rule, index) => `${names[index] ?? ''};q=${rule.limit}${window(rule)}${burst(rule)}`,
+    (rule, index) => `${names[index] ?? ''};q=${quota(rule)}${window(rule)}${burst(rule)}`,
   );
   return {
     shown,
@@ -128,7 +128,12 @@ export function compilePolicyTexts(rules: readonly LimitRule[]): PolicyTexts {
 
 function ratePerMs(rule: LimitRule | undefined): number {
   if (rule === undefined || rule.kind === 'concurrency') return Infinity;
-  return rule.limit / ruleSpanMs(rule) / (ruleUnit(rule) === 'requests' ? 1 : TYPICAL_BYTES);
+  return quota(rule) / ruleSpanMs(rule) / (ruleUnit(rule) === 'requests' ? 1 : TYPICAL_BYTES);
+}
+
+/** Of a rate what comes back in its window, else what requests of this class can have of the limit. */
+function quota(rule: LimitRule): number {
+  return rule.kind === 'rate' ? rule.limit : ruleCapacity(rule);
 }
 
 /**
@@ -144,5 +149,5 @@ function window(rule: LimitRule): string {
 
 /** What a rate lets pass at once, a parameter of our own; `r` may be as large as this. */
 function burst(rule: LimitRule): string {
-  return rule.kind === 'rate' ? `;burst=${rule.burst}` : '';
+  return rule.kind === 'rate' ? `;burst=${ruleCapacity(rule)}` : '';
 }

@@ -211,15 +211,16 @@ function meterOf(
   }
   if (compiled.kind === 'rate') {
     const { rule } = compiled;
+    const pace = { ...rule, burst: capacity };
     const meter = state instanceof RateMeter ? state : new RateMeter();
     const us = (ms: number): number => Math.round(ms * 1000);
     return {
       state: meter,
       capacity,
-      left: (ms) => meter.left(us(ms), rule),
-      charge: (ms, cost) => meter.charge(us(ms), rule, cost, false),
+      left: (ms) => meter.left(us(ms), pace),
+      charge: (ms, cost) => meter.charge(us(ms), pace, cost, false),
       absorb: (ms, cost) => meter.absorb(us(ms), rule, cost),
-      resetMs: (ms, cost) => meter.waitMs(us(ms), rule, cost),
+      resetMs: (ms, cost) => meter.waitMs(us(ms), pace, cost),
     };
   }
   const window = state instanceof SlidingWindow ? state : new SlidingWindow();

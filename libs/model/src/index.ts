@@ -14,7 +14,7 @@ export {
 export { describeFaults, type Fault } from './faults.ts';
 export { EndpointHealth, HealthState } from './health-state.ts';
 export { bundleFaults, countFaults, routeFaults } from './integrity.ts';
-export { Limit, LimitKind, LimitUnit, overrideLimits } from './limit.ts';
+export { Headroom, Limit, LimitKind, LimitUnit, overrideLimits } from './limit.ts';
 export { Plan, PlanSpec } from './plan.ts';
 export {
   PLATFORM_PLAN_ID,
@@ -41,6 +41,6 @@ export {
   UpstreamId,
 } from './primitives.ts';
 export { RolloutGuard, RolloutPlan, RolloutRing, RolloutSpec } from './rollout.ts';
-export { Method, Route, RouteMatch, RouteSpec } from './route.ts';
+export { Method, Priority, Route, RouteMatch, RouteSpec } from './route.ts';
 export { Tenant, TenantIdentity, TenantSpec } from './tenant.ts';
 export { Endpoint, endpointId, HealthCheck, Upstream, UpstreamSpec } from './upstream.ts';

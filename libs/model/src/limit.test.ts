@@ -133,3 +133,33 @@ test('a time zone is looked up once', (context) => {
   }
   assert.equal(lookUp.mock.callCount(), 1);
 });
+
+test('a limit may have a headroom, bulk at least that of normal; a pool has none', () => {
+  const sec = { name: 'sec', limit: 100, windowMs: 1000 };
+  for (const headroom of [{}, { bulk: 99 }, { normal: 10, bulk: 10 }, { normal: 0, bulk: 20 }]) {
+    assert.deepEqual(Limit.parse({ ...sec, headroom }).headroom, headroom);
+  }
+  assert.ok(!('headroom' in Limit.parse(sec)));
+  const message = 'must be at least 20, as "bulk" is less important than "normal"';
+  const path = 'limits[0].headroom.bulk';
+  assert.deepEqual(faultsOf({ ...sec, headroom: { normal: 20, bulk: 19 } }), [
+    { path, rule: message },
+  ]);
+  assert.deepEqual(faultsOf({ ...sec, headroom: { normal: 20 } }), [{ path, rule: message }]);
+  for (const bulk of [100, -1, 0.5]) {
+    assert.equal(faultsOf({ ...sec, headroom: { bulk } })[0]?.path, path);
+  }
+  const pool = { limits: [{ ...sec, headroom: { bulk: 10 } }] };
+  const parsed = Plan.safeParse({ id: 'gold', pool });
+  assert.ok(!parsed.success);
+  assert.deepEqual(
+    describeFaults(parsed.error, { pool }).map((fault) => fault.path),
+    ['pool.limits[0].headroom'],
+  );
+});
+
+test('a route has a priority if it says so', () => {
+  assert.equal(RouteSpec.parse({ upstreamId: 'u', priority: 'bulk' }).priority, 'bulk');
+  assert.ok(!('priority' in RouteSpec.parse({ upstreamId: 'u' })));
+  assert.ok(!RouteSpec.safeParse({ upstreamId: 'u', priority: 'high' }).success);
+});

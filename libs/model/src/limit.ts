@@ -20,6 +20,29 @@ export type LimitKind = z.infer<typeof LimitKind>;
 export const LimitUnit = z.enum(['requests', 'request-bytes', 'response-bytes']);
 export type LimitUnit = z.infer<typeof LimitUnit>;
 
+/** Part of a limit in percent, that is never the whole. */
+const percent = z.int().min(0).max(99).optional();
+
+/** What requests of a class leave to more important ones, in percent of a limit; rounded up, so that at least 1 is left to them. */
+export const Headroom = z
+  .strictObject({
+    normal: percent.describe(
+      'What requests of routes of the priority "normal" leave to "critical" ones. Default 0.',
+    ),
+    bulk: percent.describe(
+      'What requests of routes of the priority "bulk" leave to all others, at least as much as `normal`. Default 0.',
+    ),
+  })
+  .superRefine(({ normal = 0, bulk = 0 }, context) => {
+    if (bulk >= normal) return;
+    const message = `must be at least ${normal}, as "bulk" is less important than "normal"`;
+    context.addIssue({ code: 'custom', path: ['bulk'], message, input: bulk });
+  })
+  .describe(
+    'Parts of the limit in percent (of a rate: of its burst) that requests leave to those of more important routes.',
+  );
+export type Headroom = z.infer<typeof Headroom>;
+
 /**
  * A limit over all edges. `window`: never more than `limit` requests in any window of `windowMs`. `rate`: never more
  * than `burst` and `limit` per `windowMs` in any time. `concurrency`: never more than `limit` in flight. `quota`: never
@@ -84,6 +107,7 @@ export const Limit = z
       .describe(
         'true: only counts and reports what it would refuse, and refuses nothing. Of limits that count requests, other than "concurrency".',
       ),
+    headroom: Headroom.optional(),
     onStoreLoss: z
       .enum(['share', 'closed', 'open'])
       .default('share')

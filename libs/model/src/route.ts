@@ -10,6 +10,10 @@ export const Method = z
     error: 'CONNECT and TRACE are never forwarded',
   });
 
+/** Classes of requests, the most important first. */
+export const Priority = z.enum(['critical', 'normal', 'bulk']);
+export type Priority = z.infer<typeof Priority>;
+
 /** Which requests of the tenant a route takes. */
 export const RouteMatch = z
   .strictObject({
@@ -49,6 +53,9 @@ export const RouteSpec = z
       .describe(
         'Units that a request takes of each limit (of kind "concurrency": slots). Above a limit it never passes.',
       ),
+    priority: Priority.optional().describe(
+      'How important its requests are where a limit has a `headroom`: "normal" (default) and "bulk" ones leave it to those above them.',
+    ),
     limits: LimitList.describe(
       'Limits of the requests of this route, on top of those of the tenant and the API key.',
     ),

@@ -15,9 +15,11 @@ import type { DemandCell } from '../usage/demand-tally.ts';
 import {
   joinLevels,
   levelLimits,
+  priorityClass,
   shadowLimits,
   type LevelLimit,
   type LevelLimits,
+  type PriorityClass,
 } from './level-limits.ts';
 import type { RevisionFaults } from './revision-faults.ts';
 
@@ -28,7 +30,7 @@ export interface Principal {
   readonly sha256: string;
   /** Of the tenant and of this key together. */
   readonly limits: LevelLimits;
-  /** The same, compiled; null for none, or if they depend on who asks. */
+  /** The same for critical requests, compiled; null for none, or if they depend on who asks. */
   readonly chain: LimitChain | null;
   /** Of the tenant and of this key together, in shadow. */
   readonly shadows: readonly LevelLimit[];
@@ -45,6 +47,7 @@ export interface CompiledRoute {
   readonly strippedChars: number;
   /** Units that a request takes of each limit. */
   readonly cost: number;
+  readonly priority: PriorityClass;
   /** Of this route; null for none. */
   readonly limits: LevelLimits | null;
   /** Of this route, in shadow. */
@@ -72,7 +75,7 @@ export interface CompiledTenant {
   readonly apiKeys: ApiKeyTable<Principal>;
   /** Of requests without an API key. */
   readonly limits: LevelLimits;
-  /** The same, compiled; null for none, or if they depend on who asks. */
+  /** The same for critical requests, compiled; null for none, or if they depend on who asks. */
   readonly chain: LimitChain | null;
   /** Of requests without an API key, in shadow. */
   readonly shadows: readonly LevelLimit[];
@@ -165,6 +168,7 @@ function compileRoute(
     requiresKey: route.auth === 'api_key',
     strippedChars: route.stripPrefix ? prefix.length : 0,
     cost: route.cost,
+    priority: priorityClass(route.priority),
     limits: limits.all.length === 0 ? null : limits,
     shadows: shadowLimits(route.limits, owner, timeZone),
     requestBodyBytesMax: route.requestBodyBytesMax,

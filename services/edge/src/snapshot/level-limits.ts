@@ -1,9 +1,25 @@
-import type { LimitRule, WindowRule } from '@headgate/limiting';
-import type { Limit } from '@headgate/model';
+import { burstMin, wholeCapacity, type LimitRule, type WindowRule } from '@headgate/limiting';
+import type { Limit, Priority } from '@headgate/model';
+
+/** Classes of requests by importance, as an index: critical, normal, bulk. */
+export type PriorityClass = 0 | 1 | 2;
+
+/** Above all classes. */
+const NO_CLASS = 3;
+
+const CLASSES: Readonly<Record<Priority, PriorityClass>> = { critical: 0, normal: 1, bulk: 2 };
+
+/** The class of a route's requests. */
+export function priorityClass(priority: Priority = 'normal'): PriorityClass {
+  return CLASSES[priority];
+}
 
 /** A limit of one level. */
 export interface LevelLimit {
+  /** As it is for critical requests. */
   readonly rule: LimitRule;
+  /** Units that requests of each class leave to others. */
+  readonly headroom: Readonly<Record<PriorityClass, number>>;
   /** Who has a counter of its own; null: all requests of the level share one. */
   readonly per: NonNullable<Limit['per']> | null;
 }
@@ -15,6 +31,8 @@ export interface LevelLimits {
   readonly perConsumer: boolean;
   /** … for each client address, whoever authenticated. */
   readonly perAddress: boolean;
+  /** Requests of this class and of less important ones leave something to others; above all classes for none. */
+  readonly headroomFrom: number;
 }
 
 /**
@@ -43,8 +61,8 @@ export function shadowLimits(
   timeZone: string,
 ): readonly LevelLimit[] {
   const inShadow = limits.filter(({ shadow }) => shadow === true);
-  return compileLimits(inShadow, owner, timeZone).map(({ rule, per }) => {
-    return { rule: { ...rule, shadow: true }, per };
+  return compileLimits(inShadow, owner, timeZone).map((limit) => {
+    return { ...limit, rule: { ...limit.rule, shadow: true } };
   });
 }
 
@@ -54,7 +72,8 @@ function compileLimits(
   timeZone: string,
 ): readonly LevelLimit[] {
   return limits.map((limit) => {
-    return { rule: ruleOf(limit, owner, timeZone), per: limit.per ?? null };
+    const rule = ruleOf(limit, owner, timeZone);
+    return { rule, headroom: headroomOf(limit, rule), per: limit.per ?? null };
   });
 }
 
@@ -68,7 +87,28 @@ function together(all: readonly LevelLimit[]): LevelLimits {
     all,
     perConsumer: all.some(({ per }) => per !== null),
     perAddress: all.some(({ per }) => per === 'client-ip'),
+    headroomFrom: all.reduce((from, limit) => Math.min(from, headroomFrom(limit)), NO_CLASS),
   };
+}
+
+/** The rule for requests of a class. */
+export function ruleOfClass({ rule, headroom }: LevelLimit, priority: PriorityClass): LimitRule {
+  const units = headroom[priority];
+  return units === 0 ? rule : { ...rule, headroom: units };
+}
+
+function headroomFrom({ headroom }: LevelLimit): number {
+  if (headroom[1] > 0) return 1;
+  return headroom[2] > 0 ? 2 : NO_CLASS;
+}
+
+/** Rounded up, but something is left to each class. */
+function headroomOf({ headroom = {} }: Limit, rule: LimitRule): LevelLimit['headroom'] {
+  const whole = wholeCapacity(rule);
+  const least = rule.kind === 'rate' ? burstMin(rule.limit, rule.windowMs) : 1;
+  const units = (percent = 0): number =>
+    Math.min(Math.ceil((whole * percent) / 100), whole - least);
+  return { 0: 0, 1: units(headroom.normal), 2: units(headroom.bulk) };
 }
 
 function ruleOf(

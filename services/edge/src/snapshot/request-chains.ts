@@ -1,7 +1,7 @@
 import { compileChain, type LimitChain, type LimitRule } from '@headgate/limiting';
 import { BoundedMap } from '@headgate/runtime';
 import type { CompiledRoute, CompiledTenant, Principal } from './compile-tenant.ts';
-import type { LevelLimit } from './level-limits.ts';
+import { ruleOfClass, type LevelLimit, type PriorityClass } from './level-limits.ts';
 
 /**
  * Chains kept by a worker, of all tenants together: about 3 KB each with three limits. They hold no usage, so one that
@@ -9,7 +9,7 @@ import type { LevelLimit } from './level-limits.ts';
  */
 const CHAINS_MAX = 8192;
 
-/** The chains that depend on the route or on who asks, made when they are first used. One per worker. */
+/** The chains that depend on the route, its priority included, or on who asks, made when they are first used. One per worker. */
 export class RequestChains {
   readonly #chains: BoundedMap<string, LimitChain>;
 
@@ -64,7 +64,7 @@ export function needsAddress(
 
 function compile(
   tenant: CompiledTenant,
-  { limits }: CompiledRoute,
+  { limits, priority }: CompiledRoute,
   principal: Principal | null,
   address: string,
 ): LimitChain {
@@ -73,16 +73,19 @@ function compile(
   const all = limits === null ? holder.limits.all : [...holder.limits.all, ...limits.all];
   return compileChain(
     tenant.id,
-    all.map((limit) => ruleFor(limit, keyId, address)),
+    all.map((limit) => ruleFor(limit, priority, keyId, address)),
   );
 }
 
-/** The rule for one consumer: `k` or `a` in front, so that a key's id never counts as an address. */
+/** The rule for one class and consumer: `k` or `a` in front, so that a key's id never counts as an address. */
 export function ruleFor(
-  { rule, per }: LevelLimit,
+  limit: LevelLimit,
+  priority: PriorityClass,
   keyId: string | null,
   address: string,
 ): LimitRule {
+  const rule = ruleOfClass(limit, priority);
+  const { per } = limit;
   if (per === null) return rule;
   const consumer = per === 'consumer' && keyId !== null ? `k${keyId}` : `a${address}`;
   return { ...rule, consumer };

@@ -36,6 +36,6 @@ function compile(
 ): readonly LimitChain[] {
   const keyId = principal === null ? null : principal.keyId;
   return [...(principal ?? tenant).shadows, ...route.shadows].map((limit) =>
-    compileChain(tenant.id, [ruleFor(limit, keyId, address)]),
+    compileChain(tenant.id, [ruleFor(limit, route.priority, keyId, address)]),
   );
 }

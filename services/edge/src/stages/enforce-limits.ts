@@ -62,7 +62,8 @@ export function limitsOf(context: RequestContext, deps: FindLimitsDeps): LimitCh
   const { tenant, route, principal } = context;
   if (tenant === null || route === null) return null;
   const holder = principal ?? tenant;
-  if (route.limits === null && !holder.limits.perConsumer) return holder.chain;
+  const { perConsumer, headroomFrom } = holder.limits;
+  if (route.limits === null && !perConsumer && route.priority < headroomFrom) return holder.chain;
   const address = needsAddress(tenant, route, principal)
     ? addressKey(clientAddress(context, deps.isTrusted))
     : '';

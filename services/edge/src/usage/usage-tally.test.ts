@@ -55,6 +55,22 @@ test('what passed while a limit changes is told of the larger one: no audit may 
   }
 });
 
+test('of what a class of requests may use the whole limit is told, and what it leaves to others as left', () => {
+  const bulk = compileChain('acme', [{ ...minute, headroom: 4 }]);
+  const critical = compileChain('acme', [minute]);
+  const told = (notes: readonly (readonly [typeof bulk, number])[]) => {
+    const tally = new UsageTally();
+    for (const [chain, left] of notes) tally.note(chain, verdict({ remaining: [left] }), 1);
+    return tally.take().map(({ limit, capacity, remaining }) => [limit, capacity, remaining]);
+  };
+  assert.deepEqual(told([[bulk, 5]]), [[10, 10, 9]]);
+  // Critical requests know it exactly.
+  const [ofBulk, ofCritical] = [[bulk, 0] as const, [critical, 1] as const];
+  assert.deepEqual(told([ofBulk]), [[10, 10, 4]]);
+  assert.deepEqual(told([ofBulk, ofCritical]), [[10, 10, 1]]);
+  assert.deepEqual(told([ofCritical, ofBulk]), [[10, 10, 1]]);
+});
+
 test('of very many limits those that refuse, then the fullest, are told; memory is bounded', () => {
   const tally = new UsageTally();
   for (let client = 0; client < 5000; client += 1) {

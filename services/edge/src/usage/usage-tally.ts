@@ -1,9 +1,11 @@
 import type { LimitUsage } from '@headgate/bus';
 import {
   ruleSpanMs,
+  wholeCapacity,
   type BodyBytes,
   type CompiledRule,
   type LimitChain,
+  type LimitRule,
   type LimitVerdict,
 } from '@headgate/limiting';
 import { mostImportant, type UsageWeight } from './usage-merge.ts';
@@ -129,17 +131,17 @@ class LimitCount implements UsageWeight {
   add(
     { admitted, alone, denied, bytes, verdict }: ChainCount,
     index: number,
-    { rule, capacity }: CompiledRule,
+    { rule }: CompiledRule,
   ): void {
     const { unit } = this.#compiled;
     this.#limit = Math.max(this.#limit, rule.limit);
-    this.capacity = Math.max(this.capacity, capacity);
+    this.capacity = Math.max(this.capacity, wholeCapacity(rule));
     this.admitted += unit === 'requests' ? admitted : (bytes?.admitted[unit] ?? 0);
     this.#alone += unit === 'requests' ? alone : (bytes?.alone[unit] ?? 0);
     this.denied += denied[index] ?? 0;
     const left = verdict?.remaining[index] ?? -1;
     if (verdict === null || left < 0) return;
-    this.remaining = left;
+    this.remaining = leftOfAll(left, rule, this.remaining);
     this.#resetMs = Math.max(0, Math.round(verdict.resetMs[index] ?? 0));
   }
 
@@ -153,4 +155,12 @@ class LimitCount implements UsageWeight {
       ...{ denied: this.denied, remaining: this.remaining, resetMs: this.#resetMs },
     };
   }
+}
+
+/**
+ * What is left of the whole limit. Requests that leave a part of it to others are told nothing of that part: it counts as
+ * left, unless others know of less.
+ */
+function leftOfAll(left: number, { headroom = 0 }: LimitRule, known: number | null): number {
+  return headroom === 0 ? left : Math.min(left + headroom, known ?? Infinity);
 }
