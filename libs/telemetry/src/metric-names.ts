@@ -370,6 +370,12 @@ export const METRICS = Object.freeze({
     ['cause'],
     'Times that edges together admitted more than a limit allows, by cause (store_lost, unexplained)',
   ),
+  headgate_limit_events_total: row(
+    'config-service',
+    'counter',
+    ['event'],
+    'Times that a limit was used to 80 % (near) or began to refuse (reached), not of limits per consumer; each replica counts all',
+  ),
   headgate_config_drift: row(
     'config-service',
     'gauge',

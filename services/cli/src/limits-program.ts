@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
 import { addGlobalOptions, parseCount, withContext, type ProgramParts } from './command-options.ts';
+import { limitsEvents, type LimitsEventsOptions } from './commands/limit-events.ts';
 import { limitsExplain, limitsTop, type LimitsTopOptions } from './commands/limits.ts';
 import { limitsPools, type PoolsOptions } from './commands/pools.ts';
 import { whatIf, type WhatIfOptions } from './commands/what-if.ts';
 
 const NEAR_DEFAULT = 80;
 const LIMITS_DEFAULT = 50;
+const EVENTS_DEFAULT = 50;
 const PLACES_DEFAULT = 16;
 
 const LIMITS_HELP = `
@@ -18,6 +20,16 @@ Examples:
   $ headgate limits top --near 50 --limit 200
   $ headgate limits explain acme             each limit of acme: used, left, resets in
   $ headgate limits explain acme -o json | jq '.[] | select(.deniedPerSecond > 0)'`;
+
+const EVENTS_HELP = `
+A limit is told of once when it is used to 80 % (near) and once when it refuses (reached), until it has been
+used to less than 60 % for a window, at least ten seconds. Limits per consumer or address are not told of.
+The config-service that answers shows the last 1,000 events since its start.
+
+Examples:
+  $ headgate limits events                   whose limits were near or reached?
+  $ headgate limits events --tenant acme --limit 10
+  $ headgate limits events -o json | jq '.[] | select(.event == "reached") | .tenantId'`;
 
 const POOLS_HELP = `
 A pool spreads tenants by a hash of their ids over its places (entities), each with an allowance of its
@@ -41,7 +53,7 @@ Examples:
   $ headgate limits what-if gold.yaml            who would have been throttled, when, how much?
   $ headgate limits what-if gold.yaml -o json | jq '.items[] | select(.refusedNowMin == 0)'`;
 
-/** Adds the commands about limits in use: limits top, limits explain, limits pools, limits what-if. */
+/** Adds the commands about limits in use: limits top, limits explain, limits events, limits pools, limits what-if. */
 export function addLimitsCommands(parts: ProgramParts): void {
   const limits = parts.program
     .command('limits')
@@ -64,6 +76,7 @@ export function addLimitsCommands(parts: ProgramParts): void {
   addGlobalOptions(explain).action((tenantId: string) =>
     withContext(explain, parts, (context) => limitsExplain(context, tenantId)),
   );
+  addEvents(limits, parts);
   addPools(limits, parts);
   const replay = limits
     .command('what-if')
@@ -73,6 +86,18 @@ export function addLimitsCommands(parts: ProgramParts): void {
     .addHelpText('after', WHAT_IF_HELP);
   addGlobalOptions(replay).action((file: string, options: WhatIfOptions) =>
     withContext(replay, parts, (context) => whatIf(context, file, options)),
+  );
+}
+
+function addEvents(limits: Command, parts: ProgramParts): void {
+  const events = limits
+    .command('events')
+    .description('Show which limits were nearly used up or began to refuse; newest first.')
+    .option('-t, --tenant <id>', 'only the limits of this tenant')
+    .option('--limit <count>', 'most events to show', parseCount, EVENTS_DEFAULT)
+    .addHelpText('after', EVENTS_HELP);
+  addGlobalOptions(events).action((options: LimitsEventsOptions) =>
+    withContext(events, parts, (context) => limitsEvents(context, options)),
   );
 }
 

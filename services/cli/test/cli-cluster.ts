@@ -21,6 +21,8 @@ export interface CliCluster {
   readonly url: string;
   /** Port of the edge; 0 without one. */
   readonly edgePort: number;
+  /** Lines that the config-service has written. */
+  configLines(): readonly string[];
   /** Empty directory for the files of a test; it goes with the cluster. */
   readonly folder: string;
   stop(): Promise<void>;
@@ -47,6 +49,7 @@ export async function startCliCluster(options: { readonly edge: boolean }): Prom
       readyTimeoutMs: 60_000,
     });
     stops.push(() => started.stop(0));
+    return started;
   };
   const startEdge = async (natsUrl: string, edgePort: number) => {
     const redis = await startRedis();
@@ -70,10 +73,14 @@ export async function startCliCluster(options: { readonly edge: boolean }): Prom
       HEADGATE_DATABASE_URL: undefined,
       HEADGATE_NATS_URL: nats.url,
     });
-    await (options.edge ? Promise.all([config, startEdge(nats.url, edgePort)]) : config);
+    const [configService] = await Promise.all([
+      config,
+      options.edge ? startEdge(nats.url, edgePort) : null,
+    ]);
     const folder = join(directory.path, 'files');
     await mkdir(folder);
-    return { url: `http://127.0.0.1:${port}`, edgePort, folder, stop };
+    const configLines = () => configService.stdout();
+    return { url: `http://127.0.0.1:${port}`, edgePort, configLines, folder, stop };
   } catch (error) {
     await stop();
     throw error;

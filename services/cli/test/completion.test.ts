@@ -18,6 +18,7 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _headgate; printf '%s\\n' "\${COMPREP
 test('bash completes commands, commands below them, and what an argument can be', async () => {
   assert.deepEqual(await complete('o'), ['onboard', 'offboard']);
   assert.deepEqual(await complete('key', 'c'), ['create']);
+  assert.deepEqual(await complete('limits', 'ev'), ['events']);
   assert.deepEqual(await complete('get', 'api'), ['api-keys']);
   assert.deepEqual(await complete('completion', 'z'), ['zsh']);
 });
@@ -26,6 +27,7 @@ test('bash completes options of the command, and those that every command has', 
   assert.deepEqual(await complete('apply', '--dr'), ['--dry-run']);
   assert.deepEqual(await complete('--url', 'http://x', 'apply', '--out'), ['--output']);
   assert.deepEqual(await complete('get', 'tenants', '--la'), ['--label']);
+  assert.deepEqual(await complete('limits', 'events', '--te'), ['--tenant']);
   assert.deepEqual(await complete('status', '--dry'), []);
 });
 

@@ -18,18 +18,7 @@ let backend: HttpOrigin;
 before(async () => {
   cluster = await startCliCluster({ edge: true });
   backend = await createHttpOrigin((_request, response) => void response.end('served'));
-  const login = { name: 'login', limit: 3, windowMs: 60_000, per: 'client-ip' };
-  const tenant = (prefix: string, limits: readonly object[]) => ({
-    ...{ planId: 'free', limits },
-    identity: { pathPrefixes: [prefix] },
-    upstreams: { web: { endpoints: [{ host: '127.0.0.1', port: backend.port }] } },
-    routes: {
-      all: { upstreamId: 'web' },
-      login: { upstreamId: 'web', match: { path: { prefix: `${prefix}/login` } }, limits: [login] },
-    },
-  });
   const bundle = {
-    apiVersion: 'headgate/v1',
     plans: {
       free: {
         limits: [{ name: 'day', kind: 'quota', limit: 1000, period: 'day' }],
@@ -41,16 +30,33 @@ before(async () => {
       calm: tenant('/calm', []),
     },
   };
-  const file = join(cluster.folder, 'limits.json');
-  await writeFile(file, JSON.stringify(bundle));
-  const { code, stderr } = await headgate('apply', '-f', file, '--yes', '--wait');
-  assert.equal(code, 0, stderr);
+  await apply(bundle);
 });
 
 after(async () => {
   await backend.close();
   await cluster.stop();
 });
+
+function tenant(prefix: string, limits: readonly object[]): object {
+  const login = { name: 'login', limit: 3, windowMs: 60_000, per: 'client-ip' };
+  return {
+    ...{ planId: 'free', limits },
+    identity: { pathPrefixes: [prefix] },
+    upstreams: { web: { endpoints: [{ host: '127.0.0.1', port: backend.port }] } },
+    routes: {
+      all: { upstreamId: 'web' },
+      login: { upstreamId: 'web', match: { path: { prefix: `${prefix}/login` } }, limits: [login] },
+    },
+  };
+}
+
+async function apply(bundle: object): Promise<void> {
+  const file = join(cluster.folder, 'limits.json');
+  await writeFile(file, JSON.stringify({ apiVersion: 'headgate/v1', ...bundle }));
+  const { code, stderr } = await headgate('apply', '-f', file, '--yes', '--wait');
+  assert.equal(code, 0, stderr);
+}
 
 function headgate(...args: readonly string[]): Promise<CliRun> {
   return run([...args, '--url', cluster.url], { env: { HEADGATE_ADMIN_TOKEN: CLUSTER_TOKEN } });
@@ -182,4 +188,66 @@ test('limits of a tenant that does not exist: refused', async () => {
   const { code, stderr } = await headgate('limits', 'explain', 'nobody');
   assert.equal(code, 3);
   assert.match(stderr, /there is no tenant "nobody"/);
+});
+
+test('limits events: a limit tells once that 80 % of it is used, and once that it refuses', async () => {
+  const read = async (...args: readonly string[]) => {
+    const { code, stdout, stderr } = await headgate('limits', 'events', ...args, '-o', 'json');
+    assert.equal(code, 0, stderr);
+    const items = JSON.parse(stdout) as readonly Readonly<Record<string, unknown>>[];
+    return items.map((item) => [item['event'], item['name'], item['used'], item['percent']]);
+  };
+  const tell = (count: number) =>
+    waitFor(async () => (await read('--tenant', 'eager')).length >= count, {
+      message: `${count} events`,
+      intervalMs: 200,
+    });
+  const eager = tenant('/eager', [{ name: 'events', limit: 10, windowMs: 3_600_000 }]);
+  await apply({ tenants: { eager } });
+  assert.equal(await send('/eager', 7), 7);
+  await prints(/^eager +tenant +events +window +requests +7 of 10 /m, 'limits', 'explain', 'eager');
+  assert.deepEqual(await read('--tenant', 'eager'), []);
+  assert.equal(await send('/eager', 1), 1);
+  await tell(1);
+  assert.deepEqual(await read('--tenant', 'eager'), [['near', 'events', 8, 80]]);
+  assert.equal(await send('/eager', 4), 2);
+  await tell(2);
+  assert.equal(await send('/eager', 4), 0);
+  const denied = /^eager +tenant +events .* 10 of 10 +0 .* (0\.[6-9]|1\.\d) +\d+m?s ago$/m;
+  await prints(denied, 'limits', 'explain', 'eager');
+  assert.deepEqual(await read('--tenant', 'eager'), [
+    ['reached', 'events', 10, 100],
+    ['near', 'events', 8, 80],
+  ]);
+  const { stdout } = await headgate('limits', 'events', '--tenant', 'eager', '--limit', '1');
+  assert.match(stdout, /^TIME +EVENT +TENANT +LEVEL +LIMIT +KIND +COUNTS +USED +PERCENT$/m);
+  assert.match(
+    stdout,
+    /^\S+Z +reached +eager +tenant +events +window +requests +10 of 10 +100 %$/m,
+  );
+  assert.doesNotMatch(stdout, /near/);
+  const told = cluster.configLines().filter((line) => line.includes('limit near or reached'));
+  const lines = told
+    .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
+    .filter(({ tenantId }) => tenantId === 'eager')
+    .map(({ event, level, limitLevel, name, used, limit, percent }) =>
+      [event, level, limitLevel, name, used, limit, percent].join(' '),
+    );
+  assert.deepEqual(lines, [
+    'limit-near info tenant events 8 10 80',
+    'limit-reached info tenant events 10 10 100',
+  ]);
+  const [, admin = ''] = /"admin":"([^"]+)"/.exec(cluster.configLines().join('\n')) ?? [];
+  const metrics = await (await fetch(`${admin}/metrics`)).text();
+  const counted = (event: string): number =>
+    Number(
+      new RegExp(`^headgate_limit_events_total\\{[^}]*event="${event}"[^}]*\\} (\\d+)$`, 'm').exec(
+        metrics,
+      )?.[1],
+    );
+  // Those of the tests before are counted, too.
+  assert.ok(counted('near') >= 1, metrics);
+  assert.ok(counted('reached') >= 1, metrics);
+  const none = await headgate('limits', 'events', '--tenant', 'calm');
+  assert.match(none.stdout, /^No limit has been near or reached/);
 });

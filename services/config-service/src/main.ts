@@ -36,6 +36,7 @@ import { createApp } from './app.ts';
 import { readSettings, type Settings } from './environment.ts';
 import { listenApi } from './listen-api.ts';
 import { DemandHistory } from './limits/demand-history.ts';
+import { LimitEvents } from './limits/limit-events.ts';
 import { LimitWatch } from './limits/limit-watch.ts';
 import { startDriftWatch } from './drift/drift-watch.ts';
 import { countDrift } from './drift/find-drift.ts';
@@ -44,6 +45,7 @@ import { createConfigSource } from './publish/config-source.ts';
 import { createPostgresLease, SOLE_LEASE, type Lease } from './publish/lease.ts';
 import { createPublisher, type Publisher } from './publish/publisher.ts';
 import { createPublisherLog } from './publish/publisher-log.ts';
+import { limitEventsOperation } from './resources/limit-events.ts';
 import { limitOperations } from './resources/limits.ts';
 import { rolloutOperations } from './resources/rollouts.ts';
 import { revisionOperation, statusOperation } from './resources/status.ts';
@@ -87,6 +89,7 @@ interface Parts extends ServiceProcess<Settings> {
   readonly store: Store;
   readonly view: ClusterView;
   readonly watch: LimitWatch;
+  readonly events: LimitEvents;
   readonly history: DemandHistory;
   readonly metrics: ConfigServiceMetrics;
 }
@@ -116,16 +119,21 @@ async function start(service: ServiceProcess<Settings>): Promise<void> {
   });
   const sources = { store, view, watch, bus, tracing, output, clock };
   const metrics = createMetrics(createMetricsRegistry(SERVICE), sources);
-  const usage = subscribeLimitUsage(bus, (report) => watch.receive(report));
+  const events = tellLimitEvents(logger, metrics);
+  const usage = subscribeLimitUsage(bus, (report) => {
+    watch.receive(report);
+    events.receive(report);
+  });
   shutdown.push('reports on limits', () => usage.unsubscribe());
   const history = new DemandHistory({ clock });
   const demand = subscribeTenantDemand(bus, (report) => history.receive(report));
   shutdown.push('reports on demand', () => demand.unsubscribe());
-  await serve({ ...service, tracing, bus, store, view, watch, history, metrics });
+  await serve({ ...service, tracing, bus, store, view, watch, events, history, metrics });
 }
 
 async function serve(parts: Parts): Promise<void> {
-  const { settings, output, tracing, bus, store, view, watch, history, metrics, shutdown } = parts;
+  const { settings, output, tracing, bus, store, view, metrics, shutdown } = parts;
+  const { watch, events, history } = parts;
   const { logger } = output;
   const { publisher, lease } = startPublisher(parts);
   const source = serveConfigRequests(bus, createConfigSource({ clock }, store.outbox));
@@ -149,6 +157,7 @@ async function serve(parts: Parts): Promise<void> {
       statusOperation({ store, view, bus }),
       revisionOperation({ store, view, bus }),
       ...limitOperations({ store, watch }),
+      limitEventsOperation({ store, events }),
       whatIfOperation({ store, history }),
       ...rolloutOperations(context),
     ],
@@ -177,6 +186,22 @@ async function serve(parts: Parts): Promise<void> {
   });
   shutdown.push('admin listener', () => admin.close());
   logger.info({ url, admin: `http://${admin.host}:${admin.port}`, store: store.kind }, 'ready');
+}
+
+function tellLimitEvents(
+  logger: Parts['output']['logger'],
+  metrics: ConfigServiceMetrics,
+): LimitEvents {
+  return new LimitEvents({
+    clock,
+    observer: {
+      onCount: (event) => metrics.countLimitEvent(event),
+      // `level` is that of the line.
+      onEvent: ({ atMs: _, event, level: limitLevel, ...limit }) =>
+        logger.info({ event: `limit-${event}`, limitLevel, ...limit }, 'limit near or reached'),
+      onLeftOut: (count) => logger.warn({ count }, 'events of limits were left out'),
+    },
+  });
 }
 
 function controlRollouts(

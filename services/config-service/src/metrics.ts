@@ -6,6 +6,7 @@ import {
 } from '@headgate/telemetry';
 import type { AnsweredRequest } from './http/observe-requests.ts';
 import type { LimitWatch } from './limits/limit-watch.ts';
+import type { LimitEventKind } from './limits/near-state.ts';
 import type { LimitExcess } from './limits/self-audit.ts';
 import type { PublisherObserver } from './publish/publisher.ts';
 import type { Convergence } from './resources/api-context.ts';
@@ -27,6 +28,8 @@ export interface ConfigServiceMetrics {
   readonly publisher: Pick<PublisherObserver, 'onPublished' | 'onDelivered' | 'onFailure'>;
   /** Edges together admitted more than a limit allows. */
   countExcess(cause: LimitExcess['cause']): void;
+  /** A limit is near, or reached. */
+  countLimitEvent(event: LimitEventKind): void;
   /** Prometheus text. */
   render(): Promise<string>;
   /** The same waits, measured. */
@@ -45,11 +48,13 @@ export function createMetrics(
   const storeErrors = registry.counter('headgate_store_errors_total');
   const delays = registry.histogram('headgate_publish_duration_seconds');
   const excesses = registry.counter('headgate_limit_excess_total');
+  const limitEvents = registry.counter('headgate_limit_events_total');
   const published = registry.counter('headgate_published_documents_total');
   const convergences = registry.histogram('headgate_convergence_duration_seconds');
   return {
     render: () => registry.render(),
     countExcess: (cause) => excesses.inc({ cause }),
+    countLimitEvent: (event) => limitEvents.inc({ event }),
     countRequest({ method, route, tag, status, durationMs }) {
       const status_class = `${Math.floor(status / 100)}xx`;
       requests.observe({ method, route, status_class }, durationMs / 1000);

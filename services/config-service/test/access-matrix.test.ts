@@ -3,10 +3,11 @@ import { after, before, test } from 'node:test';
 import { startPostgres, type PostgresServer } from '@headgate/testkit';
 import { z } from 'zod';
 import { defineOperation, NOTHING, type Operation } from '../src/http/operation.ts';
+import { limitEventsOperation } from '../src/resources/limit-events.ts';
 import { limitOperations } from '../src/resources/limits.ts';
 import { revisionOperation, statusOperation } from '../src/resources/status.ts';
 import type { Store } from '../src/store/store.ts';
-import { VIEW, watchOfAll } from './support/access-cluster.ts';
+import { eventsOfAll, VIEW, watchOfAll } from './support/access-cluster.ts';
 import { checkAccess } from './support/access-matrix.ts';
 import { startApi, type TestApi } from './support/api.ts';
 
@@ -25,6 +26,7 @@ before(async () => {
         statusOperation(parts),
         revisionOperation(parts),
         ...limitOperations({ store, watch: watchOfAll() }),
+        limitEventsOperation({ store, events: eventsOfAll() }),
         forgetfulOperation(store),
       ];
     },

@@ -7,6 +7,7 @@ import * as formats from 'ajv-formats';
 import { pino } from 'pino';
 import { createApp } from '../src/app.ts';
 import type { ApiContext } from '../src/resources/api-context.ts';
+import { limitEventsOperation } from '../src/resources/limit-events.ts';
 import { limitOperations } from '../src/resources/limits.ts';
 import { rolloutOperations } from '../src/resources/rollouts.ts';
 import { revisionOperation, statusOperation } from '../src/resources/status.ts';
@@ -55,6 +56,7 @@ async function assemble() {
     statusOperation(status),
     revisionOperation(status),
     ...limitOperations({ store: nothing, watch: nothing }),
+    limitEventsOperation({ store: nothing, events: nothing }),
     ...rolloutOperations({ ...context, guardian: nothing }),
   ];
   const app = await createApp(context, extra, {

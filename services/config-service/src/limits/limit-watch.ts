@@ -10,7 +10,7 @@ const LIMITS_MAX = 10_000;
 const RATE_SPAN_MS = 5000;
 
 /** What edges said longer ago is no state of now; the clocks of edges may differ by this, in ms. */
-const STALE_MS = 10_000;
+export const STALE_MS = 10_000;
 
 /** One limit as edges see it together. */
 export interface LimitState {

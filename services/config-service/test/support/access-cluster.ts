@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { LimitUsage } from '@headgate/bus';
 import { HealthState } from '@headgate/model';
+import type { Clock } from '@headgate/runtime';
 import { Acknowledgements } from '../../src/status/acknowledgements.ts';
 import type { ClusterView } from '../../src/status/cluster-view.ts';
+import { LimitEvents } from '../../src/limits/limit-events.ts';
 import { LimitWatch } from '../../src/limits/limit-watch.ts';
 import { MARKS } from './access-fixtures.ts';
 
@@ -47,4 +49,36 @@ export function watchOfAll(): LimitWatch {
   );
   watch.receive({ v: 1, edgeId: 'edge-1', atMs: clock.nowMs(), entries });
   return watch;
+}
+
+/** Which limit an event is of. */
+export type EventPlace = Pick<LimitUsage, 'tenantId' | 'level' | 'scope' | 'name'>;
+
+/** Events on this clock, and what makes limits refuse, in this order. */
+export function eventsOf(clock: Clock) {
+  const observer = {
+    onCount: () => undefined,
+    onEvent: () => undefined,
+    onLeftOut: () => assert.fail(),
+  };
+  const events = new LimitEvents({ clock, observer });
+  const tell = (...places: readonly EventPlace[]): void => {
+    const entries = places.map((place) => ({
+      ...{ ...place, consumer: null, kind: 'window', unit: 'requests', shadow: false },
+      ...{ limit: 9, capacity: 9, spanMs: 60_000, admitted: 1 },
+      ...{ alone: 0, denied: 1, remaining: 0, resetMs: 60_000 },
+    })) as LimitUsage[];
+    events.receive({ v: 1, edgeId: 'edge-1', atMs: clock.nowMs(), entries });
+  };
+  return { events, tell };
+}
+
+/** Limits of every tenant, and of a pool, have refused requests. */
+export function eventsOfAll(): LimitEvents {
+  const { events, tell } = eventsOf({ nowMs: () => 1_800_000_000_000, monotonicMs: () => 0 });
+  for (const mark of Object.values(MARKS)) {
+    tell({ tenantId: `acme-${mark}`, level: 'key', scope: `mobile-${mark}`, name: mark });
+    tell({ tenantId: '', level: 'pool', scope: `gold-${mark}.0`, name: mark });
+  }
+  return events;
 }
