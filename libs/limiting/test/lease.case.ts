@@ -61,8 +61,10 @@ interface Use extends Admission {
   readonly chain: LimitChain;
 }
 
+/** As edges ask: never for a lease of a chain that has none, since one that is over at once cannot be told from a charge. */
 function itemOf(chain: LimitChain, arrival: LeaseArrival, returns: LeaseReturn[]): BatchItem {
-  const { cost, units, wanted, isFlood } = arrival;
+  const { cost, units, isFlood } = arrival;
+  const wanted = (chain.leaseSpans?.farMs ?? 0) === 0 ? 0 : arrival.wanted;
   const returned = returns.splice(0, arrival.returns);
   if (wanted === 0 && returned.length === 0) return { chain, cost, units };
   return { chain, cost, units, lease: { amount: wanted, returned, isFlood } };
