@@ -59,3 +59,14 @@ test('named candidates take part, in a quick run too; a part without any does no
 test('named parts run, no others', () => {
   assert.deepEqual(choose({ profiles: ['rate'] }), { chosen: { rate: 'ab' }, leftOut: [] });
 });
+
+test('a part that is too long for a quick run takes part in one if it is named', () => {
+  const long = { ...part('long', [a, c], ['c']), quickIfNamed: true };
+  const namesOf = (quick: boolean, profiles: readonly string[] | null) =>
+    chooseParts([long], { quick, profiles, candidates: null }).parts.map(({ candidates }) =>
+      candidates.map(({ name }) => name).join(''),
+    );
+  assert.deepEqual(namesOf(true, null), []);
+  assert.deepEqual(namesOf(true, ['long']), ['c']);
+  assert.deepEqual(namesOf(false, null), ['ac']);
+});

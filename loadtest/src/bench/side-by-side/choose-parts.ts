@@ -23,8 +23,10 @@ export function chooseParts<Part extends PartSummary>(
     .filter((part) => profiles === null || profiles.includes(part.name))
     .map((part) => {
       const asked = part.candidates.filter(({ name }) => named === null || named.includes(name));
+      const isPassedOver = part.quickIfNamed === true && profiles === null;
+      const ofQuick = isPassedOver ? [] : part.quick;
       const candidates =
-        quick && named === null ? asked.filter(({ name }) => part.quick.includes(name)) : asked;
+        quick && named === null ? asked.filter(({ name }) => ofQuick.includes(name)) : asked;
       const passed = asked.filter((candidate) => !candidates.includes(candidate));
       if (passed.length > 0) {
         const names = passed.map(({ name }) => name).join(', ');

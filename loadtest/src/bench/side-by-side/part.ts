@@ -28,6 +28,8 @@ export interface PartSummary {
   readonly candidates: readonly Candidate[];
   /** Names of the candidates that a quick run takes. */
   readonly quick: readonly string[];
+  /** A quick run has no time for the part unless it is named. Default false. */
+  readonly quickIfNamed?: boolean;
 }
 
 /** A part of a benchmark: one question, one table. */

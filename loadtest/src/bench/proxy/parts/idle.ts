@@ -23,6 +23,7 @@ export const idle: ProxyPart = {
   baselines: PROXY_BASELINES,
   candidates: USUAL_CANDIDATES,
   quick: ['headgate', 'haproxy'],
+  quickIfNamed: true,
   run,
 };
 

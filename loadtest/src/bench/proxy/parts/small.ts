@@ -1,4 +1,4 @@
-import { CANDIDATES } from '../candidates/candidates.ts';
+import { CANDIDATES, USUAL_CANDIDATES } from '../candidates/candidates.ts';
 import { measureRequests } from '../../side-by-side/measure-requests.ts';
 import { summarise } from '../../side-by-side/row.ts';
 import { CONNECTIONS } from '../../side-by-side/settings.ts';
@@ -10,7 +10,7 @@ export const small: ProxyPart = {
   mainFigure: 'cpuUsPerRequest',
   baselines: PROXY_BASELINES,
   candidates: CANDIDATES,
-  quick: CANDIDATES.map(({ name }) => name),
+  quick: USUAL_CANDIDATES.map(({ name }) => name),
   run,
 };
 

@@ -27,6 +27,7 @@ export const tenants: ProxyPart = {
   baselines: PROXY_BASELINES,
   candidates: [few, many],
   quick: [few.name, many.name],
+  quickIfNamed: true,
   run,
 };
 
