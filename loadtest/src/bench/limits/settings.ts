@@ -75,9 +75,9 @@ export const FULL_SCHEDULES: LimitsSchedules = {
 
 /** Under a minute; all candidates take part in `three-windows` only. */
 export const QUICK_SCHEDULES: LimitsSchedules = {
-  threeWindows: { rounds: 1, settleSeconds: 0, measureSeconds: 2 },
-  oneTenant: { rounds: 1, settleSeconds: 0, measureSeconds: 1 },
+  threeWindows: { rounds: 1, settleSeconds: 1, measureSeconds: 2 },
+  oneTenant: { rounds: 1, settleSeconds: 1, measureSeconds: 1 },
   oneConnection: { rounds: 1, settleSeconds: 0, measureSeconds: 2 },
   denied: { rounds: 1, settleSeconds: 1, measureSeconds: 1 },
-  warmUpRequests: 5000,
+  warmUpRequests: 15_000,
 };
