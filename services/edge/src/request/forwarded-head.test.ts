@@ -60,7 +60,7 @@ suite('forwarded head', () => {
       sha256: '',
       limits: levelLimits([], { level: 'tenant', scope: '' }, 'UTC'),
       chain: null,
-      shadows: [],
+      shadows: levelLimits([], { level: 'tenant', scope: '' }, 'UTC'),
     };
     assert.ok(!forward(head, { principal }).includes('Authorization: Bearer x'));
     const both = head.replace('\r\n\r\n', '\r\nX-API-Key: k\r\n\r\n');

@@ -17,7 +17,6 @@ import {
   levelLimits,
   priorityClass,
   shadowLimits,
-  type LevelLimit,
   type LevelLimits,
   type PriorityClass,
 } from './level-limits.ts';
@@ -33,7 +32,7 @@ export interface Principal {
   /** The same for critical requests, compiled; null for none, or if they depend on who asks. */
   readonly chain: LimitChain | null;
   /** Of the tenant and of this key together, in shadow. */
-  readonly shadows: readonly LevelLimit[];
+  readonly shadows: LevelLimits;
 }
 
 /** A route with everything resolved that its requests need. */
@@ -51,7 +50,7 @@ export interface CompiledRoute {
   /** Of this route; null for none. */
   readonly limits: LevelLimits | null;
   /** Of this route, in shadow. */
-  readonly shadows: readonly LevelLimit[];
+  readonly shadows: LevelLimits;
   readonly requestBodyBytesMax: number;
   readonly perTryTimeoutMs: number;
   readonly idleTimeoutMs: number;
@@ -78,7 +77,7 @@ export interface CompiledTenant {
   /** The same for critical requests, compiled; null for none, or if they depend on who asks. */
   readonly chain: LimitChain | null;
   /** Of requests without an API key, in shadow. */
-  readonly shadows: readonly LevelLimit[];
+  readonly shadows: LevelLimits;
   readonly metrics: TenantSlot;
   readonly faults: RevisionFaults;
   readonly demand: DemandCell;
@@ -121,7 +120,7 @@ export function compileTenant(sources: TenantSources): CompiledTenant {
       sha256: key.sha256,
       limits: joined,
       chain: chainOf(tenant.id, joined),
-      shadows: [...shadows, ...shadowLimits(keyLimits, keyOwner, timeZone)],
+      shadows: joinLevels(shadows, shadowLimits(keyLimits, keyOwner, timeZone)),
     };
   };
   return {

@@ -48,7 +48,7 @@ test('a headroom is rounded up in units, of a rate those of its burst, and leave
 test('a limit in shadow has its headroom; nothing else is smaller for it', () => {
   const sec = { name: 'sec', limit: 10, windowMs: 1000, headroom: { bulk: 50 }, shadow: true };
   const limits = [Limit.parse(sec)];
-  const rules = shadowLimits(limits, owner, 'UTC').map((limit) => ruleOfClass(limit, 2));
+  const rules = shadowLimits(limits, owner, 'UTC').all.map((limit) => ruleOfClass(limit, 2));
   assert.deepEqual(
     rules.map(({ headroom, shadow }) => [headroom, shadow]),
     [[5, true]],

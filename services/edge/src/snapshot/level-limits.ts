@@ -59,11 +59,13 @@ export function shadowLimits(
   limits: readonly Limit[],
   owner: Pick<LimitRule, 'level' | 'scope'>,
   timeZone: string,
-): readonly LevelLimit[] {
+): LevelLimits {
   const inShadow = limits.filter(({ shadow }) => shadow === true);
-  return compileLimits(inShadow, owner, timeZone).map((limit) => {
-    return { ...limit, rule: { ...limit.rule, shadow: true } };
-  });
+  return together(
+    compileLimits(inShadow, owner, timeZone).map((limit) => {
+      return { ...limit, rule: { ...limit.rule, shadow: true } };
+    }),
+  );
 }
 
 function compileLimits(

@@ -80,7 +80,7 @@ test('a consumer is the key if there is one; an address never counts as a key', 
     sha256: '',
     limits: tenant.limits,
     chain: null,
-    shadows: [],
+    shadows: tenant.shadows,
   };
   assert.deepEqual(chains.obtain(tenant, login, principal, '192.0.2.1').storeKeys, [
     'hg:{t:acme}:w:tc::k192.0.2.1:each:1000',

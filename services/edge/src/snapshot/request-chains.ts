@@ -1,7 +1,12 @@
 import { compileChain, type LimitChain, type LimitRule } from '@headgate/limiting';
 import { BoundedMap } from '@headgate/runtime';
 import type { CompiledRoute, CompiledTenant, Principal } from './compile-tenant.ts';
-import { ruleOfClass, type LevelLimit, type PriorityClass } from './level-limits.ts';
+import {
+  ruleOfClass,
+  type LevelLimit,
+  type LevelLimits,
+  type PriorityClass,
+} from './level-limits.ts';
 
 /**
  * Chains kept by a worker, of all tenants together: about 3 KB each with three limits. They hold no usage, so one that
@@ -9,23 +14,31 @@ import { ruleOfClass, type LevelLimit, type PriorityClass } from './level-limits
  */
 const CHAINS_MAX = 8192;
 
-/** The chains that depend on the route, its priority included, or on who asks, made when they are first used. One per worker. */
-export class RequestChains {
-  readonly #chains: BoundedMap<string, LimitChain>;
+/** Compiles what requests need that agree in tenant, route, API key and address. */
+type Compile<Compiled> = (
+  tenant: CompiledTenant,
+  route: CompiledRoute,
+  principal: Principal | null,
+  address: string,
+) => Compiled;
 
-  /** @param capacity chains kept; the one unused for longest makes room. Default 8,192. */
-  constructor(capacity: number = CHAINS_MAX) {
-    this.#chains = new BoundedMap(capacity);
+/** Keeps what is compiled when a request first needs it. */
+export class CompiledByRequest<Compiled> {
+  readonly #compiled: BoundedMap<string, Compiled>;
+  readonly #compile: Compile<Compiled>;
+
+  /** @param capacity of what is kept; the one unused for longest makes room. */
+  constructor(capacity: number, compile: Compile<Compiled>) {
+    this.#compiled = new BoundedMap(capacity);
+    this.#compile = compile;
   }
 
   get size(): number {
-    return this.#chains.size;
+    return this.#compiled.size;
   }
 
   /**
-   * All limits that a request has to pass; at least one.
-   *
-   * @param address what its client counts as; empty if {@link needsAddress} says that nothing depends on it.
+   * @param address what the client counts as; empty if nothing depends on it.
    * @hot
    */
   obtain(
@@ -33,23 +46,25 @@ export class RequestChains {
     route: CompiledRoute,
     principal: Principal | null,
     address: string,
-  ): LimitChain {
-    const name = chainName(tenant, route, principal, address);
-    const chain = this.#chains.get(name) ?? compile(tenant, route, principal, address);
-    this.#chains.set(name, chain); // moves it to the young end
-    return chain;
+  ): Compiled {
+    const keyId = principal === null ? '' : principal.keyId;
+    // Ids hold no blanks, so equal texts mean equal parts; the revisions stand for what was compiled.
+    const name = `${tenant.id} ${tenant.revision} ${tenant.planRevision} ${route.id} ${keyId} ${address}`;
+    const compiled = this.#compiled.get(name) ?? this.#compile(tenant, route, principal, address);
+    this.#compiled.set(name, compiled); // moves it to the young end
+    return compiled;
   }
 }
 
-/** Ids hold no blanks, so equal texts mean equal parts; the revisions stand for what was compiled. @hot */
-export function chainName(
-  tenant: CompiledTenant,
-  route: CompiledRoute,
-  principal: Principal | null,
-  address: string,
-): string {
-  const keyId = principal === null ? '' : principal.keyId;
-  return `${tenant.id} ${tenant.revision} ${tenant.planRevision} ${route.id} ${keyId} ${address}`;
+/**
+ * The chains that depend on the route, its priority included, or on who asks: all limits that a request has to pass, at
+ * least one. One per worker.
+ */
+export class RequestChains extends CompiledByRequest<LimitChain> {
+  /** @param capacity default 8,192. */
+  constructor(capacity: number = CHAINS_MAX) {
+    super(capacity, compile);
+  }
 }
 
 /** Whether the chain of a request depends on its client's address. @hot */
@@ -58,8 +73,17 @@ export function needsAddress(
   { limits }: CompiledRoute,
   principal: Principal | null,
 ): boolean {
-  if (principal !== null) return principal.limits.perAddress || limits?.perAddress === true;
-  return tenant.limits.perConsumer || limits?.perConsumer === true;
+  return countsAddresses((principal ?? tenant).limits, limits, principal !== null);
+}
+
+/** Whether limits of these have a counter for a client's address, which a key stands for where `hasKey`. @hot */
+export function countsAddresses(
+  ofHolder: LevelLimits,
+  ofRoute: LevelLimits | null,
+  hasKey: boolean,
+): boolean {
+  if (hasKey) return ofHolder.perAddress || ofRoute?.perAddress === true;
+  return ofHolder.perConsumer || ofRoute?.perConsumer === true;
 }
 
 function compile(

@@ -2,6 +2,7 @@ import type { LimitChain, Limiter, LimitRule, LimitVerdict } from '@headgate/lim
 import { addressKey } from '../request/address-key.ts';
 import { clientAddress } from '../request/client-address.ts';
 import type { RequestContext } from '../request/request-context.ts';
+import { countsAddresses } from '../snapshot/request-chains.ts';
 import { ShadowChains } from '../snapshot/shadow-chains.ts';
 import type { UsageTally } from '../usage/usage-tally.ts';
 import { costOf } from './enforce-limits.ts';
@@ -37,9 +38,10 @@ export class Shadows {
     const { tenant, route, principal } = context;
     if (tenant === null || route === null) return;
     const { shadows } = principal ?? tenant;
-    if (shadows.length === 0 && route.shadows.length === 0) return;
-    const isPerSomebody = [...shadows, ...route.shadows].some(({ per }) => per !== null);
-    const address = isPerSomebody ? addressKey(clientAddress(context, this.#deps.isTrusted)) : '';
+    if (shadows.all.length === 0 && route.shadows.all.length === 0) return;
+    const address = countsAddresses(shadows, route.shadows, principal !== null)
+      ? addressKey(clientAddress(context, this.#deps.isTrusted))
+      : '';
     const cost = costOf(context);
     for (const chain of this.#chains.obtain(tenant, route, principal, address)) {
       this.#take(chain, cost);
