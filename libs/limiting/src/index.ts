@@ -17,7 +17,7 @@ export {
 } from './limit-chain.ts';
 export { isConsumerKey, tenantTag } from './limit-key.ts';
 export {
-  burstMin,
+  headroomMax,
   LIMIT_MAX,
   RATE_SPAN_MAX,
   ruleSpanMs,

@@ -26,7 +26,7 @@ interface RuleBase {
   readonly scope: string;
   /**
    * Units that are left to requests of more important classes, whose rules are equal but for this: what such a rule admits
-   * fits beside them. Of a rate units of its burst. 0 (default) … so many that one, or {@link burstMin}, is left.
+   * fits beside them. Of a rate units of its burst. 0 (default) … {@link headroomMax}.
    */
   readonly headroom?: number;
   /** Within the level each consumer has an allowance of its own; any text. Absent: all share one. */
@@ -150,11 +150,14 @@ export function assertLimitRule(rule: LimitRule): void {
   }
 }
 
+/** Most units that a rule may hold back: so many that one, or {@link burstMin}, is left. */
+export function headroomMax(rule: LimitRule): number {
+  return wholeCapacity(rule) - (rule.kind === 'rate' ? burstMin(rule.limit, rule.windowMs) : 1);
+}
+
 function isHeadroom(rule: LimitRule): boolean {
   const { headroom = 0 } = rule;
-  if (headroom === 0) return true;
-  const least = rule.kind === 'rate' ? burstMin(rule.limit, rule.windowMs) : 1;
-  return isIntegerUpTo(headroom, wholeCapacity(rule) - least);
+  return headroom === 0 || isIntegerUpTo(headroom, headroomMax(rule));
 }
 
 /** A body that is taken in tiny steps would cost its worker, and the store, work for each of its bytes. */

@@ -1,4 +1,4 @@
-import { burstMin, wholeCapacity, type LimitRule, type WindowRule } from '@headgate/limiting';
+import { headroomMax, wholeCapacity, type LimitRule, type WindowRule } from '@headgate/limiting';
 import type { Limit, Priority } from '@headgate/model';
 
 /** Classes of requests by importance, as an index: critical, normal, bulk. */
@@ -107,9 +107,8 @@ function headroomFrom({ headroom }: LevelLimit): number {
 /** Rounded up, but something is left to each class. */
 function headroomOf({ headroom = {} }: Limit, rule: LimitRule): LevelLimit['headroom'] {
   const whole = wholeCapacity(rule);
-  const least = rule.kind === 'rate' ? burstMin(rule.limit, rule.windowMs) : 1;
   const units = (percent = 0): number =>
-    Math.min(Math.ceil((whole * percent) / 100), whole - least);
+    Math.min(Math.ceil((whole * percent) / 100), headroomMax(rule));
   return { 0: 0, 1: units(headroom.normal), 2: units(headroom.bulk) };
 }
 
