@@ -1,5 +1,4 @@
 import type { ErrorCode } from '@headgate/errors';
-import type { LimitRule } from '@headgate/limiting';
 import type { Clock } from '@headgate/runtime';
 import {
   accessRecordLine,
@@ -15,6 +14,7 @@ import {
 import type { LoggedAttempt, RequestContext } from '../request/request-context.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoint.ts';
 import type { UpstreamFailure } from '../upstream/failure.ts';
+import { DenialCells } from './denial-cells.ts';
 
 /** Tenant label of requests that belong to no tenant. */
 const NO_TENANT = 'none';
@@ -41,8 +41,7 @@ export class Recorder {
   readonly #noTenant: TenantSlot;
   readonly #localReplies = new Map<string, CounterCell>();
   readonly #attempts = new Map<UpstreamFailure, CounterCell>();
-  /** By level, then kind. */
-  readonly #denials = new Map<string, Map<string, CounterCell>>();
+  readonly #denials: DenialCells;
   readonly #succeeded: CounterCell;
   readonly #attemptDurations: DurationCell;
   readonly #limitDurations: DurationCell;
@@ -50,6 +49,7 @@ export class Recorder {
   constructor(deps: RecorderDeps) {
     this.#deps = deps;
     this.#noTenant = deps.metrics.tenantSlot(NO_TENANT);
+    this.#denials = new DenialCells(deps.metrics, 'headgate_limit_denials_total');
     this.#succeeded = deps.metrics.counter('headgate_upstream_attempts_total', { outcome: 'ok' });
     this.#attemptDurations = deps.metrics.histogram(
       'headgate_upstream_attempt_duration_seconds',
@@ -115,7 +115,7 @@ export class Recorder {
     if (context.code !== null) this.#localReplyCell(context.code).value += 1;
     if (context.limiterMs !== null) this.#limitDurations.record(context.limiterMs);
     const violated = context.verdict === null ? null : context.verdict.rule;
-    if (violated !== null) this.#denialCell(violated).value += 1;
+    if (violated !== null) this.#denials.count(violated);
     if (accessLog !== null) accessLog.write(accessRecordLine(nodeId, context));
     if (context.trace.sampled) tracing.recordRequestSpans(traceOf(context));
   }
@@ -126,18 +126,6 @@ export class Recorder {
       cell = this.#deps.metrics.counter('headgate_local_replies_total', { code });
       this.#localReplies.set(code, cell);
     }
-    return cell;
-  }
-
-  #denialCell({ level, kind = 'window', consumer }: LimitRule): CounterCell {
-    const counted = consumer === undefined ? level : 'consumer';
-    return this.#denials.get(counted)?.get(kind) ?? this.#addDenialCell(counted, kind);
-  }
-
-  #addDenialCell(level: string, kind: string): CounterCell {
-    const cell = this.#deps.metrics.counter('headgate_limit_denials_total', { level, kind });
-    const ofLevel = this.#denials.get(level) ?? new Map<string, CounterCell>();
-    this.#denials.set(level, ofLevel.set(kind, cell));
     return cell;
   }
 

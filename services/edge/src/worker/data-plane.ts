@@ -44,6 +44,7 @@ import { RequestChains } from '../snapshot/request-chains.ts';
 import { THROWS_MAX, type RevisionScope } from '../snapshot/revision-faults.ts';
 import { describeFault } from '../snapshot/tenant-entry.ts';
 import { TenantStore } from '../snapshot/tenant-store.ts';
+import { DenialCells } from '../stages/denial-cells.ts';
 import { Shadows, type ShadowDeps } from '../stages/evaluate-shadows.ts';
 import { mayGoOn } from '../stages/recheck.ts';
 import { Recorder } from '../stages/record.ts';
@@ -233,13 +234,8 @@ function openTenants(
 }
 
 function openShadows(parts: Omit<ShadowDeps, 'onDenied'>, metrics: WorkerMetrics): Shadows {
-  return new Shadows({
-    ...parts,
-    onDenied: ({ level, kind = 'window', consumer }) => {
-      const labels = { level: consumer === undefined ? level : 'consumer', kind };
-      metrics.counter('headgate_limit_shadow_denials_total', labels).value += 1;
-    },
-  });
+  const denials = new DenialCells(metrics, 'headgate_limit_shadow_denials_total');
+  return new Shadows({ ...parts, onDenied: (rule) => denials.count(rule) });
 }
 
 function openLoopDelay(): ELDHistogram {
