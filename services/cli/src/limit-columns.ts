@@ -30,12 +30,12 @@ export const LIMIT_HEADER = [
 
 /** How full a limit is, for people; bytes in powers of 1,000. Not yet printable. */
 export function limitCells(item: LimitState): string[] {
-  const { name, kind, unit, shadow, remaining, resetMs } = item;
+  const { kind, unit, remaining, resetMs } = item;
   const { admittedPerSecond, deniedPerSecond } = item;
   const admitted =
     unit === 'requests' ? admittedPerSecond.toFixed(1) : amount(item, admittedPerSecond);
   return [
-    ...[shadow ? `${name} (shadow)` : name, kind, unit, usedText(item)],
+    ...[limitName(item), kind, unit, usedText(item)],
     remaining === null ? '-' : amount(item, remaining),
     resetMs === 0 ? '-' : duration(resetMs),
     admittedPerSecond === 0 ? '-' : admitted,
@@ -51,7 +51,18 @@ function usedText(item: LimitState): string {
   return kind === 'rate' ? '-' : `- of ${amount(item, limit)}`;
 }
 
-function amount({ unit }: LimitState, units: number): string {
+/** `minute`, `minute (shadow)`. */
+export function limitName({ name, shadow }: Pick<LimitState, 'name' | 'shadow'>): string {
+  return shadow ? `${name} (shadow)` : name;
+}
+
+/** `tenant`, `route login`. */
+export function limitLevel({ level, scope }: Pick<LimitState, 'level' | 'scope'>): string {
+  return scope === '' ? level : `${level} ${scope}`;
+}
+
+/** Units for people; bytes in powers of 1,000. */
+export function amount({ unit }: Pick<LimitState, 'unit'>, units: number): string {
   return unit === 'requests' ? String(units) : formatBytes(units);
 }
 

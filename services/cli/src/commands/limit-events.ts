@@ -1,7 +1,7 @@
 import { LimitUnit } from '@headgate/model';
 import { z } from 'zod';
-import { formatBytes } from '../byte-count.ts';
 import type { CommandContext } from '../context.ts';
+import { amount, limitLevel, limitName } from '../limit-columns.ts';
 import { printValue } from '../print-value.ts';
 import { formatTable, printable } from '../table.ts';
 
@@ -52,15 +52,10 @@ export async function limitsEvents(
 const HEADER = ['TIME', 'EVENT', 'TENANT', 'LEVEL', 'LIMIT', 'KIND', 'COUNTS', 'USED', 'PERCENT'];
 
 function cellsOf(item: LimitEvent): string[] {
-  const { at, event, tenantId, level, scope, name, kind, unit, shadow } = item;
-  const { used, capacity, percent } = item;
-  const amount = (units: number): string =>
-    unit === 'requests' ? String(units) : formatBytes(units);
+  const { at, event, tenantId, kind, unit, used, capacity, percent } = item;
   return [
-    ...[at, event, tenantId === '' ? '-' : tenantId],
-    ...[scope === '' ? level : `${level} ${scope}`, shadow ? `${name} (shadow)` : name],
-    ...[kind, unit],
-    `${used === null ? '-' : amount(used)} of ${amount(capacity)}`,
+    ...[at, event, tenantId === '' ? '-' : tenantId, limitLevel(item), limitName(item), kind, unit],
+    `${used === null ? '-' : amount(item, used)} of ${amount(item, capacity)}`,
     percent === null ? '-' : `${percent} %`,
   ];
 }

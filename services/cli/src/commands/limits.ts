@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { CommandContext } from '../context.ts';
-import { LIMIT_HEADER, limitCells, LimitState } from '../limit-columns.ts';
+import { LIMIT_HEADER, limitCells, limitLevel, LimitState } from '../limit-columns.ts';
 import { printValue } from '../print-value.ts';
 import { formatTable, printable } from '../table.ts';
 
@@ -44,8 +44,9 @@ function printLimits({ terminal }: CommandContext, items: readonly LimitState[])
 }
 
 /** `route login, 192.0.2.1` */
-function placeOf({ level, scope, consumer }: LimitState): string {
-  const place = scope === '' ? level : `${level} ${scope}`;
-  if (consumer === null) return place;
-  return `${place}, ${consumer.startsWith('k') ? 'key ' : ''}${consumer.slice(1)}`;
+function placeOf(item: LimitState): string {
+  const { consumer } = item;
+  const level = limitLevel(item);
+  if (consumer === null) return level;
+  return `${level}, ${consumer.startsWith('k') ? 'key ' : ''}${consumer.slice(1)}`;
 }
