@@ -1,10 +1,11 @@
-import { LimitKind, LimitUnit, TenantId } from '@headgate/model';
+import { TenantId } from '@headgate/model';
 import { z } from 'zod';
 import { inScope, type Session } from '../access/session.ts';
 import { defineOperation, NOTHING, type Operation } from '../http/operation.ts';
 import { queryInteger } from '../http/query-integer.ts';
 import { EVENTS_KEPT_MAX, type LimitEvent, type LimitEvents } from '../limits/limit-events.ts';
 import type { Store } from '../store/store.ts';
+import { LimitReply } from './limit-reply.ts';
 
 /** What the operation works with. */
 export interface LimitEventsContext {
@@ -17,16 +18,8 @@ const LimitEventReply = z.object({
   event: z
     .enum(['near', 'reached'])
     .describe('`near`: used to 80 % or more. `reached`: it refused.'),
-  tenantId: z.string().describe('Empty for the limits of a pool.'),
-  level: z.enum(['tenant', 'key', 'route', 'pool', 'platform']),
-  scope: z
-    .string()
-    .describe(
-      'Id of the API key or route; empty at the level of the tenant; of a pool its plan and entity, of the platform’s its entity.',
-    ),
-  name: z.string(),
-  kind: LimitKind,
-  unit: LimitUnit,
+  ...LimitReply.pick({ tenantId: true, level: true, scope: true, name: true, kind: true }).shape,
+  unit: LimitReply.shape.unit,
   shadow: z.boolean().describe('It refuses nothing: it would have.'),
   used: z
     .number()
