@@ -323,12 +323,11 @@ export class ByteSocket implements HandleEvents, QueuedWriter {
 
   /** Takes note of what became of a write. @hot */
   #note(outcome: number): void {
-    if (outcome < 0) {
-      this.#onWriteError(outcome);
-      return;
+    if (outcome < 0) this.#onWriteError(outcome);
+    else {
+      this.hasWritten = true;
+      if (outcome === WRITE_PENDING) this.#pendingWrites += 1;
     }
-    this.hasWritten = true;
-    if (outcome === WRITE_PENDING) this.#pendingWrites += 1;
   }
 
   /** Nothing more can be sent; see {@link #outlivesWrites}. Whoever has paused the reading resumes it. */
