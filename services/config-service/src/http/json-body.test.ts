@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { parseStrictJson } from './json-body.ts';
+import { findBadKey } from './repeated-keys.ts';
 
 for (const [text, message] of [
   ['{"auth":"api_key","auth":"none"}', /^the key "auth" is twice in one object \(character 19\)$/],
@@ -38,6 +39,56 @@ test('whatever JSON.stringify writes is read as JSON.parse reads it', () => {
     }),
     { seed: 5, numRuns: 500 },
   );
+});
+
+/** JSON text that may have keys twice, in any spelling, and whatever looks like one. */
+const jsonText = fc.letrec<{ value: string; object: string; list: string; leaf: string }>((tie) => {
+  const blank = fc.constantFrom('', ' ', '\n\t');
+  // Without a lone backslash: V8 14.6 reads the key `"\""` as `"\\"` after it has seen that one there.
+  const text = fc.constantFrom('a', 'b', '__proto__', 'é', '"', '\\a', ':', '{"a":1}', '');
+  const quoted = fc
+    .tuple(text, fc.boolean())
+    .map(([plain, escapes]) => (escapes ? escapeAll(plain) : JSON.stringify(plain)));
+  const member = fc
+    .tuple(quoted, blank, blank, tie('value'))
+    .map(([key, before, after, value]) => `${key}${before}:${after}${value}`);
+  return {
+    leaf: fc.oneof(quoted, fc.constantFrom('1', 'null', '-1e3', '[]', '{}')),
+    object: fc.array(member, { maxLength: 4 }).map((members) => `{${members.join(', ')}}`),
+    list: fc.array(tie('value'), { maxLength: 3 }).map((items) => `[${items.join(' ,')}]`),
+    value: fc.oneof({ maxDepth: 4 }, tie('leaf'), tie('object'), tie('list')),
+  };
+}).value;
+
+function escapeAll(plain: string): string {
+  const codes = Array.from({ length: plain.length }, (_, at) => plain.charCodeAt(at));
+  return `"${codes.map((code) => `\\u${code.toString(16).padStart(4, '0')}`).join('')}"`;
+}
+
+test('counting keys finds whatever looking at each of them finds', () => {
+  let refused = 0;
+  fc.assert(
+    fc.property(jsonText, (text) => {
+      const fault = findBadKey(text);
+      const parse = () => parseStrictJson(Buffer.from(text));
+      if (fault === null) return assert.deepEqual(parse(), JSON.parse(text));
+      refused += 1;
+      assert.throws(parse, { statusCode: 400, message: fault });
+    }),
+    { seed: 6, numRuns: 3000 },
+  );
+  assert.ok(refused > 300 && refused < 2700, `${refused} of 3000 texts have a bad key`);
+});
+
+test('what is nested deeper than anything valid is refused, also a million levels', () => {
+  const nested = (levels: number) => Buffer.from('['.repeat(levels) + ']'.repeat(levels));
+  assert.ok(Array.isArray(parseStrictJson(nested(32))));
+  for (const levels of [33, 1_000_000]) {
+    assert.throws(() => parseStrictJson(nested(levels)), { message: /nested too deeply/ });
+  }
+  assert.throws(() => parseStrictJson(Buffer.from('{"a":'.repeat(40) + '1' + '}'.repeat(40))), {
+    message: /nested too deeply/,
+  });
 });
 
 test('a megabyte in one string, or in braces, is read in linear time', () => {

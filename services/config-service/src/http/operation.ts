@@ -4,7 +4,6 @@ import { z } from 'zod';
 import type { PermissionName } from '../access/permissions.ts';
 import type { Session } from '../access/session.ts';
 import { parseEtagCondition, type Preconditions } from './etag.ts';
-import { isNestedTooDeep } from './nesting.ts';
 import { problem } from './problems.ts';
 
 /** A reply of a handler that did what was asked. */
@@ -116,9 +115,6 @@ export function defineOperation<
       if (preconditions === null) {
         const detail = 'If-Match and If-None-Match must be * or entity tags such as "12"';
         return problem('HG_API_MALFORMED', { detail });
-      }
-      if (isNestedTooDeep(raw.body)) {
-        return problem('HG_API_MALFORMED', { detail: 'the body is nested too deeply' });
       }
       const params = shape.params.safeParse(raw.params);
       const query = shape.query.safeParse(raw.query);

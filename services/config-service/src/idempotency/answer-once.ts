@@ -1,5 +1,4 @@
 import type { z } from 'zod';
-import { isNestedTooDeep } from '../http/nesting.ts';
 import type { Operation, OperationReply, RawRequest } from '../http/operation.ts';
 import { problem, problemOfRefusal } from '../http/problems.ts';
 import type { ApiContext } from '../resources/api-context.ts';
@@ -44,8 +43,6 @@ export async function answerOnce(
   if (field === undefined || isRead || query.data?.dryRun === true) {
     return operation.handle(raw);
   }
-  // It is refused; taking its fingerprint would run out of stack.
-  if (isNestedTooDeep(raw.body)) return operation.handle(raw);
   const key = typeof field === 'string' ? parseIdempotencyKey(field) : null;
   if (key === null) return problem('HG_API_MALFORMED', { detail: IDEMPOTENCY_KEY_RULE });
   const { ifMatch, ifNoneMatch, body } = raw;
