@@ -6,7 +6,8 @@ import { BENCHMARKS } from './bench/benchmarks.ts';
 import { publish } from './bench/publish/publish.ts';
 
 // `npm run bench -- NAME …`: runs a benchmark and prints its tables, or publishes its figures.
-// Exit codes: 0 done; 1 it could not run, or its figures must not be used; 2 usage; 130 interrupted.
+// Exit codes: 0 done; 1 it could not run, or its figures must not be used; 2 usage; 130 interrupted, also by a reader of
+// its output that went away.
 
 const DOCS = fileURLToPath(new URL('../../docs', import.meta.url));
 
@@ -41,6 +42,7 @@ async function main(args: readonly string[]): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => interruption.abort());
   }
+  process.stdout.on('error', () => interruption.abort()); // nobody reads on, as in `… | head`
   try {
     if (request.kind === 'run') return await runBenchmark(request, interruption.signal);
     for (const file of await publish(request.jsonPath, DOCS)) say(`wrote ${file}`);
