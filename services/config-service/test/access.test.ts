@@ -3,7 +3,8 @@ import { after, before, test } from 'node:test';
 import { fastify } from 'fastify';
 import { authorise } from '../src/access/authorise.ts';
 import { guardRoutes } from '../src/access/guard-routes.ts';
-import { createSend, startApi, type Send, type TestApi } from './support/api.ts';
+import { accessOf } from '../src/access/session.ts';
+import { createSend, faults, startApi, type Send, type TestApi } from './support/api.ts';
 
 let api: TestApi;
 let tenantAdmin: Send;
@@ -56,6 +57,57 @@ test('a tenant_admin changes what belongs to its tenants, and nothing else', asy
   assert.equal((await tenantAdmin('GET', '/v1/access-tokens')).status, 403);
   const { body } = await api.send('GET', '/v1/audit?actor=token:ta');
   assert.equal((body['items'] as readonly unknown[]).length, 1);
+});
+
+test('a bundle that names what is not the token’s is refused for that alone, a very large one before it is parsed', async () => {
+  const ids = (prefix: string, count: number) =>
+    Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
+  const bundle = (tenants: readonly string[], of: unknown = { planId: 1 }) => ({
+    apiVersion: 'headgate/v1',
+    tenants: Object.fromEntries(tenants.map((id) => [id, of])),
+  });
+  for (const path of ['/v1/apply', '/v1/compare']) {
+    const refused = await tenantAdmin('POST', path, bundle(['own', 'foreign']));
+    assert.deepEqual(
+      [refused.status, refused.body['detail']],
+      [404, 'there is no tenant "foreign"'],
+    );
+    const misspelt = await tenantAdmin('POST', path, bundle(['Own']));
+    assert.deepEqual([misspelt.status, faults(misspelt)[0]?.split(':')[0]], [422, 'tenants.Own']);
+    const many = await tenantAdmin('POST', path, bundle(ids('t', 100_000), {}));
+    assert.deepEqual([many.status, many.body['code']], [413, 'HG_API_TOO_LARGE']);
+    assert.match(
+      String(many.body['detail']),
+      /^the body has 100002 keys; .* at most 100000: send fewer tenants at a time$/,
+    );
+    const long = await tenantAdmin('POST', path, JSON.stringify('x'.repeat(4 * 1024 * 1024)));
+    assert.match(String(long.body['detail']), /^the body has 4194306 bytes; .* at most 4194304/);
+    const byAdmin = await api.send('POST', path, bundle(ids('t', 100_000), {}));
+    assert.equal(byAdmin.status, 422, 'whoever sees all tenants may send more');
+    assert.match(String(byAdmin.body['detail']), /^there are more than 1000 faults/);
+  }
+});
+
+test('what is too large for a document is refused without the database', async () => {
+  const access = accessOf('tenant_admin', ['own']);
+  const jwtApi = await startApi({
+    verifyJwt: () => Promise.resolve({ ok: true, principal: { actor: 'oidc:a', access } }),
+  });
+  try {
+    const apiKeys = Object.fromEntries(
+      Array.from({ length: 12_000 }, (_, n) => [`k${n}`, { sha256: String(n).padStart(64, '0') }]),
+    );
+    const bundle = { apiVersion: 'headgate/v1', tenants: { own: { ...TENANT, apiKeys } } };
+    await jwtApi.database.close();
+    const send = createSend(jwtApi.url, 'a.b.c');
+    const refused = await send('POST', '/v1/apply', bundle);
+    assert.equal(refused.status, 422);
+    assert.match(String(faults(refused)), /^tenants\.own: the published document would have \d+ b/);
+    bundle.tenants.own.apiKeys = {};
+    assert.equal((await send('POST', '/v1/apply', bundle)).status, 503);
+  } finally {
+    await jwtApi.close();
+  }
 });
 
 test('a viewer of some tenants reads them, and lists hold nothing of others', async () => {

@@ -1,4 +1,5 @@
 import type { Bundle, BundleApiKey, TenantBundle } from '@headgate/model';
+import { buildTenantDocument, type BuiltDocument } from '../publish/build-document.ts';
 import type { Edits } from '../store/commit.ts';
 import type { ApiKeyRecord } from '../store/kinds.ts';
 import { accept } from '../store/outcome.ts';
@@ -15,6 +16,15 @@ export function bundleEdits(bundle: Bundle): Edits {
       ]),
     ),
   };
+}
+
+/** The documents of a bundle's tenants, without the API keys that stay: what is stored has at least their size. */
+export function leastDocuments({ tenants }: Bundle): BuiltDocument[] {
+  return Object.entries(tenants).map(([id, tenant]) => {
+    const none = { upstream: new Map(), route: new Map(), apiKey: new Map() };
+    const nothing: TenantState = { id, tenant: null, rollout: null, ...none };
+    return buildTenantDocument(id, mergeTenant(nothing, tenant), 0);
+  });
 }
 
 /** A tenant as a bundle wants it: upstreams and routes are those of the bundle; API keys that it does not name stay. */

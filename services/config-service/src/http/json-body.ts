@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { countMembers, surveyJson } from './json-survey.ts';
 import { findBadKey } from './repeated-keys.ts';
 
@@ -17,18 +17,30 @@ class BodyError extends Error {
   }
 }
 
+/** What somebody may send, beside what operations take. */
+export interface BodyBounds {
+  readonly bytesMax: number;
+  /** Keys in all objects, as they are what parsing takes its time for: 2 µs each. */
+  readonly keysMax: number;
+}
+
 /**
  * Makes an API read JSON bodies strictly: what {@link parseStrictJson} refuses gets 400. Nothing else is read.
+ *
+ * @param boundsOf those of whoever asks; null: none.
  */
-export function readJsonBodies(app: FastifyInstance): void {
+export function readJsonBodies(
+  app: FastifyInstance,
+  boundsOf: (request: FastifyRequest) => BodyBounds | null,
+): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
     'application/json',
     { parseAs: 'buffer' },
-    async ({ headers }: { readonly headers: NodeJS.Dict<string | string[]> }, bytes: Buffer) => {
-      const { 'content-encoding': encoding = 'identity' } = headers;
+    async (request: FastifyRequest, bytes: Buffer) => {
+      const { 'content-encoding': encoding = 'identity' } = request.headers;
       if (encoding !== 'identity') throw new BodyError(415, 'bodies are not decompressed here');
-      if (bytes.length > 0) return parseStrictJson(bytes);
+      if (bytes.length > 0) return parseStrictJson(bytes, boundsOf(request));
       throw new BodyError(400, 'the body is empty; without one, leave Content-Type out');
     },
   );
@@ -37,10 +49,14 @@ export function readJsonBodies(app: FastifyInstance): void {
 /**
  * Parses JSON as RFC 7493 (I-JSON) wants it: UTF-8, and each key of an object once. A second one would win without a word.
  *
+ * @param bounds looked at before anything is parsed.
  * @throws BodyError that names the fault; also for a key `__proto__`, which objects lose or change by, and for JSON nested deeper
  * than anything valid: code that follows it recursively (schemas, `JSON.stringify`) would run out of stack.
  */
-export function parseStrictJson(bytes: Uint8Array): unknown {
+export function parseStrictJson(bytes: Uint8Array, bounds: BodyBounds | null = null): unknown {
+  if (bounds !== null) checkBound('bytes', bytes.length, bounds.bytesMax);
+  const { keys, levels } = surveyJson(bytes);
+  if (bounds !== null) checkBound('keys', keys, bounds.keysMax);
   let text: string;
   try {
     text = decoder.decode(bytes);
@@ -54,11 +70,16 @@ export function parseStrictJson(bytes: Uint8Array): unknown {
     const reason = error instanceof Error ? error.message : String(error);
     throw new BodyError(400, `the body is not valid JSON: ${reason}`);
   }
-  const { keys, levels } = surveyJson(bytes);
   if (levels > LEVELS_MAX) throw new BodyError(400, 'the body is nested too deeply');
   if (countMembers(value) < keys) {
     const fault = findBadKey(text);
     if (fault !== null) throw new BodyError(400, fault);
   }
   return value;
+}
+
+function checkBound(what: string, count: number, most: number): void {
+  if (count <= most) return;
+  const rule = `a credential for some tenants may send at most ${most}`;
+  throw new BodyError(413, `the body has ${count} ${what}; ${rule}: send fewer tenants at a time`);
 }

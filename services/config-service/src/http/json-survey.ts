@@ -14,7 +14,7 @@ export interface JsonSurvey {
   readonly levels: number;
 }
 
-/** Counts in bytes that are valid JSON; 3 ns a byte. */
+/** Counts in the bytes of JSON, 3 ns a byte: cheap enough to come before parsing, so they may turn out to be no JSON. */
 export function surveyJson(bytes: Uint8Array): JsonSurvey {
   let keys = 0;
   let depth = 0;
@@ -22,7 +22,9 @@ export function surveyJson(bytes: Uint8Array): JsonSurvey {
   for (let at = 0; at < bytes.length; at++) {
     switch (bytes[at]) {
       case QUOTE:
-        for (at++; bytes[at] !== QUOTE; at++) if (bytes[at] === BACKSLASH) at++;
+        for (at++; at < bytes.length && bytes[at] !== QUOTE; at++) {
+          if (bytes[at] === BACKSLASH) at++;
+        }
         break;
       case COLON:
         keys++;

@@ -8,7 +8,7 @@ import type { OperationReply } from './operation.ts';
 /** Seconds after which a client may try again when the store, or the OIDC issuer, is away. */
 const RETRY_AFTER_S = 2;
 /** Faults shown in one reply; a bundle can hold millions. */
-const FAULTS_MAX = 1000;
+export const FAULTS_MAX = 1000;
 
 /** A problem reply. */
 export function problem(
@@ -19,7 +19,7 @@ export function problem(
   if (errors === undefined || errors.length <= FAULTS_MAX) {
     return { status: 'problem', problem: createProblem(code, members) };
   }
-  const detail = `${errors.length} faults, the first ${FAULTS_MAX} are listed`;
+  const detail = `there are more than ${FAULTS_MAX} faults; the first ${FAULTS_MAX} are listed`;
   const shown = errors.slice(0, FAULTS_MAX);
   return { status: 'problem', problem: createProblem(code, { ...members, detail, errors: shown }) };
 }

@@ -1,10 +1,15 @@
-import { Bundle } from '@headgate/model';
+import { Bundle, ID_PATTERN } from '@headgate/model';
 import { z } from 'zod';
-import { bundleEdits } from '../apply/bundle-edits.ts';
+import { bundleEdits, leastDocuments } from '../apply/bundle-edits.ts';
 import { failedStateCondition, stateOf } from '../apply/bundle-state.ts';
 import { defineOperation, NOTHING, type Operation } from '../http/operation.ts';
 import { isNamed } from '../apply/is-named.ts';
 import { problem, problemOfRefusal } from '../http/problems.ts';
+import { readBundle } from '../apply/read-bundle.ts';
+import type { Session } from '../access/session.ts';
+import { refuseTooLarge } from '../store/commit.ts';
+import { refuse, type Outcome } from '../store/outcome.ts';
+import { refuseNames } from '../store/write-rule.ts';
 import type { ApiContext } from './api-context.ts';
 import { ChangesReply, presentChange } from './change-reply.ts';
 import { answerWrite, WRITE_HEADERS, WriteQuery } from './write-options.ts';
@@ -63,6 +68,7 @@ export function applyOperation(context: ApiContext): Operation {
       query: ApplyQuery,
       body: Bundle,
       bodyExample: EXAMPLE,
+      readBody: readOwnBundle,
       bodyBytesMax: BUNDLE_BYTES_MAX,
       changeMsMax: APPLY_DEADLINE_MS,
       conditional: 'state',
@@ -84,6 +90,14 @@ export function applyOperation(context: ApiContext): Operation {
       if (query.declare && session.access.role !== 'platform_admin') {
         const detail = 'declare=true is for a platform_admin: it is about all tenants';
         return problem('HG_API_FORBIDDEN', { detail });
+      }
+      if (session.scope !== 'all') {
+        // Before anything is locked. Whoever sees all tenants may take the time, and sends thousands of them.
+        const { documentBytesMax } = context;
+        const tooLarge = refuseTooLarge(leastDocuments(body), {
+          documentBytesMax: documentBytesMax(),
+        });
+        if (tooLarge !== null) return problemOfRefusal(tooLarge);
       }
       return answerWrite(context, session, query, {
         edits: bundleEdits(body),
@@ -122,6 +136,7 @@ export function compareOperation({ store }: ApiContext): Operation {
       query: NOTHING,
       body: Bundle,
       bodyExample: EXAMPLE,
+      readBody: readOwnBundle,
       bodyBytesMax: BUNDLE_BYTES_MAX,
       responses: {
         200: {
@@ -145,4 +160,19 @@ export function compareOperation({ store }: ApiContext): Operation {
       return { status: 200, body: { dryRun: true, revision, changes: shown } };
     },
   );
+}
+
+/** Reads a bundle that names nothing but what is the session's; what is not is refused before the schemas run. */
+async function readOwnBundle(raw: unknown, { scope }: Session): Promise<Outcome<Bundle>> {
+  if (scope === 'all') return readBundle(raw);
+  // What is no id is nobody's tenant: the schema names the rule.
+  const tenants = namesIn(raw, 'tenants').filter((id) => ID_PATTERN.test(id));
+  const refusal = refuseNames(scope, tenants, namesIn(raw, 'plans'));
+  return refusal === null ? readBundle(raw) : refuse(refusal);
+}
+
+function namesIn(raw: unknown, collection: 'plans' | 'tenants'): string[] {
+  if (typeof raw !== 'object' || raw === null) return [];
+  const entries: unknown = Object.entries(raw).find(([key]) => key === collection)?.[1];
+  return typeof entries === 'object' && entries !== null ? Object.keys(entries) : [];
 }

@@ -6,6 +6,7 @@ import {
   type TenantSpec,
 } from '@headgate/model';
 import { z } from 'zod';
+import { readBundle } from '../apply/read-bundle.ts';
 import { inScope, type Session } from '../access/session.ts';
 import { defineOperation, type Operation } from '../http/operation.ts';
 import { queryInteger } from '../http/query-integer.ts';
@@ -100,6 +101,7 @@ export function whatIfOperation({ store, history }: WhatIfContext): Operation {
         apiVersion: 'headgate/v1',
         plans: { gold: { limits: [{ name: 'second', limit: 50, windowMs: 1000 }] } },
       },
+      readBody: readBundle,
       bodyBytesMax: BUNDLE_BYTES_MAX,
       responses: {
         200: { description: 'What would have been.', schema: WhatIfReply, example: EXAMPLE },

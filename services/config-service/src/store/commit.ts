@@ -210,7 +210,7 @@ export async function prepareChanges(
 /** What is wrong with the size of documents; null if nothing is. */
 export function refuseTooLarge(
   documents: readonly BuiltDocument[],
-  options: ChangeOptions,
+  options: Pick<ChangeOptions, 'documentBytesMax' | 'pathOf'>,
 ): Refusal | null {
   const faults = documents.flatMap((document) => checkSize(document, options.documentBytesMax));
   return faults.length === 0 ? null : refusalOf(faults, options);
@@ -333,7 +333,10 @@ function checkSize(document: BuiltDocument, bytesMax: number): LocatedFault[] {
   return [{ kind, tenantId: null, id, path: '', rule, conflict: false }];
 }
 
-function refusalOf(located: readonly LocatedFault[], options: ChangeOptions): Refusal {
+function refusalOf(
+  located: readonly LocatedFault[],
+  options: Pick<ChangeOptions, 'pathOf'>,
+): Refusal {
   const pathOf = options.pathOf ?? bundlePath;
   const faults = located.map((fault) => ({
     path: pathOf(fault),

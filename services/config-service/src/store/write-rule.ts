@@ -7,17 +7,26 @@ import type { Refusal } from './outcome.ts';
 
 const WHO = 'may be changed by a platform_admin only';
 
+/** {@link refuseNames} of edits. */
+export function refuseEdits(scope: TenantScope, { tenants, plans }: Edits): Refusal | null {
+  if (scope === 'all') return null;
+  return refuseNames(scope, [...tenants.keys()], [...plans.keys()]);
+}
+
 /**
  * What is wrong with edits by their names alone, before anything is read: a principal with some tenants
  * edits these and nothing else. What is not its own answers as what does not exist.
  */
-export function refuseEdits(scope: TenantScope, edits: Edits): Refusal | null {
+export function refuseNames(
+  scope: TenantScope,
+  tenants: readonly string[],
+  plans: readonly string[],
+): Refusal | null {
   if (scope === 'all') return null;
-  const foreign = [...edits.tenants.keys()].find((id) => !inScope(scope, id));
+  const foreign = tenants.find((id) => !inScope(scope, id));
   if (foreign !== undefined) {
     return { reason: 'not_found', detail: `there is no tenant "${foreign}"` };
   }
-  const plans = [...edits.plans.keys()];
   if (plans.length === 0) return null;
   const faults = plans.map((id) => ({ path: `plans.${id}`, rule: `plans ${WHO}; leave it out` }));
   return { reason: 'forbidden', faults };
