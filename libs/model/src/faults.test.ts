@@ -30,6 +30,27 @@ test('an unknown key is a fault at that key', () => {
   ]);
 });
 
+test('a path that is no object, or both kinds at once, is told what it must be', () => {
+  const pathFaults = (path: unknown) => {
+    const routes = { web: { upstreamId: 'main', match: { path } } };
+    const identity = { hosts: ['a.test'] };
+    const upstreams = { main: { endpoints: [{ host: '192.0.2.1', port: 80 }] } };
+    const acme = { planId: 'gold', identity, upstreams, routes };
+    const faults = faultsOf({ apiVersion: 'headgate/v1', plans: { gold: {} }, tenants: { acme } });
+    return faults.map((fault) => [fault.path, fault.rule]);
+  };
+  const at = 'tenants.acme.routes.web.match.path';
+  const rule = 'must be {"prefix": "/..."} or {"exact": "/..."}, one of them';
+  assert.deepEqual(pathFaults('/web'), [[at, rule]]);
+  assert.deepEqual(pathFaults({}), [[at, rule]]);
+  assert.deepEqual(pathFaults({ prefix: '/a', exact: '/b' }), [[at, rule]]);
+  // What is wrong with the kind that was chosen is said of it.
+  assert.deepEqual(
+    pathFaults({ prefix: 'web' }).map(([path]) => path),
+    [`${at}.prefix`],
+  );
+});
+
 test('a bad id is a fault that states the rule for ids', () => {
   const [fault] = faultsOf({ apiVersion: 'headgate/v1', plans: { Gold_: {} } });
   assert.equal(fault?.path, 'plans.Gold_');

@@ -30,10 +30,26 @@ function describeIssue(issue: z.core.$ZodIssue, input: unknown, prefix: string):
   if (issue.code === 'invalid_key') {
     return [{ path, rule: issue.issues.map((inner) => inner.message).join('; ') }];
   }
+  if (issue.code === 'invalid_union') {
+    const meant = issue.errors.filter((inner) => isMeant(inner, valueAt(input, issue.path)));
+    if (meant.length === 1) {
+      return (meant[0] ?? []).flatMap((inner) =>
+        describeIssue({ ...inner, path: [...issue.path, ...inner.path] }, input, prefix),
+      );
+    }
+  }
   const value = shorten(valueAt(input, issue.path));
   return [
     value === undefined ? { path, rule: issue.message } : { path, value, rule: issue.message },
   ];
+}
+
+/** Whether one alternative of several has the shape of a value: its faults are inside, and nothing is missing or too much. */
+function isMeant(issues: readonly z.core.$ZodIssue[], value: unknown): boolean {
+  return issues.every(
+    ({ code, path }) =>
+      path.length > 0 && code !== 'unrecognized_keys' && valueAt(value, path) !== undefined,
+  );
 }
 
 function formatPath(path: readonly PropertyKey[], prefix: string): string {

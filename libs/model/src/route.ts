@@ -19,7 +19,9 @@ export const RouteMatch = z
   .strictObject({
     hosts: z.array(HostPattern).max(64).default([]).describe('Any host of the tenant if empty.'),
     path: z
-      .union([z.strictObject({ exact: PathPattern }), z.strictObject({ prefix: PathPattern })])
+      .union([z.strictObject({ exact: PathPattern }), z.strictObject({ prefix: PathPattern })], {
+        error: 'must be {"prefix": "/..."} or {"exact": "/..."}, one of them',
+      })
       .default({ prefix: '/' })
       .describe(
         'Exact path, or a prefix of whole segments: "/a" matches "/a" and "/a/b", not "/ab".',
