@@ -74,9 +74,10 @@ export class Configuration {
 
   constructor(deps: ConfigurationDeps) {
     this.#deps = deps;
-    const { files, broadcast, onDiskError } = deps;
+    const { clock, files, broadcast, onDiskError } = deps;
     this.#sends = new DocumentSends(broadcast);
-    this.#writer = new SnapshotWriter({ files, onDiskError, everything: () => this.#everything() });
+    const everything = () => this.#everything();
+    this.#writer = new SnapshotWriter({ clock, files, onDiskError, everything });
   }
 
   /** Takes over what the disk holds; a part of a configuration is completed by the first sync. */

@@ -1,9 +1,11 @@
+import type { Clock } from '@headgate/runtime';
 import type { WorkerDocument } from '../ipc/messages.ts';
 import type { SnapshotFiles, Unproven } from './snapshot-files.ts';
 import type { WithdrawnDocument } from './snapshot-records.ts';
 
 /** What a writer works with. */
 export interface SnapshotWriterDeps {
+  readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly files: SnapshotFiles;
   /** Everything as it is now, for a new generation. */
   readonly everything: () => {
@@ -15,11 +17,14 @@ export interface SnapshotWriterDeps {
 }
 
 const DISK_DELAY_MS = 100;
+/** While changes follow each other closely writes begin at least this far apart: opening, syncing and closing costs more than what is written. */
+const DISK_GAP_MS = 500;
 const DISK_RETRY_MS = 10_000;
 
 /**
- * Carries changes of the configuration to the disk, a tenth of a second later and several at once. Of a document that
- * changes meanwhile only the newest revision is written, so what waits is bounded by the documents there are.
+ * Carries changes of the configuration to the disk, a tenth of a second later, in a stream of changes half a second, and
+ * several at once. Of a document that changes meanwhile only the newest revision is written, so what waits is bounded by
+ * the documents there are.
  */
 export class SnapshotWriter {
   readonly #deps: SnapshotWriterDeps;
@@ -27,6 +32,8 @@ export class SnapshotWriter {
   #good = new Map<string, number>();
   #withdrawn = new Map<string, WithdrawnDocument>();
   #timer: NodeJS.Timeout | null = null;
+  /** When something was last written; monotonic. */
+  #writtenMs = -Infinity;
   /** The next write is of everything: the first one, and one after a failure, which may have torn the journal. */
   #rewrite = false;
   #failing = false;
@@ -81,7 +88,8 @@ export class SnapshotWriter {
     this.#rewrite = false;
     const count = documents.length + marks.good.length + marks.withdrawn.length;
     if (count === 0 && !rewrite) return;
-    const { files, everything } = this.#deps;
+    const { files, everything, clock } = this.#deps;
+    this.#writtenMs = clock.monotonicMs();
     try {
       if (!rewrite) await files.append(documents, marks);
       if (rewrite || files.wantsCompaction) {
@@ -105,7 +113,8 @@ export class SnapshotWriter {
   }
 
   #schedule(delayMs: number): void {
-    if (this.#closed) return;
-    this.#timer ??= setTimeout(() => void this.flush(), delayMs);
+    if (this.#closed || this.#timer !== null) return;
+    const gapMs = this.#writtenMs + DISK_GAP_MS - this.#deps.clock.monotonicMs();
+    this.#timer = setTimeout(() => void this.flush(), Math.max(delayMs, gapMs));
   }
 }
