@@ -196,7 +196,7 @@ test('acknowledgements arrive in batches, also those made while disconnected', a
     batches.push(acks.length);
     received.push(...acks);
   });
-  const publisher = createAckPublisher(edge, { edgeId: 'edge-1', flushMs: 10 });
+  const publisher = createAckPublisher(edge, deps, { edgeId: 'edge-1', flushMs: 10 });
   open.push(() => publisher.close());
   const ack = (revision: number): ConfigAck => ({
     key: 'tenant.acme',

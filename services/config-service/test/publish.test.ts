@@ -196,7 +196,7 @@ test('writes wait for the acknowledgement of live edges, and status shows them',
     ...{ version: 'test', adminAddress: '127.0.0.1:1', workers: 1 },
   });
   const presence = createPresence(bus, { kind: 'edge', id: 'edge-test', info });
-  const acks = createAckPublisher(bus, { edgeId: 'edge-test', flushMs: 5 });
+  const acks = createAckPublisher(bus, { clock: systemClock }, { edgeId: 'edge-test', flushMs: 5 });
   try {
     await waitFor(
       async () => {

@@ -302,7 +302,7 @@ export class Edge {
   #openFeed(bus: Bus): void {
     const { logger, settings } = this.#options;
     const { nodeId } = settings;
-    const acks = createAckPublisher(bus, { edgeId: nodeId, flushMs: 5 });
+    const acks = createAckPublisher(bus, { clock: systemClock }, { edgeId: nodeId, flushMs: 5 });
     this.#acks = acks;
     this.#shutdown.push('acknowledgements', () => acks.close());
     const feed = createConfigFeed(
