@@ -1,5 +1,9 @@
 import type { Random } from '@headgate/runtime';
 
+/** Of equal weights, which need none: typed arrays are what costs in a change of an upstream. */
+const NO_SHARES = new Float64Array(0);
+const NO_ALIASES = new Uint32Array(0);
+
 /**
  * Draws indices with probability proportional to their weights, in O(1) and with one random number per draw.
  * Vose's alias method ("A Linear Algorithm for Generating Random Numbers with a Given Distribution", 1991): each
@@ -22,9 +26,9 @@ export class WeightedDraw {
     this.#random = random;
     this.#columns = weights.length;
     this.#uniform = weights.every((weight) => weight === weights[0]);
-    this.#ownShare = new Float64Array(weights.length).fill(1);
-    this.#alias = Uint32Array.from(weights.keys());
-    this.#fill(weights);
+    this.#ownShare = this.#uniform ? NO_SHARES : new Float64Array(weights.length).fill(1);
+    this.#alias = this.#uniform ? NO_ALIASES : Uint32Array.from(weights.keys());
+    if (!this.#uniform) this.#fill(weights);
   }
 
   /** @hot */

@@ -34,6 +34,23 @@ test('a host is taken in the one form that requests are looked up with', () => {
   for (const host of [...bad, ...badIpv6]) assert.ok(!takesHost(host), host);
 });
 
+test('a label of a name has at most 63 characters, a name 253', () => {
+  const label = 'a'.repeat(63);
+  const longest = `${label}.${label}.${label}.${label.slice(2)}`;
+  for (const host of [label, `b.${label}`, `${label}.b`, longest]) assert.ok(takesHost(host), host);
+  const bad = [
+    `a${label}`,
+    `b.a${label}`,
+    `a${label}.b`,
+    `a${longest}`,
+    '-a',
+    'a-',
+    'b.-a',
+    'a-.b',
+  ];
+  for (const host of bad) assert.ok(!takesHost(host), host);
+});
+
 test('an endpoint is an address or a name that no resolver takes for an address', () => {
   const good = [
     '10.0.0.1',

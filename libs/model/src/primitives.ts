@@ -47,7 +47,9 @@ export const TextLine = z
 /** Human-readable name, one line. */
 export const DisplayName = TextLine.min(1).max(128).describe('Name for people, one line.');
 
-const HOST_LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
+/** Labels and the dots between them. */
+const DNS_NAME =
+  /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
 
 /**
  * Canonical host name of a request: lower case, punycode for other scripts, no port, no trailing dot.
@@ -59,8 +61,7 @@ export function isHostName(text: string): boolean {
 
 /** Labels of letters, digits, `_` and `-`, lower case. */
 export function isDnsName(text: string): boolean {
-  if (text.length === 0 || text.length > 253) return false;
-  return text.split('.').every((label) => HOST_LABEL.test(label));
+  return text.length <= 253 && DNS_NAME.test(text);
 }
 
 function isCanonicalIpv6(bracketed: string): boolean {

@@ -97,6 +97,14 @@ async function use(pool: { acquire(user: UpstreamUser, fresh: boolean): void }, 
 }
 
 suite('upstream registry', () => {
+  test('a revision picks nobody before it is in force', () => {
+    const registry = createRegistry();
+    const spec = upstream([9]);
+    const main = registry.build('a', [spec]).get('main');
+    assert.equal(main?.picker.pick(null), null);
+    assert.equal(put(registry, 'a', spec).picker.pick(null)?.id, '127.0.0.1:9');
+  });
+
   test('endpoints, their connections and the retry budget survive a revision', async () => {
     await withOrigin(async (origin) => {
       const registry = createRegistry();

@@ -10,10 +10,13 @@ import { RetryBudget } from './retry-budget.ts';
 export interface TenantUpstream {
   readonly id: string;
   readonly endpoints: readonly UpstreamEndpoint[];
-  /** Made anew by {@link UpstreamRegistry.commit}, which puts the revision's weights in force. */
+  /** Made by {@link UpstreamRegistry.commit}, which puts the revision's weights in force; until then it picks nobody. */
   picker: Picker<UpstreamEndpoint>;
   readonly retryBudget: RetryBudget;
 }
+
+/** Of upstreams that are not in force. */
+const NO_PICKER: Picker<UpstreamEndpoint> = Object.freeze({ pick: () => null });
 
 /** Health messages kept for upstreams that no request has used yet. */
 const HEALTH_STATES_MAX = 200_000;
@@ -45,7 +48,7 @@ export class UpstreamRegistry {
       built.set(upstream.id, {
         id: upstream.id,
         endpoints,
-        picker: createPicker(upstream.picker, endpoints, this.#deps.random),
+        picker: NO_PICKER,
         retryBudget: previous?.retryBudget ?? new RetryBudget(),
       });
     }
