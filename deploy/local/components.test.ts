@@ -48,6 +48,7 @@ test('only the config-service gets the admin token, and its own store', () => {
   assert.equal(config.env['HEADGATE_CONFIG_LISTEN'], '127.0.0.1:9010');
   assert.equal(config.env['HEADGATE_DATABASE_URL'], '');
   assert.equal(config.env['HEADGATE_DATA_DIR'], '/data/config');
+  assert.equal(config.env['HEADGATE_ENDPOINT_ADDRESSES_ALLOWED'], '127.0.0.0/8,::1');
   for (const [name, spec] of specs) {
     const shown = JSON.stringify([spec.args, name === 'config-service' ? null : spec.env]);
     assert.ok(!shown.includes(settings.adminToken), `${name} must not see the token`);

@@ -106,6 +106,8 @@ function configService(settings: ClusterSettings): ComponentSpec {
       HEADGATE_ADMIN_TOKEN: adminToken,
       // Empty counts as not set: the local cluster keeps its own store whatever the shell exports.
       HEADGATE_DATABASE_URL: '',
+      // Everything runs on this machine, so its tenants may put their endpoints here too.
+      HEADGATE_ENDPOINT_ADDRESSES_ALLOWED: '127.0.0.0/8,::1',
     },
   });
 }

@@ -1,3 +1,4 @@
+export { compileAddressRanges, environmentAddressRanges } from './address-ranges.ts';
 export { BoundedMap } from './bounded-map.ts';
 export { BoundedQueue } from './bounded-queue.ts';
 export { systemClock, type Clock } from './clock.ts';

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   environmentAddress,
+  environmentAddressRanges,
   environmentInteger,
   readEnvironment,
   readServiceSettings,
@@ -38,6 +39,11 @@ export const ConfigServiceEnvironment = z.object({
   HEADGATE_CONFIG_BUCKET_REPLICAS: environmentInteger(1, 5)
     .default(1)
     .describe('Copies of the configuration on a NATS cluster.'),
+  HEADGATE_ENDPOINT_ADDRESSES_ALLOWED: environmentAddressRanges
+    .default([])
+    .describe(
+      'Addresses and CIDR ranges, such as 127.0.0.0/8, where a tenant_admin may put endpoints although they are loopback, link-local or the like.',
+    ),
   HEADGATE_CONFIG_REQUESTS_PER_SECOND: environmentInteger(1, 1_000_000)
     .default(500)
     .describe('Management requests per second and client address; more get 429.'),
@@ -51,6 +57,8 @@ export interface Settings extends ServiceSettings {
   readonly oidc: OidcSettings | null;
   readonly database: DatabaseLocation;
   readonly bucketReplicas: number;
+  /** Addresses and CIDR ranges that endpoints of tenants may have. */
+  readonly allowedAddresses: readonly string[];
   readonly requestsPerSecondMax: number;
 }
 
@@ -72,6 +80,7 @@ export function readSettings(
           ? { kind: 'pglite' as const, directory: settings.HEADGATE_DATA_DIR }
           : { kind: 'postgres' as const, url },
       bucketReplicas: settings.HEADGATE_CONFIG_BUCKET_REPLICAS,
+      allowedAddresses: settings.HEADGATE_ENDPOINT_ADDRESSES_ALLOWED,
       requestsPerSecondMax: settings.HEADGATE_CONFIG_REQUESTS_PER_SECOND,
     }),
   };

@@ -19,7 +19,7 @@ import {
   subscribeTenantDemand,
   type Bus,
 } from '@headgate/bus';
-import { StartError, systemClock, systemRandom } from '@headgate/runtime';
+import { compileAddressRanges, StartError, systemClock, systemRandom } from '@headgate/runtime';
 import {
   createAdminServer,
   createMetricsRegistry,
@@ -105,7 +105,10 @@ async function start(service: ServiceProcess<Settings>): Promise<void> {
   });
   shutdown.push('database', () => database.close());
   if (database.wall === 'none') logger.warn(NO_WALL);
-  const store = createStore({ clock }, database);
+  const store = createStore(
+    { clock, isAllowedAddress: compileAddressRanges(settings.allowedAddresses) },
+    database,
+  );
   const bus = connectBus({ clock, random }, busOptionsOf(settings, logger));
   shutdown.push('bus', () => bus.close());
   const view = createClusterView(bus, { clock, random });

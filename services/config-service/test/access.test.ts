@@ -88,6 +88,59 @@ test('a bundle that names what is not the token’s is refused for that alone, a
   }
 });
 
+test('a tenant_admin puts endpoints where no platform address is; what is there already stays', async () => {
+  const path = '/v1/tenants/own/upstreams/near';
+  const at = (...hosts: string[]) => ({ endpoints: hosts.map((host) => ({ host, port: 80 })) });
+  const bundle = (upstream: object) => ({
+    apiVersion: 'headgate/v1',
+    tenants: { own: { ...TENANT, upstreams: { near: upstream } } },
+  });
+  for (const [host, what] of [
+    ['127.0.0.1', 'a loopback address'],
+    ['::ffff:127.0.0.1', 'a loopback address'],
+    ['localhost', 'a loopback address'],
+    ['169.254.169.254', 'a link-local address'],
+    ['0.0.0.0', 'an unspecified address'],
+    ['fd00:ec2::254', 'an address of cloud metadata'],
+  ] as const) {
+    const refused = await tenantAdmin('PUT', path, at('10.0.0.1', host));
+    assert.equal(refused.status, 422, host);
+    const [fault] = refused.body['errors'] as readonly Record<string, unknown>[];
+    assert.equal(fault?.['value'], host);
+    const rule = `is ${what}, which only a platform_admin may write; else an operator allows it in HEADGATE_ENDPOINT_ADDRESSES_ALLOWED`;
+    assert.deepEqual(faults(refused), [`endpoints[1].host: ${rule}`]);
+    const applied = await tenantAdmin('POST', '/v1/apply', bundle(at(host)));
+    const place = 'tenants.own.upstreams.near.endpoints[0].host';
+    assert.deepEqual(faults(applied), [`${place}: ${rule}`]);
+  }
+  assert.equal((await api.send('PUT', path, at('127.0.0.1'))).status, 201, 'a platform_admin may');
+  assert.equal((await tenantAdmin('PUT', path, at('127.0.0.1', '10.0.0.1'))).status, 200);
+  const otherPort = { endpoints: [{ host: '127.0.0.1', port: 6379 }] };
+  assert.equal((await tenantAdmin('PUT', path, otherPort)).status, 422);
+  const candidate = { ...TENANT, upstreams: { near: otherPort } };
+  const rings = [{ name: 'default', soakMs: 1000 }];
+  const rollout = { candidate, rings };
+  const started = await tenantAdmin('POST', '/v1/tenants/own/rollout', rollout);
+  assert.match(String(faults(started)), /upstreams\.near\.endpoints\[0\]\.host: is a loopback/);
+});
+
+test('addresses that the operator allows are not refused', async () => {
+  const open = await startApi({ allowedAddresses: ['127.0.0.0/8'] });
+  try {
+    await open.send('PUT', '/v1/plans/plan-own', {});
+    await open.send('PUT', '/v1/tenants/own', TENANT);
+    const spec = { role: 'tenant_admin', tenants: ['own'] };
+    const { body } = await open.send('POST', '/v1/access-tokens/ta', spec);
+    const send = createSend(open.url, String(body['token']));
+    const put = (host: string) =>
+      send('PUT', '/v1/tenants/own/upstreams/api', { endpoints: [{ host, port: 80 }] });
+    assert.equal((await put('127.0.0.1')).status, 201);
+    assert.equal((await put('169.254.169.254')).status, 422);
+  } finally {
+    await open.close();
+  }
+});
+
 test('what is too large for a document is refused without the database', async () => {
   const access = accessOf('tenant_admin', ['own']);
   const jwtApi = await startApi({

@@ -3,6 +3,7 @@ import type { RedisTarget } from '@headgate/limiting-redis';
 import { Ring } from '@headgate/model';
 import {
   environmentAddress,
+  environmentAddressRanges,
   environmentInteger,
   readEnvironment,
   readServiceSettings,
@@ -13,28 +14,12 @@ import {
 import { z } from 'zod';
 import type { ClientLimits } from './ipc/messages.ts';
 import { parseRedisUrl } from './redis-url.ts';
-import { compileTrustedSources } from './worker/trusted-sources.ts';
-
-const list = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== ''),
-);
 
 const redisUrl = z.string().transform((text, context) => {
   const parsed = parseRedisUrl(text);
   if (!('fault' in parsed)) return parsed.target;
   context.addIssue({ code: 'custom', message: parsed.fault });
   return z.NEVER;
-});
-
-const trustedProxies = list.superRefine((ranges, context) => {
-  try {
-    compileTrustedSources(ranges);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : '' });
-  }
 });
 
 /** Bounds of what clients may do. */
@@ -104,7 +89,7 @@ export const EdgeEnvironment = z.object({
     .describe(
       '"v2": every connection starts with a PROXY protocol v2 header of the load balancer.',
     ),
-  HEADGATE_EDGE_TRUSTED_PROXIES: trustedProxies
+  HEADGATE_EDGE_TRUSTED_PROXIES: environmentAddressRanges
     .default([])
     .describe('Addresses and CIDR ranges that may set X-Forwarded-* and the tenant header.'),
   HEADGATE_EDGE_ACCESS_RECORDS: z

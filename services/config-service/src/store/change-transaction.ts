@@ -8,7 +8,7 @@ import type { Tables } from './tables.ts';
 import type { Author } from './write-changes.ts';
 
 /** Options of a change. */
-export interface StoreChangeOptions extends Omit<ChangeOptions, 'scope'> {
+export interface StoreChangeOptions extends Omit<ChangeOptions, 'scope' | 'isAllowedAddress'> {
   /** Do everything but keep nothing. */
   readonly dryRun?: boolean;
   /** Longest wait; default 1.8 s. */
@@ -18,7 +18,7 @@ export interface StoreChangeOptions extends Omit<ChangeOptions, 'scope'> {
 }
 
 type Options = StoreChangeOptions &
-  Pick<ChangeOptions, 'scope'> & {
+  Pick<ChangeOptions, 'scope' | 'isAllowedAddress'> & {
     /** The second wall around the author; null: none. */
     readonly bounds: Bounds | null;
   };

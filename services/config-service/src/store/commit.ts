@@ -15,7 +15,12 @@ import { checkClaims, compareClaims, writeClaims, type ClaimChange } from './cla
 import { writeDeclaration } from './declaration.ts';
 import { documentParts, lockDocuments, runParts, takeRevisions } from './documents.ts';
 import { historyParts, type TenantRevision } from './history.ts';
-import { bundlePath, checkTenantIntegrity, type LocatedFault } from './integrity.ts';
+import {
+  bundlePath,
+  checkEndpoints,
+  checkTenantIntegrity,
+  type LocatedFault,
+} from './integrity.ts';
 import { accept, refuse, type Committed, type Outcome, type Refusal } from './outcome.ts';
 import { checkApiKeyHashes, checkPlanReferences } from './references.ts';
 import type { RolloutState } from './rollouts.ts';
@@ -60,6 +65,8 @@ export interface ChangeOptions {
   readonly pathOf?: (fault: LocatedFault) => string;
   /** Tenants that the author may change. */
   readonly scope: TenantScope;
+  /** Addresses that endpoints may have whoever writes them; see {@link checkEndpoints}. */
+  readonly isAllowedAddress: (address: string) => boolean;
   /** For the history: the revision that this change restores. */
   readonly rolledBackTo?: number;
   /** Looks at the newest revision of each document that is named, under their lock; null: go on. */
@@ -185,10 +192,8 @@ export async function prepareChanges(
 
   const drafts = [...plans.value.map(draftOfPlan), ...tenants.value.map(draftOfTenant)];
   const changed = drafts.filter(isChanged);
-  const refusal = refuseChanges(
-    options.scope,
-    changed.flatMap(({ changes }) => changes),
-  );
+  const changes = changed.flatMap((draft) => draft.changes);
+  const refusal = refuseChanges(options.scope, changes);
   if (refusal !== null) return refuse(refusal);
   const claims = tenants.value.map(({ state, next }) =>
     compareClaims(state.id, state.tenant?.spec ?? null, next.tenant),
@@ -196,11 +201,12 @@ export async function prepareChanges(
   const faults = [
     ...(options.byRollout === true ? [] : checkRollouts(tenants.value, changed)),
     ...tenants.value.flatMap(({ state, next }) => checkTenantIntegrity(state.id, next)),
+    ...(options.scope === 'all' ? [] : checkEndpoints(changes, options.isAllowedAddress)),
     ...(await checkPlanReferences(db, plans.value, tenants.value)),
     ...(await checkClaims(db, claims)),
     ...(await checkApiKeyHashes(
       db,
-      drafts.flatMap(({ changes }) => changes),
+      drafts.flatMap((draft) => draft.changes),
     )),
   ];
   if (faults.length > 0) return refuse(refusalOf(faults, options));

@@ -1,4 +1,11 @@
-import { countFaults, routeFaults } from '@headgate/model';
+import {
+  countFaults,
+  endpointId,
+  refusedEndpointHost,
+  routeFaults,
+  type UpstreamSpec,
+} from '@headgate/model';
+import type { Change } from './change.ts';
 import { COLLECTION_BY_KIND, type ResourceKind } from './kinds.ts';
 import type { TenantSpecs } from './state.ts';
 
@@ -43,4 +50,31 @@ export function checkTenantIntegrity(tenantId: string, specs: TenantSpecs): Loca
     })),
   );
   return [...tooMany, ...ofRoutes];
+}
+
+/**
+ * Endpoints that changes bring to addresses where no tenant's may be: those of the edge's own machine and of the cloud's metadata.
+ * What is there already may stay.
+ *
+ * @param isAllowed addresses that the operator allows.
+ */
+export function checkEndpoints(
+  changes: readonly Change[],
+  isAllowed: (address: string) => boolean,
+): LocatedFault[] {
+  return changes.flatMap(({ kind, tenantId, id, action, before, after }) => {
+    if (kind !== 'upstream' || action === 'unchanged' || after === null) return [];
+    const known = before === null ? [] : (before.spec as UpstreamSpec).endpoints; // of its kind
+    const kept = new Set(known.map(endpointId));
+    const { endpoints } = after as UpstreamSpec; // of its kind
+    return endpoints.flatMap((endpoint, index): LocatedFault[] => {
+      const what = kept.has(endpointId(endpoint))
+        ? null
+        : refusedEndpointHost(endpoint.host, isAllowed);
+      if (what === null) return [];
+      const rule = `is ${what}, which only a platform_admin may write; else an operator allows it in HEADGATE_ENDPOINT_ADDRESSES_ALLOWED`;
+      const place = { kind, tenantId, id, path: `endpoints[${index}].host` };
+      return [{ ...place, value: endpoint.host, rule, conflict: false }];
+    });
+  });
 }

@@ -11,7 +11,7 @@ import {
 } from './access-tokens.ts';
 import { listAudit, type AuditFilter, type AuditRow } from './audit.ts';
 import { changeWithRetries, transact, type StoreChangeOptions } from './change-transaction.ts';
-import type { Edits } from './commit.ts';
+import type { ChangeOptions, Edits } from './commit.ts';
 import { compareEdits, withoutLaterTenants, type Comparison } from './comparison.ts';
 import { REQUEST_DEADLINE_MS, StoreUnavailableError, withDeadline } from './deadline.ts';
 import { deleteDeclaration } from './declaration.ts';
@@ -100,13 +100,21 @@ export interface SessionStore {
   };
 }
 
+/** What a store works with beside its database. */
+export interface StoreDependencies {
+  readonly clock: Clock;
+  /** Addresses that the endpoints of tenants may have beside those that any may have. */
+  readonly isAllowedAddress: (address: string) => boolean;
+}
+
 /** Creates the view of one session. Cheap: made for each request. */
 export function createSessionStore(
-  { clock }: { readonly clock: Clock },
+  { clock, isAllowedAddress }: StoreDependencies,
   { db, wall }: { readonly db: Kysely<Tables>; readonly wall: Wall },
   session: Session,
 ): SessionStore {
   const { scope } = session;
+  const rules = { scope, isAllowedAddress };
   const bounds = boundsOf(session, wall);
   const ask = <Value>(work: (db: Kysely<Tables>) => Promise<Value>) =>
     withDeadline(REQUEST_DEADLINE_MS, () => readWithin(db, bounds, work));
@@ -119,7 +127,7 @@ export function createSessionStore(
     async change(edits, options) {
       const refusal = refuseEdits(scope, edits);
       if (refusal !== null) return refuse(refusal);
-      const make = () => changeWithRetries(db, edits, author(), { ...options, scope, bounds });
+      const make = () => changeWithRetries(db, edits, author(), { ...options, ...rules, bounds });
       return withDeadline(options.deadlineMs ?? REQUEST_DEADLINE_MS, make);
     },
     async compare(edits, deadlineMs, asOf) {
@@ -145,7 +153,7 @@ export function createSessionStore(
       const found = await ask((in_) => createOutbox(in_).revision(revision));
       return found !== null && isKeyInScope(scope, found.key) ? found : null;
     },
-    rollouts: createSessionRollouts(db, session, bounds, author, ask),
+    rollouts: createSessionRollouts(db, rules, bounds, author, ask),
     tokens: {
       list: (page) => ask((in_) => listTokens(in_, page)),
       get: (id) => ask((in_) => getToken(in_, id)),
@@ -177,12 +185,12 @@ async function keepOrThrow<Value>(
 
 function createSessionRollouts(
   db: Kysely<Tables>,
-  { scope }: Session,
+  rules: Pick<ChangeOptions, 'scope' | 'isAllowedAddress'>,
   bounds: Bounds | null,
   author: () => Author,
   ask: Ask,
 ): SessionStore['rollouts'] {
-  const own = (tenantId: string) => inScope(scope, tenantId);
+  const own = (tenantId: string) => inScope(rules.scope, tenantId);
   const write = (
     tenantId: string,
     keep: RolloutOptions['keep'],
@@ -196,11 +204,11 @@ function createSessionRollouts(
     get: async (id) => (own(id) ? ask((in_) => getRollout(in_, id)) : null),
     start: (start, { keep, ...options }) =>
       write(start.tenantId, keep, (in_) =>
-        startRollout(in_, start, author(), { ...options, scope }),
+        startRollout(in_, start, author(), { ...options, ...rules }),
       ),
     step: (tenantId, step, { keep, ...options }) =>
       write(tenantId, keep, (in_) =>
-        stepRollout(in_, tenantId, step, author(), { ...options, scope }),
+        stepRollout(in_, tenantId, step, author(), { ...options, ...rules }),
       ),
   };
 }

@@ -1,4 +1,3 @@
-import type { Clock } from '@headgate/runtime';
 import type { Session } from '../access/session.ts';
 import { findToken, type StoredToken } from './access-tokens.ts';
 import { newestRevision, readChangeMark } from './commit.ts';
@@ -15,7 +14,7 @@ import { createKeptReplies, type KeptReplies } from './kept-replies.ts';
 import { createDeclarationReader } from './known-declaration.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { listUnfinishedRollouts, type StoredRollout } from './rollouts.ts';
-import { createSessionStore, type SessionStore } from './session-store.ts';
+import { createSessionStore, type SessionStore, type StoreDependencies } from './session-store.ts';
 
 /** The configuration. Every method rejects with StoreUnavailableError when the database is away. */
 export interface Store {
@@ -63,7 +62,7 @@ const REVISIONS_KEPT = 100_000;
 
 /** Creates the store on an open database, which the caller closes. */
 export function createStore(
-  deps: { readonly clock: Clock },
+  deps: StoreDependencies,
   { db, kind, wall }: Pick<OpenDatabase, 'db' | 'kind' | 'wall'>,
 ): Store {
   const outbox = createOutbox(db);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { systemClock } from '@headgate/runtime';
+import { compileAddressRanges, systemClock } from '@headgate/runtime';
 import { providePGlite, temporaryDirectory } from '@headgate/testkit';
 import { pino } from 'pino';
 import type { Authorise } from '../../src/access/authorise.ts';
@@ -49,6 +49,8 @@ export interface TestApiOptions {
   readonly location?: DatabaseLocation;
   readonly documentBytesMax?: number;
   readonly requestsPerSecondMax?: number;
+  /** Where endpoints of tenants may be beside. */
+  readonly allowedAddresses?: readonly string[];
   /** In place of the rule of the application. */
   readonly authorise?: Authorise;
   readonly verifyJwt?: VerifyJwt;
@@ -76,7 +78,13 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
   const database = await openDatabase(location, () => undefined);
   let commits = 0;
   const context: ApiContext = {
-    store: createStore({ clock: systemClock }, database),
+    store: createStore(
+      {
+        clock: systemClock,
+        isAllowedAddress: compileAddressRanges(options.allowedAddresses ?? []),
+      },
+      database,
+    ),
     convergence: { wait: () => Promise.resolve(true) },
     documentBytesMax: () => options.documentBytesMax ?? 1024 * 1024,
     onCommitted: () => (commits += 1),

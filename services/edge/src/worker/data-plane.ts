@@ -13,6 +13,7 @@ import {
 } from '@headgate/limiting';
 import { createRedisLimitStores } from '@headgate/limiting-redis';
 import {
+  compileAddressRanges,
   DeadlineSweeper,
   ShutdownStack,
   systemClock,
@@ -55,7 +56,6 @@ import { UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import { createDateLine } from './date-line.ts';
 import { watchOverload, type OverloadWatch } from './overload-watch.ts';
 import { createRequestIds } from './request-ids.ts';
-import { compileTrustedSources } from './trusted-sources.ts';
 import { exportWorkerMetrics } from './worker-gauges.ts';
 
 /** Bounds of a worker's client side that nobody has to set. */
@@ -119,7 +119,7 @@ export async function createDataPlane(
   const outputs = await openOutputs(settings, shutdown);
   const { log, metrics } = outputs;
   const { tenantHeader } = settings;
-  const isTrusted = compileTrustedSources(settings.trustedProxies);
+  const isTrusted = compileAddressRanges(settings.trustedProxies);
   let share: EdgeShare = { liveEdges: 1, rank: 0 };
   let draining = false;
   const { limiter, inUse } = openLimiter(settings, log, () => share, shutdown);

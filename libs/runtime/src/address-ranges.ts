@@ -1,7 +1,8 @@
 import { BlockList, isIP } from 'node:net';
+import { z } from 'zod';
 
 /** Compiles addresses and CIDR ranges (`10.0.0.0/8`, `::1`) to a test. @throws Error naming a bad entry. */
-export function compileTrustedSources(ranges: readonly string[]): (address: string) => boolean {
+export function compileAddressRanges(ranges: readonly string[]): (address: string) => boolean {
   if (ranges.length === 0) return () => false;
   const list = new BlockList();
   for (const range of ranges) addRange(list, range);
@@ -23,3 +24,20 @@ function addRange(list: BlockList, range: string): void {
   }
   list.addSubnet(address, bits, family);
 }
+
+/** Addresses and CIDR ranges of a variable, separated by commas. */
+export const environmentAddressRanges = z
+  .string()
+  .transform((text) =>
+    text
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== ''),
+  )
+  .superRefine((ranges, context) => {
+    try {
+      compileAddressRanges(ranges);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : '' });
+    }
+  });
