@@ -95,6 +95,7 @@ export const StatusReply = z.object({
       id: z.string(),
       zone: z.string().nullish(),
       ring: z.string().optional(),
+      version: z.string().optional(),
       address: z.string().nullish(),
       revision: z.number(),
       documents: z.number().optional(),

@@ -11,7 +11,14 @@ const healthy: StatusReply = {
   edges: [
     {
       ...{ id: 'edge-1', zone: 'a', address: '10.0.0.1:8080', revision: 12, documents: 5 },
-      ...{ ring: 'default', synced: true, live: true, lastSeenMs: NOW_MS, rejected: [] },
+      ...{
+        version: '1.2.3',
+        ring: 'default',
+        synced: true,
+        live: true,
+        lastSeenMs: NOW_MS,
+        rejected: [],
+      },
     },
   ],
   healthServices: [{ id: 'health-1', live: true }],
@@ -40,8 +47,8 @@ bus              connected
 outbox           0 pending
 health-services  1 live of 1
 
-EDGE    STATE  SYNCED  REVISION  DOCUMENTS  REJECTED  RING     ZONE  ADDRESS
-edge-1  live   yes     12        5          0         default  a     10.0.0.1:8080
+EDGE    STATE  SYNCED  REVISION  DOCUMENTS  REJECTED  VERSION  RING     ZONE  ADDRESS
+edge-1  live   yes     12        5          0         1.2.3    default  a     10.0.0.1:8080
 
 UPSTREAM  HEALTHY  UNHEALTHY SINCE
 acme/web  2/2      -
@@ -64,7 +71,15 @@ test('everything that is wrong is named, with the reason', () => {
           { key: 'tenant.acme', revision: 11, reason: 'route web: no upstream "x"\u001b[2J' },
         ],
       },
-      { ...edge, id: 'edge-2', ring: undefined, zone: null, address: null, live: false },
+      {
+        ...edge,
+        id: 'edge-2',
+        version: undefined,
+        ring: undefined,
+        zone: null,
+        address: null,
+        live: false,
+      },
     ],
     healthServices: [],
     upstreams: [
@@ -81,9 +96,9 @@ test('everything that is wrong is named, with the reason', () => {
   };
   assert.equal(
     formatStatus(ill, createColors(false), NOW_MS).split('\n\n').slice(1).join('\n\n'),
-    `EDGE    STATE  SYNCED  REVISION  DOCUMENTS  REJECTED  RING     ZONE  ADDRESS
-edge-1  live   no      12        5          1         default  a     10.0.0.1:8080
-edge-2  gone   yes     12        5          0         -        -     -
+    `EDGE    STATE  SYNCED  REVISION  DOCUMENTS  REJECTED  VERSION  RING     ZONE  ADDRESS
+edge-1  live   no      12        5          1         1.2.3    default  a     10.0.0.1:8080
+edge-2  gone   yes     12        5          0         -        -        -     -
 
 UPSTREAM  HEALTHY  UNHEALTHY SINCE
 acme/web  0/1      10.0.0.7:80 10 min

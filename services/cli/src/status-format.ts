@@ -71,13 +71,14 @@ function formatEdges({ edges }: StatusReply, colors: Colors): string {
     String(edge.revision),
     String(edge.documents ?? '-'),
     String(edge.rejected.length),
+    printable(edge.version ?? '-'),
     printable(edge.ring ?? '-'),
     printable(edge.zone ?? '-'),
     printable(edge.address ?? '-'),
   ]);
   const header = [
     ...['EDGE', 'STATE', 'SYNCED', 'REVISION', 'DOCUMENTS', 'REJECTED'],
-    ...['RING', 'ZONE', 'ADDRESS'],
+    ...['VERSION', 'RING', 'ZONE', 'ADDRESS'],
   ];
   return formatTable(header, rows, colors.bold);
 }

@@ -205,6 +205,9 @@ test('writes wait for the acknowledgement of live edges, and status shows them',
       },
       { message: 'the edge in status' },
     );
+    const status = await service.send('GET', '/v1/status');
+    const [edge] = status.body['edges'] as readonly Record<string, unknown>[]; // of our own service
+    assert.deepEqual([edge?.['version'], edge?.['address']], ['test', '127.0.0.1:1']);
     const path = '/v1/tenants/awaited?wait=converged';
     const lagging = await service.send('PUT', `${path}&timeout=200`, { planId: 'base' });
     assert.equal(lagging.body['converged'], false);

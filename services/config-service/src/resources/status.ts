@@ -1,4 +1,4 @@
-import type { Bus } from '@headgate/bus';
+import type { Bus, EdgePresence } from '@headgate/bus';
 import { EndpointHealth } from '@headgate/model';
 import { z } from 'zod';
 import { defineOperation, NOTHING, type Operation } from '../http/operation.ts';
@@ -23,6 +23,7 @@ const StatusReply = z.object({
       id: z.string(),
       zone: z.string(),
       ring: z.string().optional().describe('Absent for edges of a release without rollouts.'),
+      version: z.string().optional().describe('Absent for principals with some tenants only.'),
       address: z.string().optional().describe('Absent for principals with some tenants only.'),
       revision: z.int(),
       documents: z.int().optional().describe('Absent for principals with some tenants only.'),
@@ -77,8 +78,8 @@ export function statusOperation({ store, view, bus }: StatusContext): Operation 
           live,
           lastSeenMs,
           rejected: info.rejected.filter(({ key }) => isKeyInScope(scope, key)),
-          // Both tell of others: where the platform is, and how many they are.
-          ...(scope === 'all' ? { address: info.adminAddress, documents: info.documents } : {}),
+          // Of the platform, and how many others there are.
+          ...(scope === 'all' ? platformFacts(info) : {}),
         })),
         healthServices: view.healthServices().map(({ id, live }) => ({ id, live })),
         upstreams: view
@@ -92,6 +93,10 @@ export function statusOperation({ store, view, bus }: StatusContext): Operation 
       return { status: 200, body };
     },
   );
+}
+
+function platformFacts({ version, adminAddress, documents }: EdgePresence) {
+  return { version, address: adminAddress, documents };
 }
 
 const RevisionReply = z.object({
