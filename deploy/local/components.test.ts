@@ -38,6 +38,7 @@ test('each edge has its own name, admin port and folder, and shares the gateway 
     HEADGATE_EDGE_WORKERS: '1',
     HEADGATE_EDGE_DRAIN_MS: '2000',
     HEADGATE_EDGE_TRUSTED_PROXIES: '127.0.0.1/32',
+    HEADGATE_ENDPOINT_ADDRESSES_ALLOWED: '127.0.0.0/8,::1',
     HEADGATE_REDIS_URL: 'redis://127.0.0.1:9030',
   });
 });

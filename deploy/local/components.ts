@@ -28,6 +28,8 @@ export interface ClusterSettings {
 }
 
 const HOST = '127.0.0.1';
+/** Everything runs on this machine, so tenants may put their endpoints here too. */
+const ENDPOINTS_ALLOWED = '127.0.0.0/8,::1';
 /** The services log this once they are ready, as JSON. */
 const SERVICE_READY = /"msg":"ready"/;
 /** Long enough for requests of a demo, short enough for Ctrl-C. */
@@ -106,8 +108,7 @@ function configService(settings: ClusterSettings): ComponentSpec {
       HEADGATE_ADMIN_TOKEN: adminToken,
       // Empty counts as not set: the local cluster keeps its own store whatever the shell exports.
       HEADGATE_DATABASE_URL: '',
-      // Everything runs on this machine, so its tenants may put their endpoints here too.
-      HEADGATE_ENDPOINT_ADDRESSES_ALLOWED: '127.0.0.0/8,::1',
+      HEADGATE_ENDPOINT_ADDRESSES_ALLOWED: ENDPOINTS_ALLOWED,
     },
   });
 }
@@ -116,7 +117,7 @@ function healthService(settings: ClusterSettings): ComponentSpec {
   const port = settings.ports.healthAdmin;
   return service(settings, 'health-service', 'health', port, {
     address: `http://${HOST}:${port}/metrics`,
-    env: {},
+    env: { HEADGATE_ENDPOINT_ADDRESSES_ALLOWED: ENDPOINTS_ALLOWED },
   });
 }
 
@@ -134,6 +135,7 @@ function edge(settings: ClusterSettings, index: number): ComponentSpec {
       HEADGATE_EDGE_DRAIN_MS: String(EDGE_DRAIN_MS),
       // Whoever can reach this port is on this machine, so its tenant header is heard.
       HEADGATE_EDGE_TRUSTED_PROXIES: `${HOST}/32`,
+      HEADGATE_ENDPOINT_ADDRESSES_ALLOWED: ENDPOINTS_ALLOWED,
       HEADGATE_REDIS_URL: `redis://${HOST}:${ports.redis}`,
     },
   });

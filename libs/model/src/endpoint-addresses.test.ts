@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { refusedEndpointHost } from './endpoint-addresses.ts';
+import { isRefusedAddress, refusedEndpointHost } from './endpoint-addresses.ts';
 
 const none = () => false;
 
@@ -28,4 +28,13 @@ test('what the operator allows is not refused, and nothing else is allowed with 
   assert.equal(refusedEndpointHost('127.0.0.1', allowed), null);
   assert.equal(refusedEndpointHost('localhost', allowed), null);
   assert.equal(refusedEndpointHost('127.0.0.2', allowed), 'a loopback address');
+});
+
+test('a name may not lead to a refused address, but localhost to this machine', () => {
+  assert.ok(isRefusedAddress('169.254.169.254', 'metadata.example', none));
+  assert.ok(isRefusedAddress('127.0.0.1', 'localhost.example', none));
+  assert.ok(isRefusedAddress('169.254.169.254', 'localhost', none));
+  assert.ok(!isRefusedAddress('::1', 'localhost', none));
+  assert.ok(!isRefusedAddress('10.0.0.1', 'api.internal', none));
+  assert.ok(!isRefusedAddress('127.0.0.1', 'me.example', (address) => address === '127.0.0.1'));
 });

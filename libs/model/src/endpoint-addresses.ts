@@ -1,8 +1,9 @@
 import { BlockList, isIP } from 'node:net';
 
 /** Where no tenant's endpoint may be, unless the operator allows it; private networks are where most are. */
+const LOOPBACK = 'a loopback address';
 const REFUSED: readonly (readonly [what: string, ...ranges: (readonly [string, number])[]])[] = [
-  ['a loopback address', ['127.0.0.0', 8], ['::1', 128]],
+  [LOOPBACK, ['127.0.0.0', 8], ['::1', 128]],
   ['an unspecified address', ['0.0.0.0', 8], ['::', 128]],
   ['a link-local address', ['169.254.0.0', 16], ['fe80::', 10]],
   // Beside 169.254.169.254: of Alibaba, Azure, Oracle, AWS and Google.
@@ -37,11 +38,22 @@ export function refusedEndpointHost(
   const version = isIP(host);
   if (version === 0) {
     if (!LOOPBACK_NAME.test(host) || isAllowed('127.0.0.1') || isAllowed('::1')) return null;
-    return 'a loopback address';
+    return LOOPBACK;
   }
   const family = version === 4 ? 'ipv4' : 'ipv6';
   const found = LISTS.find(({ list }) => list.check(host, family));
   return found === undefined || isAllowed(host) ? null : found.what;
+}
+
+/** Whether an endpoint called `name` may not be at an address that the name was resolved to. */
+export function isRefusedAddress(
+  address: string,
+  name: string,
+  isAllowed: (address: string) => boolean,
+): boolean {
+  const what = refusedEndpointHost(address, isAllowed);
+  // Only who may write loopback addresses could write this name for them.
+  return what !== null && !(what === LOOPBACK && LOOPBACK_NAME.test(name));
 }
 
 /** An IPv4 range as well in the IPv6 addresses that lead to it. The list itself knows those of `::ffff:0:0/96`. */

@@ -12,7 +12,7 @@ export {
   TenantDocument,
 } from './document.ts';
 export { describeFaults, type Fault } from './faults.ts';
-export { refusedEndpointHost } from './endpoint-addresses.ts';
+export { isRefusedAddress, refusedEndpointHost } from './endpoint-addresses.ts';
 export { EndpointHealth, HealthState } from './health-state.ts';
 export { bundleFaults, countFaults, routeFaults } from './integrity.ts';
 export { Headroom, Limit, LimitKind, LimitUnit, overrideLimits } from './limit.ts';

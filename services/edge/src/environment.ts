@@ -92,6 +92,11 @@ export const EdgeEnvironment = z.object({
   HEADGATE_EDGE_TRUSTED_PROXIES: environmentAddressRanges
     .default([])
     .describe('Addresses and CIDR ranges that may set X-Forwarded-* and the tenant header.'),
+  HEADGATE_ENDPOINT_ADDRESSES_ALLOWED: environmentAddressRanges
+    .default([])
+    .describe(
+      'Addresses and CIDR ranges, such as 127.0.0.0/8, that names of endpoints may lead to although they are loopback, link-local or the like.',
+    ),
   HEADGATE_EDGE_ACCESS_RECORDS: z
     .enum(['on', 'off'])
     .default('on')
@@ -136,6 +141,8 @@ export interface Settings extends ServiceSettings {
   readonly dataDirectory: string;
   readonly proxyProtocol: boolean;
   readonly trustedProxies: readonly string[];
+  /** Addresses and CIDR ranges that names of endpoints may lead to beside. */
+  readonly allowedAddresses: readonly string[];
   readonly accessRecords: boolean;
   readonly tenantHeader: string;
   /** For rollouts. */
@@ -165,6 +172,7 @@ export function readSettings(
       redisTimeoutMs: settings.HEADGATE_REDIS_TIMEOUT_MS,
       dataDirectory: settings.HEADGATE_DATA_DIR,
       proxyProtocol: settings.HEADGATE_EDGE_PROXY_PROTOCOL === 'v2',
+      allowedAddresses: settings.HEADGATE_ENDPOINT_ADDRESSES_ALLOWED,
       trustedProxies: settings.HEADGATE_EDGE_TRUSTED_PROXIES,
       accessRecords: settings.HEADGATE_EDGE_ACCESS_RECORDS === 'on',
       tenantHeader: settings.HEADGATE_EDGE_TENANT_HEADER,

@@ -24,6 +24,7 @@ const settingsOf =
     listen: { host: '127.0.0.1', port },
     proxyProtocol: false,
     trustedProxies: [],
+    allowedAddresses: [],
     accessRecords: true,
     overloadLagMs: 200,
     tenantHeader: 'x-tenant-id',

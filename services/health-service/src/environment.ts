@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  environmentAddressRanges,
   environmentInteger,
   readEnvironment,
   readServiceSettings,
@@ -16,6 +17,11 @@ export const HealthServiceEnvironment = z.object({
     .string()
     .optional()
     .describe('Not used: this service stores nothing. Accepted as it is common to all services.'),
+  HEADGATE_ENDPOINT_ADDRESSES_ALLOWED: environmentAddressRanges
+    .default([])
+    .describe(
+      'Addresses and CIDR ranges, such as 127.0.0.0/8, that names of endpoints may lead to although they are loopback, link-local or the like.',
+    ),
   HEADGATE_HEALTH_CONCURRENCY_MAX: environmentInteger(1, 10_000)
     .default(256)
     .describe('Probes in flight at once.'),
@@ -32,6 +38,8 @@ export const HealthServiceEnvironment = z.object({
 
 /** Settings of the health-service, all from the environment. */
 export interface Settings extends ServiceSettings {
+  /** Addresses and CIDR ranges that names of endpoints may lead to beside. */
+  readonly allowedAddresses: readonly string[];
   /** Probes in flight at once; 1 to 10,000, default 256. */
   readonly concurrencyMax: number;
   /** Probes this replica takes on; 1 to 1,000,000, default 100,000. */
@@ -51,6 +59,7 @@ export function readSettings(
     unknown,
     settings: Object.freeze({
       ...readServiceSettings(settings, `health-${randomBytes(4).toString('hex')}`),
+      allowedAddresses: settings.HEADGATE_ENDPOINT_ADDRESSES_ALLOWED,
       concurrencyMax: settings.HEADGATE_HEALTH_CONCURRENCY_MAX,
       probesMax: settings.HEADGATE_HEALTH_PROBES_MAX,
       flipDistanceMs: settings.HEADGATE_HEALTH_FLIP_DISTANCE_MS,

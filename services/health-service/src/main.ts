@@ -5,6 +5,7 @@
  *     presence ────────┘    └─ read ◄─ publisher ◄─ markChanged ◄─ verdict ┘
  *                                          └─► health bucket
  */
+import { lookup as resolve } from 'node:dns';
 import {
   busOptionsOf,
   connectBus,
@@ -13,7 +14,13 @@ import {
   type Bus,
 } from '@headgate/bus';
 import { HEALTH_REFRESH_MS } from '@headgate/health';
-import { systemClock, systemRandom } from '@headgate/runtime';
+import { isRefusedAddress } from '@headgate/model';
+import {
+  compileAddressRanges,
+  createGuardedLookup,
+  systemClock,
+  systemRandom,
+} from '@headgate/runtime';
 import {
   createAdminServer,
   createMetricsRegistry,
@@ -27,9 +34,9 @@ import { followConfig } from './follow-config.ts';
 import { createHealthSink } from './health-sink.ts';
 import { createHealthMetrics } from './metrics.ts';
 import { Monitor } from './monitor.ts';
-import { probeHttp } from './probe-http.ts';
+import { createHttpProbe } from './probe-http.ts';
 import { ProbeRegistry } from './probe-registry.ts';
-import { probeTcp } from './probe-tcp.ts';
+import { createTcpProbe } from './probe-tcp.ts';
 import { createProbe } from './probe.ts';
 import { HealthPublisher } from './publisher.ts';
 import { watchReplicas, type ReplicaPresence } from './replica-watch.ts';
@@ -162,7 +169,14 @@ async function join(
 }
 
 function openSchedule({ settings, tracing, output }: Parts): Schedule {
-  const probe = createTracedProbe(createProbe({ http: probeHttp, tcp: probeTcp }), tracing);
+  const isAllowed = compileAddressRanges(settings.allowedAddresses);
+  const lookup = createGuardedLookup(resolve, (address, name) =>
+    isRefusedAddress(address, name, isAllowed),
+  );
+  const probe = createTracedProbe(
+    createProbe({ http: createHttpProbe(lookup), tcp: createTcpProbe(lookup) }),
+    tracing,
+  );
   const onError = (error: unknown) => output.logger.error({ err: error }, 'probe failed to run');
   return new Schedule({ probe, clock, random, onError }, settings);
 }

@@ -1,3 +1,4 @@
+import type { GuardedLookup } from '@headgate/runtime';
 import { Client } from 'undici';
 import { failureOf, type Probe, type ProbeOutcome } from './probe.ts';
 import type { ProbeTarget } from './targets.ts';
@@ -10,25 +11,28 @@ const HEAD_BYTES_MAX = 16 * 1024;
  * Probes with one GET over a connection of its own: a kept connection would hide a listener that no longer accepts.
  * Redirects are not followed; the status decides once the body is complete or its bound is reached.
  */
-export const probeHttp: Probe = async (target, signal) => {
-  const client = new Client(`http://${target.endpointId}`, {
-    pipelining: 0,
-    allowH2: false,
-    maxHeaderSize: HEAD_BYTES_MAX,
-    // The signal is the one deadline of the whole probe.
-    connectTimeout: 0,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  });
-  try {
-    return await get(client, target, signal);
-  } catch (error) {
-    return failureOf(error, target.check.timeoutMs);
-  } finally {
-    // Nothing is in flight that anybody waits for: drop the connection without ceremony.
-    client.destroy().catch(() => undefined);
-  }
-};
+export const createHttpProbe =
+  (lookup?: GuardedLookup): Probe =>
+  async (target, signal) => {
+    const client = new Client(`http://${target.endpointId}`, {
+      pipelining: 0,
+      allowH2: false,
+      maxHeaderSize: HEAD_BYTES_MAX,
+      // The signal is the one deadline of the whole probe.
+      connectTimeout: 0,
+      ...(lookup === undefined ? {} : { connect: { lookup } }),
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    try {
+      return await get(client, target, signal);
+    } catch (error) {
+      return failureOf(error, target.check.timeoutMs);
+    } finally {
+      // Nothing is in flight that anybody waits for: drop the connection without ceremony.
+      client.destroy().catch(() => undefined);
+    }
+  };
 
 async function get(
   client: Client,

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { after, describe, test } from 'node:test';
 import { HealthCheck } from '@headgate/model';
+import { createGuardedLookup, type ResolveAll } from '@headgate/runtime';
 import { createHttpOrigin, freePort, startStopwatch, waitFor } from '@headgate/testkit';
-import { probeHttp } from './probe-http.ts';
-import { probeTcp } from './probe-tcp.ts';
+import { createHttpProbe } from './probe-http.ts';
+import { createTcpProbe } from './probe-tcp.ts';
 import { createProbe, type ProbeOutcome } from './probe.ts';
 import type { ProbeTarget } from './targets.ts';
 
-const probe = createProbe({ http: probeHttp, tcp: probeTcp });
+const probe = createProbe({ http: createHttpProbe(), tcp: createTcpProbe() });
 const closers: (() => Promise<void>)[] = [];
 after(async () => {
   for (const close of closers) await close();
@@ -190,4 +191,25 @@ describe('TCP probe', () => {
       reason: 'timeout after 100 ms',
     });
   });
+});
+
+test('a name that leads to a refused address is down, and nothing is sent there', async () => {
+  let connections = 0;
+  const { port } = await rawServer(() => (connections += 1));
+  const resolve: ResolveAll = (_name, _options, done) =>
+    setImmediate(done, null, [{ address: '127.0.0.1', family: 4 }]);
+  const lookup = createGuardedLookup(resolve, (address) => address === '127.0.0.1');
+  const guarded = createProbe({ http: createHttpProbe(lookup), tcp: createTcpProbe(lookup) });
+  for (const type of ['http', 'tcp'] as const) {
+    const endpointId = `inside.example:${port}`;
+    const target: ProbeTarget = {
+      ...{ key: endpointId, endpointId, host: 'inside.example', port },
+      check: HealthCheck.parse({ type }),
+    };
+    assert.deepEqual(await guarded(target, AbortSignal.timeout(5000)), {
+      result: 'failure',
+      reason: 'lookup ADDRESS_REFUSED',
+    });
+  }
+  assert.equal(connections, 0);
 });

@@ -1,5 +1,6 @@
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
+import type { GuardedLookup } from '@headgate/runtime';
 import type { ReadBuffers } from './read-buffers.ts';
 import {
   openStreamHandle,
@@ -80,7 +81,7 @@ export class ByteSocket implements HandleEvents, QueuedWriter {
 
   /** Opens a connection; `onConnect` is called once it stands, `receiver.onClose` if it fails. */
   static connect(
-    target: { readonly host: string; readonly port: number },
+    target: { readonly host: string; readonly port: number; readonly lookup?: GuardedLookup },
     buffers: ReadBuffers,
     receiver: ByteReceiver,
     onConnect: () => void,

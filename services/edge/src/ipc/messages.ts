@@ -30,6 +30,7 @@ export interface WorkerSettings {
   readonly listen: { readonly host: string; readonly port: number };
   readonly proxyProtocol: boolean;
   readonly trustedProxies: readonly string[];
+  readonly allowedAddresses: readonly string[];
   readonly accessRecords: boolean;
   readonly tenantHeader: string;
   readonly clients: ClientLimits;

@@ -21,6 +21,7 @@ export function workerSettings(
     version,
     listen: settings.listen,
     proxyProtocol: settings.proxyProtocol,
+    allowedAddresses: settings.allowedAddresses,
     trustedProxies: settings.trustedProxies,
     accessRecords: settings.accessRecords,
     tenantHeader: settings.tenantHeader,

@@ -1,5 +1,5 @@
 import type { PassiveFailureKind } from '@headgate/health';
-import type { DeadlineSweeper } from '@headgate/runtime';
+import type { DeadlineSweeper, GuardedLookup } from '@headgate/runtime';
 import type { HeldClock } from '../io/held-clock.ts';
 import type { ReadBuffers } from '../io/read-buffers.ts';
 import type { ResponseReaders } from './response-readers.ts';
@@ -21,6 +21,8 @@ export interface PoolDeps {
   readonly sweeper: DeadlineSweeper;
   readonly clock: HeldClock;
   readonly readers: ResponseReaders;
+  /** Resolves names of endpoints; default: as the system does. */
+  readonly lookup?: GuardedLookup;
   /** Told when an endpoint is ejected because of what the worker itself saw; for metrics. */
   readonly onEjected?: (cause: PassiveFailureKind) => void;
 }

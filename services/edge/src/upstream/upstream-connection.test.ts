@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Upstream } from '@headgate/model';
-import { DeadlineSweeper } from '@headgate/runtime';
+import { createGuardedLookup, DeadlineSweeper, type GuardedLookup } from '@headgate/runtime';
 import { createRecordingOrigin, waitFor } from '@headgate/testkit';
 import { HeldClock } from '../io/held-clock.ts';
 import { ReadBuffers } from '../io/read-buffers.ts';
@@ -77,7 +77,10 @@ interface Scene {
   readonly answer: () => Promise<void>;
 }
 
-async function withPool(work: (scene: Scene) => Promise<void>): Promise<void> {
+async function withPool(
+  work: (scene: Scene) => Promise<void>,
+  { host = '127.0.0.1', lookup }: { readonly host?: string; readonly lookup?: GuardedLookup } = {},
+): Promise<void> {
   const origin = await createRecordingOrigin();
   const answers: (() => void)[] = [];
   origin.respondWith((_request, connection) => {
@@ -88,7 +91,7 @@ async function withPool(work: (scene: Scene) => Promise<void>): Promise<void> {
   const clock = new HeldClock({ nowMs: () => 0, monotonicMs: () => (looks += 1) });
   const spec = Upstream.parse({
     id: 'main',
-    endpoints: [{ host: '127.0.0.1', port: origin.port }],
+    endpoints: [{ host, port: origin.port }],
     connectionsMax: 1,
   });
   const [address] = spec.endpoints;
@@ -98,6 +101,7 @@ async function withPool(work: (scene: Scene) => Promise<void>): Promise<void> {
     sweeper: new DeadlineSweeper({ now: () => clock.monotonicMs(), onError: assert.ifError }),
     clock,
     readers: new ResponseReaders(),
+    ...(lookup === undefined ? {} : { lookup }),
   });
   const answer = async (): Promise<void> => {
     const send = await waitFor(() => answers.shift(), { message: 'a request' });
@@ -172,4 +176,36 @@ suite('a bug in one exchange', () => {
       );
       assert.deepEqual([pool.openCount, pool.waitingCount], [1, 0]);
     }));
+});
+
+suite('an endpoint with a name', () => {
+  const lookupOf = (refused: string) =>
+    createGuardedLookup(
+      (_name, _options, done) => setImmediate(done, null, [{ address: '127.0.0.1', family: 4 }]),
+      (address) => address === refused,
+    );
+
+  test('that leads to a refused address cannot be connected to', () =>
+    withPool(
+      async ({ pool }) => {
+        const user = new BuggyUser('nowhere');
+        pool.acquire(user, false);
+        await waitFor(() => user.events.length > 0, { message: 'the failure' });
+        assert.deepEqual(user.events, ['connect_failed']);
+        assert.equal(pool.openCount, 0);
+      },
+      { host: 'inside.example', lookup: lookupOf('127.0.0.1') },
+    ));
+
+  test('that leads to another one is connected to', () =>
+    withPool(
+      async ({ pool, answer }) => {
+        const user = new BuggyUser('nowhere');
+        pool.acquire(user, false);
+        await answer();
+        await waitFor(() => user.events.includes('end'), { message: 'the answer' });
+        assert.deepEqual(user.events, WHOLE);
+      },
+      { host: 'backend.example', lookup: lookupOf('127.0.0.2') },
+    ));
 });

@@ -38,7 +38,11 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
     this.#readers = deps.readers;
     this.#clock = deps.clock;
     this.bytes = ByteSocket.connect(
-      { host: pool.endpoint.host, port: pool.endpoint.port },
+      {
+        host: pool.endpoint.host,
+        port: pool.endpoint.port,
+        ...(deps.lookup === undefined ? {} : { lookup: deps.lookup }),
+      },
       deps.buffers,
       this,
       () => this.#onConnect(),

@@ -1,3 +1,4 @@
+import { lookup as resolve } from 'node:dns';
 import { randomBytes } from 'node:crypto';
 import { monitorEventLoopDelay, type ELDHistogram } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,8 +13,10 @@ import {
   type QuotaMark,
 } from '@headgate/limiting';
 import { createRedisLimitStores } from '@headgate/limiting-redis';
+import { isRefusedAddress } from '@headgate/model';
 import {
   compileAddressRanges,
+  createGuardedLookup,
   DeadlineSweeper,
   ShutdownStack,
   systemClock,
@@ -126,7 +129,7 @@ export async function createDataPlane(
   const sweeper = startSweeper(log);
   const buffers = new ReadBuffers();
   const clock = new HeldClock(systemClock);
-  const upstreams = openUpstreams({ buffers, sweeper, clock }, metrics);
+  const upstreams = openUpstreams(settings, { buffers, sweeper, clock }, metrics);
   const tenants = openTenants(settings, { upstreams, metrics, log }, reports);
   const recorder = openRecorder(settings, outputs, clock);
   const tally = new UsageTally();
@@ -207,11 +210,16 @@ function startSweeper(log: ServiceLogger): DeadlineSweeper {
 }
 
 function openUpstreams(
+  { allowedAddresses }: WorkerSettings,
   parts: Pick<DownstreamDeps, 'sweeper' | 'clock'> & { readonly buffers: ReadBuffers },
   metrics: WorkerMetrics,
 ): UpstreamRegistry {
+  const isAllowed = compileAddressRanges(allowedAddresses);
   return new UpstreamRegistry({
     ...parts,
+    lookup: createGuardedLookup(resolve, (address, name) =>
+      isRefusedAddress(address, name, isAllowed),
+    ),
     readers: new ResponseReaders(),
     random: systemRandom,
     onEjected: (cause) =>
