@@ -1,7 +1,8 @@
 import { BlockList, isIP } from 'node:net';
 
-/** Where no tenant's endpoint may be, unless the operator allows it; private networks are where most are. */
 const LOOPBACK = 'a loopback address';
+
+/** Where no tenant's endpoint may be, unless the operator allows it; private networks are where most are. */
 const REFUSED: readonly (readonly [what: string, ...ranges: (readonly [string, number])[]])[] = [
   [LOOPBACK, ['127.0.0.0', 8], ['::1', 128]],
   ['an unspecified address', ['0.0.0.0', 8], ['::', 128]],

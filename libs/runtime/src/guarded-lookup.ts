@@ -23,6 +23,9 @@ export type GuardedLookup = (
   ) => void,
 ) => void;
 
+/** Code of the error of a name all of whose addresses are refused. */
+export const ADDRESS_REFUSED = 'ADDRESS_REFUSED';
+
 /**
  * Creates the `lookup` of `net.connect` that connects to none of the addresses that are refused: what was looked at is what is connected
  * to. Addresses in place of names never come here.
@@ -47,5 +50,5 @@ export function createGuardedLookup(
 
 function refusal(name: string): NodeJS.ErrnoException {
   const error = new Error(`${name} has no address that is permitted`);
-  return Object.assign(error, { code: 'ADDRESS_REFUSED', syscall: 'lookup' });
+  return Object.assign(error, { code: ADDRESS_REFUSED, syscall: 'lookup' });
 }

@@ -10,7 +10,12 @@ export {
   readEnvironment,
   type EnvironmentReading,
 } from './environment.ts';
-export { createGuardedLookup, type GuardedLookup, type ResolveAll } from './guarded-lookup.ts';
+export {
+  ADDRESS_REFUSED,
+  createGuardedLookup,
+  type GuardedLookup,
+  type ResolveAll,
+} from './guarded-lookup.ts';
 export { flatText } from './flat-text.ts';
 export { mendStringPrototype } from './mend-string-prototype.ts';
 export { PacedWalk } from './paced-walk.ts';

@@ -11,6 +11,8 @@ import type { RequestContext } from './request-context.ts';
 
 /** Failures of the endpoint's connections, as its passive health counts them; the others say nothing about it. */
 const PASSIVE_KINDS: Readonly<Partial<Record<UpstreamFailure, PassiveFailureKind>>> = {
+  resolve_failed: 'connect_refused',
+  address_refused: 'connect_refused',
   connect_failed: 'connect_refused',
   connect_timeout: 'connect_timeout',
   reset: 'reset',

@@ -11,8 +11,10 @@ export type ProxyErrorType =
   | 'connection_refused'
   | 'connection_terminated'
   | 'connection_timeout'
+  | 'destination_ip_prohibited'
   | 'destination_not_found'
   | 'destination_unavailable'
+  | 'dns_error'
   | 'http_protocol_error'
   | 'http_request_denied'
   | 'http_request_error'
@@ -25,6 +27,8 @@ export type ProxyErrorType =
 const OF_FAILURES: Readonly<Record<UpstreamFailure, ProxyErrorType>> = {
   none_available: 'destination_unavailable',
   overloaded: 'connection_limit_reached',
+  resolve_failed: 'dns_error',
+  address_refused: 'destination_ip_prohibited',
   connect_failed: 'connection_refused',
   connect_timeout: 'connection_timeout',
   reset: 'connection_terminated',

@@ -9,6 +9,8 @@ const rows: readonly [UpstreamFailure, readonly { isAvailable(): boolean }[], nu
   ['connect_failed', [up, down], 502, ''],
   ['connect_failed', [down, down], 503, 'Retry-After: 1\r\n'],
   ['connect_timeout', [down], 503, 'Retry-After: 1\r\n'],
+  ['resolve_failed', [down], 503, 'Retry-After: 1\r\n'],
+  ['address_refused', [up], 502, ''],
   ['none_available', [], 503, 'Retry-After: 1\r\n'],
   ['overloaded', [up], 503, 'Retry-After: 1\r\n'],
   ['reset', [down], 502, ''],

@@ -1,10 +1,13 @@
 import { ERRORS, type ErrorCode } from '@headgate/errors';
+import { ADDRESS_REFUSED } from '@headgate/runtime';
 import { localReply, type LocalReply } from '../request/local-reply.ts';
 
 /** Why an attempt failed; short stable words for access records, metrics and spans. */
 export type UpstreamFailure =
   | 'none_available'
   | 'overloaded'
+  | 'resolve_failed'
+  | 'address_refused'
   | 'connect_failed'
   | 'connect_timeout'
   | 'reset'
@@ -17,6 +20,8 @@ export type UpstreamFailure =
 export const FAILURE_CODES: Readonly<Record<UpstreamFailure, ErrorCode>> = Object.freeze({
   none_available: 'HG_UPSTREAM_NONE_AVAILABLE',
   overloaded: 'HG_UPSTREAM_OVERLOADED',
+  resolve_failed: 'HG_UPSTREAM_CONNECT_FAILED',
+  address_refused: 'HG_UPSTREAM_CONNECT_FAILED',
   connect_failed: 'HG_UPSTREAM_CONNECT_FAILED',
   connect_timeout: 'HG_UPSTREAM_CONNECT_FAILED',
   reset: 'HG_UPSTREAM_RESET',
@@ -26,6 +31,17 @@ export const FAILURE_CODES: Readonly<Record<UpstreamFailure, ErrorCode>> = Objec
   truncated: 'HG_UPSTREAM_RESET',
 });
 
+const UNREACHABLE: ReadonlySet<UpstreamFailure> = new Set([
+  ...(['resolve_failed', 'address_refused'] as const),
+  ...(['connect_failed', 'connect_timeout'] as const),
+]);
+
+/** Why a connection did not come about, by the error of its socket. */
+export function connectFailure(error: NodeJS.ErrnoException | null): UpstreamFailure {
+  if (error?.code === ADDRESS_REFUSED) return 'address_refused';
+  return error?.syscall === 'getaddrinfo' ? 'resolve_failed' : 'connect_failed';
+}
+
 /**
  * The answer to a request whose last attempt failed. When no connection came about and no endpoint is left that the
  * picker would choose by its health, the client is told that the upstream as a whole is down.
@@ -34,8 +50,8 @@ export function failureReply(
   failure: UpstreamFailure,
   endpoints: readonly { isAvailable(): boolean }[],
 ): LocalReply {
-  const unreachable = failure === 'connect_failed' || failure === 'connect_timeout';
-  const noneLeft = unreachable && !endpoints.some((endpoint) => endpoint.isAvailable());
+  const noneLeft =
+    UNREACHABLE.has(failure) && !endpoints.some((endpoint) => endpoint.isAvailable());
   const code = FAILURE_CODES[noneLeft ? 'none_available' : failure];
   return localReply(code, ERRORS[code].status === 503 ? 'Retry-After: 1\r\n' : '');
 }

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Upstream } from '@headgate/model';
-import { createGuardedLookup, DeadlineSweeper, type GuardedLookup } from '@headgate/runtime';
+import {
+  createGuardedLookup,
+  DeadlineSweeper,
+  type GuardedLookup,
+  type ResolveAll,
+} from '@headgate/runtime';
 import { createRecordingOrigin, waitFor } from '@headgate/testkit';
 import { HeldClock } from '../io/held-clock.ts';
 import { ReadBuffers } from '../io/read-buffers.ts';
@@ -185,16 +190,35 @@ suite('an endpoint with a name', () => {
       (address) => address === refused,
     );
 
+  /** As `lookup` of `node:dns` fails. */
+  const findNothing: ResolveAll = (_name, _options, done) =>
+    setImmediate(
+      done,
+      Object.assign(new Error('not found'), { code: 'ENOTFOUND', syscall: 'getaddrinfo' }),
+      [],
+    );
+
   test('that leads to a refused address cannot be connected to', () =>
     withPool(
       async ({ pool }) => {
         const user = new BuggyUser('nowhere');
         pool.acquire(user, false);
         await waitFor(() => user.events.length > 0, { message: 'the failure' });
-        assert.deepEqual(user.events, ['connect_failed']);
+        assert.deepEqual(user.events, ['address_refused']);
         assert.equal(pool.openCount, 0);
       },
       { host: 'inside.example', lookup: lookupOf('127.0.0.1') },
+    ));
+
+  test('that nobody knows cannot be connected to either', () =>
+    withPool(
+      async ({ pool }) => {
+        const user = new BuggyUser('nowhere');
+        pool.acquire(user, false);
+        await waitFor(() => user.events.length > 0, { message: 'the failure' });
+        assert.deepEqual(user.events, ['resolve_failed']);
+      },
+      { host: 'missing.example', lookup: createGuardedLookup(findNothing, () => false) },
     ));
 
   test('that leads to another one is connected to', () =>

@@ -3,7 +3,7 @@ import type { Expirable } from '@headgate/runtime';
 import { ByteSocket, type ByteReceiver } from '../io/byte-socket.ts';
 import type { HeldClock } from '../io/held-clock.ts';
 import type { ConnectionPool, PoolDeps } from './connection-pool.ts';
-import type { UpstreamFailure } from './failure.ts';
+import { connectFailure, type UpstreamFailure } from './failure.ts';
 import type { ResponseReader, ResponseReaders } from './response-readers.ts';
 import type { UpstreamUser } from './upstream-user.ts';
 
@@ -143,10 +143,10 @@ export class UpstreamConnection implements ByteReceiver, Expirable {
     this.#enter((user) => user?.onUpstreamDrain());
   }
 
-  onClose(): void {
+  onClose(error: Error | null): void {
     if (this.#state === 'closed') return;
     this.#enter(() => {
-      if (this.#state === 'connecting') this.#fail('connect_failed');
+      if (this.#state === 'connecting') this.#fail(connectFailure(error));
       else this.#fail(this.#state === 'body' ? 'truncated' : 'reset');
     });
   }
