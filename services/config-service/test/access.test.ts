@@ -74,6 +74,11 @@ test('a bundle that names what is not the token’s is refused for that alone, a
     );
     const misspelt = await tenantAdmin('POST', path, bundle(['Own']));
     assert.deepEqual([misspelt.status, faults(misspelt)[0]?.split(':')[0]], [422, 'tenants.Own']);
+    for (const collection of ['tenants', 'plans']) {
+      const listed = { apiVersion: 'headgate/v1', [collection]: [{ id: 'own' }] };
+      const { status, body } = await tenantAdmin('POST', path, listed);
+      assert.equal(status, 422, `${collection} as a list: ${String(body['detail'])}`);
+    }
     const many = await tenantAdmin('POST', path, bundle(ids('t', 100_000), {}));
     assert.deepEqual([many.status, many.body['code']], [413, 'HG_API_TOO_LARGE']);
     assert.match(

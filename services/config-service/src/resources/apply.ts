@@ -174,5 +174,7 @@ async function readOwnBundle(raw: unknown, { scope }: Session): Promise<Outcome<
 function namesIn(raw: unknown, collection: 'plans' | 'tenants'): string[] {
   if (typeof raw !== 'object' || raw === null) return [];
   const entries: unknown = Object.entries(raw).find(([key]) => key === collection)?.[1];
-  return typeof entries === 'object' && entries !== null ? Object.keys(entries) : [];
+  // A list names nothing: the schema says what it is to be.
+  if (typeof entries !== 'object' || entries === null || Array.isArray(entries)) return [];
+  return Object.keys(entries);
 }
