@@ -24,6 +24,20 @@ test('bytes that are not UTF-8 are refused, not replaced', () => {
   });
 });
 
+test('what somebody may send is bounded in keys, and in objects and lists without any', () => {
+  const bounds = { bytesMax: 100, keysMax: 3 };
+  const read = (text: string) => parseStrictJson(Buffer.from(text), bounds);
+  assert.deepEqual(read('[{"a":"[[[["},{"b":1,"c":2}]'), [{ a: '[[[[' }, { b: 1, c: 2 }]);
+  for (const [text, what] of [
+    ['{"a":1,"b":2,"c":3,"d":4}', 'keys'],
+    ['[{},{},{}]', 'objects and lists'],
+    ['[[],[],[]', 'objects and lists'],
+  ] as const) {
+    const message = new RegExp(`^the body has 4 ${what}; .* at most 3: send fewer`);
+    assert.throws(() => read(text), { statusCode: 413, message });
+  }
+});
+
 test('keys in strings, in other objects and after escapes are none that are there twice', () => {
   const value = { a: '{"a":1,"a":2}', b: { a: '\\', b: '"a":' }, '\\': ['"', { a: 1 }, { a: 2 }] };
   assert.deepEqual(parseStrictJson(Buffer.from(JSON.stringify(value, null, 1))), value);
