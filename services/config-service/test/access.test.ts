@@ -127,6 +127,12 @@ test('a tenant_admin puts endpoints where no platform address is; what is there 
   const rollout = { candidate, rings };
   const started = await tenantAdmin('POST', '/v1/tenants/own/rollout', rollout);
   assert.match(String(faults(started)), /upstreams\.near\.endpoints\[0\]\.host: is a loopback/);
+  assert.equal((await api.send('POST', '/v1/tenants/own/rollout', rollout)).status, 200);
+  const promoted = await tenantAdmin('POST', '/v1/tenants/own/rollout/promote');
+  assert.equal(promoted.status, 200, `of a platform_admin: ${String(faults(promoted))}`);
+  assert.deepEqual((await api.send('GET', path)).body['endpoints'], [
+    { host: '127.0.0.1', port: 6379, weight: 1 },
+  ]);
 });
 
 test('addresses that the operator allows are not refused', async () => {
