@@ -67,7 +67,6 @@ export interface CompiledTenant {
   readonly revision: number;
   readonly planId: string;
   readonly planRevision: number;
-  readonly timeZone: string;
   /** Finds its entities in pools. */
   readonly poolSpread: number;
   readonly suspended: boolean;
@@ -130,10 +129,14 @@ export function compileTenant(sources: TenantSources): CompiledTenant {
     planId: tenant.planId,
     faults: sources.faults,
     planRevision: sources.planRevision,
-    timeZone,
     poolSpread: poolSpread(tenant.id),
     suspended: tenant.status === 'suspended',
-    routes: compileAll(sources.document.routes, { ...sources, tenantId: tenant.id, timeZone }),
+    routes: compileRoutes(
+      sources.document.routes.map((route) => ({
+        pattern: route.match,
+        route: compileRoute(route, sources),
+      })),
+    ),
     apiKeys: compileApiKeys(sources.document.apiKeys, principalOf),
     limits,
     chain: chainOf(tenant.id, limits),
@@ -144,47 +147,11 @@ export function compileTenant(sources: TenantSources): CompiledTenant {
   };
 }
 
-/**
- * Compiles a revision that differs from the one before in its routes alone, under the same plan.
- *
- * @throws Error as {@link compileTenant}.
- */
-export function replaceRoutes(
-  previous: CompiledTenant,
-  changed: {
-    readonly faults: RevisionFaults;
-    readonly routes: readonly Route[];
-    readonly upstreams: ReadonlyMap<string, TenantUpstream>;
-  },
-): CompiledTenant {
-  const { faults, routes, upstreams } = changed;
-  const { id: tenantId, timeZone } = previous;
-  const { revision } = faults;
-  return {
-    ...previous,
-    revision,
-    faults,
-    routes: compileAll(routes, { tenantId, timeZone, revision, upstreams }),
-    demand: { tenantId, cost: 0 },
-  };
-}
-
-/** What routes of a tenant have in common. */
-interface RouteSources extends Pick<TenantSources, 'revision' | 'upstreams'> {
-  readonly tenantId: string;
-  readonly timeZone: string;
-}
-
-function compileAll(routes: readonly Route[], sources: RouteSources): RouteMatcher<CompiledRoute> {
-  return compileRoutes(
-    routes.map((route) => ({ pattern: route.match, route: compileRoute(route, sources) })),
-  );
-}
-
 function compileRoute(
   route: Route,
-  { upstreams, tenantId, timeZone, revision }: RouteSources,
+  { upstreams, document, revision }: TenantSources,
 ): CompiledRoute {
+  const { id: tenantId, timeZone } = document.tenant;
   const upstream = upstreams.get(route.upstreamId);
   if (upstream === undefined) {
     throw new Error(`route ${route.id}: upstream ${route.upstreamId} does not exist`);

@@ -10,17 +10,8 @@ import { z } from 'zod';
 import { shortReason } from '../ipc/reason.ts';
 import type { TenantHandle } from '../stages/identify-tenant.ts';
 import type { UpstreamRegistry } from '../upstream/upstream-registry.ts';
-import { compileTenant, replaceRoutes, type CompiledTenant } from './compile-tenant.ts';
-import {
-  findRoutes,
-  onlyRoutesDiffer,
-  parseParts,
-  type DocumentParts,
-  type DocumentPlaces,
-} from './document-parts.ts';
+import { compileTenant, type CompiledTenant } from './compile-tenant.ts';
 import { RevisionFaults, type RevisionScope } from './revision-faults.ts';
-
-const RoutesOfTenant = TenantDocument.pick({ routes: true });
 
 /** A plan as a worker holds it. */
 export interface HeldPlan {
@@ -54,8 +45,6 @@ export class TenantEntry implements TenantHandle {
   readonly #deps: TenantEntryDeps;
   #body: string;
   #compiled: CompiledTenant | null = null;
-  /** Where the routes are in the text that was compiled; null if it is of another form than usual. */
-  #places: DocumentPlaces | null = null;
   /** Compile before the next use. */
   #stale = true;
   #planId: string | null = null;
@@ -113,11 +102,7 @@ export class TenantEntry implements TenantHandle {
 
   #compileAs(faults: RevisionFaults, body: string): string | null {
     try {
-      const parts = findRoutes(body);
-      const withNewRoutes = parts === null ? null : this.#withNewRoutes(faults, body, parts);
-      if (withNewRoutes !== null) return this.#keep(withNewRoutes, parts);
-      const inParts = parts === null ? null : parseParts(body, parts);
-      const document = TenantDocument.parse(inParts ?? JSON.parse(body));
+      const document = TenantDocument.parse(JSON.parse(body));
       if (document.tenant.id !== this.id) return 'the document names another tenant';
       const plan = this.#deps.findPlan(document.tenant.planId);
       if (plan === undefined) return `plan ${document.tenant.planId} is not known here (yet)`;
@@ -133,29 +118,12 @@ export class TenantEntry implements TenantHandle {
         tenantHeader: this.#deps.tenantHeader,
       });
       this.#deps.upstreams.commit(this.id, upstreams, document.upstreams);
-      return this.#keep(compiled, inParts === null ? null : parts);
+      this.#compiled = compiled;
+      this.#planId = document.tenant.planId;
+      return null;
     } catch (error) {
       return describeFault(error);
     }
-  }
-
-  #keep(compiled: CompiledTenant, parts: DocumentPlaces | null): null {
-    this.#compiled = compiled;
-    this.#planId = compiled.planId;
-    this.#places = parts === null ? null : { start: parts.start, end: parts.end };
-    return null;
-  }
-
-  /** A revision that only brings other routes keeps everything else of the one before; null if it is another one. */
-  #withNewRoutes(faults: RevisionFaults, body: string, parts: DocumentParts) {
-    const previous = this.#compiled; // of `#body`, perhaps with an older plan
-    const places = this.#places;
-    const upstreams = this.#deps.upstreams.of(this.id);
-    if (previous === null || places === null || upstreams === undefined) return null;
-    if (this.#deps.findPlan(previous.planId)?.revision !== previous.planRevision) return null;
-    if (!onlyRoutesDiffer(this.#body, places, body, parts)) return null;
-    const { routes } = RoutesOfTenant.parse({ routes: parts.routes });
-    return replaceRoutes(previous, { faults, routes, upstreams });
   }
 }
 

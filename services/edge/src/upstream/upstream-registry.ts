@@ -36,11 +36,6 @@ export class UpstreamRegistry {
     this.#deps = deps;
   }
 
-  /** Those of the tenant's present revision; undefined if none was committed. */
-  of(tenantId: string): ReadonlyMap<string, TenantUpstream> | undefined {
-    return this.#tenants.get(tenantId);
-  }
-
   /** Upstreams of a revision; endpoints in use are taken over. */
   build(tenantId: string, upstreams: readonly Upstream[]): Map<string, TenantUpstream> {
     const built = new Map<string, TenantUpstream>();
