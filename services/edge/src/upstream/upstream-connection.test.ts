@@ -198,28 +198,23 @@ suite('an endpoint with a name', () => {
       [],
     );
 
-  test('that leads to a refused address cannot be connected to', () =>
-    withPool(
-      async ({ pool }) => {
-        const user = new BuggyUser('nowhere');
-        pool.acquire(user, false);
-        await waitFor(() => user.events.length > 0, { message: 'the failure' });
-        assert.deepEqual(user.events, ['address_refused']);
-        assert.equal(pool.openCount, 0);
-      },
-      { host: 'inside.example', lookup: lookupOf('127.0.0.1') },
-    ));
-
-  test('that nobody knows cannot be connected to either', () =>
-    withPool(
-      async ({ pool }) => {
-        const user = new BuggyUser('nowhere');
-        pool.acquire(user, false);
-        await waitFor(() => user.events.length > 0, { message: 'the failure' });
-        assert.deepEqual(user.events, ['resolve_failed']);
-      },
-      { host: 'missing.example', lookup: createGuardedLookup(findNothing, () => false) },
-    ));
+  const unreachable = [
+    ['leads to a refused address', lookupOf('127.0.0.1'), 'address_refused'],
+    ['nobody knows', createGuardedLookup(findNothing, () => false), 'resolve_failed'],
+  ] as const;
+  for (const [what, lookup, failure] of unreachable) {
+    test(`that ${what} cannot be connected to`, () =>
+      withPool(
+        async ({ pool }) => {
+          const user = new BuggyUser('nowhere');
+          pool.acquire(user, false);
+          await waitFor(() => user.events.length > 0, { message: 'the failure' });
+          assert.deepEqual(user.events, [failure]);
+          assert.equal(pool.openCount, 0);
+        },
+        { host: 'inside.example', lookup },
+      ));
+  }
 
   test('that leads to another one is connected to', () =>
     withPool(
