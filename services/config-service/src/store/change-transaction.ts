@@ -1,5 +1,11 @@
 import type { Kysely } from 'kysely';
-import { makeChanges, newestRevision, type ChangeOptions, type Edits } from './commit.ts';
+import {
+  makeChanges,
+  newestRevision,
+  type AuthorRules,
+  type ChangeOptions,
+  type Edits,
+} from './commit.ts';
 import type { KeepWithin } from './kept-replies.ts';
 import { accept, refuse, type Committed, type Outcome } from './outcome.ts';
 import { refusing, type Bounds } from './limited-transaction.ts';
@@ -8,7 +14,7 @@ import type { Tables } from './tables.ts';
 import type { Author } from './write-changes.ts';
 
 /** Options of a change. */
-export interface StoreChangeOptions extends Omit<ChangeOptions, 'scope' | 'isAllowedAddress'> {
+export interface StoreChangeOptions extends Omit<ChangeOptions, keyof AuthorRules> {
   /** Do everything but keep nothing. */
   readonly dryRun?: boolean;
   /** Longest wait; default 1.8 s. */
@@ -18,7 +24,7 @@ export interface StoreChangeOptions extends Omit<ChangeOptions, 'scope' | 'isAll
 }
 
 type Options = StoreChangeOptions &
-  Pick<ChangeOptions, 'scope' | 'isAllowedAddress'> & {
+  AuthorRules & {
     /** The second wall around the author; null: none. */
     readonly bounds: Bounds | null;
   };

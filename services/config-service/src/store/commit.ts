@@ -57,16 +57,20 @@ export function onTenant(id: string, edit: TenantEdit): Edits {
   return { plans: new Map(), tenants: new Map([[id, edit]]) };
 }
 
-/** Options of {@link makeChanges}. */
-export interface ChangeOptions {
-  /** Largest document in bytes that the bus takes. */
-  readonly documentBytesMax: number;
-  /** Path of a fault for the reader: relative to the resource in a PUT, absolute in a bundle. */
-  readonly pathOf?: (fault: LocatedFault) => string;
+/** What binds the author of a change. */
+export interface AuthorRules {
   /** Tenants that the author may change. */
   readonly scope: TenantScope;
   /** Addresses that endpoints may have whoever writes them; see {@link checkEndpoints}. */
   readonly isAllowedAddress: (address: string) => boolean;
+}
+
+/** Options of {@link makeChanges}. */
+export interface ChangeOptions extends AuthorRules {
+  /** Largest document in bytes that the bus takes. */
+  readonly documentBytesMax: number;
+  /** Path of a fault for the reader: relative to the resource in a PUT, absolute in a bundle. */
+  readonly pathOf?: (fault: LocatedFault) => string;
   /** For the history: the revision that this change restores. */
   readonly rolledBackTo?: number;
   /** Looks at the newest revision of each document that is named, under their lock; null: go on. */

@@ -11,7 +11,7 @@ import {
 } from './access-tokens.ts';
 import { listAudit, type AuditFilter, type AuditRow } from './audit.ts';
 import { changeWithRetries, transact, type StoreChangeOptions } from './change-transaction.ts';
-import type { ChangeOptions, Edits } from './commit.ts';
+import type { AuthorRules, Edits } from './commit.ts';
 import { compareEdits, withoutLaterTenants, type Comparison } from './comparison.ts';
 import { REQUEST_DEADLINE_MS, StoreUnavailableError, withDeadline } from './deadline.ts';
 import { deleteDeclaration } from './declaration.ts';
@@ -185,7 +185,7 @@ async function keepOrThrow<Value>(
 
 function createSessionRollouts(
   db: Kysely<Tables>,
-  rules: Pick<ChangeOptions, 'scope' | 'isAllowedAddress'>,
+  rules: AuthorRules,
   bounds: Bounds | null,
   author: () => Author,
   ask: Ask,
