@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { isRecord } from './is-record.ts';
 
 /**
  * Paths at which two values differ, such as `match.path.prefix`. Objects are compared key by key; a
@@ -13,8 +14,4 @@ export function changedPaths(before: unknown, after: unknown, path = ''): string
     const inner = path === '' ? key : `${path}.${key}`;
     return changedPaths(before[key], after[key], inner);
   });
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

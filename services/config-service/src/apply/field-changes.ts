@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { hideSecrets, isSecretName, HIDDEN } from './secrets.ts';
+import { isRecord } from './is-record.ts';
 
 /** One field that differs. Secrets are hidden: that they differ is told, not what they are. */
 export interface FieldChange {
@@ -57,10 +58,6 @@ function describe(path: string, before: unknown, after: unknown): FieldChange {
 /** Own values only: `constructor` is a possible id. */
 function valueOf(record: Readonly<Record<string, unknown>>, key: string): unknown {
   return Object.hasOwn(record, key) ? record[key] : undefined;
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isRecordList(value: unknown): value is readonly Readonly<Record<string, unknown>>[] {

@@ -19,6 +19,7 @@ import { inSlices } from '../http/in-slices.ts';
 import { countMembers } from '../http/json-survey.ts';
 import { FAULTS_MAX } from '../http/problems.ts';
 import { accept, refuse, type Outcome } from '../store/outcome.ts';
+import { isRecord } from './is-record.ts';
 
 type Raw = Readonly<Record<string, unknown>>;
 
@@ -34,6 +35,7 @@ const COLLECTIONS = [
   ['routes', RouteId, RouteSpec],
   ['apiKeys', ApiKeyId, BundleApiKey],
 ] as const;
+const COLLECTION_NAMES = COLLECTIONS.map(([name]) => name);
 
 /**
  * Reads a bundle as its schema does, but entry by entry with turns of the event loop in between: 64 MiB take the schema
@@ -45,18 +47,17 @@ export function readBundle(raw: unknown): Promise<Outcome<Bundle>> {
 
 function* readSteps(raw: unknown): Generator<undefined, Outcome<Bundle>> {
   const reader = new EntryReader();
-  const frame = reader.read(BundleFrame, framed(raw, ['plans', 'tenants']), '');
+  const frame = yield* reader.read(BundleFrame, framed(raw, ['plans', 'tenants']), '');
   const plans = yield* readEntries(reader, PlanId, entriesOf(raw, 'plans'), 'plans', (value, at) =>
     reader.read(PlanSpec, value, at),
   );
-  const tenants: Record<string, unknown> = {};
-  for (const [id, value] of Object.entries(entriesOf(raw, 'tenants'))) {
-    yield;
-    if (reader.isFull) break;
-    const at = `tenants.${id}`;
-    if (!reader.accepts(TenantId, id, at)) continue;
-    tenants[id] = yield* readTenant(reader, value, at);
-  }
+  const tenants = yield* readEntries(
+    reader,
+    TenantId,
+    entriesOf(raw, 'tenants'),
+    'tenants',
+    (value, at) => readTenant(reader, value, at),
+  );
   if (reader.faults.length > 0) return refuse({ reason: 'invalid', faults: reader.faults });
   // Each part was parsed with its schema, and there was no fault.
   return accept({ ...(frame as object), plans, tenants } as Bundle);
@@ -74,8 +75,7 @@ function* readTenant(reader: EntryReader, raw: unknown, at: string): Generator<u
   }));
   reader.faults.push(...tooMany);
   if (tooMany.length > 0) return undefined;
-  const names = COLLECTIONS.map(([name]) => name);
-  const frame = reader.read(TenantFrame, framed(raw, names), at);
+  const frame = yield* reader.read(TenantFrame, framed(raw, COLLECTION_NAMES), at);
   const nested: Record<string, unknown> = {};
   for (const [name, key, schema] of COLLECTIONS) {
     const path = `${at}.${name}`;
@@ -91,14 +91,13 @@ function* readEntries(
   key: z.ZodType,
   entries: Raw,
   path: string,
-  read: (value: unknown, at: string) => unknown,
+  read: (value: unknown, at: string) => Generator<undefined, unknown>,
 ): Generator<undefined, Raw> {
   const values: Record<string, unknown> = {};
   for (const [id, value] of Object.entries(entries)) {
-    yield;
     if (reader.isFull) break;
     const at = `${path}.${id}`;
-    if (reader.accepts(key, id, at)) values[id] = read(value, at);
+    if (reader.accepts(key, id, at)) values[id] = yield* read(value, at);
   }
   return values;
 }
@@ -112,8 +111,9 @@ class EntryReader {
     return this.faults.length > FAULTS_MAX;
   }
 
-  /** Undefined if there is a fault. */
-  read(schema: z.ZodType, raw: unknown, path: string): unknown {
+  /** Undefined if there is a fault. Others may go on before it begins. */
+  *read(schema: z.ZodType, raw: unknown, path: string): Generator<undefined, unknown> {
+    yield;
     const members = countMembers(raw);
     if (members > MEMBERS_MAX) {
       const rule = `has ${members} members in all, at most ${MEMBERS_MAX} are possible`;
@@ -136,17 +136,14 @@ class EntryReader {
 
 /** An object whose collections are empty. What is no object stays what it is, for the schema to refuse. */
 function framed(raw: unknown, names: readonly string[]): unknown {
-  if (!isObject(raw)) return raw;
+  if (!isRecord(raw)) return raw;
   const frame: Record<string, unknown> = { ...raw };
-  for (const name of names) if (isObject(frame[name])) frame[name] = {};
+  for (const name of names) if (isRecord(frame[name])) frame[name] = {};
   return frame;
 }
 
-function entriesOf(raw: unknown, name: string): Raw {
-  const entries = isObject(raw) ? raw[name] : undefined;
-  return isObject(entries) ? entries : {};
-}
-
-function isObject(value: unknown): value is Raw {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+/** What JSON holds under a name; nothing if it is no object, such as a list: the schema says what it is to be. */
+export function entriesOf(raw: unknown, name: string): Raw {
+  const entries = isRecord(raw) ? raw[name] : undefined;
+  return isRecord(entries) ? entries : {};
 }

@@ -5,7 +5,7 @@ import { failedStateCondition, stateOf } from '../apply/bundle-state.ts';
 import { defineOperation, NOTHING, type Operation } from '../http/operation.ts';
 import { isNamed } from '../apply/is-named.ts';
 import { problem, problemOfRefusal } from '../http/problems.ts';
-import { readBundle } from '../apply/read-bundle.ts';
+import { entriesOf, readBundle } from '../apply/read-bundle.ts';
 import type { Session } from '../access/session.ts';
 import { refuseTooLarge } from '../store/commit.ts';
 import { refuse, type Outcome } from '../store/outcome.ts';
@@ -166,15 +166,7 @@ export function compareOperation({ store }: ApiContext): Operation {
 async function readOwnBundle(raw: unknown, { scope }: Session): Promise<Outcome<Bundle>> {
   if (scope === 'all') return readBundle(raw);
   // What is no id is nobody's tenant: the schema names the rule.
-  const tenants = namesIn(raw, 'tenants').filter((id) => ID_PATTERN.test(id));
-  const refusal = refuseNames(scope, tenants, namesIn(raw, 'plans'));
+  const tenants = Object.keys(entriesOf(raw, 'tenants')).filter((id) => ID_PATTERN.test(id));
+  const refusal = refuseNames(scope, tenants, Object.keys(entriesOf(raw, 'plans')));
   return refusal === null ? readBundle(raw) : refuse(refusal);
-}
-
-function namesIn(raw: unknown, collection: 'plans' | 'tenants'): string[] {
-  if (typeof raw !== 'object' || raw === null) return [];
-  const entries: unknown = Object.entries(raw).find(([key]) => key === collection)?.[1];
-  // A list names nothing: the schema says what it is to be.
-  if (typeof entries !== 'object' || entries === null || Array.isArray(entries)) return [];
-  return Object.keys(entries);
 }
