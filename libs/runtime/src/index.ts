@@ -25,5 +25,6 @@ export {
   serviceEnvironment,
   type ServiceSettings,
 } from './service-environment.ts';
+export { resetSocket, type ResettableSocket } from './reset-socket.ts';
 export { ShutdownStack, type ShutdownFailure } from './shutdown-stack.ts';
 export { StartError } from './start-error.ts';

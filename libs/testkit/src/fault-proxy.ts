@@ -1,4 +1,5 @@
 import { connect, createServer, type Socket } from 'node:net';
+import { resetSocket } from '@headgate/runtime';
 import { closeServer, listenLocally } from './listen.ts';
 
 /** A TCP proxy in front of a server, with faults to switch on and off. */
@@ -62,7 +63,7 @@ export async function createFaultProxy(target: FaultProxyTarget): Promise<FaultP
     acceptedCount += 1;
     if (faults.refusing) {
       client.on('error', () => undefined);
-      client.resetAndDestroy();
+      resetSocket(client);
       return;
     }
     const { host = '127.0.0.1', port } = target;
@@ -76,8 +77,8 @@ export async function createFaultProxy(target: FaultProxyTarget): Promise<FaultP
   });
   const cut = () => {
     for (const { client, server } of pairs) {
-      client.resetAndDestroy();
-      server.resetAndDestroy();
+      resetSocket(client);
+      resetSocket(server);
     }
   };
   const setPaused = (paused: boolean) => {
@@ -148,7 +149,7 @@ function join(from: Socket, to: Socket, { faults, edit, onClosed }: Flow): void 
     });
   });
   from.on('end', () => after(() => to.end()));
-  from.on('error', () => to.resetAndDestroy());
+  from.on('error', () => resetSocket(to));
   from.on('close', () => {
     onClosed();
     if (!from.readableEnded) to.destroy();

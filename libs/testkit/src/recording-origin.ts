@@ -1,5 +1,6 @@
 import { createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { resetSocket } from '@headgate/runtime';
 import { closeServer, listenLocally } from './listen.ts';
 import { splitRequest, type RecordedRequest } from './request-splitter.ts';
 
@@ -139,6 +140,6 @@ function recordConnection(
       }
     },
     end: () => void socket.end(),
-    reset: () => void socket.resetAndDestroy(),
+    reset: () => resetSocket(socket),
   };
 }

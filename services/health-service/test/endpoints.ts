@@ -1,4 +1,5 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { resetSocket } from '@headgate/runtime';
 
 /** An endpoint whose behaviour a test changes while it runs; it keeps its port through `stop` and `start`. */
 export interface TestEndpoint {
@@ -57,7 +58,7 @@ export async function startEndpoint(): Promise<TestEndpoint> {
     async stop() {
       if (!server.listening) return;
       const closed = new Promise((resolve) => server.close(resolve));
-      for (const socket of sockets) socket.resetAndDestroy();
+      for (const socket of sockets) resetSocket(socket);
       await closed;
     },
     start: () => listen(port),

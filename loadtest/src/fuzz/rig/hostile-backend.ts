@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { resetSocket } from '@headgate/runtime';
 import type { ResponseInput } from '../generate/response-input.ts';
 import { readRequest } from '../read/strict-reader.ts';
 import { listenOnFreePort } from './tcp-server.ts';
@@ -77,5 +78,5 @@ async function answer(socket: Socket, { pieces, ending }: ResponseInput): Promis
     return;
   }
   while (!socket.destroyed && socket.writableLength > 0) await nextTurn();
-  socket.resetAndDestroy();
+  resetSocket(socket);
 }

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { resetSocket } from '@headgate/runtime';
 
 /** How a connection ended. */
 export type Ending = 'ended' | 'reset' | 'hung';
@@ -48,7 +49,7 @@ export async function exchangeRaw(
   const sendMs = performance.now() - startMs;
   if (last === 'reset') {
     await drained(socket);
-    socket.resetAndDestroy();
+    resetSocket(socket);
   } else if (last === 'fin' && socket.writable) {
     socket.end();
   }

@@ -1,6 +1,6 @@
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
-import type { GuardedLookup } from '@headgate/runtime';
+import { resetSocket, type GuardedLookup } from '@headgate/runtime';
 import type { ReadBuffers } from './read-buffers.ts';
 import {
   openStreamHandle,
@@ -264,15 +264,10 @@ export class ByteSocket implements HandleEvents, QueuedWriter {
     this.socket.destroy();
   }
 
-  /**
-   * Closes at once with an RST, so that the peer cannot take a cut message for a whole one. If the kernel has everything
-   * and FIN is on its way, nothing is cut: then, as libuv refuses a reset and Node would lose the handle, this only closes.
-   */
+  /** Closes at once with an RST, see {@link resetSocket}; queued data is dropped. */
   reset(): void {
     this.#writable = false;
-    const { writableEnded, writableLength, writableFinished } = this.socket;
-    if (writableEnded && writableLength === 0 && !writableFinished) this.socket.destroy();
-    else this.socket.resetAndDestroy();
+    resetSocket(this.socket);
   }
 
   /** A pending write refers to `chunk`, which must not be read into again. False if that was known, or is no concern. */
