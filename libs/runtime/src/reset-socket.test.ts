@@ -21,6 +21,9 @@ async function withPair(use: (client: Socket, peer: Socket) => Promise<void>): P
   }
 }
 
+const openHandles = (): number =>
+  process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+
 suite('a socket that is reset', () => {
   test('tells its peer so', () =>
     withPair(async (client, peer) => {
@@ -32,6 +35,7 @@ suite('a socket that is reset', () => {
 
   test('is closed without an error and leaves no handle while its FIN is on its way', () =>
     withPair(async (client, peer) => {
+      const openBefore = openHandles();
       client.on('error', (error) => assert.fail(error));
       const ended = once(peer.resume(), 'end');
       client.end();
@@ -39,9 +43,6 @@ suite('a socket that is reset', () => {
       await Promise.all([once(client, 'close'), ended]);
       peer.destroy();
       await once(peer, 'close');
-      assert.deepEqual(
-        process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap'),
-        [],
-      );
+      assert.equal(openHandles(), openBefore - 2);
     }));
 });
