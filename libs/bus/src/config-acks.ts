@@ -38,6 +38,7 @@ export function createAckPublisher(
   let timer: NodeJS.Timeout | null = null;
   let sentMs = -Infinity;
   const flush = () => {
+    if (timer !== null) clearTimeout(timer);
     timer = null;
     while (queue.length > 0 && bus.connected) {
       sentMs = clock.monotonicMs();
@@ -65,7 +66,6 @@ export function createAckPublisher(
     },
     close() {
       connection.unsubscribe();
-      if (timer !== null) clearTimeout(timer);
       flush();
     },
   };
