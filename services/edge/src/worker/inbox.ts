@@ -12,7 +12,7 @@ export interface InboxDeps {
 }
 
 /** Documents are applied for so long in one turn of the event loop, in ms: requests that come meanwhile wait for it. */
-export const TURN_MS = 5;
+export const TURN_MS = 2;
 
 /**
  * Messages of the primary that a worker has not acted on. However much comes at once, requests are served in between: a
