@@ -28,6 +28,7 @@ test('every round measures all, and begins with another one', async () => {
   const measured = await interleave(all, 3, {
     say: (line) => lines.push(line),
     onFailure: (_name, error) => assert.fail(String(error)),
+    readTicks: () => Promise.resolve({ stolen: 0, all: 0 }),
   });
   assert.equal(order.join(''), 'abcbcacab');
   const rates = measured.map(({ name, rounds }) => [name, ...rounds.map(({ rps }) => rps)]);
@@ -39,6 +40,17 @@ test('every round measures all, and begins with another one', async () => {
   assert.equal(lines.length, 9);
   assert.match(lines[0] ?? '', /^round 1\/3 {2}a +requests\/s 1$/);
   assert.match(lines[8] ?? '', /^round 3\/3 {2}b +requests\/s 30 {2}4 FAILED$/);
+});
+
+test('a round that the host has stolen time of says so', async () => {
+  const lines: string[] = [];
+  let all = 0;
+  await interleave(contenders([], { a: [round(1)] }), 1, {
+    say: (line) => lines.push(line),
+    onFailure: (_name, error) => assert.fail(String(error)),
+    readTicks: () => Promise.resolve({ stolen: all / 4, all: (all += 100) }),
+  });
+  assert.deepEqual(lines, ['round 1/1  a                  requests/s 1  25.0 % stolen']);
 });
 
 test('what does not work here is asked once and has no result', async () => {

@@ -1,6 +1,6 @@
 import { FIGURE_TITLES, figureText } from './figure-text.ts';
 import { FIGURES, type Measured, type Round } from './row.ts';
-import { Retakes, STOLEN_PERCENT_MAX } from '../stolen-time.ts';
+import { Retakes, STOLEN_PERCENT_MAX, type RetakesDeps } from '../stolen-time.ts';
 
 /** Something that is measured in turn with others. */
 export interface Contender {
@@ -10,10 +10,8 @@ export interface Contender {
   measure(): Promise<Round | null>;
 }
 
-/** Who is told how it goes. */
-export interface RoundsObserver {
-  /** Takes a line of progress for each measurement. */
-  readonly say: (line: string) => void;
+/** Who is told how it goes; `say` takes a line of progress for each measurement. */
+export interface RoundsObserver extends RetakesDeps {
   /** A measurement failed: the contender takes part no more. Throws to end the whole. */
   readonly onFailure: (name: string, error: unknown) => void;
   /** Measurements that the machine's host has stolen time of are taken again, once each on average. Default false. */
@@ -32,7 +30,7 @@ export async function interleave(
   observer: RoundsObserver,
 ): Promise<readonly Measured[]> {
   const { say } = observer;
-  const retakes = new Retakes(observer.retakes === true ? count * contenders.length : 0, { say });
+  const retakes = new Retakes(observer.retakes === true ? count * contenders.length : 0, observer);
   const results = contenders.map((contender) => ({ contender, rounds: [] as Round[] }));
   const inRace = new Set(results);
   for (let round = 0; round < count; round += 1) {
