@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { busiestWindow } from './load.ts';
+import { admissibleAt, busiestWindow } from './load.ts';
 
 const at = (sentMs: number, tookMs = 0) => ({ sentMs, receivedMs: sentMs + tookMs });
 
@@ -15,4 +15,12 @@ test('a limiter with fixed windows is found out', () => {
   // 100 at the end of one window and 100 at the start of the next: fixed windows let them pass.
   const burst = (fromMs: number) => Array.from({ length: 100 }, (_, i) => at(fromMs + i, 1));
   assert.equal(busiestWindow([...burst(900), ...burst(1000)], 1000), 200);
+});
+
+test('what a limit lets pass depends on when it is asked', () => {
+  const twoInTen = { limit: 2, windowMs: 10 };
+  assert.equal(admissibleAt([], twoInTen), 0);
+  assert.equal(admissibleAt([0, 1, 2, 9, 10, 11, 12], twoInTen), 4);
+  assert.equal(admissibleAt([20, 0, 1, 2], twoInTen), 3, 'a pause leaves some of it unused');
+  assert.equal(admissibleAt([0, 0, 0, 30, 30, 30], twoInTen), 4);
 });

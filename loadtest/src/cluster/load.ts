@@ -131,3 +131,19 @@ export function busiestWindow(
   }
   return most;
 }
+
+/**
+ * How many requests at these times a limiter that wastes nothing would admit: a machine that holds up the load leaves some
+ * of a limit unused, whoever enforces it.
+ */
+export function admissibleAt(
+  timesMs: readonly number[],
+  { limit, windowMs }: { readonly limit: number; readonly windowMs: number },
+): number {
+  const admittedMs: number[] = [];
+  for (const timeMs of timesMs.toSorted((a, b) => a - b)) {
+    const oldest = admittedMs[admittedMs.length - limit];
+    if (oldest === undefined || oldest <= timeMs - windowMs) admittedMs.push(timeMs);
+  }
+  return admittedMs.length;
+}
