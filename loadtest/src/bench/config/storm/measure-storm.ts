@@ -21,8 +21,8 @@ export interface StormSchedule {
 
 const ASK_EVERY_MS = 2;
 
-/** A change that has no effect for so long is made again: a proxy that is told to reload while it reloads may miss it. */
-const CHANGE_AGAIN_MS = 5000;
+/** A reload that has no effect for so long is asked for again, see {@link StormTarget.reloadAgain}. */
+const RELOAD_AGAIN_MS = 5000;
 
 interface Cpu {
   readonly atMs: number;
@@ -86,12 +86,12 @@ async function followStorm(
 
 /** Makes a change; resolves when a request is answered as it says. */
 async function bringIntoEffect(target: StormTarget, tenant: number, change: number): Promise<void> {
-  let madeMs = performance.now();
+  let askedMs = performance.now();
   await target.change(tenant, change);
-  const isInEffect = async (): Promise<boolean> => {
-    if (performance.now() - madeMs > CHANGE_AGAIN_MS) {
-      madeMs = performance.now();
-      await target.change(tenant, change);
+  const isInEffect = (): Promise<boolean> => {
+    if (performance.now() - askedMs > RELOAD_AGAIN_MS) {
+      askedMs = performance.now();
+      target.reloadAgain?.();
     }
     return serves(target.port, { host: tenantHost(tenant) }, changedPath(change));
   };

@@ -111,6 +111,7 @@ async function startReloaded(
       await proxy.writeChanges(directory, routes);
       started.kill(proxy.signal);
     },
+    reloadAgain: () => void started.kill(proxy.signal),
     stop: async () => void (await shutdown.close()),
   };
 }

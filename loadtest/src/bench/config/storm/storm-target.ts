@@ -8,6 +8,8 @@ export interface StormTarget {
   readonly controlPids: readonly number[];
   /** Tells it that the changing route of a tenant has moved to `changedPath(change)`; when it is in effect is its affair. */
   change(tenant: number, change: number): Promise<void>;
+  /** Only of a proxy that may miss that it is to reload while it reloads. A change that an edge misses is lost, and a failure. */
+  readonly reloadAgain?: () => void;
   stop(): Promise<void>;
 }
 
