@@ -61,8 +61,9 @@ export function isRefusedAddress(
 function addWithEmbedded(list: BlockList, address: string, bits: number): void {
   if (isIP(address) === 6) return list.addSubnet(address, bits, 'ipv6');
   list.addSubnet(address, bits, 'ipv4');
-  // IPv4-compatible (RFC 4291, section 2.5.5.1) and NAT64 (RFC 6052).
-  for (const prefix of ['::', '64:ff9b::']) list.addSubnet(prefix + address, 96 + bits, 'ipv6');
+  // IPv4-compatible (RFC 4291, section 2.5.5.1), NAT64 (RFC 6052, and of one network: RFC 8215) and SIIT (RFC 2765).
+  for (const prefix of ['::', '64:ff9b::', '64:ff9b:1::', '::ffff:0:'])
+    list.addSubnet(prefix + address, 96 + bits, 'ipv6');
   const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number);
   const sixToFour = `2002:${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}::`;
   list.addSubnet(sixToFour, 16 + bits, 'ipv6');
