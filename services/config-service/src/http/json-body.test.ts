@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseStrictJson } from './json-body.ts';
+import { fastify } from 'fastify';
+import { parseStrictJson, readJsonBodies } from './json-body.ts';
 import { findBadKey } from './repeated-keys.ts';
 
 for (const [text, message] of [
@@ -25,8 +27,7 @@ test('bytes that are not UTF-8 are refused, not replaced', () => {
 });
 
 test('what somebody may send is bounded in keys, and in objects and lists without any', () => {
-  const bounds = { bytesMax: 100, keysMax: 3 };
-  const read = (text: string) => parseStrictJson(Buffer.from(text), bounds);
+  const read = (text: string) => parseStrictJson(Buffer.from(text), 3);
   assert.deepEqual(read('[{"a":"[[[["},{"b":1,"c":2}]'), [{ a: '[[[[' }, { b: 1, c: 2 }]);
   for (const [text, what] of [
     ['{"a":1,"b":2,"c":3,"d":4}', 'keys'],
@@ -36,6 +37,37 @@ test('what somebody may send is bounded in keys, and in objects and lists withou
     const message = new RegExp(`^the body has 4 ${what}; .* at most 3: send fewer`);
     assert.throws(() => read(text), { statusCode: 413, message });
   }
+});
+
+test('of a body that is longer than somebody may send the rest is counted, up to what the operation takes', async (t) => {
+  const app = fastify({ bodyLimit: 1000 });
+  t.after(() => app.close());
+  const bounds = { bytesMax: 100, keysMax: 3 };
+  readJsonBodies(app, ({ headers }) => (headers['authorization'] === undefined ? bounds : null));
+  app.post('/', async ({ body }) => String(body).length);
+  const send = async (bytes: number, headers = {}) => {
+    const text = JSON.stringify('x'.repeat(bytes - 2));
+    const pieces = Array.from({ length: Math.ceil(bytes / 50) }, (_, index) =>
+      text.slice(index * 50, (index + 1) * 50),
+    );
+    const type = { 'content-type': 'application/json', ...headers };
+    const whole = await app.inject({ method: 'POST', url: '/', headers: type, payload: text });
+    const payload = Readable.from(pieces);
+    const chunked = await app.inject({ method: 'POST', url: '/', headers: type, payload });
+    return [whole, chunked].map(({ statusCode, body }) => [statusCode, body] as const);
+  };
+  for (const reply of await send(100)) assert.deepEqual(reply, [200, '98']);
+  for (const bytes of [101, 1000]) {
+    for (const [status, body] of await send(bytes)) {
+      assert.equal(status, 413);
+      assert.match(body, new RegExp(`the body has ${bytes} bytes; .* at most 100: send fewer`));
+    }
+  }
+  const [whole, chunked] = await send(2000);
+  assert.deepEqual([whole?.[0], chunked?.[0]], [413, 413]);
+  assert.match(String(chunked?.[1]), /the body has 1050 bytes/, 'no more than that is read');
+  const [, byAdmin] = await send(1000, { authorization: 'all' });
+  assert.deepEqual(byAdmin, [200, '998']);
 });
 
 test('keys in strings, in other objects and after escapes are none that are there twice', () => {
