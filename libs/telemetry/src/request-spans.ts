@@ -48,28 +48,27 @@ export function buildRequestSpans(
 }
 
 function serverSpan(request: RequestTrace, options: RequestSpansOptions): ReadableSpan {
+  const { status, code, userAgent, routePath } = request;
   const method = methodName(request.method);
-  const failed = request.status >= 500;
-  const attributes = withoutNull({
-    ...methodAttributes(request.method),
-    [ATTR_URL_SCHEME]: request.scheme,
-    [ATTR_URL_PATH]: cut(request.path),
-    [ATTR_SERVER_ADDRESS]: cut(request.host),
-    [ATTR_CLIENT_ADDRESS]: request.clientIp,
-    [ATTR_USER_AGENT_ORIGINAL]: request.userAgent === null ? null : cut(request.userAgent),
-    [ATTR_HTTP_ROUTE]: request.routePath,
-    [ATTR_HTTP_RESPONSE_STATUS_CODE]: request.status === 0 ? null : request.status,
-    [ATTR_ERROR_TYPE]: failed ? (request.code ?? String(request.status)) : null,
-    'headgate.code': request.code,
-    'headgate.request.id': request.requestId,
-    'headgate.tenant.id': request.tenantId,
-    'headgate.route.id': request.routeId,
-    'headgate.upstream.id': request.upstreamId,
-    'headgate.tenant.revision': request.revision,
-    'headgate.attempts': request.attempts.length,
-  });
+  const failed = status >= 500;
+  const attributes = methodAttributes(request.method);
+  attributes[ATTR_URL_SCHEME] = request.scheme;
+  attributes[ATTR_URL_PATH] = cut(request.path);
+  attributes[ATTR_SERVER_ADDRESS] = cut(request.host);
+  attributes[ATTR_CLIENT_ADDRESS] = request.clientIp;
+  if (userAgent !== null) attributes[ATTR_USER_AGENT_ORIGINAL] = cut(userAgent);
+  if (routePath !== null) attributes[ATTR_HTTP_ROUTE] = routePath;
+  if (status !== 0) attributes[ATTR_HTTP_RESPONSE_STATUS_CODE] = status;
+  if (failed) attributes[ATTR_ERROR_TYPE] = code ?? String(status);
+  if (code !== null) attributes['headgate.code'] = code;
+  attributes['headgate.request.id'] = request.requestId;
+  if (request.tenantId !== null) attributes['headgate.tenant.id'] = request.tenantId;
+  if (request.routeId !== null) attributes['headgate.route.id'] = request.routeId;
+  if (request.upstreamId !== null) attributes['headgate.upstream.id'] = request.upstreamId;
+  if (request.revision !== null) attributes['headgate.tenant.revision'] = request.revision;
+  attributes['headgate.attempts'] = request.attempts.length;
   return span(options, {
-    name: request.routePath === null ? method : `${method} ${request.routePath}`,
+    name: routePath === null ? method : `${method} ${routePath}`,
     kind: SpanKind.SERVER,
     traceId: request.traceId,
     spanId: request.spanId,
@@ -87,6 +86,10 @@ function limiterSpan(
   limiter: LimiterTrace,
   options: RequestSpansOptions,
 ): ReadableSpan {
+  const attributes: Attributes = {};
+  if (request.tenantId !== null) attributes['headgate.tenant.id'] = request.tenantId;
+  attributes['headgate.limit.outcome'] = limiter.outcome;
+  attributes['headgate.limit.source'] = limiter.source;
   return span(options, {
     name: 'headgate.limit',
     kind: SpanKind.INTERNAL,
@@ -97,11 +100,7 @@ function limiterSpan(
     startMs: limiter.startMs,
     endMs: limiter.endMs,
     failed: false,
-    attributes: withoutNull({
-      'headgate.tenant.id': request.tenantId,
-      'headgate.limit.outcome': limiter.outcome,
-      'headgate.limit.source': limiter.source,
-    }),
+    attributes,
   });
 }
 
@@ -116,6 +115,15 @@ function attemptSpan(
   const host = attempt.endpointHost.includes(':')
     ? `[${attempt.endpointHost}]`
     : attempt.endpointHost;
+  const attributes = methodAttributes(request.method);
+  attributes[ATTR_URL_FULL] = `http://${host}:${attempt.endpointPort}${cut(request.path)}`;
+  attributes[ATTR_SERVER_ADDRESS] = attempt.endpointHost;
+  attributes[ATTR_SERVER_PORT] = attempt.endpointPort;
+  if (attempt.status !== null) attributes[ATTR_HTTP_RESPONSE_STATUS_CODE] = attempt.status;
+  if (resends > 0) attributes[ATTR_HTTP_REQUEST_RESEND_COUNT] = resends;
+  if (failed) attributes[ATTR_ERROR_TYPE] = errorType;
+  if (request.tenantId !== null) attributes['headgate.tenant.id'] = request.tenantId;
+  if (request.upstreamId !== null) attributes['headgate.upstream.id'] = request.upstreamId;
   return span(options, {
     name: methodName(request.method),
     kind: SpanKind.CLIENT,
@@ -126,17 +134,7 @@ function attemptSpan(
     startMs: attempt.startMs,
     endMs: attempt.endMs,
     failed,
-    attributes: withoutNull({
-      ...methodAttributes(request.method),
-      [ATTR_URL_FULL]: `http://${host}:${attempt.endpointPort}${cut(request.path)}`,
-      [ATTR_SERVER_ADDRESS]: attempt.endpointHost,
-      [ATTR_SERVER_PORT]: attempt.endpointPort,
-      [ATTR_HTTP_RESPONSE_STATUS_CODE]: attempt.status,
-      [ATTR_HTTP_REQUEST_RESEND_COUNT]: resends === 0 ? null : resends,
-      [ATTR_ERROR_TYPE]: failed ? errorType : null,
-      'headgate.tenant.id': request.tenantId,
-      'headgate.upstream.id': request.upstreamId,
-    }),
+    attributes,
   });
 }
 
@@ -204,12 +202,4 @@ const TEXT_LENGTH_MAX = 1024;
 
 function cut(text: string): string {
   return text.length <= TEXT_LENGTH_MAX ? text : text.slice(0, TEXT_LENGTH_MAX);
-}
-
-function withoutNull(attributes: Readonly<Record<string, unknown>>): Attributes {
-  const kept: Attributes = {};
-  for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === 'string' || typeof value === 'number') kept[name] = value;
-  }
-  return kept;
 }

@@ -4,7 +4,7 @@ import { formatTraceparent, parseTraceparent } from './traceparent.ts';
 
 /** The place of one request in a trace. */
 export interface TraceContext {
-  /** 32 hex digits; null when the request belongs to no trace. For the access record. */
+  /** 32 hex digits; null when the request belongs to no trace that anybody else knows of. For the access record. */
   readonly traceId: string | null;
   /** Span id of the edge's server span; null unless sampled. */
   readonly spanId: string | null;
@@ -28,6 +28,9 @@ export const NO_TRACE: TraceContext = Object.freeze({
   traceparent: null,
 });
 
+/** A trace that starts here and is not recorded. It gets ids when a backend is to hear of it. */
+const UNSAMPLED: TraceContext = Object.freeze({ ...NO_TRACE });
+
 /** Options of {@link createTraceContexts}. */
 export interface TraceContextsOptions {
   readonly random: Random;
@@ -42,12 +45,15 @@ export interface TraceContexts {
    *
    * - A valid header: the trace goes on and the caller's decision holds. Unsampled, the header is
    *   passed on as it came.
-   * - None or an invalid one: a trace starts, sampled by ratio.
+   * - None or an invalid one: a trace starts, sampled by ratio. Unsampled, it has no ids before {@link forBackend}: most
+   *   requests that are refused need none.
    * - Tracing off: a valid header is passed on; otherwise none is made up, because its unsampled
    *   flag would keep backends from tracing.
    * @hot
    */
   create(inbound: string | null): TraceContext;
+  /** The context of a request that a backend gets: with ids, unless tracing is off. @hot */
+  forBackend(context: TraceContext): TraceContext;
   /** A new span id, 16 hex digits. */
   newSpanId(): string;
 }
@@ -73,18 +79,26 @@ export function createTraceContexts(options: TraceContextsOptions): TraceContext
         };
       }
       if (ratio === null) return NO_TRACE;
-      const traceparent = ids.traceparent();
+      const folded = Math.floor(random.next() * WORDS);
+      if (folded >= bound) return UNSAMPLED;
+      const traceparent = ids.traceparent(folded);
       const traceId = traceparent.slice(3, 35);
-      if (ids.foldedTraceId() >= bound) {
-        return { traceId, spanId: null, parentSpanId: null, sampled: false, traceparent };
-      }
       const spanId = traceparent.slice(36, 52);
       const sampledHeader = formatTraceparent(traceId, spanId, true);
       return { traceId, spanId, parentSpanId: null, sampled: true, traceparent: sampledHeader };
     },
+    forBackend(context) {
+      if (context !== UNSAMPLED) return context;
+      const folded = bound + Math.floor(random.next() * (WORDS - bound));
+      const traceparent = ids.traceparent(folded);
+      const traceId = traceparent.slice(3, 35);
+      return { traceId, spanId: null, parentSpanId: null, sampled: false, traceparent };
+    },
   };
 }
 
+/** How many values a word of 32 bits has. */
+const WORDS = 2 ** 32;
 const HEX_CODES = Buffer.from('0123456789abcdef', 'latin1');
 
 /**
@@ -93,10 +107,7 @@ const HEX_CODES = Buffer.from('0123456789abcdef', 'latin1');
  */
 function createIdWriter(random: Random) {
   const header = Buffer.from('00-00000000000000000000000000000000-0000000000000000-00', 'latin1');
-  let folded = 0;
-  function writeWord(at: number): number {
-    // Never 0, so that no id can be all zero, which the standard forbids.
-    const word = (random.next() * 0x1_0000_0000) >>> 0 || 1;
+  function writeWord(at: number, word: number): number {
     let rest = word;
     for (let i = at + 7; i >= at; i -= 1) {
       header[i] = HEX_CODES[rest & 15] ?? 0x30;
@@ -104,20 +115,23 @@ function createIdWriter(random: Random) {
     }
     return word;
   }
+  function writeRandomWord(at: number): number {
+    // Never 0, so that no id can be all zero, which the standard forbids.
+    return writeWord(at, (random.next() * WORDS) >>> 0 || 1);
+  }
   return {
-    /** A new unsampled `traceparent`. */
-    traceparent(): string {
-      folded = 0;
-      for (let at = 3; at < 35; at += 8) folded ^= writeWord(at);
-      writeWord(36);
-      writeWord(44);
+    /** A new unsampled `traceparent`; the words of its trace id XORed, which the sampler looks at, are `folded`. */
+    traceparent(folded: number): string {
+      let last = folded;
+      for (let at = 3; at < 27; at += 8) last ^= writeRandomWord(at);
+      writeWord(27, last);
+      writeRandomWord(36);
+      writeRandomWord(44);
       return header.toString('latin1', 0, 55);
     },
-    /** XOR of the words of the last trace id, for the sampler: 100 ns less than reading it back. */
-    foldedTraceId: () => folded >>> 0,
     spanId(): string {
-      writeWord(36);
-      writeWord(44);
+      writeRandomWord(36);
+      writeRandomWord(44);
       return header.toString('latin1', 36, 52);
     },
   };

@@ -54,7 +54,7 @@ test('the ratio sampler decides like OpenTelemetry', () => {
     const ours = createRatioSampler(ratio);
     const theirs = new TraceIdRatioBasedSampler(ratio);
     for (let i = 0; i < 500; i += 1) {
-      const id = contexts.create(null).traceId ?? '';
+      const id = contexts.forBackend(contexts.create(null)).traceId ?? '';
       const { decision } = theirs.shouldSample(ROOT_CONTEXT, id);
       assert.equal(ours(id), decision === SamplingDecision.RECORD_AND_SAMPLED, `${ratio} ${id}`);
     }
@@ -66,7 +66,7 @@ test('contexts are sampled by the same rule', () => {
   const contexts = createTraceContexts({ random: seededRandom(), ratio: 0.3 });
   let sampledCount = 0;
   for (let i = 0; i < 1000; i += 1) {
-    const context = contexts.create(null);
+    const context = contexts.forBackend(contexts.create(null));
     assert.equal(context.sampled, isSampled(context.traceId ?? ''));
     if (!context.sampled) continue;
     sampledCount += 1;
@@ -80,7 +80,10 @@ test('a request without a header starts a trace with valid, different ids', () =
   const contexts = createTraceContexts({ random: seededRandom(), ratio: 0 });
   const seen = new Set<string>();
   for (let i = 0; i < 1000; i += 1) {
-    const context = contexts.create(null);
+    const started = contexts.create(null);
+    assert.deepEqual([started.traceId, started.traceparent], [null, null], 'nobody knows it yet');
+    const context = contexts.forBackend(started);
+    assert.equal(contexts.forBackend(context), context, 'all attempts tell of one trace');
     const parsed = parseTraceparent(context.traceparent ?? '');
     assert.equal(parsed?.traceId, context.traceId);
     assert.equal(parsed?.sampled, false);
@@ -117,4 +120,5 @@ test('tracing off: a header passes through untouched and none is made up', () =>
   assert.equal(off.create(inbound).sampled, false);
   assert.equal(off.create(null).traceparent, null);
   assert.equal(off.create('nonsense').traceparent, null);
+  assert.equal(off.forBackend(off.create(null)).traceparent, null);
 });

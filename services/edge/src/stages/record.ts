@@ -74,6 +74,7 @@ export class Recorder {
 
   /** Value of `traceparent` for the present attempt; '' for none. @hot */
   traceparent(context: RequestContext): string {
+    context.trace = this.#deps.tracing.contexts.forBackend(context.trace);
     const { traceparent, traceId } = context.trace;
     if (traceparent === null) return '';
     const attempt = context.attemptLog.at(-1);
