@@ -16,10 +16,11 @@ export interface PolicyTexts {
   readonly denials: readonly DenialLines[];
 }
 
-/** Lines up to `RateLimit`, which are the same in all denials of a second. */
+/** The lines of a denial, which are the same in all denials of a second. */
 interface DenialLines {
   /** The value of `t`; -1 before the first denial. */
   resetSeconds: number;
+  retryAfter: string;
   lines: string;
 }
 
@@ -43,12 +44,14 @@ export function rateLimitHeaders(chain: LimitChain, verdict: LimitVerdict): stri
   }
   // Of the other rules nothing is known then, and of the violated one that nothing is left.
   const resetSeconds = Math.ceil((resetMs[ruleIndex] ?? 0) / 1000);
-  if (resetSeconds !== known.resetSeconds) {
+  const retryAfter = retryAfterLine(verdict);
+  if (resetSeconds !== known.resetSeconds || retryAfter !== known.retryAfter) {
     // One piece of memory, which is quicker to copy than a text of several.
-    known.lines = [policyLine(chain, verdict), usageLine(chain, verdict)].join('');
+    known.lines = [policyLine(chain, verdict), usageLine(chain, verdict), retryAfter].join('');
     known.resetSeconds = resetSeconds;
+    known.retryAfter = retryAfter;
   }
-  return known.lines + retryAfterLine(verdict);
+  return known.lines;
 }
 
 function policyLine(chain: LimitChain, verdict: LimitVerdict): string {
@@ -118,7 +121,7 @@ export function compilePolicyTexts(rules: readonly LimitRule[]): PolicyTexts {
     shown,
     names,
     details: rules.map(({ name }) => `The limit "${name}" is exceeded.`),
-    denials: rules.map(() => ({ resetSeconds: -1, lines: '' })),
+    denials: rules.map(() => ({ resetSeconds: -1, retryAfter: '', lines: '' })),
     policyLines: shown.map(
       (indices) =>
         `RateLimit-Policy: ${indices.map((index) => policies[index] ?? '').join(', ')}\r\n`,

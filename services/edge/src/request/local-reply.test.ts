@@ -86,6 +86,26 @@ suite('local reply', () => {
     assert.equal(textOf('name 0'), textOf('name 0'));
   });
 
+  test('what the last reply had in common with others is kept, nothing else', () => {
+    const date = (second: number) => `Date: Sun, 22 Nov 2026 00:00:0${second} GMT\r\n`;
+    const close = 'Connection: close\r\n';
+    const [one, two] = ['Retry-After: 1\r\n', 'Retry-After: 2\r\n'];
+    for (const [headers, second, connection] of [
+      ...[[one, 1, ''] as const, [one, 1, ''] as const, [one, 1, ''] as const],
+      ...[[one, 2, ''] as const, [two, 2, ''] as const, [two, 2, close] as const],
+      ...[[two, 2, close] as const, [one, 1, ''] as const, [one, 1, ''] as const],
+    ]) {
+      const reply = localReply('HG_LIMIT_EXCEEDED', headers, 'kept');
+      for (const id of ['a', 'b']) {
+        const text = writeLocalReply(reply, id, date(second), connection, true);
+        const [, body] = split(text);
+        const lines = `X-Request-Id: ${id}\r\n${date(second)}${headers}${connection}`;
+        assert.ok(text.includes(`\r\n${lines}\r\n{`), text);
+        assert.equal((JSON.parse(body) as { requestId: string }).requestId, id);
+      }
+    }
+  });
+
   test('an answer to HEAD announces the body only', () => {
     const whole = writeLocalReply(localReply('HG_TENANT_UNKNOWN'), 'x', DATE, '', true);
     const head = writeLocalReply(localReply('HG_TENANT_UNKNOWN'), 'x', DATE, '', false);

@@ -25,6 +25,18 @@ interface ReplyTemplate {
   /** From the status line to the value of `X-Request-Id`, for ids as long as the last one was. */
   start: string;
   startIdLength: number;
+  /** Of the last reply with a body. */
+  readonly last: Middle;
+}
+
+/** What stands between the two request ids of a reply. In a flood of denials it is the same for a second. */
+interface Middle {
+  dateLine: string;
+  headers: string;
+  connection: string;
+  text: string;
+  /** `text` is in one piece of memory: it was needed more than once. */
+  isFlat: boolean;
 }
 
 /**
@@ -99,8 +111,32 @@ export function writeLocalReply(
 ): string {
   const { template } = reply;
   if (template.startIdLength !== requestId.length) setStart(template, requestId.length);
-  const head = template.start + requestId + '\r\n' + dateLine + reply.headers + connection;
-  return withBody ? head + template.before + requestId + template.after : head + '\r\n';
+  const start = template.start + requestId;
+  if (!withBody) return start + '\r\n' + dateLine + reply.headers + connection + '\r\n';
+  const middle = middleOf(template, dateLine, reply.headers, connection);
+  return start + middle + requestId + template.after;
+}
+
+/** @hot */
+function middleOf(
+  { before, last }: ReplyTemplate,
+  dateLine: string,
+  headers: string,
+  connection: string,
+): string {
+  const isSame =
+    last.dateLine === dateLine && last.headers === headers && last.connection === connection;
+  if (!isSame) {
+    last.dateLine = dateLine;
+    last.headers = headers;
+    last.connection = connection;
+    last.text = '\r\n' + dateLine + headers + connection + before;
+    last.isFlat = false;
+  } else if (!last.isFlat) {
+    last.text = flatText(last.text);
+    last.isFlat = true;
+  }
+  return last.text;
 }
 
 /** Ids of a process grow by a character at most ten times. */
@@ -124,5 +160,6 @@ function createTemplate(code: ErrorCode, status: number, detail: string): ReplyT
     `HTTP/1.1 ${status} ${REASONS[status] ?? ''}\r\nContent-Type: ${PROBLEM_MEDIA_TYPE}\r\n` +
     'Cache-Control: no-store\r\nContent-Length: ';
   const bytes = before.length - '\r\n'.length + after.length;
-  return { head, before, after, bytes, start: '', startIdLength: -1 };
+  const last = { dateLine: 'of no reply', headers: '', connection: '', text: '', isFlat: false };
+  return { head, before, after, bytes, start: '', startIdLength: -1, last };
 }
