@@ -2,6 +2,7 @@ export {
   API_KEY_CHARS_MAX,
   bearerToken,
   compileApiKeys,
+  ApiKeyVerifier,
   type ApiKeyRecord,
   type ApiKeyTable,
   type ApiKeyVerdict,

@@ -1,3 +1,4 @@
+import { ApiKeyVerifier } from '@headgate/auth';
 import type { ErrorCode } from '@headgate/errors';
 import type { RequestHead } from '@headgate/http1';
 import type { LimitChain, LimitVerdict } from '@headgate/limiting';
@@ -38,6 +39,7 @@ export class RequestContext implements AccessRecord {
   trustedSource = false;
   /** `X-Forwarded-…` lines of a source that is not trusted, made by the first request; '' before. */
   forwardedLines = '';
+  readonly apiKeyVerifier = new ApiKeyVerifier<Principal>();
 
   // parse
   /** The head could not be read: method, host and path are unknown. */

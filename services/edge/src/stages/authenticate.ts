@@ -17,7 +17,7 @@ export function authenticate(context: RequestContext): LocalReply | null {
   if (head.count('x-api-key') > 1 || head.count('authorization') > 1) {
     return localReply('HG_AUTH_INVALID', challenge('invalid_request'));
   }
-  const verdict = tenant.apiKeys.verify(key, context.timeMs);
+  const verdict = context.apiKeyVerifier.verify(tenant.apiKeys, key, context.timeMs);
   if (verdict.outcome !== 'accepted') {
     return localReply('HG_AUTH_INVALID', challenge('invalid_token'));
   }
