@@ -129,7 +129,7 @@ suite('npm start', () => {
     const commands = await tourOf(cluster);
     assert.ok(!cluster.stdout().join('\n').includes('\u001b'), 'no colours without a terminal');
     assert.equal(commands.length, TOUR_EXPECTED.length);
-    for (const [index, command] of commands.entries()) await expectTour(index, command);
+    for (const [index, command] of commands.entries()) await expectTour(place, index, command);
     await waitFor(
       () => cluster.stdout().some((line) => / access GET .*\/hello 200 in /.test(line)),
       {
@@ -157,7 +157,7 @@ suite('npm start', () => {
     assert.ok(cluster.stdout().some((line) => /demo bundle +kept/.test(line)));
     assert.match(await headgate(place, ['get', 'api-keys', '-t', 'acme']), /^kept /m);
     const [firstCommand = ''] = await tourOf(cluster);
-    await expectTour(0, firstCommand);
+    await expectTour(place, 0, firstCommand);
 
     await refusesOthers(t, place);
     assert.equal(cluster.exit(), null, 'the first one does not mind');
@@ -191,10 +191,31 @@ async function tourOf(cluster: StartedProcess): Promise<readonly string[]> {
   return output.filter((line) => line.startsWith('  curl '));
 }
 
-/** Runs a command of the tour as printed. */
-async function expectTour(index: number, command: string): Promise<void> {
-  const { stdout } = await run('sh', ['-c', command], { cwd: root, timeout: 20_000 });
-  TOUR_EXPECTED[index]?.(stdout);
+/**
+ * Runs a command of the tour as printed, and once more when the limit's window is over if meanwhile Redis did not answer in
+ * time, as on a machine that is held up: edges then admit their shares, which is not what the tour shows.
+ */
+async function expectTour(place: Place, index: number, command: string): Promise<void> {
+  let output = '';
+  await waitFor(
+    async () => {
+      const before = await decidedByShares(place);
+      output = (await run('sh', ['-c', command], { cwd: root, timeout: 20_000 })).stdout;
+      return (await decidedByShares(place)) === before;
+    },
+    { message: `Redis to answer during ${command}`, intervalMs: 10_500, deadlineMs: 120_000 },
+  );
+  TOUR_EXPECTED[index]?.(output);
+}
+
+async function decidedByShares({ portBase }: Place): Promise<number> {
+  let sum = 0;
+  for (const port of clusterPorts(portBase, 2, true).edgeAdmins) {
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    const series = /^headgate_limit_decisions_total\{[^}]*source="share"[^}]*\} (\d+)$/gm;
+    for (const [, value] of text.matchAll(series)) sum += Number(value);
+  }
+  return sum;
 }
 
 async function refusesOthers(context: TestContext, place: Place): Promise<void> {

@@ -133,7 +133,7 @@ async function startProgram(
     env,
     // A look at the port first, as the check of the image starts a process each time.
     readyWhen: async () => (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).ok,
-    readyTimeoutMs: 30_000,
+    readyTimeoutMs: 120_000,
   });
   // Not an orderly end: draining is a test of its own and takes its time.
   onStop(() => started.stop(500));

@@ -3,7 +3,7 @@ import { startStopwatch, waitFor } from '@headgate/testkit';
 import { request as send } from 'undici';
 import { startCluster, waitForRevision, type Cluster } from '../cluster/cluster.ts';
 import { startEndpointProcesses, type EndpointProcess } from '../cluster/endpoint-process.ts';
-import { busiestWindow, runLoad, tally, type Load } from '../cluster/load.ts';
+import { busiestWindow, runLoad, tally, type Load, type Outcome } from '../cluster/load.ts';
 import type { Check, Say, ScenarioResult } from './scenario.ts';
 
 /** Options; the full run holds each outage for 3 s. */
@@ -131,17 +131,20 @@ async function outage(
   const downMs = performance.now();
   for (const part of parts) await part.down();
   await sleep(options.holdMs);
+  // The window that spans the switch may see both sides' allowance (limits.md); from there on the limit holds.
+  const settledMs = downMs + 1000;
+  const isSettled = ({ status, sentMs }: Outcome): boolean => status === 200 && sentMs > settledMs;
+  await waitFor(() => tight.outcomes.some(isSettled), {
+    message: `requests to pass without ${name}`,
+    describe: () => tally(tight.outcomes),
+  });
   const upMs = performance.now();
   await Promise.all(parts.map((part) => part.up()));
   await sleep(options.holdMs / 3);
   ended = true;
   const succeeded = await allSucceeded(`${name} down: 0 failed requests`, wide);
   const outcomes = await tight.done;
-  // The window that spans the switch may see both sides' allowance (limits.md); from there on the limit holds.
-  const settled = outcomes.filter(
-    ({ status, sentMs, receivedMs }) =>
-      status === 200 && sentMs > downMs + 1000 && receivedMs < upMs,
-  );
+  const settled = outcomes.filter((outcome) => isSettled(outcome) && outcome.receivedMs < upMs);
   const busiest = busiestWindow(settled, 1000);
   const counts = tally(outcomes);
   const odd = outcomes.filter(({ status }) => status !== 200 && status !== 429).length;
