@@ -247,7 +247,7 @@ export function firstEdge({ edges }: Pick<Cluster, 'edges'>): ClusterEdge {
   return edge;
 }
 
-/** Waits until every edge holds the revision. */
+/** Waits until every edge holds the revision and its workers have decided on everything that came. */
 export async function waitForRevision(
   cluster: Cluster,
   revision: number,
@@ -257,8 +257,11 @@ export async function waitForRevision(
     await waitFor(
       async () => {
         const response = await fetch(`${edge.admin}/config`);
-        const config = (await response.json()) as { feed: { revision: number; synced: boolean } }; // of our own edge
-        return config.feed.revision >= revision;
+        const { feed, undecided } = (await response.json()) as {
+          feed: { revision: number };
+          undecided: number;
+        }; // of our own edge
+        return feed.revision >= revision && undecided === 0;
       },
       { deadlineMs, message: `${edge.component.name} holds revision ${revision}` },
     );

@@ -35,6 +35,10 @@ export class Candidates {
   /** The newest revisions that a worker could not compile, at most one of each: with another plan they may be good. */
   readonly #refused = new Map<string, WorkerDocument>();
 
+  get size(): number {
+    return this.#candidates.size;
+  }
+
   keys(): Iterable<string> {
     return this.#candidates.keys();
   }

@@ -63,8 +63,10 @@ test('a revision is in force, on disk and acknowledged once every worker has app
   await harness.receive(1);
   harness.answer('0.1', 1);
   assert.deepEqual(inForce(harness.configuration), {});
+  assert.equal(harness.configuration.undecided, 1);
   assert.equal(harness.decided.length, 0);
   harness.answer('1.2', 1);
+  assert.equal(harness.configuration.undecided, 0);
   assert.deepEqual(inForce(harness.configuration), { 'tenant.a': 1 });
   assert.equal(harness.decided[0]?.outcome, 'applied');
   assert.equal(await harness.onDisk(), 1);

@@ -104,6 +104,11 @@ export class Configuration {
     return this.#inForce.size;
   }
 
+  /** How many documents have come that are not in force yet: workers are deciding on them. */
+  get undecided(): number {
+    return this.#candidates.size;
+  }
+
   /** Highest revision in force. */
   get revision(): number {
     let highest = 0;

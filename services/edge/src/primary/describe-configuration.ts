@@ -13,6 +13,7 @@ export function describeConfiguration(configuration: Configuration): object {
   return {
     total: configuration.size,
     documents,
+    undecided: configuration.undecided,
     onProbation: configuration.onProbation().length,
     rejected: configuration.rejected(),
   };
