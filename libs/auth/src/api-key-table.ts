@@ -74,7 +74,7 @@ function verdictOf<Principal>(
 /**
  * Verifies the keys that come on a connection. It remembers the last one, since nearly all clients send the same one again:
  * looking at that takes a tenth of a look-up. Only a key that is in the table is remembered, and only as long as the
- * connection lives: whoever could measure how long it is compared sends on the same connection.
+ * connection lives. How long it is compared could be measured on this connection alone, and tells little of 256 random bits.
  */
 export class ApiKeyVerifier<Principal> {
   #table: ApiKeyTable<Principal> | null = null;

@@ -14,6 +14,8 @@ const REFUSED: readonly (readonly [what: string, ...ranges: (readonly [string, n
     ...[['192.0.0.192', 32] as const, ['fd00:ec2::254', 128] as const],
     ['fd20:ce::254', 128],
   ],
+  // RFC 8215: only the network knows where in it an IPv4 address stands, and which.
+  ['an address of a local NAT64', ['64:ff9b:1::', 48]],
   ['no address of one host', ['224.0.0.0', 3], ['ff00::', 8]],
 ];
 
@@ -61,8 +63,8 @@ export function isRefusedAddress(
 function addWithEmbedded(list: BlockList, address: string, bits: number): void {
   if (isIP(address) === 6) return list.addSubnet(address, bits, 'ipv6');
   list.addSubnet(address, bits, 'ipv4');
-  // IPv4-compatible (RFC 4291, section 2.5.5.1), NAT64 (RFC 6052, and of one network: RFC 8215) and SIIT (RFC 2765).
-  for (const prefix of ['::', '64:ff9b::', '64:ff9b:1::', '::ffff:0:'])
+  // IPv4-compatible (RFC 4291, section 2.5.5.1), NAT64 (RFC 6052) and SIIT (RFC 2765).
+  for (const prefix of ['::', '64:ff9b::', '::ffff:0:'])
     list.addSubnet(prefix + address, 96 + bits, 'ipv6');
   const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number);
   const sixToFour = `2002:${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}::`;

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
+import { resetSocket } from '@headgate/runtime';
+import { waitFor } from '@headgate/testkit';
 import fc from 'fast-check';
 import { fastify } from 'fastify';
 import { parseStrictJson, readJsonBodies } from './json-body.ts';
@@ -65,9 +69,51 @@ test('of a body that is longer than somebody may send the rest is counted, up to
   }
   const [whole, chunked] = await send(2000);
   assert.deepEqual([whole?.[0], chunked?.[0]], [413, 413]);
-  assert.match(String(chunked?.[1]), /the body has 1050 bytes/, 'no more than that is read');
+  assert.match(String(chunked?.[1]), /Request body is too large/);
   const [, byAdmin] = await send(1000, { authorization: 'all' });
   assert.deepEqual(byAdmin, [200, '998']);
+});
+
+test('a body that nobody reads holds up neither its connection nor, when that is reset, the service', async (t) => {
+  const app = fastify({ bodyLimit: 2 ** 24 });
+  t.after(() => app.close());
+  readJsonBodies(app, () => ({ bytesMax: 2 ** 22, keysMax: 3 }));
+  app.get('/', async () => 'got');
+  app.post('/', async () => 'posted');
+  const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }));
+  const body = Buffer.alloc(2 ** 20, 0x20);
+  const head = (line: string, type: string) =>
+    `${line} HTTP/1.1\r\nHost: a\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`;
+  const unread = [
+    [head('GET /', 'application/json'), '200'],
+    [head('POST /', 'text/plain'), '415'],
+    [head('POST /nowhere', 'text/plain'), '404'],
+  ] as const;
+  for (const [request, status] of unread) {
+    const socket = connect(Number(port), '127.0.0.1');
+    let received = '';
+    socket.setEncoding('latin1').on('data', (chunk: string) => (received += chunk));
+    socket.write(request);
+    socket.write(body);
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    await once(socket, 'close');
+    const statuses = [...received.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, code]) => code);
+    assert.deepEqual(statuses, [status, '200'], request);
+  }
+  for (const [request] of unread) {
+    const socket = connect(Number(port), '127.0.0.1');
+    await once(socket, 'connect');
+    socket.write(request);
+    socket.write(body.subarray(0, 2 ** 19));
+    await once(socket, 'data');
+    resetSocket(socket);
+  }
+  const connections = () =>
+    new Promise<number>((resolve) => app.server.getConnections((_, count) => resolve(count)));
+  await waitFor(async () => (await connections()) === 0, {
+    message: 'all connections to be gone',
+    deadlineMs: 10_000,
+  });
 });
 
 test('keys in strings, in other objects and after escapes are none that are there twice', () => {

@@ -1,5 +1,5 @@
-import { finished, Transform, type TransformCallback } from 'node:stream';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Readable } from 'node:stream';
+import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { countMembers, surveyJson } from './json-survey.ts';
 import { findBadKey } from './repeated-keys.ts';
 
@@ -11,8 +11,8 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 class BodyError extends Error {
   readonly statusCode: number;
 
-  constructor(statusCode: number, message: string) {
-    super(message);
+  constructor(statusCode: number, message: string, options: ErrorOptions = {}) {
+    super(message, options);
     this.name = 'BodyError';
     this.statusCode = statusCode;
   }
@@ -37,57 +37,50 @@ export function readJsonBodies(
   app: FastifyInstance,
   boundsOf: (request: FastifyRequest) => BodyBounds | null,
 ): void {
-  app.addHook('preParsing', async (request, _reply, payload) => {
-    const bounds = request.headers['content-type'] === undefined ? null : boundsOf(request);
-    if (bounds === null) return payload;
-    const bounded = new BoundedBody(bounds.bytesMax, request.routeOptions.bodyLimit);
-    // Who reads the body hears of it; nobody does if Fastify refuses it for its Content-Length.
-    bounded.on('error', () => {});
-    // No pipeline: it would end the connection of a body that is refused, and the answer with it.
-    finished(payload, (error) => error && bounded.destroy(error));
-    payload.pipe(bounded);
-    return bounded;
-  });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser(
-    'application/json',
-    { parseAs: 'buffer' },
-    async (request: FastifyRequest, bytes: Buffer) => {
-      const { 'content-encoding': encoding = 'identity' } = request.headers;
-      if (encoding !== 'identity') throw new BodyError(415, 'bodies are not decompressed here');
-      if (bytes.length > 0) return parseStrictJson(bytes, boundsOf(request)?.keysMax);
-      throw new BodyError(400, 'the body is empty; without one, leave Content-Type out');
-    },
-  );
+  // The stream itself: it is touched here alone, so what Fastify refuses unread stays as it came, for Node to drop.
+  app.addContentTypeParser('application/json', async (request: FastifyRequest, body: Readable) => {
+    const bounds = boundsOf(request);
+    const { bodyLimit } = request.routeOptions;
+    const length = Number(request.headers['content-length'] ?? 0);
+    if (length > bodyLimit) throw new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE();
+    const bytes = await readBytes(body, bounds?.bytesMax ?? Infinity, bodyLimit);
+    const { 'content-encoding': encoding = 'identity' } = request.headers;
+    if (encoding !== 'identity') throw new BodyError(415, 'bodies are not decompressed here');
+    if (bytes.length > 0) return parseStrictJson(bytes, bounds?.keysMax);
+    throw new BodyError(400, 'the body is empty; without one, leave Content-Type out');
+  });
 }
 
 /**
- * A body of at most so many bytes. Of a longer one the rest is read, counted and dropped, so that it takes no memory and its
- * sender reads why it is refused: a connection that is closed on a sender may lose the answer.
+ * Reads a body of at most so many bytes. Of a longer one the rest is read, counted and dropped, so that it takes no memory and
+ * its sender reads why it is refused: a connection that is closed on a sender may lose the answer.
+ *
+ * @param bytesReadMax of a longer one no more is read than this, whether its sender then gets to see the answer or not.
  */
-class BoundedBody extends Transform {
-  receivedEncodedLength = 0;
-  readonly #bytesMax: number;
-  readonly #bytesReadMax: number;
-
-  /** @param bytesReadMax of a longer one no more is read than this, whether its sender then gets to see the answer or not. */
-  constructor(bytesMax: number, bytesReadMax: number) {
-    super();
-    this.#bytesMax = bytesMax;
-    this.#bytesReadMax = bytesReadMax;
-  }
-
-  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
-    this.receivedEncodedLength += chunk.length;
-    if (this.receivedEncodedLength <= this.#bytesMax) done(null, chunk);
-    else if (this.receivedEncodedLength <= this.#bytesReadMax) done();
-    else this._flush(done);
-  }
-
-  override _flush(done: TransformCallback): void {
-    const isOver = this.receivedEncodedLength > this.#bytesMax;
-    done(isOver ? refusal('bytes', this.receivedEncodedLength, this.#bytesMax) : null);
-  }
+function readBytes(body: Readable, bytesMax: number, bytesReadMax: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let received = 0;
+    const end = (error: Error | null): void => {
+      body.off('data', onData).off('end', onEnd).off('error', onError);
+      body.resume(); // what follows is dropped
+      if (error === null) resolve(Buffer.concat(chunks, received));
+      else reject(error);
+    };
+    const onData = (chunk: Buffer): void => {
+      received += chunk.length;
+      if (received <= Math.min(bytesMax, bytesReadMax)) chunks.push(chunk);
+      else if (received > bytesReadMax) end(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
+      else chunks.length = 0;
+    };
+    const onEnd = (): void =>
+      end(received > bytesMax ? refusal('bytes', received, bytesMax) : null);
+    const onError = (cause: Error): void =>
+      end(new BodyError(400, 'the connection ended before the body', { cause }));
+    if (body.destroyed) onError(new Error('it had ended before anybody read'));
+    body.on('data', onData).on('end', onEnd).on('error', onError);
+  });
 }
 
 /**
