@@ -70,16 +70,16 @@ function readBytes(body: Readable, bytesMax: number, bytesReadMax: number): Prom
     };
     const onData = (chunk: Buffer): void => {
       received += chunk.length;
-      if (received <= Math.min(bytesMax, bytesReadMax)) chunks.push(chunk);
-      else if (received > bytesReadMax) end(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
-      else chunks.length = 0;
+      if (received > bytesReadMax) end(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
+      else if (received > bytesMax) chunks.length = 0;
+      else chunks.push(chunk);
     };
     const onEnd = (): void =>
       end(received > bytesMax ? refusal('bytes', received, bytesMax) : null);
     const onError = (cause: Error): void =>
       end(new BodyError(400, 'the connection ended before the body', { cause }));
     if (body.destroyed) onError(new Error('it had ended before anybody read'));
-    body.on('data', onData).on('end', onEnd).on('error', onError);
+    else body.on('data', onData).on('end', onEnd).on('error', onError);
   });
 }
 
