@@ -9,7 +9,7 @@ import type { HeaderBlock } from './header-block.ts';
  * Refuses every head whose Content-Length and Transfer-Encoding are not beyond doubt (RFC 9112
  * sections 6.1 to 6.3). Where the RFC lets a recipient repair (equal Content-Lengths, both fields
  * at once, Transfer-Encoding in HTTP/1.0) this refuses: a repair here is a discrepancy elsewhere.
- * The value of Content-Length itself is read by {@link parseContentLength}.
+ * The value of Content-Length itself is read by {@link readContentLength}.
  * @hot
  */
 export function checkFraming(
@@ -56,7 +56,7 @@ function hasTabAround(block: HeaderBlock, header: number): boolean {
  * never to below the bound, so the comparison is exact where it matters.
  * @hot
  */
-export function parseContentLength(text: string, start: number, end: number): number {
+function parseContentLength(text: string, start: number, end: number): number {
   if (start === end) return -1;
   let value = 0;
   for (let i = start; i < end; i++) {
@@ -65,6 +65,19 @@ export function parseContentLength(text: string, start: number, end: number): nu
     value = value * 10 + (byte - 0x30);
     if (value > Number.MAX_SAFE_INTEGER) return -1;
   }
+  return value;
+}
+
+/**
+ * Reads the head's Content-Length at index `header`. Its line is written anew unless it says the number and nothing else.
+ * @hot
+ */
+export function readContentLength(block: HeaderBlock, header: number): number {
+  const start = block.slot(header, SLOT_VALUE_START);
+  const end = block.slot(header, SLOT_VALUE_END);
+  const value = parseContentLength(block.text, start, end);
+  const zeros = end - start > 1 && block.text.charCodeAt(start) === 0x30;
+  if (value !== -1 && !zeros && block.isPlainLine(header, end - start)) block.plainLength = header;
   return value;
 }
 

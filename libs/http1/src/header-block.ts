@@ -1,4 +1,4 @@
-import { equalsLower } from './bytes.ts';
+import { SP, equalsLower } from './bytes.ts';
 import { nameKeyOf } from './name-table.ts';
 
 /** Integers per header in {@link HeaderBlock.slots}. */
@@ -29,6 +29,11 @@ export class HeaderBlock {
   fieldsStart = 0;
   /** Offset of the empty line that ends the head. */
   fieldsEnd = 0;
+  /**
+   * Index of the Content-Length whose line can go on as it is: one space, no zeros in front. -1 if there is none, or if it
+   * has to be written anew. For the codec's own use.
+   */
+  plainLength = -1;
   /** Offsets and classes, {@link SLOT_SIZE} integers a header. Grows; for the codec's own use. */
   slots = new Int32Array(HEADERS_AT_FIRST * SLOT_SIZE);
   /**
@@ -125,6 +130,23 @@ export class HeaderBlock {
     this.#present = 0;
     this.fieldsStart = 0;
     this.fieldsEnd = 0;
+    this.plainLength = -1;
+  }
+
+  /**
+   * Whether the value of header `i` has exactly one space before it and nothing behind it, and is `length` characters long.
+   * For the codec's own use.
+   * @hot
+   */
+  isPlainLine(i: number, length: number): boolean {
+    const start = this.slot(i, SLOT_VALUE_START);
+    const next = i + 1 < this.headerCount ? this.slot(i + 1, SLOT_NAME_START) : this.fieldsEnd;
+    return (
+      this.slot(i, SLOT_NAME_END) + 2 === start &&
+      start + length + 2 === next &&
+      this.slot(i, SLOT_VALUE_END) === start + length &&
+      this.text.charCodeAt(start - 1) === SP
+    );
   }
 
   #indexFrom(lowerName: string, key: number, from: number): number {

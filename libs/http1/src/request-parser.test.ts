@@ -64,6 +64,7 @@ test('a head leaves nothing behind in the next one', () => {
   assert.equal(slots.length > 0 && fieldsStart === fieldsEnd, true);
   assert.deepEqual(rest, {
     headerCount: 0,
+    plainLength: -1,
     method: 'GET',
     target: '/',
     path: '/',

@@ -1,5 +1,5 @@
 import { CR, LF, SP, TARGET, TOKEN, latin1Text } from './bytes.ts';
-import { checkFraming, parseContentLength } from './body-framing.ts';
+import { checkFraming, readContentLength } from './body-framing.ts';
 import { HTTP1_FAULTS } from './faults.ts';
 import type { Http1Fault } from './faults.ts';
 import { FieldScanner, SCAN_FAULT, SCAN_MORE } from './field-scanner.ts';
@@ -260,9 +260,7 @@ export class RequestParser {
     if (fault !== null) return fault;
     if (survey.transferEncodingCount !== 0) head.framing = FRAMING_CHUNKED;
     if (survey.contentLengthCount === 0) return null;
-    const start = head.slot(survey.contentLength, SLOT_VALUE_START);
-    const end = head.slot(survey.contentLength, SLOT_VALUE_END);
-    head.contentLength = parseContentLength(head.text, start, end);
+    head.contentLength = readContentLength(head, survey.contentLength);
     head.framing = FRAMING_LENGTH;
     return head.contentLength === -1 ? HTTP1_FAULTS.HG_HTTP_LENGTH_INVALID : null;
   }

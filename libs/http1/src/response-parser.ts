@@ -1,11 +1,10 @@
 import { CR, FIELD_VALUE, LF, SP, isDigit, latin1Text } from './bytes.ts';
-import { checkFraming, parseContentLength } from './body-framing.ts';
+import { checkFraming, readContentLength } from './body-framing.ts';
 import { HTTP1_FAULTS } from './faults.ts';
 import type { Http1Fault } from './faults.ts';
 import { FieldScanner, SCAN_FAULT, SCAN_MORE } from './field-scanner.ts';
 import { FieldSurvey } from './field-survey.ts';
 import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH, FRAMING_NONE } from './framing.ts';
-import { SLOT_VALUE_END, SLOT_VALUE_START } from './header-block.ts';
 import { HeadBuffer } from './head-buffer.ts';
 import { DEFAULT_HTTP1_LIMITS } from './limits.ts';
 import type { Http1Limits } from './limits.ts';
@@ -201,9 +200,7 @@ export class ResponseParser {
     if (fault !== null) return fault;
     const chunked = survey.transferEncodingCount !== 0;
     if (survey.contentLengthCount !== 0) {
-      const start = head.slot(survey.contentLength, SLOT_VALUE_START);
-      const end = head.slot(survey.contentLength, SLOT_VALUE_END);
-      head.contentLength = parseContentLength(head.text, start, end);
+      head.contentLength = readContentLength(head, survey.contentLength);
       if (head.contentLength === -1) return HTTP1_FAULTS.HG_HTTP_LENGTH_INVALID;
     }
     if (head.status < 200) {

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
-import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH, FRAMING_NONE } from './framing.ts';
+import {
+  FRAMING_CHUNKED,
+  FRAMING_CLOSE,
+  FRAMING_LENGTH,
+  FRAMING_NONE,
+  type Framing,
+} from './framing.ts';
 import { HeaderSet } from './header-set.ts';
 import type { RequestHead } from './request-head.ts';
 import { RequestParser } from './request-parser.ts';
@@ -31,6 +37,14 @@ function rewrite(lines: string, drop = nothing, append = ''): string {
   const written = writeRequestHead(request(lines), '/q', 'b:1', drop, append);
   assert.ok(written.startsWith(start) && written.endsWith('\r\n\r\n'), written);
   return written.slice(start.length, -2);
+}
+
+/** A whole head, written with `X: y` for the endpoint. */
+function forward(head: string, target: string, host: string): string {
+  const parser = new RequestParser();
+  const bytes = Buffer.from(head, 'latin1');
+  assert.ok(parser.parse(bytes, 0, bytes.length) > 0, parser.fault?.code ?? '');
+  return writeRequestHead(parser.head, target, host, nothing, 'X: y\r\n');
 }
 
 test('every hop-by-hop field is dropped, by name', () => {
@@ -92,9 +106,61 @@ test('an expectation of an HTTP/1.0 client does not reach an HTTP/1.1 server', (
 });
 
 test('the framing is written anew', () => {
-  assert.equal(rewrite('A: b\r\ncontent-length: 007\r\n'), 'A: b\r\nContent-Length: 7\r\n');
+  assert.equal(rewrite('content-length: 007\r\nA: b\r\n'), 'A: b\r\nContent-Length: 7\r\n');
   assert.equal(rewrite('transfer-encoding:CHUNKED\r\n'), 'Transfer-Encoding: chunked\r\n');
   assert.equal(rewrite('A: b\r\n'), 'A: b\r\n');
+});
+
+test('what is to be written as it came stays as it came', () => {
+  const sent = 'POST /p HTTP/1.1\r\nhost: a\r\nA: 1\r\ncontent-length: 7\r\nB: 2\r\n';
+  assert.equal(forward(`${sent}\r\n`, '/p', 'a'), `${sent}X: y\r\n\r\n`);
+});
+
+test('a start that differs from what is to be written is written anew, with Host first', () => {
+  const written = 'POST /p HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n';
+  const starts = [
+    'POST /p HTTP/1.0\r\nHost: a\r\n', // the version
+    'POST http://a/p HTTP/1.1\r\nHost: a\r\n', // absolute-form
+    'POST /q HTTP/1.1\r\nHost: a\r\n', // another target of the same length
+    'POST /%70 HTTP/1.1\r\nHost: a\r\n', // a path in normal form
+    'POST /p HTTP/1.1\r\nHost: A\r\n', // the host's case
+    'POST /p HTTP/1.1\r\nHost: b\r\n', // another host
+    'POST /p HTTP/1.1\r\nHost:a\r\n',
+    'POST /p HTTP/1.1\r\nHost:\ta\r\n',
+    'POST /p HTTP/1.1\r\nHost:  a\r\n',
+    'POST /p HTTP/1.1\r\nHost: a \r\n',
+    'POST /p HTTP/1.1\r\nHost: a.\r\n',
+  ];
+  for (const start of starts) assert.equal(forward(`${start}\r\n`, '/p', 'a'), written, start);
+  assert.equal(
+    forward('POST /p HTTP/1.1\r\nB: 2\r\nHost: a\r\n\r\n', '/p', 'a'),
+    'POST /p HTTP/1.1\r\nHost: a\r\nB: 2\r\nX: y\r\n\r\n',
+  );
+});
+
+test('a Content-Length that is no plain number alone in its line is written anew', () => {
+  for (const line of ['content-length:7', 'content-length:  7', 'content-length: 7 ']) {
+    assert.equal(rewrite(`${line}\r\nA: b\r\n`), 'A: b\r\nContent-Length: 7\r\n', line);
+  }
+  assert.equal(rewrite('content-length: 70\r\nA: b\r\n'), 'content-length: 70\r\nA: b\r\n');
+  assert.equal(rewrite('content-length: 0\r\nA: b\r\n'), 'content-length: 0\r\nA: b\r\n');
+});
+
+test('a Content-Length of the endpoint stays only where the client gets the same', () => {
+  const head = response('HTTP/1.1 200 OK\r\nContent-Length: 9\r\nA: b\r\n');
+  const write = (framing: Framing, length: number): string =>
+    writeResponseHead(head, nothing, framing, length, '').slice('HTTP/1.1 200 OK\r\n'.length, -2);
+  assert.equal(write(FRAMING_LENGTH, 9), 'Content-Length: 9\r\nA: b\r\n');
+  assert.equal(write(FRAMING_NONE, 9), 'Content-Length: 9\r\nA: b\r\n');
+  assert.equal(write(FRAMING_LENGTH, 8), 'A: b\r\nContent-Length: 8\r\n');
+  assert.equal(write(FRAMING_NONE, -1), 'A: b\r\n');
+  assert.equal(write(FRAMING_CLOSE, 9), 'A: b\r\n');
+  assert.equal(write(FRAMING_CHUNKED, 9), 'A: b\r\nTransfer-Encoding: chunked\r\n');
+  const empty = response('HTTP/1.1 204 No Content\r\nContent-Length: 0\r\nA: b\r\n');
+  assert.equal(
+    writeResponseHead(empty, nothing, empty.framing, empty.contentLength, ''),
+    'HTTP/1.1 204 No Content\r\nA: b\r\n\r\n',
+  );
 });
 
 test('a response keeps its status line, but speaks HTTP/1.1', () => {

@@ -1,6 +1,11 @@
 /** Cost of what the edge does per request. Run: `node libs/telemetry/bench/telemetry.bench.ts`. */
 import { systemRandom } from '@headgate/runtime';
-import { accessRecordLine, compileAccessTexts, type AccessRecord } from '../src/access-record.ts';
+import {
+  accessRecordLine,
+  compileAccessTexts,
+  endpointText,
+  type AccessRecord,
+} from '../src/access-record.ts';
 import { escapeJson } from '../src/escape-json.ts';
 import { LineSink } from '../src/line-sink.ts';
 import { createTraceContexts } from '../src/trace-context.ts';
@@ -53,6 +58,7 @@ const record = {
     upstreamId: 'orders',
     revision: 42,
   }),
+  endpointText: endpointText('10.0.0.12:8080'),
 } satisfies AccessRecord;
 
 const HEAD = 'GET /v1/orders/8812? HTTP/1.1\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n\r\n';

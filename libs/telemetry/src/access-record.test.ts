@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { accessRecordLine, compileAccessTexts, type AccessRecord } from './access-record.ts';
+import {
+  accessRecordLine,
+  compileAccessTexts,
+  endpointText,
+  type AccessRecord,
+} from './access-record.ts';
 
 const record: AccessRecord = {
   timeMs: 1_790_000_000_000,
@@ -29,10 +34,11 @@ const record: AccessRecord = {
   traceId: null,
   revision: 42,
   texts: null,
+  endpointText: null,
 };
 
 /** What is told of a record: all but how it is written. */
-function toldBy({ texts: _, ...told }: AccessRecord): Omit<AccessRecord, 'texts'> {
+function toldBy({ texts: _, endpointText: __, ...told }: AccessRecord) {
   return told;
 }
 
@@ -119,7 +125,11 @@ test('what records have in common is written ahead, and each one tells its own a
     fc.property(node, ids, rest, fc.boolean(), (nodeId, common, own, ahead) => {
       const texts = ahead ? compileAccessTexts(common) : null;
       const told = { ...toldBy(record), durationMs: 0.25, ...common, ...own };
-      const line = accessRecordLine(nodeId, { ...told, texts });
+      const line = accessRecordLine(nodeId, {
+        ...told,
+        texts,
+        endpointText: ahead ? endpointText(own.endpoint) : null,
+      });
       assert.deepEqual(JSON.parse(line), { type: 'access', nodeId, ...told });
     }),
     { seed: 6, numRuns: 3000 },

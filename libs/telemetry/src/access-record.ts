@@ -49,6 +49,8 @@ export interface AccessRecord {
   readonly revision: number | null;
   /** Of `tenantId`, `routeId`, `upstreamId` and `revision`, made ahead; null where these are to be written out. */
   readonly texts: AccessTexts | null;
+  /** {@link endpointText} of `endpoint`, made ahead; null where it is to be written out. */
+  readonly endpointText: string | null;
 }
 
 /** What the records of all requests to a route have in common. */
@@ -59,14 +61,26 @@ export interface AccessTexts {
   readonly upstream: string;
   /** From the end of `traceId` on. */
   readonly end: string;
+  /** The same, with the quote that ends a `traceId` before it. */
+  readonly quotedEnd: string;
 }
 
 /** Makes the texts of a route. */
 export function compileAccessTexts(
   ids: Pick<AccessRecord, 'tenantId' | 'routeId' | 'upstreamId' | 'revision'>,
 ): AccessTexts {
-  const { ids: start, upstream, end } = textsOf(ids);
-  return { ids: flatText(start), upstream: flatText(upstream), end: flatText(end) };
+  const { ids: start, upstream, end, quotedEnd } = textsOf(ids);
+  return {
+    ids: flatText(start),
+    upstream: flatText(upstream),
+    end: flatText(end),
+    quotedEnd: flatText(quotedEnd),
+  };
+}
+
+/** Makes the text of an endpoint: from the end of `upstreamId` to the value of `attempts`. */
+export function endpointText(endpoint: string | null): string {
+  return flatText(',"endpoint":' + quoted(endpoint) + ',"attempts":');
 }
 
 const PATH_LENGTH_MAX = 1024;
@@ -105,11 +119,8 @@ export function accessRecordLine(nodeId: string, record: AccessRecord): string {
     record.bytesOut +
     texts.upstream +
     attemptsText(record) +
-    (userAgent === null
-      ? 'null,"traceId":'
-      : '"' + escapeJson(userAgent, USER_AGENT_LENGTH_MAX) + '","traceId":') +
-    (traceId === null ? 'null' : '"' + traceId + '"') +
-    texts.end
+    userAgentText(userAgent, traceId === null) +
+    (traceId === null ? texts.end : traceId + texts.quotedEnd)
   );
 }
 
@@ -120,10 +131,12 @@ function textsOf({
   upstreamId,
   revision,
 }: Pick<AccessRecord, 'tenantId' | 'routeId' | 'upstreamId' | 'revision'>): AccessTexts {
+  const end = ',"revision":' + revision + '}\n';
   return {
     ids: '","tenantId":' + quoted(tenantId) + ',"routeId":' + quoted(routeId) + ',"principalId":',
     upstream: ',"upstreamId":' + quoted(upstreamId),
-    end: ',"revision":' + revision + '}\n',
+    end,
+    quotedEnd: '"' + end,
   };
 }
 
@@ -169,19 +182,32 @@ function limitText(limiterMs: number | null, outcome: string | null): string {
   return ',"limiterMs":' + ms + ',"limitOutcome":' + quoted(outcome) + ',"bytesIn":';
 }
 
-/** From the end of `upstreamId` to the value of `userAgent`. @hot */
-function attemptsText({ endpoint, attempts, upstreamMs }: AccessRecord): string {
+/** From the end of `upstreamId` to the end of `upstreamMs`. @hot */
+function attemptsText({
+  endpoint,
+  endpointText: text,
+  attempts,
+  upstreamMs,
+}: AccessRecord): string {
   if (attempts === 0 && endpoint === null && upstreamMs === null) {
-    return ',"endpoint":null,"attempts":0,"upstreamMs":null,"userAgent":';
+    return ',"endpoint":null,"attempts":0,"upstreamMs":null';
   }
   return (
-    ',"endpoint":' +
-    quoted(endpoint) +
-    ',"attempts":' +
-    attempts +
-    ',"upstreamMs":' +
-    (upstreamMs === null ? 'null' : thousandths(upstreamMs)) +
-    ',"userAgent":'
+    (text ?? ',"endpoint":' + quoted(endpoint) + ',"attempts":') +
+    (attempts === 1 ? '1,"upstreamMs":' : attempts + ',"upstreamMs":') +
+    (upstreamMs === null ? 'null' : thousandths(upstreamMs))
+  );
+}
+
+/** From the end of `upstreamMs` to the value of `traceId`, which is null or begins with a quote. @hot */
+function userAgentText(userAgent: string | null, noTrace: boolean): string {
+  if (userAgent === null) {
+    return noTrace ? ',"userAgent":null,"traceId":null' : ',"userAgent":null,"traceId":"';
+  }
+  return (
+    ',"userAgent":"' +
+    escapeJson(userAgent, USER_AGENT_LENGTH_MAX) +
+    (noTrace ? '","traceId":null' : '","traceId":"')
   );
 }
 

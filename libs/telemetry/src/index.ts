@@ -2,6 +2,7 @@ export { createAccessLog, type AccessLog, type AccessLogOptions } from './access
 export {
   accessRecordLine,
   compileAccessTexts,
+  endpointText,
   type AccessRecord,
   type AccessTexts,
 } from './access-record.ts';

@@ -73,6 +73,7 @@ export class Attempts {
     this.#startMs = this.#clock.monotonicMs();
     context.attempts += 1;
     context.endpoint = endpoint.id;
+    context.endpointText = endpoint.accessText;
     endpoint.activeRequests += 1;
     endpoint.passive.recordAttempt(this.#startMs);
     this.#recorder.attemptStarted(context, endpoint, this.#startMs);

@@ -29,8 +29,8 @@ const OWN = [
   'X-Forwarded-For: 192.0.2.7',
   'X-Forwarded-Proto: http',
   'X-Forwarded-Host: a.test',
-  'X-Request-Id: id-1',
   'Via: 1.1 headgate',
+  'X-Request-Id: id-1',
 ];
 
 suite('forwarded head', () => {

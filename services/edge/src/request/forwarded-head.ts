@@ -2,7 +2,7 @@ import { HeaderSet, writeRequestHead, type RequestHead } from '@headgate/http1';
 import type { CompiledRoute } from '../snapshot/compile-tenant.ts';
 import { maxForwards } from './max-forwards.ts';
 import type { RequestContext } from './request-context.ts';
-import { joinedValues, viaLine } from './via.ts';
+import { joinedValues, viaLineAndIdName } from './via.ts';
 import { asksForWebSocket } from './web-socket.ts';
 
 /** Header fields that the edge handles itself. */
@@ -67,13 +67,12 @@ export function writeForwardedHead(
     (context.tenant === null ? '' : context.tenant.identityLine) +
     (context.trustedSource ? forwardedLines(context) : ownForwardedLines(context)) +
     host +
-    '\r\nX-Request-Id: ' +
-    context.requestId +
     '\r\n' +
-    viaLine(head, head.minorVersion);
+    viaLineAndIdName(head, head.minorVersion) +
+    context.requestId +
+    (traceparent === '' ? '\r\n' : '\r\ntraceparent: ' + traceparent + '\r\n');
   const countsForwards = head.method === 'OPTIONS';
   if (countsForwards) append += maxForwardsLine(head);
-  if (traceparent !== '') append += 'traceparent: ' + traceparent + '\r\n';
   if (asksForWebSocket(head)) append += 'Connection: upgrade\r\nUpgrade: websocket\r\n';
   return writeRequestHead(
     head,

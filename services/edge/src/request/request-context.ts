@@ -73,6 +73,7 @@ export class RequestContext implements AccessRecord {
   /** Filled for sampled requests only. */
   attemptLog: LoggedAttempt[] = [];
   endpoint: string | null = null;
+  endpointText: string | null = null;
   upstreamMs: number | null = null;
   /** Of the last attempt; null while it goes well. */
   failure: UpstreamFailure | null = null;
@@ -107,6 +108,7 @@ export class RequestContext implements AccessRecord {
     this.attempts = 0;
     if (this.attemptLog.length > 0) this.attemptLog = [];
     this.endpoint = null;
+    this.endpointText = null;
     this.upstreamMs = null;
     this.failure = null;
     this.receivedStatus = 0;

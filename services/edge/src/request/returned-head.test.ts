@@ -36,7 +36,7 @@ function returned(head: string, version = '1.1', keepAlive = true, limitHeaders 
   return text.slice(0, -4).split('\r\n');
 }
 
-const OWN = ['X-Request-Id: id-1', 'Via: 1.1 headgate'];
+const OWN = ['Via: 1.1 headgate', 'X-Request-Id: id-1'];
 
 suite('returned head', () => {
   test('what the endpoint sends stays in order; what the edge sets follows', () => {

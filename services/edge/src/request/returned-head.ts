@@ -8,7 +8,7 @@ import {
 } from '@headgate/http1';
 import { connectionLine } from './local-reply.ts';
 import type { RequestContext } from './request-context.ts';
-import { viaLine } from './via.ts';
+import { viaLine, viaLineAndIdName } from './via.ts';
 
 /** Response fields that the edge sets itself. */
 const DROPPED = new HeaderSet(['x-request-id', 'via']);
@@ -33,10 +33,13 @@ export function writeReturnedHead(
   keepAlive: boolean,
   dateLine: string,
 ): string {
-  let append = 'X-Request-Id: ' + context.requestId + '\r\n' + context.limitHeaders;
-  append += viaLine(head, head.minorVersion);
-  if (head.indexOf('date') === -1) append += dateLine;
-  append += connectionLine(keepAlive, context.head.minorVersion);
+  const idEnd = head.indexOf('date') === -1 ? '\r\n' + dateLine : '\r\n';
+  const append =
+    viaLineAndIdName(head, head.minorVersion) +
+    context.requestId +
+    idEnd +
+    context.limitHeaders +
+    connectionLine(keepAlive, context.head.minorVersion);
   const dropped = context.limitHeaders === '' ? DROPPED : DROPPED_WITH_LIMITS;
   return writeResponseHead(head, dropped, framing, head.contentLength, append);
 }

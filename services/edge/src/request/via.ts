@@ -6,6 +6,15 @@ const PSEUDONYM = 'headgate';
 /** By the minor version of the message received. */
 const OWN_LINES = [`Via: 1.0 ${PSEUDONYM}\r\n`, `Via: 1.1 ${PSEUDONYM}\r\n`] as const;
 
+/** The same and the name of the header that follows it in the heads that an edge writes: one piece of text instead of two. */
+const OWN_LINES_AND_ID = OWN_LINES.map((line) => `${line}X-Request-Id: `);
+
+/** {@link viaLine}, and `X-Request-Id: `. @hot */
+export function viaLineAndIdName(head: HeaderBlock, minorVersion: 0 | 1): string {
+  if (head.indexOf('via') === -1) return OWN_LINES_AND_ID[minorVersion] ?? '';
+  return viaLine(head, minorVersion) + 'X-Request-Id: ';
+}
+
 /** The `Via` line with CRLF that follows the proxies before this one. @param minorVersion of the message received. @hot */
 export function viaLine(head: HeaderBlock, minorVersion: 0 | 1): string {
   const before = joinedValues(head, 'via');

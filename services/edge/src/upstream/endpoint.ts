@@ -7,6 +7,7 @@ import {
   type PassiveHealth,
 } from '@headgate/health';
 import { endpointId, type Endpoint } from '@headgate/model';
+import { endpointText } from '@headgate/telemetry';
 import { ConnectionPool, type PoolDeps, type PoolSettings } from './connection-pool.ts';
 
 /**
@@ -16,6 +17,8 @@ import { ConnectionPool, type PoolDeps, type PoolSettings } from './connection-p
 export class UpstreamEndpoint implements PickableEndpoint {
   /** `host:port`. */
   readonly id: string;
+  /** Its part of access records. */
+  readonly accessText: string;
   readonly host: string;
   readonly port: number;
   weight: number;
@@ -27,6 +30,7 @@ export class UpstreamEndpoint implements PickableEndpoint {
 
   constructor(endpoint: Endpoint, settings: PoolSettings, deps: PoolDeps) {
     this.id = endpointId(endpoint);
+    this.accessText = endpointText(this.id);
     this.host = endpoint.host;
     this.port = endpoint.port;
     this.weight = endpoint.weight;
