@@ -104,12 +104,15 @@ export class ScriptSender {
 
   /** Replies, or Redis's errors, in order of the commands. Rejects with a StoreFailure. */
   async #send(sent: readonly Sent[]): Promise<unknown[]> {
-    const writes = new Map<Redis, (string | number)[][]>();
+    const [only] = sent;
+    if (only !== undefined && sent.length === 1 && only.before.length === 0) {
+      return this.#write(only.server, [only.words]);
+    }
+    const writes = new Map<Redis, Words[]>();
     const places = sent.map(({ server, before, words }) => {
       const commands = writes.get(server) ?? [];
       writes.set(server, commands);
-      for (const each of before) commands.push([...each]);
-      commands.push([...words]);
+      commands.push(...before, words);
       return { server, at: commands.length - 1 };
     });
     const answers = new Map<Redis, readonly unknown[]>();
@@ -121,16 +124,15 @@ export class ScriptSender {
     return places.map(({ server, at }) => answers.get(server)?.[at]);
   }
 
-  async #write(server: Redis, commands: (string | number)[][]): Promise<unknown[]> {
-    const answer = server.pipeline(commands).exec();
-    const results = await settleWithin(answer, this.#timeoutMs, () => {
+  async #write(server: Redis, commands: readonly Words[]): Promise<unknown[]> {
+    const answer = execute(server, commands);
+    return settleWithin(answer, this.#timeoutMs, () => {
       this.lateCalls += 1;
       const forget = (): void => void (this.lateCalls -= 1);
       answer.then(forget, forget);
     }).catch((error: unknown) => {
       throw this.#fail(error);
     });
-    return (results ?? []).map(([error, value]) => error ?? value);
   }
 
   #fail(error: unknown): StoreFailure {
@@ -138,4 +140,19 @@ export class ScriptSender {
     if (needsReconnect) this.#link.lookAgain();
     return failure;
   }
+}
+
+/** Replies, or Redis's errors, in order of the commands, which are sent in one write. */
+async function execute(server: Redis, commands: readonly Words[]): Promise<unknown[]> {
+  const [only = []] = commands;
+  const [name, ...rest] = only;
+  if (commands.length === 1 && typeof name === 'string') {
+    // A pipeline of one command costs some 20 us more.
+    return server.call(name, rest).then(
+      (value) => [value],
+      (error: unknown) => [error],
+    );
+  }
+  const results = await server.pipeline(commands.map((words) => [...words])).exec();
+  return (results ?? []).map(([error, value]) => error ?? value);
 }

@@ -32,6 +32,7 @@ end
 local function giveBack(state, amount, madeMs, endMs)
   if state.bornMs > madeMs or (state.bornMs == madeMs and endMs > madeMs) then return end
   local newestMs = endOfBucket(endMs, state.bucketMs)
+  settle(state)
   -- Dates never decrease: counts the pairs up to the youngest that is old enough.
   local low, high = 0, (#state.raw - state.first + 1) / PAIR_BYTES
   while low < high do
@@ -48,7 +49,7 @@ local function giveBack(state, amount, madeMs, endMs)
       local changed = pack('<dd', dateMs, cost - taken)
       state.raw = sub(raw, 1, position - 1) .. changed .. sub(raw, position + PAIR_BYTES)
       state.used = state.used - taken
-      state.isDirty = true
+      state.isDirty, state.isWhole = true, true
       amount = amount - taken
     end
     position = position - PAIR_BYTES

@@ -8,6 +8,9 @@
 --   bucket(date) >= bucket(now) - N. Dates, not bucket numbers: a changed limit may change the bucket width.
 --   used is the sum of all costs in the value, so that a take touches only the oldest and the newest pair.
 --   bornMs is the clock at the first write: what was leased before then is not in the value.
+-- A take that adds to the youngest pair of a long value changes just that and the header in Redis, and one that appends a pair
+-- makes the value once: 1,000 bytes cost some 5 us to make (Lua hashes each string). Redis's own APPEND would be cheaper still,
+-- but doubles the memory of a value.
 -- Redis's clock is the only clock. highWaterMs is the time of the last write; if the clock has stepped back behind
 -- it, offsetMs makes this key's time go on from there at the clock's pace: nothing expires early, nobody is locked out.
 local MAGIC = 'hgw2'
@@ -15,6 +18,7 @@ local HEADER_BYTES = 36
 local PAIR_BYTES = 16
 local CLOSED = 'hgx1'
 local TTL_SLACK_MS = 1000
+local LONG_BYTES = 256
 local floor, sub = math.floor, string.sub
 local pack, unpack = struct.pack, struct.unpack
 
@@ -66,21 +70,33 @@ local function forget(state, bucketMs, buckets)
   state.first, state.bucketMs, state.buckets = first, bucketMs, buckets
 end
 
--- The state of a key: its time `now`, what counts (`used`), the pairs in `raw` from `first` on. One read per call.
+-- Puts the pair that was changed or appended by itself where all others are, for whoever reads or changes those.
+local function settle(state)
+  if state.tailMs then
+    state.raw = sub(state.raw, state.first, state.tailAt - 1) .. pack('<dd', state.tailMs, state.tailCost)
+    state.first, state.tailMs, state.tailAt, state.isWhole = 1, nil, nil, true
+  end
+end
+
+-- The state of a key: its time `now`, what counts (`used`), the pairs in `raw` from `first` on. One read per call. The youngest
+-- pair may be apart: then it is (tailMs, tailCost), and belongs at `tailAt` of `raw`. isWhole: `raw` is not what Redis holds.
 local function open(key, keyIndex, bucketMs, buckets)
   local state = states[key]
   if state then
-    if state.bucketMs ~= bucketMs then forget(state, bucketMs, buckets) end
+    if state.bucketMs ~= bucketMs then
+      settle(state)
+      forget(state, bucketMs, buckets)
+    end
     return state
   end
   local raw, isClosed = read(key, keyIndex, MAGIC, HEADER_BYTES)
   local highWaterMs, offsetMs, used, bornMs = 0, 0, 0, clockMs
   if raw then highWaterMs, offsetMs, used, bornMs = unpack('<dddd', raw, 5) end
   state = {key = key, raw = raw or '', first = raw and HEADER_BYTES + 1 or 1, used = used, bornMs = bornMs,
-    isDirty = false, isClosed = isClosed}
+    isWhole = not raw, isDirty = false, isClosed = isClosed}
   if clockMs + offsetMs < highWaterMs then
     offsetMs = highWaterMs - clockMs
-    state.isDirty = true
+    state.isDirty, state.isWhole = true, true
   end
   state.now, state.offsetMs = clockMs + offsetMs, offsetMs
   forget(state, bucketMs, buckets)
@@ -100,25 +116,34 @@ end
 -- Adds a charge where its date belongs; a date that is already there grows. What is younger are leases, and few: others
 -- must not be charged as late as those are. Only a replay walks further.
 local function insert(state, dateMs, charged)
-  local raw = state.raw
-  local position = #raw + 1
-  while position > state.first do
+  if state.tailMs == dateMs then
+    state.tailCost = state.tailCost + charged
+    return
+  end
+  settle(state)
+  local raw, first = state.raw, state.first
+  local position, rest = #raw + 1, #raw + 1
+  while position > first do
     local beforeMs, beforeCost = unpack('<dd', raw, position - PAIR_BYTES)
     if beforeMs < dateMs then break end
     position = position - PAIR_BYTES
     if beforeMs == dateMs then
-      local grown = pack('<dd', dateMs, beforeCost + charged)
-      state.raw = sub(raw, state.first, position - 1) .. grown .. sub(raw, position + PAIR_BYTES)
-      state.first = 1
-      return
+      charged = beforeCost + charged
+      break
     end
+    rest = position
   end
-  state.raw = sub(raw, state.first, position - 1) .. pack('<dd', dateMs, charged) .. sub(raw, position)
-  state.first = 1
+  if rest > #raw then
+    state.tailMs, state.tailCost, state.tailAt = dateMs, charged, position
+    return
+  end
+  state.raw = sub(raw, first, position - 1) .. pack('<dd', dateMs, charged) .. sub(raw, rest)
+  state.first, state.isWhole = 1, true
 end
 
 -- What counts at a time that is still to come, of what is charged by now.
 local function usedAt(state, timeMs)
+  settle(state)
   local raw, used, position = state.raw, state.used, state.first
   local liveFromMs = (floor(timeMs / state.bucketMs) - state.buckets) * state.bucketMs
   while position < #raw do
@@ -134,10 +159,11 @@ end
 -- longer, until `more` units more have left: for a worker that would take them all at once. One that leases `aheadMs`
 -- ahead need not wait for what leaves within that time.
 local function wait(state, excess, more, forMs, aheadMs)
-  local raw, bucketMs = state.raw, state.bucketMs
+  local raw, bucketMs, tailAt = state.raw, state.bucketMs, state.tailAt
   local freed, foundMs, latestMs = 0, nil, nil
-  for position = state.first, #raw - 1, PAIR_BYTES do
-    local dateMs, cost = unpack('<dd', raw, position)
+  for position = state.first, tailAt or #raw - 1, PAIR_BYTES do
+    local dateMs, cost = state.tailMs, state.tailCost
+    if position ~= tailAt then dateMs, cost = unpack('<dd', raw, position) end
     freed = freed + cost
     if freed >= excess then
       local leavesMs = (floor(dateMs / bucketMs) + state.buckets + 1) * bucketMs
@@ -159,7 +185,16 @@ end
 
 -- The key expires when its newest charge has left; that of a lease is up to 500 ms ahead, within the slack.
 local function write(state)
-  local header = pack('<dddd', state.now, state.offsetMs, state.used, state.bornMs)
+  local key, raw, first, tailAt = state.key, state.raw, state.first, state.tailAt
   local ttlMs = (state.buckets + 1) * state.bucketMs + TTL_SLACK_MS
-  redis.call('SET', state.key, MAGIC .. header .. sub(state.raw, state.first), 'PX', ttlMs)
+  local tail = tailAt and pack('<dd', state.tailMs, state.tailCost) or ''
+  local header = pack('<dddd', state.now, state.offsetMs, state.used, state.bornMs)
+  local isGrown = tailAt and tailAt < #raw and first == HEADER_BYTES + 1 and not state.isWhole
+  if isGrown and #raw >= LONG_BYTES then
+    redis.call('SETRANGE', key, #MAGIC, header)
+    redis.call('SETRANGE', key, tailAt - 1, tail)
+    redis.call('PEXPIRE', key, ttlMs)
+  else
+    redis.call('SET', key, MAGIC .. header .. sub(raw, first, tailAt and tailAt - 1 or -1) .. tail, 'PX', ttlMs)
+  end
 end

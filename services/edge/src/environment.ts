@@ -77,6 +77,12 @@ export const EdgeEnvironment = z.object({
     .describe(
       'Longest time in ms that a request waits for Redis before its limits are held without it; ten times that where the worker itself had no time to read.',
     ),
+  HEADGATE_LIMIT_LEASES: z
+    .enum(['on', 'off'])
+    .default('on')
+    .describe(
+      '"off": no worker takes parts of a limit ahead of its requests, so that each of them waits for Redis. Limits hold in both cases.',
+    ),
   HEADGATE_DATA_DIR: z
     .string()
     .default('.headgate/edge')
@@ -138,6 +144,8 @@ export interface Settings extends ServiceSettings {
   readonly redis: RedisTarget;
   /** Longest time that a call of Redis may take. */
   readonly redisTimeoutMs: number;
+  /** Whether parts of limits may be taken ahead of requests. */
+  readonly leases: boolean;
   readonly dataDirectory: string;
   readonly proxyProtocol: boolean;
   readonly trustedProxies: readonly string[];
@@ -170,6 +178,7 @@ export function readSettings(
       workers: settings.HEADGATE_EDGE_WORKERS,
       redis: settings.HEADGATE_REDIS_URL,
       redisTimeoutMs: settings.HEADGATE_REDIS_TIMEOUT_MS,
+      leases: settings.HEADGATE_LIMIT_LEASES === 'on',
       dataDirectory: settings.HEADGATE_DATA_DIR,
       proxyProtocol: settings.HEADGATE_EDGE_PROXY_PROTOCOL === 'v2',
       allowedAddresses: settings.HEADGATE_ENDPOINT_ADDRESSES_ALLOWED,

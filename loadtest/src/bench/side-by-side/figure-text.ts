@@ -20,6 +20,7 @@ export const FIGURE_TITLES: Readonly<Record<FigureName, string>> = {
   redisOperationsPerRequest: 'Redis operations/request',
   redisCommandsPerSecond: 'Redis commands/s',
   redisRoundTripP50Ms: 'Redis round trip p50 ms',
+  redisScriptCallP50Ms: 'Redis script call p50 ms',
   timesLimit: '× its limit',
   deniedPercent: 'denied %',
 };
@@ -43,6 +44,7 @@ const DIGITS: Readonly<Record<FigureName, number>> = {
   redisOperationsPerRequest: 2,
   redisCommandsPerSecond: 0,
   redisRoundTripP50Ms: 3,
+  redisScriptCallP50Ms: 3,
   timesLimit: 0,
   deniedPercent: 1,
 };

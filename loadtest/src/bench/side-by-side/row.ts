@@ -21,6 +21,7 @@ export const FIGURES = [
   'redisOperationsPerRequest',
   'redisCommandsPerSecond',
   'redisRoundTripP50Ms',
+  'redisScriptCallP50Ms',
   'timesLimit',
   'deniedPercent',
 ] as const;

@@ -37,6 +37,7 @@ export interface WorkerSettings {
   readonly overloadLagMs: number;
   readonly redis: RedisTarget;
   readonly redisTimeoutMs: number;
+  readonly leases: boolean;
   readonly logLevel: LogLevel;
   /** Variables that OpenTelemetry's exporter reads. */
   readonly tracing: Readonly<Record<string, string>>;

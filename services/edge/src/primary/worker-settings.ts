@@ -29,6 +29,7 @@ export function workerSettings(
     overloadLagMs: settings.overloadLagMs,
     redis: settings.redis,
     redisTimeoutMs: settings.redisTimeoutMs,
+    leases: settings.leases,
     logLevel: settings.logLevel,
     tracing,
   };

@@ -377,7 +377,10 @@ function openLimiter(
           if (!limiter.degraded) resolve();
         },
       },
-      { localRulesMax: Math.ceil(LOCAL_RULES_MAX / stores.shards.length) },
+      {
+        localRulesMax: Math.ceil(LOCAL_RULES_MAX / stores.shards.length),
+        leases: settings.leases,
+      },
     ),
   );
   const limiter = createShardedLimiter(shards, (key) => stores.shardOf(key));

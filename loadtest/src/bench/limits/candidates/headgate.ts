@@ -17,6 +17,14 @@ export const headgate = limitedEdge({
   protection: THREE_WINDOWS,
 });
 
+/** The same with a script call for every request, as tenants cause it that send too few for leases. */
+export const headgateNoLeases = limitedEdge({
+  name: 'headgate-no-leases',
+  description: `${STANDARD}; three exact windows, and no leases: requests wait for Redis, those of one turn together`,
+  protection: THREE_WINDOWS,
+  env: { HEADGATE_LIMIT_LEASES: 'off' },
+});
+
 /** The same without limits: what the limiter costs is the difference. */
 export const headgateLimitsOff = limitedEdge({
   name: 'headgate-limits-off',
@@ -26,9 +34,11 @@ export const headgateLimitsOff = limitedEdge({
 
 interface LimitedEdge extends Pick<Candidate, 'name' | 'description'> {
   readonly protection: Protection;
+  /** Further settings. Default: none. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
-function limitedEdge({ name, description, protection }: LimitedEdge): Candidate {
+function limitedEdge({ name, description, protection, env: own }: LimitedEdge): Candidate {
   return {
     name,
     description,
@@ -38,7 +48,7 @@ function limitedEdge({ name, description, protection }: LimitedEdge): Candidate 
     start: (context) =>
       startWithRedis((redis) => {
         const standard = standardProfile(name, TENANTS, context);
-        const env = { ...standard.env, HEADGATE_REDIS_URL: redis.url };
+        const env = { ...standard.env, ...own, HEADGATE_REDIS_URL: redis.url };
         return startEdge({ ...standard, env, protection, findFaults: decisionFaults }, context);
       }),
   };

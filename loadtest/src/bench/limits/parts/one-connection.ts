@@ -1,8 +1,8 @@
 import { addedLatencies } from '../../side-by-side/added-latencies.ts';
 import { measureRequests } from '../../side-by-side/measure-requests.ts';
-import { summarise, type Measured } from '../../side-by-side/row.ts';
-import { headgate, headgateLimitsOff } from '../candidates/headgate.ts';
-import { roundTripP50Ms } from '../round-trip.ts';
+import { summarise, type Measured, type Round } from '../../side-by-side/row.ts';
+import { headgate, headgateLimitsOff, headgateNoLeases } from '../candidates/headgate.ts';
+import { roundTripP50Ms, scriptCallP50Ms } from '../round-trip.ts';
 import type { LimitsContext, LimitsPart } from './limits-part.ts';
 
 /** One request at a time: what the limiter adds to its latency, beside a bare round trip to the same Redis. */
@@ -10,8 +10,8 @@ export const oneConnection: LimitsPart = {
   name: 'one-connection',
   mainFigure: 'addedP50Ms',
   baselines: [],
-  candidates: [headgate, headgateLimitsOff],
-  quick: [headgate.name, headgateLimitsOff.name],
+  candidates: [headgate, headgateNoLeases, headgateLimitsOff],
+  quick: [headgate.name, headgateNoLeases.name, headgateLimitsOff.name],
   run,
 };
 
@@ -22,7 +22,7 @@ async function run(context: LimitsContext) {
   return summarise(oneConnection, await withRoundTrips(added, context));
 }
 
-/** Notes a round trip to the Redis of `headgate` with each of its rounds. */
+/** Notes the round trips to the Redis of `headgate`: a bare one with its own rounds, one of a script call where each request makes one. */
 async function withRoundTrips(
   measured: readonly Measured[],
   { shared }: LimitsContext,
@@ -30,13 +30,14 @@ async function withRoundTrips(
   const [entrant] = await shared.get([headgate]);
   const port = entrant?.running.redis?.port;
   if (port === undefined) return measured;
-  const redisRoundTripP50Ms = await roundTripP50Ms(port);
-  return measured.map((candidate) =>
-    candidate.name === headgate.name
-      ? {
-          ...candidate,
-          rounds: candidate.rounds.map((round) => ({ ...round, redisRoundTripP50Ms })),
-        }
-      : candidate,
-  );
+  const bare = { redisRoundTripP50Ms: await roundTripP50Ms(port) };
+  const script = { redisScriptCallP50Ms: await scriptCallP50Ms(port) };
+  const notes: ReadonlyMap<string, Partial<Round>> = new Map([
+    [headgate.name, bare],
+    [headgateNoLeases.name, { ...bare, ...script }],
+  ]);
+  return measured.map((candidate) => ({
+    ...candidate,
+    rounds: candidate.rounds.map((round) => ({ ...round, ...notes.get(candidate.name) })),
+  }));
 }
