@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import type { ItemReply } from '@headgate/limiting';
 import {
   assertWindowPromise,
+  longSchedules,
   modelReplies,
   propertyOptions,
   schedules,
@@ -43,6 +44,27 @@ test('the script answers as the TypeScript algorithm does, number for number, ov
     }),
     propertyOptions(1000, SEED),
   );
+});
+
+test('so it does where windows hold many charges, whose values are changed in place, over 200 schedules', async () => {
+  await scripts.redis.config('RESETSTAT');
+  await fc.assert(
+    fc.asyncProperty(longSchedules({ clockSteps: false }), async (schedule) => {
+      const takes = timedTakes(schedule);
+      assert.deepEqual(await scriptReplies(takes), modelReplies(takes));
+    }),
+    propertyOptions(200, SEED),
+  );
+  await fc.assert(
+    fc.asyncProperty(longSchedules({ clockSteps: true }), async (schedule) => {
+      const takes = timedTakes(schedule);
+      assertWindowPromise(takes, await scriptReplies(takes));
+    }),
+    propertyOptions(200, SEED),
+  );
+  const stats = await scripts.redis.info('commandstats');
+  const inPlace = Number(/cmdstat_setrange:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+  assert.ok(inPlace > 1000, `${inPlace} values were changed in place`);
 });
 
 test('a clock that stepped back while the limit was used up locks nobody out beyond a window', async () => {

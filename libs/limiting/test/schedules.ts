@@ -30,3 +30,21 @@ export function schedules(options: { readonly clockSteps: boolean }): fc.Arbitra
     arrivals: upTo40(arrival),
   });
 }
+
+/** Schedules of many arrivals, so that windows hold many charges; `clockSteps` as above. */
+export function longSchedules(options: { readonly clockSteps: boolean }): fc.Arbitrary<Schedule> {
+  const arrival = fc.record({
+    advanceMs: fc.oneof(
+      { weight: 9, arbitrary: fc.integer({ min: 0, max: 40 }) },
+      { weight: 1, arbitrary: fc.constantFrom(200, 999, 1000) },
+    ),
+    stepBackMs: stepsBack(options, 1, 15, 500, 60_000),
+    chain: chainIndex,
+    cost: costs(5),
+    units: fc.integer({ min: 1, max: 3 }),
+  });
+  return fc.record({
+    chains: windowChains(fc.integer({ min: 50, max: 1000 }), fc.constantFrom(1000, 2000)),
+    arrivals: fc.array(arrival, { minLength: 60, maxLength: 160 }),
+  });
+}

@@ -5,7 +5,7 @@ import type { Schedule } from './schedules.ts';
 import { busiestWindow, type Admission } from './window-oracle.ts';
 
 export { propertyOptions } from './property-runs.ts';
-export { schedules, type Schedule } from './schedules.ts';
+export { longSchedules, schedules, type Schedule } from './schedules.ts';
 export { busiestWindow, type Admission } from './window-oracle.ts';
 
 /** One call of a schedule: what to take, and what the store's clock then shows. */
