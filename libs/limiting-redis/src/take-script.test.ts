@@ -15,6 +15,8 @@ import { createScriptHarness, readReplies } from '../test/script-harness.ts';
 import { takeCalls } from './script-calls.ts';
 
 const SEED = 20_260_101;
+/** Of a value without charges. */
+const HEADER_BYTES = 36;
 const scripts = await createScriptHarness();
 
 /** Runs the takes on an empty database. */
@@ -86,6 +88,20 @@ test('a clock that stepped back while the limit was used up locks nobody out bey
   assert.ok((first?.granted ?? 0) > 0);
   assert.equal(stepped?.granted, 0);
   assert.equal(late?.granted, first?.granted);
+});
+
+test('a replay of charges that have left the window leaves none', async () => {
+  const clockUs = 1_700_000_000_000_000;
+  const replay = (charges: readonly string[], buckets: string): Promise<unknown[]> => {
+    const values = ['100', buckets, String(charges.length / 2), ...charges];
+    const call = { positions: [0], keys: ['replayed'], values };
+    return scripts.run([{ script: 'replay', call, clockUs, empties: buckets === '10' }]);
+  };
+  await replay(['2000', '5'], '10');
+  assert.equal((await scripts.redis.getBuffer('replayed'))?.length, HEADER_BYTES);
+  await replay(['2000', '5'], '40');
+  await replay(['2000', '3'], '10');
+  assert.equal((await scripts.redis.getBuffer('replayed'))?.length, HEADER_BYTES);
 });
 
 test('merged batches of several tenants answer each item at its position', async () => {

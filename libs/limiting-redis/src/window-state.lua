@@ -57,8 +57,17 @@ local function close(state, keyIndex, ttlMs)
   resets[#resets + 1] = keyIndex
 end
 
+-- Puts the pair that was changed or appended by itself where all others are, for whoever reads or changes those.
+local function settle(state)
+  if state.tailMs then
+    state.raw = sub(state.raw, state.first, state.tailAt - 1) .. pack('<dd', state.tailMs, state.tailCost)
+    state.first, state.tailMs, state.tailAt, state.isWhole = 1, nil, nil, true
+  end
+end
+
 -- Moves `first` over the pairs that have left the window.
 local function forget(state, bucketMs, buckets)
+  settle(state)
   local raw, first = state.raw, state.first
   local liveFromMs = (floor(state.now / bucketMs) - buckets) * bucketMs
   while first < #raw do
@@ -70,23 +79,12 @@ local function forget(state, bucketMs, buckets)
   state.first, state.bucketMs, state.buckets = first, bucketMs, buckets
 end
 
--- Puts the pair that was changed or appended by itself where all others are, for whoever reads or changes those.
-local function settle(state)
-  if state.tailMs then
-    state.raw = sub(state.raw, state.first, state.tailAt - 1) .. pack('<dd', state.tailMs, state.tailCost)
-    state.first, state.tailMs, state.tailAt, state.isWhole = 1, nil, nil, true
-  end
-end
-
 -- The state of a key: its time `now`, what counts (`used`), the pairs in `raw` from `first` on. One read per call. The youngest
 -- pair may be apart: then it is (tailMs, tailCost), and belongs at `tailAt` of `raw`. isWhole: `raw` is not what Redis holds.
 local function open(key, keyIndex, bucketMs, buckets)
   local state = states[key]
   if state then
-    if state.bucketMs ~= bucketMs then
-      settle(state)
-      forget(state, bucketMs, buckets)
-    end
+    if state.bucketMs ~= bucketMs then forget(state, bucketMs, buckets) end
     return state
   end
   local raw, isClosed = read(key, keyIndex, MAGIC, HEADER_BYTES)
