@@ -84,6 +84,9 @@ export const redisFlushed: LimitFault = {
   },
 };
 
+/** Makes a list of a key, at once: an edge would write the key again between two commands. */
+const LIST = "redis.call('DEL', KEYS[1]) return redis.call('LPUSH', KEYS[1], 'x')";
+
 /** R5. */
 export const keysSpoilt: LimitFault = {
   id: 'R5',
@@ -99,8 +102,7 @@ export const keysSpoilt: LimitFault = {
         for (const key of Array.isArray(keys) ? keys.map(String) : []) {
           spoilt += 1;
           const spoil =
-            spoilt % 2 === 0 ? ['SET', key, 'garbage', 'PX', 60_000] : ['LPUSH', key, 'x'];
-          await sendRedis(redis, ['DEL', key]);
+            spoilt % 2 === 0 ? ['SET', key, 'garbage', 'PX', 60_000] : ['EVAL', LIST, 1, key];
           await sendRedis(redis, spoil);
         }
       },
