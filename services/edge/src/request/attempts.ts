@@ -72,8 +72,7 @@ export class Attempts {
     this.endpoint = endpoint;
     this.#startMs = this.#clock.monotonicMs();
     context.attempts += 1;
-    context.endpoint = endpoint.id;
-    context.endpointText = endpoint.accessText;
+    context.lastEndpoint = endpoint;
     endpoint.activeRequests += 1;
     endpoint.passive.recordAttempt(this.#startMs);
     this.#recorder.attemptStarted(context, endpoint, this.#startMs);

@@ -72,8 +72,8 @@ export class RequestContext implements AccessRecord {
   attempts = 0;
   /** Filled for sampled requests only. */
   attemptLog: LoggedAttempt[] = [];
-  endpoint: string | null = null;
-  endpointText: string | null = null;
+  /** Of the last attempt. */
+  lastEndpoint: UpstreamEndpoint | null = null;
   upstreamMs: number | null = null;
   /** Of the last attempt; null while it goes well. */
   failure: UpstreamFailure | null = null;
@@ -107,8 +107,7 @@ export class RequestContext implements AccessRecord {
     this.trace = NO_TRACE;
     this.attempts = 0;
     if (this.attemptLog.length > 0) this.attemptLog = [];
-    this.endpoint = null;
-    this.endpointText = null;
+    this.lastEndpoint = null;
     this.upstreamMs = null;
     this.failure = null;
     this.receivedStatus = 0;
@@ -157,6 +156,14 @@ export class RequestContext implements AccessRecord {
 
   get upstreamId(): string | null {
     return this.route === null ? null : this.route.upstream.id;
+  }
+
+  get endpoint(): string | null {
+    return this.lastEndpoint === null ? null : this.lastEndpoint.id;
+  }
+
+  get endpointText(): string | null {
+    return this.lastEndpoint === null ? null : this.lastEndpoint.accessText;
   }
 
   get userAgent(): string | null {
