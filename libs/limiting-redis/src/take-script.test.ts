@@ -17,6 +17,7 @@ import { takeCalls } from './script-calls.ts';
 const SEED = 20_260_101;
 /** Of a value without charges. */
 const HEADER_BYTES = 36;
+const USED_AT = 20;
 const scripts = await createScriptHarness();
 
 /** Runs the takes on an empty database. */
@@ -92,16 +93,21 @@ test('a clock that stepped back while the limit was used up locks nobody out bey
 
 test('a replay of charges that have left the window leaves none', async () => {
   const clockUs = 1_700_000_000_000_000;
-  const replay = (charges: readonly string[], buckets: string): Promise<unknown[]> => {
-    const values = ['100', buckets, String(charges.length / 2), ...charges];
-    const call = { positions: [0], keys: ['replayed'], values };
-    return scripts.run([{ script: 'replay', call, clockUs, empties: buckets === '10' }]);
+  const replay = (keys: readonly string[], values: readonly string[], empties: boolean) => {
+    const call = { positions: [0], keys: [...keys], values: [...values] };
+    return scripts.run([{ script: 'replay', call, clockUs, empties }]);
   };
-  await replay(['2000', '5'], '10');
-  assert.equal((await scripts.redis.getBuffer('replayed'))?.length, HEADER_BYTES);
-  await replay(['2000', '5'], '40');
-  await replay(['2000', '3'], '10');
-  assert.equal((await scripts.redis.getBuffer('replayed'))?.length, HEADER_BYTES);
+  const isEmpty = async (): Promise<boolean> => {
+    const value = await scripts.redis.getBuffer('replayed');
+    return value?.length === HEADER_BYTES && value.readDoubleLE(USED_AT) === 0;
+  };
+  await replay(['replayed'], ['100', '10', '1', '2000', '5'], true);
+  assert.ok(await isEmpty());
+  // A charge that counts in a window of 40 buckets, is joined by another, and then by a look at a window that holds neither.
+  await replay(['replayed'], ['100', '40', '1', '2000', '5'], true);
+  const again = ['100', '40', '1', '2000', '3', '100', '3', '0'];
+  await replay(['replayed', 'replayed'], again, false);
+  assert.ok(await isEmpty());
 });
 
 test('merged batches of several tenants answer each item at its position', async () => {
