@@ -49,9 +49,10 @@ test('WebSockets outlive configuration changes and end with 1001 at the deadline
 });
 
 test('slow clients are cut in time, and nobody else notices', async () => {
-  // Whether p99 stays is a question for the scenario by itself: beside other tests a stall of the machine decides it.
-  const size = { connections: 200, perSecond: 100, p99FloorMs: 5000 };
-  const times = { headerTimeoutMs: 500, bodyStallMs: 500, writeStallMs: 1000 };
+  // The floor is below each of the times: who waited for slow clients would wait as long. Beside other tests the machine alone
+  // may hold somebody up for 0.8 s.
+  const size = { connections: 200, perSecond: 100, p99FloorMs: 1500 };
+  const times = { headerTimeoutMs: 2000, bodyStallMs: 2000, writeStallMs: 2000 };
   const alone = { warmUpSeconds: 0.5, baselineSeconds: 0.5 };
   assertPassed(await slowClients({ ...size, ...times, ...alone }, quiet));
 });

@@ -48,12 +48,12 @@ export async function scriptCallP50Ms(port: number): Promise<number> {
 function chainOf(tenant: number): LimitChain {
   const policy = { onStoreLoss: 'share' } as const;
   return compileChain(`round-trip-${tenant}`, [
-    ...HIGH_WINDOWS.tenant.map((window) => ({
-      ...{ ...policy, ...window, level: 'tenant' as const, scope: '' },
-    })),
-    ...HIGH_WINDOWS.key.map((window) => ({
-      ...{ ...policy, ...window, level: 'key' as const, scope: 'key' },
-    })),
+    ...HIGH_WINDOWS.tenant.map((each) => {
+      return { ...each, ...policy, level: 'tenant', scope: '' } as const;
+    }),
+    ...HIGH_WINDOWS.key.map((each) => {
+      return { ...each, ...policy, level: 'key', scope: 'key' } as const;
+    }),
   ]);
 }
 
