@@ -33,7 +33,7 @@ test('with 256 open files an edge pauses accepting, serves every connection it h
           clients.push(await connectRaw(edge.port));
           return false;
         } catch {
-          // A busy machine can refuse for a moment as well, by a pause of the overload ladder.
+          // A busy machine can refuse for a moment as well.
           return (await pauses()) > 0;
         }
       },

@@ -144,6 +144,8 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
       HEADGATE_DATA_DIR: dataDirectory,
       HEADGATE_NATS_URL: 'nats://127.0.0.1:1',
       HEADGATE_REDIS_URL: 'redis://127.0.0.1:1',
+      // A machine that stands still for a while is no overload of the edge: it would refuse requests, and end connections.
+      HEADGATE_EDGE_OVERLOAD_LAG_MS: '60000',
       ...options.env,
     },
     readyWhen: /"msg":"ready"/,
