@@ -23,6 +23,7 @@ import {
   CHANGES_PER_SECOND,
   EDGES,
   TRAFFIC_PER_SECOND,
+  WARM_UP_PER_SECOND,
   type ConfigSchedule,
 } from './settings.ts';
 import { sumOf } from './sum-of-reports.ts';
@@ -135,7 +136,8 @@ class TenantsRun {
   async warmUp(traffic: Traffic): Promise<void> {
     const { warmUpChanges } = this.#context.schedule;
     const seconds = warmUpChanges / CHANGES_PER_SECOND;
-    await underTraffic(traffic, seconds, () => this.#makeChanges(warmUpChanges));
+    const manyRequests = { ...traffic, perSecond: WARM_UP_PER_SECOND };
+    await underTraffic(manyRequests, seconds, () => this.#makeChanges(warmUpChanges));
   }
 
   /** Changes one after the other, each followed until every edge answers as it says. */

@@ -12,6 +12,9 @@ export const QUICK_TENANTS = 10_000;
 /** Requests per second while changes are measured, spread over all edges. */
 export const TRAFFIC_PER_SECOND = 2000;
 
+/** The same before anything is measured: enough of them for the code of each edge to be compiled then, and not later. */
+export const WARM_UP_PER_SECOND = 5000;
+
 /**
  * Connections for them: enough for a standstill of 128 ms. With 64 a pause of 32 ms, as where more processes run than
  * there are cores, left requests without one, which looked like failures of the edges.
@@ -48,7 +51,7 @@ export interface ConfigSchedule {
 
 /** About 10 minutes for all parts. */
 export const FULL_SCHEDULE: ConfigSchedule = {
-  warmUpChanges: 500,
+  warmUpChanges: 1000,
   followedChanges: 300,
   trafficSeconds: 5,
   trafficRounds: 3,
