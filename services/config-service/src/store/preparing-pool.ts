@@ -1,5 +1,5 @@
 import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
-import type pg from 'pg';
+import pg from 'pg';
 
 /** Uses of a statement before it is prepared, as in PostgreSQL's own JDBC driver. */
 const USES_BEFORE = 5;
@@ -9,6 +9,7 @@ const STATEMENTS_MAX = 100;
 /**
  * A pool for Kysely that has statements prepared which come again and again: of a short statement, to parse and plan it is
  * most of its work. PostgreSQL plans a prepared one anew for each use until a plan for all of them is as good.
+ * A connection on which a query got no answer is not used again.
  *
  * @param pool its owner is whoever made it; Kysely ends it.
  */
@@ -53,6 +54,8 @@ export class StatementNames {
 class PreparingClient implements PostgresPoolClient {
   readonly #client: pg.PoolClient;
   readonly #names: StatementNames;
+  /** What a query failed with that the server has not answered: to the driver it is under way for ever, and others wait behind it. */
+  #failure: Error | null = null;
 
   constructor(client: pg.PoolClient, names: StatementNames) {
     this.#client = client;
@@ -66,13 +69,20 @@ class PreparingClient implements PostgresPoolClient {
     parameters: readonly unknown[] = [],
   ): Promise<PostgresQueryResult<Row>> | PostgresCursor<Row> {
     if (typeof statement !== 'string') throw new TypeError('the store reads without cursors');
+    // A rollback, say: there is no need to wait for another answer that does not come.
+    if (this.#failure !== null) return Promise.reject(this.#failure);
     // Without parameters it is a command, such as begin.
     const name = parameters.length === 0 ? undefined : this.#names.nameOf(statement);
     const query = { text: statement, values: [...parameters], ...(name && { name }) };
-    return this.#client.query(query) as unknown as Promise<PostgresQueryResult<Row>>; // the driver's own types are looser
+    const answer = this.#client.query(query) as unknown as Promise<PostgresQueryResult<Row>>; // the driver's own types are looser
+    return answer.catch((error: unknown) => {
+      if (error instanceof Error && !(error instanceof pg.DatabaseError)) this.#failure = error;
+      throw error;
+    });
   }
 
-  release(destroy?: boolean): void {
-    this.#client.release(destroy);
+  /** Ends the connection if it left a query without an answer. */
+  release(destroy = false): void {
+    this.#client.release(destroy || this.#failure !== null);
   }
 }
