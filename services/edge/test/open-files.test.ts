@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { createRecordingOrigin, waitFor } from '@headgate/testkit';
-import { metricValue } from './support/edge-metrics.ts';
+import { metricSum, metricValue, readMetrics } from './support/edge-metrics.ts';
 import { endpointsAt, startOneTenantEdge } from './support/one-tenant-edge.ts';
 import { GET } from './support/plain-messages.ts';
 import { connectRaw, requestOnce, type RawClient } from './support/raw-client.ts';
@@ -53,5 +53,37 @@ test('with 256 open files an edge pauses accepting, serves every connection it h
     for (const client of clients) client.close();
     await edge.stop();
     await origin.close();
+  }
+});
+
+test('an edge without a file descriptor for a connection answers 503 and ejects no endpoint', async () => {
+  const origins = await Promise.all([createRecordingOrigin(), createRecordingOrigin()]);
+  const upstreams = { main: { endpoints: endpointsAt(...origins.map(({ port }) => port)) } };
+  const routes = { all: { upstreamId: 'main' } };
+  const edge = await startOneTenantEdge({ upstreams, routes });
+  const client = await connectRaw(edge.port);
+  try {
+    const [worker = 0] = await workerPids(edge.process.pid);
+    const limitTo = (files: string): void =>
+      void execFileSync('prlimit', [`--pid=${worker}`, `--nofile=${files}:`]);
+    await waitFor(
+      async () => (await metricValue(edge.admin, 'headgate_downstream_connections')) === 1,
+      { message: 'the connection to be accepted' },
+    );
+    limitTo('3');
+    client.send(GET);
+    const refused = await client.response();
+    limitTo('1024');
+    assert.equal(refused.status, 503);
+    assert.match(refused.body, /HG_EDGE_OVERLOADED/);
+    client.send(GET);
+    assert.equal((await client.response(1)).status, 200);
+    const metrics = await readMetrics(edge.admin);
+    assert.equal(metricSum(metrics, 'headgate_outlier_ejections_total'), 0);
+    assert.match(metrics, /^headgate_upstream_attempts_total\{outcome="edge_exhausted"\} 2$/m);
+  } finally {
+    client.close();
+    await edge.stop();
+    await Promise.all(origins.map((origin) => origin.close()));
   }
 });

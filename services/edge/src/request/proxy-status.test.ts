@@ -53,6 +53,7 @@ suite('Proxy-Status', () => {
     ['HG_UPSTREAM_RESET', 'truncated', 'http_response_incomplete'],
     ['HG_UPSTREAM_NONE_AVAILABLE', 'connect_failed', 'connection_refused'],
     ['HG_UPSTREAM_CONNECT_FAILED', 'resolve_failed', 'dns_error'],
+    ['HG_EDGE_OVERLOADED', 'edge_exhausted', 'proxy_internal_error'],
     ['HG_UPSTREAM_CONNECT_FAILED', 'address_refused', 'destination_ip_prohibited'],
   ];
   for (const [code, failure, error] of some) {

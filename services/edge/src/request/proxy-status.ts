@@ -27,6 +27,7 @@ export type ProxyErrorType =
 const OF_FAILURES: Readonly<Record<UpstreamFailure, ProxyErrorType>> = {
   none_available: 'destination_unavailable',
   overloaded: 'connection_limit_reached',
+  edge_exhausted: 'proxy_internal_error',
   resolve_failed: 'dns_error',
   address_refused: 'destination_ip_prohibited',
   connect_failed: 'connection_refused',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FAILURE_CODES, failureReply, type UpstreamFailure } from './failure.ts';
+import { connectFailure, FAILURE_CODES, failureReply, type UpstreamFailure } from './failure.ts';
 
 const up = { isAvailable: () => true };
 const down = { isAvailable: () => false };
@@ -13,6 +13,7 @@ const rows: readonly [UpstreamFailure, readonly { isAvailable(): boolean }[], nu
   ['address_refused', [up], 502, ''],
   ['none_available', [], 503, 'Retry-After: 1\r\n'],
   ['overloaded', [up], 503, 'Retry-After: 1\r\n'],
+  ['edge_exhausted', [down], 503, 'Retry-After: 1\r\n'],
   ['reset', [down], 502, ''],
   ['response_timeout', [down], 504, ''],
   ['idle_timeout', [up], 504, ''],
@@ -30,3 +31,20 @@ for (const [failure, endpoints, status, headers] of rows) {
 test('every failure has a row', () => {
   assert.deepEqual(new Set(rows.map(([failure]) => failure)), new Set(Object.keys(FAILURE_CODES)));
 });
+
+const errors: readonly [string, string, UpstreamFailure][] = [
+  ['connect', 'ECONNREFUSED', 'connect_failed'],
+  ['connect', 'EHOSTUNREACH', 'connect_failed'],
+  ['connect', 'ENETUNREACH', 'connect_failed'],
+  ['getaddrinfo', 'ENOTFOUND', 'resolve_failed'],
+  ['getaddrinfo', 'EMFILE', 'edge_exhausted'],
+  ['getaddrinfo', 'EAI_MEMORY', 'edge_exhausted'],
+  ...['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOMEM', 'ENOBUFS'].map(
+    (code): [string, string, UpstreamFailure] => ['connect', code, 'edge_exhausted'],
+  ),
+];
+for (const [syscall, code, failure] of errors) {
+  test(`${syscall} that fails with ${code}: ${failure}`, () => {
+    assert.equal(connectFailure(Object.assign(new Error(code), { code, syscall })), failure);
+  });
+}

@@ -6,6 +6,7 @@ import { localReply, type LocalReply } from '../request/local-reply.ts';
 export type UpstreamFailure =
   | 'none_available'
   | 'overloaded'
+  | 'edge_exhausted'
   | 'resolve_failed'
   | 'address_refused'
   | 'connect_failed'
@@ -20,6 +21,7 @@ export type UpstreamFailure =
 export const FAILURE_CODES: Readonly<Record<UpstreamFailure, ErrorCode>> = Object.freeze({
   none_available: 'HG_UPSTREAM_NONE_AVAILABLE',
   overloaded: 'HG_UPSTREAM_OVERLOADED',
+  edge_exhausted: 'HG_EDGE_OVERLOADED',
   resolve_failed: 'HG_UPSTREAM_CONNECT_FAILED',
   address_refused: 'HG_UPSTREAM_CONNECT_FAILED',
   connect_failed: 'HG_UPSTREAM_CONNECT_FAILED',
@@ -36,9 +38,16 @@ const UNREACHABLE: ReadonlySet<UpstreamFailure> = new Set([
   ...(['connect_failed', 'connect_timeout'] as const),
 ]);
 
+/** Errors of this machine, which has no file descriptor, local port or memory left for a connection. */
+const EXHAUSTED: ReadonlySet<string | undefined> = new Set([
+  ...['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOMEM', 'ENOBUFS'],
+  'EAI_MEMORY',
+]);
+
 /** Why a connection did not come about, by the error of its socket. */
 export function connectFailure(error: NodeJS.ErrnoException | null): UpstreamFailure {
   if (error?.code === ADDRESS_REFUSED) return 'address_refused';
+  if (EXHAUSTED.has(error?.code)) return 'edge_exhausted';
   return error?.syscall === 'getaddrinfo' ? 'resolve_failed' : 'connect_failed';
 }
 
