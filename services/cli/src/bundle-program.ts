@@ -20,9 +20,9 @@ Examples:
 
 const PLAN_HELP = `
 Asks the server what applying the bundle would change; nothing is written. Below the fields it says what
-that means: tenants and plans touched, routes, limits tightened or loosened, API keys revoked, tenants
-suspended, and connections that would drop (none: open ones end with the revision they began with; not counted
-are WebSockets, which end with their API key, and when their tenant is suspended or deleted).
+that means: tenants and plans touched, routes, limits tightened or loosened (compared by name), API keys
+revoked, tenants suspended, and whose WebSockets would be cut: those of suspended tenants and revoked keys.
+All other connections stay open, and what is under way on them ends with the revision it began with.
 
 Examples:
   $ headgate plan -f tenants/

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Bundle } from '@headgate/model';
+import { Bundle, Limit } from '@headgate/model';
 import { describeImpact } from './plan-impact.ts';
 import type { Change, FieldChange } from './replies.ts';
 
-const second = { name: 'second', limit: 50, windowMs: 1000 };
+const second = Limit.parse({ name: 'second', limit: 50, windowMs: 1000 });
 const bundle = Bundle.parse({
   apiVersion: 'headgate/v1',
   plans: { gold: { limits: [second] } },
@@ -24,7 +24,7 @@ function update(kind: Change['kind'], id: string, diff: FieldChange[], tenantId?
   return { action: 'update', kind, id, fields, diff, ...(tenantId ? { tenantId } : {}) };
 }
 
-for (const [name, diff, effect, before, after] of [
+for (const [name, diff, effect, before] of [
   ['fewer', [{ path: 'limits[0].limit', before: 100, after: 50 }], 'tightened', '100/1000ms'],
   ['more', [{ path: 'limits[0].limit', before: 10, after: 50 }], 'loosened', '10/1000ms'],
   ['longer', [{ path: 'limits[0].windowMs', before: 500, after: 1000 }], 'tightened', '50/500ms'],
@@ -38,8 +38,8 @@ for (const [name, diff, effect, before, after] of [
   ],
   ['a new one', [{ path: 'limits[0]', after: second }], 'tightened', null],
   [
-    'another name',
-    [{ path: 'limits[0].name', before: 'x', after: 'second' }],
+    'another headroom',
+    [{ path: 'limits[0].headroom.bulk', before: 20, after: undefined }],
     'changed',
     '50/1000ms',
   ],
@@ -49,13 +49,51 @@ for (const [name, diff, effect, before, after] of [
     'tightened',
     '50/1000ms (shadow)',
   ],
-  ['one less', [{ path: 'limits[1]', before: second }], 'loosened', '50/1000ms', null],
-] as [string, FieldChange[], string, string | null, null?][]) {
+] as [string, FieldChange[], string, string | null][]) {
   test(`limit of a plan, ${name}: ${effect}`, () => {
     const { limits, plans, tenants } = describeImpact([update('plan', 'gold', diff)], bundle);
-    const now = after === null ? null : '50/1000ms';
-    assert.deepEqual(limits, [{ effect, owner: 'plan gold', name: 'second', before, after: now }]);
+    const after = '50/1000ms';
+    assert.deepEqual(limits, [{ effect, owner: 'plan gold', name: 'second', before, after }]);
     assert.deepEqual([plans, tenants], [['gold'], []]);
+  });
+}
+
+const minute = Limit.parse({ name: 'minute', limit: 3000, windowMs: 60_000 });
+const toMinute: FieldChange[] = [
+  { path: 'limits[0].limit', before: 50, after: 3000 },
+  { path: 'limits[0].name', before: 'second', after: 'minute' },
+  { path: 'limits[0].windowMs', before: 1000, after: 60_000 },
+];
+const toSecond = toMinute.map(({ path, before, after }) => {
+  return { path: path.replace('[0]', '[1]'), before: after, after: before };
+});
+const gone = { effect: 'loosened', name: 'second', before: '50/1000ms', after: null };
+
+for (const [name, after, diff, impacts] of [
+  ['the first of two goes', [minute], [...toMinute, { path: 'limits[1]', before: minute }], [gone]],
+  ['the last of two goes', [minute], [{ path: 'limits[1]', before: second }], [gone]],
+  ['another order is no change', [minute, second], [...toMinute, ...toSecond], []],
+  [
+    'another name is another limit',
+    [minute],
+    toMinute,
+    [gone, { effect: 'tightened', name: 'minute', before: null, after: '3000/60000ms' }],
+  ],
+  [
+    'one in shadow goes, which refused nothing',
+    [minute],
+    [{ path: 'limits[1]', before: { ...second, shadow: true } }],
+    [{ ...gone, effect: 'changed', before: '50/1000ms (shadow)' }],
+  ],
+] as [string, object[], FieldChange[], object[]][]) {
+  test(`limits of a plan are compared by name: ${name}`, () => {
+    const plans = { gold: { limits: after } };
+    const wanted = Bundle.parse({ apiVersion: 'headgate/v1', plans });
+    const { limits } = describeImpact([update('plan', 'gold', diff)], wanted);
+    assert.deepEqual(
+      limits,
+      impacts.map((impact) => ({ owner: 'plan gold', ...impact })),
+    );
   });
 }
 
@@ -68,6 +106,7 @@ test('tenants, routes, suspended tenants and revoked keys are told; what is unch
       { action: 'create', kind: 'route', tenantId: 'acme', id: 'web', fields: [] },
       { action: 'delete', kind: 'route', tenantId: 'acme', id: 'old', fields: [] },
       update('apiKey', 'ci', [{ path: 'sha256', before: '(hidden)', after: '(hidden)' }], 'acme'),
+      update('apiKey', 'ci', [{ path: 'sha256', before: '(hidden)', after: '(hidden)' }], 'back'),
       update('apiKey', 'ok', [{ path: 'name', before: 'a', after: 'b' }], 'acme'),
     ],
     bundle,
@@ -79,8 +118,8 @@ test('tenants, routes, suspended tenants and revoked keys are told; what is unch
     limits: [],
     suspended: ['acme'],
     resumed: ['back'],
-    keysRevoked: ['acme/ci'],
-    connectionsDropped: 0,
+    keysRevoked: ['acme/ci', 'back/ci'],
+    webSocketsCut: { tenants: ['acme'], apiKeys: ['back/ci'] },
   });
 });
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Bundle, Limit } from '@headgate/model';
 import { limitSpan } from './limit-span.ts';
 import type { Change, FieldChange } from './replies.ts';
@@ -7,7 +8,6 @@ export interface LimitImpact {
   readonly effect: 'tightened' | 'loosened' | 'changed';
   /** `plan gold`, `tenant acme`, `route acme/web` or `API key acme/ci`. */
   readonly owner: string;
-  /** Name of the limit, or where it stood in its list if it is gone. */
   readonly name: string;
   /** `100/1000ms`; null if there was none, or will be none. */
   readonly before: string | null;
@@ -28,10 +28,15 @@ export interface PlanImpact {
   /** Keys, as `tenant/key`, that clients hold and that will be refused. */
   readonly keysRevoked: readonly string[];
   /**
-   * Edges cut no open connection for a change, they end with the revision they began with; but for WebSockets whose tenant
-   * or API key is gone, which nobody counts.
+   * Edges cut no open connection for a change, it ends with the revision it began with, but WebSockets whose tenant is
+   * suspended or whose API key is gone. How many there are nobody counts.
    */
-  readonly connectionsDropped: 0;
+  readonly webSocketsCut: {
+    /** All of these tenants. */
+    readonly tenants: readonly string[];
+    /** Those opened with these keys, as `tenant/key`, of other tenants. */
+    readonly apiKeys: readonly string[];
+  };
 }
 
 /**
@@ -49,6 +54,10 @@ export function describeImpact(changes: readonly Change[], bundle: Bundle): Plan
   const tenants = real.flatMap(
     ({ kind, id, tenantId }) => (kind === 'tenant' ? id : tenantId) ?? [],
   );
+  const suspended = real.filter((change) => hasNewStatus(change, 'suspended')).map(idOf);
+  const revoked = real.filter(isKeyRevoked);
+  const cut = new Set(suspended);
+  const cutByKey = revoked.filter(({ tenantId = '' }) => !cut.has(tenantId));
   return {
     tenants: [...new Set(tenants)].sort(),
     plans: real.filter(({ kind, action }) => kind === 'plan' && action === 'update').map(idOf),
@@ -56,11 +65,15 @@ export function describeImpact(changes: readonly Change[], bundle: Bundle): Plan
     limits: real.flatMap((change) =>
       change.action === 'update' ? limitImpacts(change, bundle) : [],
     ),
-    suspended: real.filter((change) => hasNewStatus(change, 'suspended')).map(idOf),
+    suspended,
     resumed: real.filter((change) => hasNewStatus(change, 'active')).map(idOf),
-    keysRevoked: real.filter(isKeyRevoked).map((key) => `${key.tenantId ?? ''}/${key.id}`),
-    connectionsDropped: 0,
+    keysRevoked: revoked.map(keyName),
+    webSocketsCut: { tenants: suspended, apiKeys: cutByKey.map(keyName) },
   };
+}
+
+function keyName({ tenantId, id }: Change): string {
+  return `${tenantId ?? ''}/${id}`;
 }
 
 function idOf({ id }: Change): string {
@@ -78,61 +91,103 @@ function isKeyRevoked({ kind, action, fields }: Change): boolean {
   return action === 'delete' || (action === 'update' && fields.includes('sha256'));
 }
 
-const LIMIT_PATH = /^(limits|keyLimits)\[(\d+)\](?:\.(\w+))?$/;
+const LIMIT_LISTS = ['limits', 'keyLimits'] as const;
 
+/** Limits are compared by name, as what they have counted goes by it; their order means nothing. */
 function limitImpacts(change: Change, bundle: Bundle): LimitImpact[] {
-  const byPlace = new Map<string, FieldChange[]>();
-  for (const field of change.diff ?? []) {
-    const match = LIMIT_PATH.exec(field.path);
-    if (match === null) continue;
-    const place = `${match[1] ?? ''}[${match[2] ?? ''}]`;
-    byPlace.set(place, [...(byPlace.get(place) ?? []), field]);
-  }
-  return Array.from(byPlace, ([place, fields]) =>
-    compareLimit(ownerOf(change), place, fields, limitAt(change, place, bundle)),
-  );
+  const owner = ownerOf(change);
+  return LIMIT_LISTS.flatMap((list) => {
+    const fields = (change.diff ?? []).filter(({ path }) => listOf(path) === list);
+    if (fields.length === 0) return [];
+    const after = new Map(limitsAfter(change, list, bundle).map((limit) => [limit.name, limit]));
+    const before = new Map(
+      limitsBefore([...after.values()], list, fields).map((limit) => [limit['name'], limit]),
+    );
+    const names = new Set([...before.keys(), ...after.keys()]);
+    return Array.from(names, (name) =>
+      compareLimit(owner, String(name), before.get(name) ?? null, after.get(String(name)) ?? null),
+    ).filter((impact) => impact !== null);
+  });
 }
 
+function listOf(path: string): string {
+  return /^\w+/.exec(path)?.[0] ?? '';
+}
+
+/** Fields of a limit, of a release that may know others. */
+type StoredLimit = Readonly<Record<string, unknown>>;
+
+/**
+ * The list as it was: that of the bundle, with the fields that differ put back.
+ *
+ * @param fields such as `limits[0].limit`, `limits[0].headroom.bulk`, or `limits[1]` for one that only one side has.
+ */
+function limitsBefore(
+  after: readonly Limit[],
+  list: string,
+  fields: readonly FieldChange[],
+): StoredLimit[] {
+  let limits: Record<string, unknown>[] = after.map((limit) => ({ ...limit }));
+  for (const { path, before } of fields) {
+    const [place = '', ...names] = path.slice(list.length).split('.');
+    const index = Number(place.slice(1, -1));
+    if (place === '') limits = Array.isArray(before) ? before.filter(isObject) : [];
+    else if (names.length === 0) limits[index] = isObject(before) ? before : {};
+    else limits[index] = withValue(limits[index] ?? {}, names, before);
+  }
+  return limits.filter(({ name }) => name !== undefined);
+}
+
+function withValue(
+  record: Readonly<Record<string, unknown>>,
+  [name = '', ...inner]: readonly string[],
+  value: unknown,
+): Record<string, unknown> {
+  const old = record[name];
+  return {
+    ...record,
+    [name]: inner.length === 0 ? value : withValue(isObject(old) ? old : {}, inner, value),
+  };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** Null if the limit stays as it is. */
 function compareLimit(
   owner: string,
-  place: string,
-  fields: readonly FieldChange[],
-  after: Limit | undefined,
-): LimitImpact {
-  const whole = fields.find(({ path }) => path === place);
+  name: string,
+  before: StoredLimit | null,
+  after: Limit | null,
+): LimitImpact | null {
+  const texts = { owner, name, before: textOf(before), after: textOf(after) };
+  if (before !== null && after !== null) {
+    const fields = fieldsThatDiffer(before, after);
+    return fields.length === 0 ? null : { effect: effectOf(before, after, fields), ...texts };
+  }
   // On a tenant or key it may override one of the plan, which may be tighter or looser.
   const isBase = owner.startsWith('plan ') || owner.startsWith('route ');
-  if (after === undefined || (whole !== undefined && whole.after === undefined)) {
-    const effect = isBase ? 'loosened' : 'changed';
-    const [name, before] = [nameOf(whole?.before, place), textOf(whole?.before)];
-    return { effect, owner, name, before, after: null };
-  }
-  const { name } = after;
-  const now = textOf(after);
-  if (whole !== undefined) {
-    return {
-      effect: isBase && after.shadow !== true ? 'tightened' : 'changed',
-      owner,
-      name,
-      before: null,
-      after: now,
-    };
-  }
-  const old: Record<string, unknown> = { ...after };
-  for (const { path, before } of fields) old[path.slice(place.length + 1)] = before;
-  return { effect: effectOf(old, after, fields), owner, name, before: textOf(old), after: now };
+  const refuses = (after ?? before)?.['shadow'] !== true;
+  if (!isBase || !refuses) return { effect: 'changed', ...texts };
+  return { effect: after === null ? 'loosened' : 'tightened', ...texts };
 }
 
-/** Only numbers of the same limit tell tighter from looser; another name or kind is another limit. */
+function fieldsThatDiffer(before: StoredLimit, after: StoredLimit): string[] {
+  const fields = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...fields].filter((field) => !isDeepStrictEqual(before[field], after[field]));
+}
+
+/** Only numbers of the same limit tell tighter from looser; another kind is another limit. */
 function effectOf(
-  old: Readonly<Record<string, unknown>>,
+  old: StoredLimit,
   after: Limit,
-  fields: readonly FieldChange[],
+  fields: readonly string[],
 ): LimitImpact['effect'] {
-  if (fields.every(({ path }) => path.endsWith('.shadow'))) {
+  if (fields.every((field) => field === 'shadow')) {
     return after.shadow === true ? 'loosened' : 'tightened';
   }
-  if (fields.some(({ path }) => !/\.(limit|windowMs|burst)$/.test(path))) return 'changed';
+  if (fields.some((field) => !NUMBERS.includes(field))) return 'changed';
   const steps = [
     after.limit - Number(old['limit']),
     Number(old['windowMs'] ?? 0) - (after.windowMs ?? 0),
@@ -142,21 +197,26 @@ function effectOf(
   return steps.every((step) => step >= 0) ? 'loosened' : 'changed';
 }
 
-function limitAt(change: Change, place: string, bundle: Bundle): Limit | undefined {
-  const index = Number(/\d+/.exec(place)?.[0]);
+const NUMBERS: readonly string[] = ['limit', 'windowMs', 'burst'];
+
+function limitsAfter(
+  { kind, id, tenantId = '' }: Change,
+  list: (typeof LIMIT_LISTS)[number],
+  { plans, tenants }: Bundle,
+): readonly Limit[] {
   // Ids of the reply are those of the bundle.
-  const plans: Readonly<Record<string, Bundle['plans'][keyof Bundle['plans']]>> = bundle.plans;
-  const tenants: Readonly<Record<string, Bundle['tenants'][keyof Bundle['tenants']]>> =
-    bundle.tenants;
-  if (change.kind === 'plan') {
-    const plan = plans[change.id];
-    return (place.startsWith('key') ? plan?.keyLimits : plan?.limits)?.[index];
-  }
-  if (change.kind === 'tenant') return tenants[change.id]?.limits[index];
-  const tenant = tenants[change.tenantId ?? ''];
-  const holders: Readonly<Record<string, { readonly limits: readonly Limit[] }>> =
-    (change.kind === 'route' ? tenant?.routes : tenant?.apiKeys) ?? {};
-  return holders[change.id]?.limits[index];
+  if (kind === 'plan') return find(plans, id)?.[list] ?? [];
+  if (kind === 'tenant') return find(tenants, id)?.limits ?? [];
+  const tenant = find(tenants, tenantId);
+  const holder = kind === 'route' ? find(tenant?.routes, id) : find(tenant?.apiKeys, id);
+  return holder?.limits ?? [];
+}
+
+function find<Value>(
+  values: Readonly<Record<string, Value>> | undefined,
+  id: string,
+): Value | undefined {
+  return values !== undefined && Object.hasOwn(values, id) ? values[id] : undefined;
 }
 
 function ownerOf({ kind, tenantId, id }: Change): string {
@@ -164,14 +224,8 @@ function ownerOf({ kind, tenantId, id }: Change): string {
   return kind === 'route' ? `route ${tenantId ?? ''}/${id}` : `${kind} ${id}`;
 }
 
-function textOf(limit: unknown): string | null {
-  if (typeof limit !== 'object' || limit === null) return null;
-  const fields: Readonly<Record<string, unknown>> = { ...limit };
-  const span = limitSpan(fields, (windowMs) => `${String(windowMs)}ms`);
-  return `${String(fields['limit'])}${span}${fields['shadow'] === true ? ' (shadow)' : ''}`;
-}
-
-function nameOf(limit: unknown, place: string): string {
-  const named = typeof limit === 'object' && limit !== null && 'name' in limit ? limit.name : null;
-  return typeof named === 'string' ? named : place;
+function textOf(limit: StoredLimit | null): string | null {
+  if (limit === null) return null;
+  const span = limitSpan(limit, (windowMs) => `${String(windowMs)}ms`);
+  return `${String(limit['limit'])}${span}${limit['shadow'] === true ? ' (shadow)' : ''}`;
 }

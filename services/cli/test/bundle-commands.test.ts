@@ -102,7 +102,11 @@ test('validate names plans that only the server can know', async () => {
 
 test('plan tells what a change means, writes nothing, and fails with 5 only if asked to', async (t) => {
   const diff = [{ path: 'limits[0].limit', before: 9, after: 5 }];
-  const changes = [{ action: 'update', kind: 'plan', id: 'gold', fields: ['limits'], diff }];
+  const status = [{ path: 'status', before: 'active', after: 'suspended' }];
+  const changes = [
+    { action: 'update', kind: 'plan', id: 'gold', fields: ['limits'], diff },
+    { action: 'update', kind: 'tenant', id: 'acme', fields: ['status'], diff: status },
+  ];
   const body = { dryRun: true, revision: 7, changes };
   const server = await startContractServer(t, () => ({ body }));
   const folder = await createFolder(t, { 'plans.yaml': PLANS });
@@ -112,13 +116,17 @@ test('plan tells what a change means, writes nothing, and fails with 5 only if a
     stderr: '',
     stdout: `~ plan gold
     ~ limits[0].limit: 9 → 5
+~ tenant acme
+    ~ status: "active" → "suspended"
 
+Tenants touched: 1 (acme)
 Plans changed, for every tenant on them: 1 (gold)
 Routes: 0 new, 0 changed, 0 gone
 Limit tightened: plan gold s 9/1000ms → 5/1000ms
-Connections that would drop: 0
+Suspended (403 from then on): 1 (acme)
+WebSockets cut, all of tenants: 1 (acme)
 
-Plan: 0 to create, 1 to update, 0 to delete, 0 unchanged.
+Plan: 0 to create, 2 to update, 0 to delete, 0 unchanged.
 `,
   });
   const detailed = await run([...args, '--detailed-exitcode', '-o', 'json']);

@@ -52,7 +52,8 @@ function formatImpact(impact: PlanImpact): string[] {
     line('Suspended (403 from then on)', suspended),
     line('Resumed', resumed),
     line('API keys revoked', keysRevoked),
-    `Connections that would drop: ${impact.connectionsDropped}`,
+    line('WebSockets cut, all of tenants', impact.webSocketsCut.tenants),
+    line('WebSockets cut, of API keys', impact.webSocketsCut.apiKeys),
   ].filter((text) => text !== '');
 }
 
