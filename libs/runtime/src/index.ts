@@ -18,6 +18,7 @@ export {
 } from './guarded-lookup.ts';
 export { flatText } from './flat-text.ts';
 export { mendStringPrototype } from './mend-string-prototype.ts';
+export { createNameCache, type NameCacheOptions } from './name-cache.ts';
 export { PacedWalk } from './paced-walk.ts';
 export { fullJitterMs, systemRandom, type Random } from './random.ts';
 export {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
 import { afterEach, suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { systemClock, systemRandom } from '@headgate/runtime';
@@ -12,6 +13,8 @@ import { connectRaw, requestOnce } from './support/raw-client.ts';
 import { assertOthersServed, usedConnections } from './support/used-connections.ts';
 
 const ENTRY = fileURLToPath(new URL('./support/faulty-worker.ts', import.meta.url));
+/** Linux tells the environment of a process. */
+const HAS_PROC = existsSync('/proc/self/environ');
 const GET = 'GET / HTTP/1.1\r\nHost: nobody.test\r\n\r\n';
 const GET_AND_CLOSE = GET.replace(/\r\n$/, 'Connection: close\r\n\r\n');
 
@@ -121,6 +124,18 @@ async function loseOne(signal: NodeJS.Signals, withinMs: number): Promise<Scene>
   for (const client of [...clients, ...later]) client.close();
   return running;
 }
+
+test(
+  'a worker has threads for lookups of names that hang, and for others',
+  { skip: !HAS_PROC },
+  async () => {
+    const { pool, started } = await startPool();
+    await twoListening(pool);
+    const environment = readFileSync(`/proc/${started[0]?.pid}/environ`, 'latin1').split('\0');
+    const expected = process.env['UV_THREADPOOL_SIZE'] ?? '16';
+    assert.ok(environment.includes(`UV_THREADPOOL_SIZE=${expected}`));
+  },
+);
 
 suite('a worker of two is replaced and takes only its own connections along', () => {
   test('when it is killed', async () => {

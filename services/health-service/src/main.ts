@@ -18,6 +18,7 @@ import { isRefusedAddress } from '@headgate/model';
 import {
   compileAddressRanges,
   createGuardedLookup,
+  createNameCache,
   systemClock,
   systemRandom,
 } from '@headgate/runtime';
@@ -48,6 +49,8 @@ const TICK_MS = 50;
 const REPLICAS_TICK_MS = 500;
 /** A shutdown that takes longer than this has failed. */
 const SHUTDOWN_MS_MAX = 8000;
+/** Of names that were resolved, and as many of others: libuv looks two names up at the same time. */
+const LOOKUPS_MAX = 1;
 
 const clock = systemClock;
 const random = systemRandom;
@@ -170,7 +173,8 @@ async function join(
 
 function openSchedule({ settings, tracing, output }: Parts): Schedule {
   const isAllowed = compileAddressRanges(settings.allowedAddresses);
-  const lookup = createGuardedLookup(resolve, (address, name) =>
+  const names = createNameCache({ resolve }, { lookupsMax: LOOKUPS_MAX });
+  const lookup = createGuardedLookup(names, (address, name) =>
     isRefusedAddress(address, name, isAllowed),
   );
   const probe = createTracedProbe(

@@ -44,6 +44,12 @@ const BLOCKED_MS = 5000;
 /** The same while it starts: on a busy machine a start takes a while, and a kill would only repeat it. */
 const START_MS_MAX = 30_000;
 
+/**
+ * Threads of libuv in a worker, by default: half of them may look up names of endpoints and wait for DNS, which is what
+ * the cache of names counts on.
+ */
+const THREADPOOL_SIZE = '16';
+
 /** The compiled bundle and the sources differ in the name's ending. */
 const ENTRY = fileURLToPath(new URL(`../worker/worker-main.ts`, import.meta.url));
 
@@ -104,6 +110,7 @@ export class WorkerProcess {
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: {
+        UV_THREADPOOL_SIZE: THREADPOOL_SIZE,
         ...(codeCache === undefined ? {} : { NODE_COMPILE_CACHE: codeCache }),
         ...process.env,
       },

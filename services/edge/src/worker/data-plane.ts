@@ -17,6 +17,7 @@ import { isRefusedAddress } from '@headgate/model';
 import {
   compileAddressRanges,
   createGuardedLookup,
+  createNameCache,
   DeadlineSweeper,
   ShutdownStack,
   systemClock,
@@ -217,7 +218,7 @@ function openUpstreams(
   const isAllowed = compileAddressRanges(allowedAddresses);
   return new UpstreamRegistry({
     ...parts,
-    lookup: createGuardedLookup(resolve, (address, name) =>
+    lookup: createGuardedLookup(createNameCache({ resolve }), (address, name) =>
       isRefusedAddress(address, name, isAllowed),
     ),
     readers: new ResponseReaders(),
