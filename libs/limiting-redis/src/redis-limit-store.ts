@@ -168,8 +168,8 @@ class ScriptStore implements LimitStore {
     return { identity: found.sort().join(' ') };
   }
 
-  async replay(items: readonly ReplayItem[]): Promise<void> {
-    const calls = replayCalls(items, this.#groupOf, this.#clockMs());
+  async replay(items: readonly ReplayItem[], id?: string): Promise<void> {
+    const calls = replayCalls(items, this.#groupOf, this.#clockMs(), id);
     const replies = await this.#sender.run(this.#scripts.replay, calls);
     for (const [index, call] of calls.entries()) this.#reportResets(keysAt(call, replies[index]));
   }

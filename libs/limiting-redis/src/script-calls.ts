@@ -121,11 +121,16 @@ export function renewalCalls(renewals: readonly SlotRenewal[], groupOf = ONE_SER
   return calls.calls;
 }
 
-/** Splits a replay as `takeCalls` does a batch. */
+/**
+ * Splits a replay as `takeCalls` does a batch.
+ *
+ * @param id names the replay if it may be sent again: each call has a key that remembers it.
+ */
 export function replayCalls(
   items: readonly ReplayItem[],
   groupOf = ONE_SERVER,
   clockMs = 0,
+  id?: string,
 ): ScriptCall[] {
   const calls = new CallGrouping(groupOf);
   for (const [position, { rule, tenantTag, charges, quota }] of items.entries()) {
@@ -148,6 +153,12 @@ export function replayCalls(
     }
     call.values.push(String(rule.bucketMs), String(rule.bucketCount), String(charges.length));
     for (const charge of charges) call.values.push(String(charge.ageMs), String(charge.cost));
+  }
+  if (id !== undefined) {
+    for (const { keys, values } of calls.calls) {
+      keys.push(`${keys[0] ?? ''}:replay:${id}`);
+      values.push('once');
+    }
   }
   return calls.calls;
 }

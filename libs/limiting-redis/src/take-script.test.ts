@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { ItemReply } from '@headgate/limiting';
+import { compileChain, type ItemReply } from '@headgate/limiting';
 import {
   assertWindowPromise,
   longSchedules,
@@ -12,7 +12,7 @@ import {
   type TimedTake,
 } from '@headgate/limiting/store-case';
 import { createScriptHarness, readReplies } from '../test/script-harness.ts';
-import { takeCalls } from './script-calls.ts';
+import { replayCalls, takeCalls } from './script-calls.ts';
 
 const SEED = 20_260_101;
 /** Of a value without charges. */
@@ -108,6 +108,47 @@ test('a replay of charges that have left the window leaves none', async () => {
   const again = ['100', '40', '1', '2000', '3', '100', '3', '0'];
   await replay(['replayed', 'replayed'], again, false);
   assert.ok(await isEmpty());
+});
+
+test('a replay that is sent again under its name is charged once, and forgotten after a minute', async () => {
+  const limit = { name: 'sec', level: 'tenant', scope: '', limit: 100, windowMs: 1000 } as const;
+  const [rule] = compileChain('acme', [{ ...limit, onStoreLoss: 'share' }]).compiled;
+  assert.ok(rule !== undefined);
+  await scripts.redis.flushall();
+  const items = [{ rule, tenantTag: 'hg:{t:acme}', charges: [{ ageMs: 0, cost: 7 }] }];
+  const clockUs = 1_700_000_000_000_000;
+  for (const [id, used] of [
+    ['first', 7],
+    ['first', 7],
+    ['second', 14],
+  ] as const) {
+    const [call] = replayCalls(items, undefined, 0, id);
+    assert.ok(call !== undefined);
+    await scripts.run([{ script: 'replay', call, clockUs, empties: false }]);
+    const value = await scripts.redis.getBuffer(rule.key);
+    assert.equal(value?.readDoubleLE(USED_AT), used);
+  }
+  const ttlMs = await scripts.redis.pttl(`${rule.key}:replay:second`);
+  assert.ok(ttlMs > 0 && ttlMs <= 60_000, `TTL ${ttlMs}`);
+});
+
+test('replays of many charges leave a value of bounded length, which holds all of them', async () => {
+  const clockUs = 1_700_000_000_000_000;
+  await scripts.redis.flushall();
+  const charges = Array.from({ length: 128 }, (_, index) => [String(1280 - index * 10), '1']);
+  for (let part = 0; part < 8; part += 1) {
+    const values = ['1', '3600000', '128', ...charges.flat()];
+    const call = { positions: [0], keys: ['long'], values };
+    await scripts.run([
+      { script: 'replay', call, clockUs: clockUs + part * 2_000_000, empties: false },
+    ]);
+  }
+  const value = await scripts.redis.getBuffer('long');
+  assert.ok(value !== null && value.length <= HEADER_BYTES + 256 * 16, `${value?.length} bytes`);
+  assert.equal(value.readDoubleLE(USED_AT), 8 * 128);
+  let sum = 0;
+  for (let at = HEADER_BYTES; at < value.length; at += 16) sum += value.readDoubleLE(at + 8);
+  assert.equal(sum, 8 * 128);
 });
 
 test('merged batches of several tenants answer each item at its position', async () => {

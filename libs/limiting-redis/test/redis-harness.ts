@@ -150,6 +150,6 @@ function loggingStore(
     },
     probe: () => store.probe(),
     renewSlots: (renewals) => store.renewSlots(renewals),
-    replay: (items) => store.replay(items),
+    replay: (items, id) => store.replay(items, id),
   };
 }

@@ -123,7 +123,8 @@ export interface StoreState {
 
 /**
  * Where usage lives. Every method settles within the store's own timeout and rejects with a StoreFailure.
- * A rejected call may or may not have charged: it wastes tokens at worst and must never be repeated blindly.
+ * A rejected call may or may not have charged: it wastes tokens at worst and must never be repeated blindly,
+ * but for a replay with an id.
  * Calls take effect in the order in which they were made.
  */
 export interface LimitStore {
@@ -133,8 +134,13 @@ export interface LimitStore {
   probe(): Promise<StoreState>;
   /** Prolongs slots and notes what was released. Resolves with how many had lapsed although they are held. */
   renewSlots(renewals: readonly SlotRenewal[]): Promise<number>;
-  /** Charges what edges admitted without the store, or what a new store does not know. */
-  replay(items: readonly ReplayItem[]): Promise<void>;
+  /**
+   * Charges what edges admitted without the store, or what a new store does not know.
+   *
+   * @param id of a replay that may be repeated: the same items under the same id are charged once, also if an earlier
+   *   call was not answered.
+   */
+  replay(items: readonly ReplayItem[], id?: string): Promise<void>;
 }
 
 /** Why a store call failed; `timeout` and `connection` leave open whether it took effect. */

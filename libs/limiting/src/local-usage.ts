@@ -92,8 +92,22 @@ class WindowUsage implements LocalUsage {
   report(nowMs: number, _: EdgeShare, which: 'all' | 'unsettled'): UsageReport | null {
     const charges: WindowCharge[] = this.#window.charges(nowMs, this.compiled, which);
     if (charges.length === 0) return null;
-    return { charges, settle: () => this.#window.settle(charges) };
+    return { charges: gathered(charges), settle: () => this.#window.settle(charges) };
   }
+}
+
+/** Charges of one window in a replay, at most: more, of a rule that is `open`, would hold up the store. */
+const CHARGES_MAX = 128;
+
+/** At most {@link CHARGES_MAX}: neighbours become one charge as young as the youngest, which counts for longer than it must. */
+function gathered(charges: readonly WindowCharge[]): UsageReport['charges'] {
+  const size = Math.ceil(charges.length / CHARGES_MAX);
+  if (size <= 1) return charges;
+  return Array.from({ length: Math.ceil(charges.length / size) }, (_, index) => {
+    const group = charges.slice(index * size, (index + 1) * size);
+    const cost = group.reduce((sum, charge) => sum + charge.cost, 0);
+    return { ageMs: group.at(-1)?.ageMs ?? 0, cost };
+  });
 }
 
 /**

@@ -108,14 +108,16 @@ export class QuotaUsage implements LocalUsage {
 
   report(nowMs: number, _: EdgeShare, which: 'all' | 'unsettled'): UsageReport | null {
     this.#turn(nowMs);
+    const startMs = this.#startMs;
     const cost = this.#unsettled;
     const used = which === 'all' ? this.#used : 0;
     const returned = which === 'all' ? this.#returned : 0;
     if (cost + used === 0) return null;
     return {
       charges: cost === 0 ? [] : [{ ageMs: 0, cost }],
-      quota: { startMs: this.#startMs, used, returned },
+      quota: { startMs, used, returned },
       settle: () => {
+        if (this.#startMs !== startMs) return; // the period is over
         const settled = Math.min(cost, this.#unsettled);
         this.#unsettled -= settled;
         this.#used += settled;

@@ -184,3 +184,25 @@ function twoCounterWindow(limit: number, windowMs: number): (nowMs: number) => b
     return true;
   };
 }
+
+test('charges without bound are kept as a bounded number, which count for little longer', () => {
+  const windowMs = 1_000_000;
+  const shape = bucketShape(5, windowMs);
+  const partMs = Math.ceil(windowMs / 512);
+  const window = new SlidingWindow();
+  const startMs = 50_000_000;
+  for (let at = 0; at < 500_000; at += 10) window.charge(startMs + at, shape, 1, true);
+  const read = window.charges(startMs + 500_000, shape, 'unsettled');
+  assert.ok(read.length <= 1024, `${read.length} charges`);
+  assert.equal(window.used(startMs + 500_000, shape), 50_000);
+  for (let at = 500_000; at < 900_000; at += 10) window.charge(startMs + at, shape, 1, true);
+  window.settle(read);
+  const rest = window.charges(startMs + 900_000, shape, 'unsettled');
+  const unsettled = rest.reduce((sum, { cost }) => sum + cost, 0);
+  assert.ok(unsettled >= 40_000 && unsettled <= 40_000 + partMs / 10, `${unsettled} unsettled`);
+  for (const passedMs of [100_000, 450_000, 899_000]) {
+    const left = window.used(startMs + windowMs + passedMs, shape);
+    const exact = 90_000 - passedMs / 10;
+    assert.ok(left >= exact - 1 && left <= exact + partMs / 5, `${left} of ${exact}`);
+  }
+});

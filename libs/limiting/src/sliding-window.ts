@@ -11,6 +11,9 @@ export interface WindowCharge {
   readonly unsettled: number;
 }
 
+/** Pairs kept; only a rule without a bound, `open` while the store is lost, comes that far. */
+const PAIRS_MAX = 1024;
+
 const NO_GATHER = { more: 0, forMs: 0, aheadMs: 0 };
 
 /**
@@ -101,6 +104,24 @@ export class SlidingWindow {
     this.#dates.splice(index, 0, dateMs);
     this.#costs.splice(index, 0, cost);
     this.#unsettled.splice(index, 0, unsettled ? cost : 0);
+    if (this.#dates.length > PAIRS_MAX) this.#coarsen(shape);
+  }
+
+  /** Charges of the same small part of the window become one of the youngest's date: it counts for longer than it must. */
+  #coarsen({ bucketMs, bucketCount }: BucketShape): void {
+    const widthMs = Math.ceil((2 * bucketMs * bucketCount) / PAIRS_MAX);
+    let last = -1;
+    for (const [index, dateMs] of this.#dates.entries()) {
+      const isSame =
+        last >= 0 &&
+        Math.floor((this.#dates[last] ?? 0) / widthMs) === Math.floor(dateMs / widthMs);
+      if (!isSame) last += 1;
+      this.#dates[last] = dateMs;
+      this.#costs[last] = (isSame ? (this.#costs[last] ?? 0) : 0) + (this.#costs[index] ?? 0);
+      this.#unsettled[last] =
+        (isSame ? (this.#unsettled[last] ?? 0) : 0) + (this.#unsettled[index] ?? 0);
+    }
+    for (const list of [this.#dates, this.#costs, this.#unsettled]) list.length = last + 1;
   }
 
   /** Index of the youngest charge of this date or an older one; −1 for none. What is younger are leases, and few. */
@@ -175,9 +196,15 @@ export class SlidingWindow {
   /** The store now knows these charges; what was added to their buckets since stays unsettled. */
   settle(charges: readonly WindowCharge[]): void {
     for (const { dateMs, unsettled } of charges) {
-      const index = this.#dates.indexOf(dateMs);
+      const index = this.#indexOf(dateMs);
       if (index !== -1) this.#unsettled[index] = (this.#unsettled[index] ?? 0) - unsettled;
     }
+  }
+
+  /** Where the charges of a date are, which may have become younger with a neighbour's; −1 if they may have left. */
+  #indexOf(dateMs: number): number {
+    const index = this.#dates.findIndex((date) => date >= dateMs);
+    return index > 0 || this.#dates[index] === dateMs ? index : -1;
   }
 
   #forget(nowMs: number, shape: BucketShape): void {

@@ -156,6 +156,104 @@ test('a replay that fails keeps the store lost and is tried again', async () => 
   limiter.close();
 });
 
+test('a replay that is charged and not answered is charged once, with what came meanwhile on top', async () => {
+  const { limiter, store, clock, inUse } = createHarness();
+  await inUse();
+  store.failure = lostConnection;
+  await limiter.take(chain, 4);
+  store.failure = null;
+  const replay = store.replay.bind(store);
+  let unanswered = 0;
+  store.replay = async (items, id) => {
+    await replay(items, id);
+    unanswered += 1;
+    throw new StoreFailure('timeout', 'no answer within 25 ms');
+  };
+  for (let step = 0; step < 4; step += 1) {
+    clock.advance(50);
+    await settled();
+  }
+  assert.ok(limiter.degraded && unanswered >= 2, `${unanswered} replays`);
+  await limiter.take(chain, 1);
+  store.replay = replay;
+  clock.advance(100);
+  await inUse();
+  assert.equal(store.used(chain.storeKeys[0] ?? ''), 5);
+  limiter.close();
+});
+
+test('the last replay, which nobody awaits, is charged once, too', async () => {
+  const { limiter, store, clock, inUse } = createHarness();
+  await inUse();
+  store.failure = lostConnection;
+  await limiter.take(chain, 1);
+  store.failure = null;
+  const replay = store.replay.bind(store);
+  let rounds = 0;
+  store.replay = async (items, id) => {
+    rounds += 1;
+    if (rounds <= 3) void limiter.take(chain, 1);
+    await replay(items, id);
+    if (rounds === 4) throw new StoreFailure('timeout', 'no answer within 25 ms');
+  };
+  for (let step = 0; rounds < 5 && step < 20; step += 1) {
+    clock.advance(20);
+    await settled();
+  }
+  await inUse();
+  assert.ok(rounds > 4);
+  assert.equal(store.used(chain.storeKeys[0] ?? ''), 4);
+  limiter.close();
+});
+
+test('what another store did not answer is not repeated there: it is told everything', async () => {
+  const { limiter, store, clock, inUse } = createHarness();
+  await inUse();
+  store.failure = lostConnection;
+  await limiter.take(chain, 4);
+  store.failure = null;
+  const replay = store.replay.bind(store);
+  store.replay = async (items, id) => {
+    await replay(items, id);
+    throw new StoreFailure('timeout', 'no answer within 25 ms');
+  };
+  clock.advance(50);
+  await settled();
+  store.flush();
+  store.identity = 'run-2';
+  store.replay = replay;
+  clock.advance(100);
+  await inUse();
+  assert.equal(store.used(chain.storeKeys[0] ?? ''), 4);
+  limiter.close();
+});
+
+test('what an open rule admitted in a long outage comes back in calls that a store has time for', async () => {
+  const { limiter, store, clock, inUse } = createHarness();
+  await inUse();
+  store.failure = lostConnection;
+  const chains = ['a', 'b', 'c'].map((tenantId) =>
+    compileChain(tenantId, [tenantRule({ limit: 5, windowMs: 3_600_000, onStoreLoss: 'open' })]),
+  );
+  for (let count = 0; count < 3000; count += 1) {
+    for (const each of chains) await limiter.take(each, 1);
+    clock.advance(3);
+  }
+  await settled();
+  store.failure = null;
+  clock.advance(1000);
+  await inUse();
+  const sizes = store.replays.map((items) =>
+    items.reduce((sum, { charges }) => sum + charges.length, 0),
+  );
+  assert.ok(Math.max(...sizes) <= 256, sizes.join());
+  assert.deepEqual(
+    chains.map((each) => store.used(each.storeKeys[0] ?? '')),
+    [3000, 3000, 3000],
+  );
+  limiter.close();
+});
+
 test('what is admitted while the last replay is under way still reaches the store', async () => {
   const { limiter, store, clock, inUse } = createHarness();
   await inUse();

@@ -107,6 +107,7 @@ export function createMemoryStore(nowMs: () => number, parts: UsageParts = {}): 
       ...leased,
     };
   };
+  const replayed = new Set<string>();
   const store: MemoryStore = {
     calls: [],
     replays: [],
@@ -146,8 +147,10 @@ export function createMemoryStore(nowMs: () => number, parts: UsageParts = {}): 
       if (store.failure !== null) throw store.failure;
       return { identity: store.identity };
     },
-    async replay(items) {
+    async replay(items, id) {
       if (store.failure !== null) throw store.failure;
+      if (id !== undefined && replayed.has(id)) return;
+      if (id !== undefined) replayed.add(id);
       store.replays.push(items);
       for (const { rule, charges, quota } of items) {
         const meter = obtain(rule, null);
