@@ -66,6 +66,27 @@ test('neither a clock that steps back nor another time zone begins an earlier pe
   assert.equal((await takeAt(now + 1000, 1, { chain: west })).granted, 0);
 });
 
+test('a period that has begun lasts to its end, wherever the calendar moves meanwhile', async () => {
+  const monthIn = (timeZone: string): LimitChain => chainOf({ period: 'month', timeZone });
+  const [utc, west, farWest, east] = [
+    'UTC',
+    'America/New_York',
+    'Pacific/Honolulu',
+    'Asia/Kolkata',
+  ].map(monthIn);
+  const middle = Date.parse('2026-05-15T00:00:00Z');
+  assert.equal((await takeAt(middle, 10, { chain: utc })).granted, 10);
+  for (const chain of [west, farWest, east, utc]) {
+    const { granted, resetMs } = await takeAt(middle + 1000, 1, { chain });
+    assert.deepEqual([granted, resetMs], [0, [Date.parse('2026-06-01T00:00:00Z') - middle - 1000]]);
+  }
+  // Then what is left of May in New York is a period of its own.
+  const june = Date.parse('2026-06-01T00:00:00Z');
+  assert.equal((await takeAt(june - 1, 1, { chain: west })).granted, 0);
+  assert.equal((await takeAt(june, 99, { chain: west })).granted, 10);
+  assert.equal((await takeAt(june + 5 * HOUR_MS, 99, { chain: west })).granted, 10);
+});
+
 test('a replay counts what was known at least, what nobody knew on top, and only in its own period', async () => {
   const chain = chainOf({ limit: 100 });
   const [rule] = chain.compiled;

@@ -12,8 +12,8 @@
 local QUOTA_MAGIC = 'hgq2'
 local CALENDAR_WAIT_MS = 100
 
--- The usage of a key in the present period. A period that has begun stays: a clock that steps back, or a calendar of
--- another time zone, begins no earlier one anew. What lies beyond the next period is not believed.
+-- The usage of a key in the present period. A period that has begun lasts to its end: neither a clock that steps back nor a
+-- calendar of another time zone begins another one before. What lies beyond the next period is not believed.
 local function openQuota(key, keyIndex, before, this, following, finish)
   local state = states[key]
   if state then return state end
@@ -32,9 +32,9 @@ local function openQuota(key, keyIndex, before, this, following, finish)
     local isWhole = isSound(storedMs) and isSound(used) and isSound(storedEndMs) and isSound(returned)
     if not isWhole or returned > used then
       close(state, keyIndex, max(0, endMs - clockMs) + TTL_SLACK_MS)
-    elseif storedMs >= startMs and storedMs <= following then
+    elseif storedMs <= following and storedEndMs <= finish and (storedMs >= startMs or storedEndMs > clockMs) then
       state.used, state.returned = used, returned
-      if storedMs > startMs then startMs, endMs = storedMs, storedEndMs end
+      if storedMs ~= startMs then startMs, endMs = storedMs, storedEndMs end
     end
   end
   state.startMs, state.endMs = startMs, endMs

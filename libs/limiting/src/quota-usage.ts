@@ -47,8 +47,10 @@ export class QuotaUsage implements LocalUsage {
   constructor(compiled: CompiledQuota, clock: Clock, restored: QuotaMark | null) {
     this.compiled = compiled;
     this.#clock = clock;
+    if (restored === null) return;
     // A mark of a time to come is of a clock that was wrong.
-    if (restored === null || restored.startMs > clock.nowMs()) return;
+    const [, , , finishMs] = compiled.calendar.edgesAt(clock.nowMs());
+    if (restored.startMs > clock.nowMs() || restored.endMs > finishMs) return;
     this.#startMs = restored.startMs;
     this.#endMs = restored.endMs;
     this.#used = restored.used;
@@ -76,7 +78,7 @@ export class QuotaUsage implements LocalUsage {
   resetMs(nowMs: number): number {
     const wallMs = this.#turn(nowMs);
     if (this.#used + this.#unsettled === 0) return 0;
-    return this.compiled.calendar.edgesAt(wallMs)[2] - wallMs;
+    return this.#endMs - wallMs;
   }
 
   charge(nowMs: number, _: EdgeShare, cost: number, unsettled: boolean): void {
@@ -125,11 +127,12 @@ export class QuotaUsage implements LocalUsage {
     };
   }
 
-  /** Starts a new period when its time has come; returns the time of the wall clock that belongs to `nowMs`. */
+  /** Starts a new period when its time has come, and the one before has ended; returns the time of the wall clock that belongs to `nowMs`. */
   #turn(nowMs: number): number {
     const wallMs = this.#clock.nowMs() + nowMs - this.#clock.monotonicMs();
     const [, startMs, endMs] = this.compiled.calendar.edgesAt(wallMs);
-    if (startMs <= this.#startMs) return wallMs; // a clock that stepped back begins nothing anew
+    // Neither a clock that stepped back nor another time zone begins anything anew.
+    if (startMs <= this.#startMs || wallMs < this.#endMs) return wallMs;
     this.#startMs = startMs;
     this.#endMs = endMs;
     this.#used = 0;

@@ -94,6 +94,25 @@ test('what an earlier run knew is told to a store that knows less, before the ne
   limiter.close();
 });
 
+test('a calendar of another time zone begins no period before the present one has ended, on the edge alone either', async () => {
+  const { limiter, store, clock, inUse } = createHarness();
+  await inUse();
+  store.failure = new StoreFailure('connection', 'gone');
+  const admitted = async (timeZone: string): Promise<number> => {
+    let count = 0;
+    const chain = compileChain('acme', [quota({ limit: 5, timeZone })]);
+    while (count < 9 && (await limiter.take(chain, 1)).outcome === 'admitted') count += 1;
+    return count;
+  };
+  clock.advance(86_400_000 - (clock.nowMs() % 86_400_000) + 13 * 3_600_000);
+  assert.equal(await admitted('UTC'), 5);
+  for (const zone of ['America/New_York', 'Asia/Tokyo', 'UTC'])
+    assert.equal(await admitted(zone), 0);
+  clock.advance(11 * 3_600_000);
+  assert.equal(await admitted('UTC'), 5);
+  limiter.close();
+});
+
 test('marks tell what has changed since the last call; those of an earlier period are void', async () => {
   const { limiter, clock, inUse } = createHarness();
   const chain = compileChain('acme', [quota({ limit: 3 })]);

@@ -13,11 +13,12 @@ export interface PeriodUsage {
 export class QuotaTable {
   protected stored: PeriodUsage = { startMs: 0, endMs: 0, used: 0, returned: 0 };
 
-  /** That of the present period: the stored one if it has begun, or is the next one after a step back of the clock. */
+  /** That of the present period: the stored one if it has not ended, or is the next one after a step back of the clock. */
   present(calendar: Calendar, nowMs: number): PeriodUsage {
-    const [, startMs, endMs] = calendar.edgesAt(nowMs);
-    const storedMs = this.stored.startMs;
-    if (storedMs >= startMs && storedMs <= endMs) return this.stored;
+    const [, startMs, endMs, finishMs] = calendar.edgesAt(nowMs);
+    const stored = this.stored;
+    const isPresent = stored.startMs >= startMs || stored.endMs > nowMs;
+    if (isPresent && stored.startMs <= endMs && stored.endMs <= finishMs) return stored;
     return { startMs, endMs, used: 0, returned: 0 };
   }
 
