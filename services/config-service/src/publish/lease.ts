@@ -18,11 +18,24 @@ const LOCK_ID = '7522537965568947301';
 const CHECK_MS = 1000;
 const ANSWER_TIMEOUT_MS = 1500;
 const RETRY_CAP_MS = 2000;
+/**
+ * PostgreSQL ends the session of a holder that it has not heard of for this time: longer than a holder that is cut off
+ * takes to stop leading.
+ */
+const SILENCE_MAX_MS = 5000;
+/** What ends such a session: the first from PostgreSQL 14 on, the others where the machine is gone with its connections. */
+const SESSION_SETTINGS: Readonly<Record<string, number>> = {
+  idle_session_timeout: SILENCE_MAX_MS,
+  tcp_user_timeout: SILENCE_MAX_MS,
+  tcp_keepalives_idle: 2,
+  tcp_keepalives_interval: 1,
+  tcp_keepalives_count: 3,
+};
 
 /**
  * Competes for the lease with a session-level advisory lock on a connection of its own, which
- * PostgreSQL gives up when the connection or the process ends. The same connection listens for
- * commits of all replicas, so that whichever leads publishes at once.
+ * PostgreSQL gives up when the connection or the process ends, or is silent for 5 s. The same connection
+ * listens for commits of all replicas, so that whichever leads publishes at once.
  *
  * Should a leader be cut off without noticing, it stops leading after at most 2.5 s; a document that
  * it sends late carries its old revision, which edges refuse.
@@ -53,6 +66,7 @@ export function createPostgresLease(
     try {
       await connection.connect();
       connection.on('notification', onWake);
+      await endWhenSilent(connection);
       await connection.query(`listen ${OUTBOX_CHANNEL}`);
       while (!closing.signal.aborted) {
         if (held) await connection.query('select 1');
@@ -90,6 +104,17 @@ export function createPostgresLease(
       await running;
     },
   };
+}
+
+/** Has PostgreSQL end the session of a silent holder. Settings that it does not know are left out: then it takes longer. */
+async function endWhenSilent(connection: pg.Client): Promise<void> {
+  const names = Object.keys(SESSION_SETTINGS);
+  const values = Object.values(SESSION_SETTINGS).map(String);
+  await connection.query(
+    `select set_config(name, value, false)
+       from unnest($1::text[], $2::text[]) as wanted (name, value) join pg_settings using (name)`,
+    [names, values],
+  );
 }
 
 async function tryLock(connection: pg.Client): Promise<boolean> {
