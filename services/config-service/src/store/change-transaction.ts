@@ -1,12 +1,7 @@
 import type { Kysely } from 'kysely';
-import {
-  makeChanges,
-  newestRevision,
-  type AuthorRules,
-  type ChangeOptions,
-  type Edits,
-} from './commit.ts';
+import { makeChanges, type AuthorRules, type ChangeOptions, type Edits } from './commit.ts';
 import type { KeepWithin } from './kept-replies.ts';
+import { newestRevision } from './newest-revision.ts';
 import { accept, refuse, type Committed, type Outcome } from './outcome.ts';
 import { refusing, type Bounds } from './limited-transaction.ts';
 import { classifyFailure } from './postgres-error.ts';
@@ -53,7 +48,7 @@ export async function changeWithRetries(
   );
   if (!outcome.ok || !isDry) return outcome;
   // The revisions taken went with the transaction. Everybody may know the newest one of all.
-  return accept({ ...outcome.value, revision: await newestRevision(db) });
+  return accept({ ...outcome.value, revision: await newestRevision(db, 'all') });
 }
 
 /** Options of {@link transact}. */

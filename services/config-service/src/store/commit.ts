@@ -21,6 +21,7 @@ import {
   checkTenantIntegrity,
   type LocatedFault,
 } from './integrity.ts';
+import { newestRevision } from './newest-revision.ts';
 import { accept, refuse, type Committed, type Outcome, type Refusal } from './outcome.ts';
 import { checkApiKeyHashes, checkPlanReferences } from './references.ts';
 import type { RolloutState } from './rollouts.ts';
@@ -132,7 +133,7 @@ export async function makeChanges(
   }
   if (options.declares !== undefined) await writeDeclaration(db, options.declares, author);
   return accept({
-    revision: revisions.at(-1) ?? (await newestRevision(db)),
+    revision: revisions.at(-1) ?? (await newestRevision(db, options.scope)),
     at: author.at,
     changes: drafts.flatMap(({ changes }) => changes),
     documents: documents.map(({ key, revision }) => ({ key, revision })),
@@ -355,15 +356,6 @@ function refusalOf(
   }));
   const reason = located.every(({ conflict }) => conflict) ? 'conflict' : 'invalid';
   return { reason, faults };
-}
-
-/** Highest revision of any document, deletions included; 0 if there is none. */
-export async function newestRevision(db: Kysely<Tables>): Promise<number> {
-  const row = await db
-    .selectFrom('documents')
-    .select(({ fn }) => fn.max('revision').as('revision'))
-    .executeTakeFirst();
-  return row?.revision ?? 0;
 }
 
 /**

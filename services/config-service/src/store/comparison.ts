@@ -1,25 +1,31 @@
 import { documentKey } from '@headgate/model';
 import type { Kysely } from 'kysely';
+import type { TenantScope } from '../access/session.ts';
 import { comparePlan, compareTenant, type Change } from './change.ts';
-import { editPlans, editTenants, newestRevision, type Edits } from './commit.ts';
+import { editPlans, editTenants, type Edits } from './commit.ts';
 import { isAnyOf } from './is-any-of.ts';
+import { newestRevision } from './newest-revision.ts';
 import { accept, type Outcome } from './outcome.ts';
 import type { Tables } from './tables.ts';
 
 /** What edits would change. */
 export interface Comparison {
-  /** Newest revision that the reader sees. */
+  /** Newest revision in the scope. */
   readonly revision: number;
   /** Of all that is named, what stays as it is too. */
   readonly changes: readonly Change[];
 }
 
 /**
- * What edits would change: nothing is written or locked, and what only a write is refused for (a host of
+ * What edits of an author with this scope would change: nothing is written or locked, and what only a write is refused for (a host of
  * another tenant, a plan that is not there) is not looked at. Call it in a transaction of one snapshot.
  */
-export async function compareEdits(db: Kysely<Tables>, edits: Edits): Promise<Outcome<Comparison>> {
-  const revision = await newestRevision(db);
+export async function compareEdits(
+  db: Kysely<Tables>,
+  edits: Edits,
+  scope: TenantScope,
+): Promise<Outcome<Comparison>> {
+  const revision = await newestRevision(db, scope);
   const plans = await editPlans(db, edits.plans);
   if (!plans.ok) return plans;
   const tenants = await editTenants(db, edits.tenants, new Map());

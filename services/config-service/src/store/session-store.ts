@@ -136,7 +136,7 @@ export function createSessionStore(
       const isPast = asOf !== undefined && scope !== 'all';
       return withDeadline(deadlineMs, () =>
         readSnapshotWithin(db, bounds, async (in_) =>
-          compareEdits(in_, isPast ? await withoutLaterTenants(in_, edits, asOf) : edits),
+          compareEdits(in_, isPast ? await withoutLaterTenants(in_, edits, asOf) : edits, scope),
         ),
       );
     },

@@ -1,6 +1,6 @@
 import type { Session } from '../access/session.ts';
 import { findToken, type StoredToken } from './access-tokens.ts';
-import { newestRevision, readChangeMark } from './commit.ts';
+import { readChangeMark } from './commit.ts';
 import type { OpenDatabase } from './database.ts';
 import { REQUEST_DEADLINE_MS, StoreUnavailableError, withDeadline } from './deadline.ts';
 import {
@@ -12,6 +12,7 @@ import {
 import { createHistory } from './history.ts';
 import { createKeptReplies, type KeptReplies } from './kept-replies.ts';
 import { createDeclarationReader } from './known-declaration.ts';
+import { newestRevision } from './newest-revision.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { listUnfinishedRollouts, type StoredRollout } from './rollouts.ts';
 import { createSessionStore, type SessionStore, type StoreDependencies } from './session-store.ts';
@@ -111,7 +112,7 @@ export function createStore(
     figures: () =>
       withDeadline(REQUEST_DEADLINE_MS, async () => {
         const { count, oldest } = await outbox.pending();
-        return { revision: await newestRevision(db), pending: count, oldestPending: oldest };
+        return { revision: await newestRevision(db, 'all'), pending: count, oldestPending: oldest };
       }),
   };
 }
