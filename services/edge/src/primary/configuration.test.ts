@@ -181,6 +181,20 @@ test('what was undecided at the first sync is written with the rest', async () =
   await harness.remove();
 });
 
+test('what came last before the first sync is sent to workers before they can be told to listen', async () => {
+  const { configuration, sent, remove } = await createHarness({ synced: false });
+  const { key, header, body } = tenant(1);
+  configuration.receive({ key, header, body: Buffer.from(body) }, false);
+  configuration.synced();
+  // In the same turn, as the primary says listen.
+  const keys = sent.flatMap((message) =>
+    message.type === 'documents' ? message.documents.map((document) => document.key) : [],
+  );
+  assert.deepEqual(keys, ['tenant.a']);
+  await configuration.close();
+  await remove();
+});
+
 test('a disk that failed is told of once, and has everything as soon as it works', async () => {
   let full = true;
   class FullDisk extends SnapshotFiles {

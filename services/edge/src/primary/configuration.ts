@@ -88,8 +88,9 @@ export class Configuration {
     this.#complete = loaded.whole && loaded.documents.size > 0;
   }
 
-  /** The bus has brought everything that there is. */
+  /** The bus has brought everything that there is. Workers that are told to listen after this know it all by then. */
   synced(): void {
+    this.#sends.flush();
     if (this.#complete || this.#undecided !== null) return;
     this.#undecided = new Set(this.#candidates.keys());
     this.#completeIfDecided();
