@@ -8,7 +8,7 @@ export const ApiKeySpec = z
     name: DisplayName.optional(),
     expiresAt: z.iso.datetime().optional().describe('The key is refused from this time on.'),
     limits: LimitList.describe(
-      'Overrides of the plan’s keyLimits by name; a new name adds a limit.',
+      'Overrides of the plan’s keyLimits by name; a new name adds a limit. Written by a tenant_admin: added ones alone, with names that begin with "own-".',
     ),
   })
   .describe('A credential of a tenant’s client.');
@@ -27,3 +27,9 @@ export type ApiKey = z.infer<typeof ApiKey>;
 
 /** Every API key starts with this, so that secret scanners can find leaked ones. */
 export const API_KEY_PREFIX = 'hgk_';
+
+/**
+ * What the names of limits begin with that a tenant gives its API keys itself. They add to the limits of its plan and can
+ * replace none, of whichever plan it is on and however that changes, as plans do not use such names.
+ */
+export const OWN_LIMIT_PREFIX = 'own-';

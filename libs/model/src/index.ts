@@ -1,5 +1,5 @@
 export { ACCESS_TOKEN_PREFIX, AccessToken, AccessTokenSpec, Role } from './access-token.ts';
-export { API_KEY_PREFIX, ApiKey, ApiKeySpec } from './api-key.ts';
+export { API_KEY_PREFIX, ApiKey, ApiKeySpec, OWN_LIMIT_PREFIX } from './api-key.ts';
 export { bundleJsonSchema } from './bundle-json-schema.ts';
 export { Bundle, BundleApiKey, TenantBundle } from './bundle.ts';
 export {

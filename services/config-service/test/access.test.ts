@@ -135,6 +135,49 @@ test('a tenant_admin puts endpoints where no platform address is; what is there 
   ]);
 });
 
+test('a tenant_admin adds limits to its API keys, and replaces none of the plan, in whichever way it writes them', async () => {
+  const path = '/v1/tenants/keyed/api-keys/limited';
+  const limit = (name: string, most: number) => ({ name, limit: most, windowMs: 60_000 });
+  const key = (...limits: object[]) => ({ limits });
+  await api.send('PUT', '/v1/plans/plan-own', { keyLimits: [limit('minute', 100)] });
+  await api.send('PUT', '/v1/tenants/keyed', TENANT);
+  const keyAdmin = await tokenOf('ka', { role: 'tenant_admin', tenants: ['keyed'] });
+  const rule =
+    'a limit of this name may replace one of the plan, so only a platform_admin may write it; one that begins with "own-" adds to those of the plan';
+  const tooMuch = limit('minute', 1_000_000_000_000);
+  const created = await keyAdmin('POST', path, key(tooMuch));
+  assert.deepEqual([created.status, faults(created)], [403, [`limits[0].name: ${rule}`]]);
+  assert.equal((await keyAdmin('POST', path, key(limit('own-minute', 10)))).status, 201);
+  const own = limit('own-minute', 20);
+  for (const name of ['minute', 'of-another-plan']) {
+    const refused = await keyAdmin('PUT', path, key(own, limit(name, 1)));
+    assert.deepEqual([refused.status, faults(refused)], [403, [`limits[1].name: ${rule}`]]);
+    const [fault] = refused.body['errors'] as readonly Record<string, unknown>[];
+    assert.equal(fault?.['value'], name);
+  }
+  const candidate = (...limits: object[]) => ({
+    ...TENANT,
+    apiKeys: { limited: { sha256: 'ab'.repeat(32), limits } },
+  });
+  const bundle = { apiVersion: 'headgate/v1', tenants: { keyed: candidate(tooMuch) } };
+  const applied = await keyAdmin('POST', '/v1/apply', bundle);
+  const place = 'tenants.keyed.apiKeys.limited.limits[0].name';
+  assert.deepEqual([applied.status, faults(applied)], [403, [`${place}: ${rule}`]]);
+  const rollout = { candidate: candidate(tooMuch), rings: [{ name: 'default', soakMs: 1000 }] };
+  const started = await keyAdmin('POST', '/v1/tenants/keyed/rollout', rollout);
+  assert.equal(started.status, 403);
+
+  assert.equal((await api.send('PUT', path, key(tooMuch))).status, 200, 'a platform_admin may');
+  const kept = await keyAdmin('PUT', path, { name: 'kept', ...key(own, tooMuch) });
+  assert.equal(kept.status, 200, 'what is there may stay');
+  assert.equal((await keyAdmin('PUT', path, key(own))).status, 200, 'or go');
+  assert.equal((await keyAdmin('PUT', path, key(own, tooMuch))).status, 403, 'not come back');
+
+  assert.equal((await api.send('POST', '/v1/tenants/keyed/rollout', rollout)).status, 200);
+  const promoted = await keyAdmin('POST', '/v1/tenants/keyed/rollout/promote');
+  assert.equal(promoted.status, 200, `of a platform_admin: ${String(faults(promoted))}`);
+});
+
 test('addresses that the operator allows are not refused', async () => {
   const open = await startApi({ allowedAddresses: ['127.0.0.0/8'] });
   try {

@@ -1,3 +1,4 @@
+import type { ProblemFault } from '@headgate/errors';
 import type { Bundle, PlanSpec } from '@headgate/model';
 import { documentKey } from '@headgate/model';
 import { sql, type Kysely } from 'kysely';
@@ -42,7 +43,7 @@ import {
   type Author,
   type NumberedChange,
 } from './write-changes.ts';
-import { refuseChanges } from './write-rule.ts';
+import { checkKeyLimits, refuseChanges } from './write-rule.ts';
 
 /** What is wanted, as functions of what is there; they run under the lock of the documents. */
 export interface Edits {
@@ -80,6 +81,8 @@ export interface ChangeOptions extends AuthorRules {
   readonly declares?: Bundle;
   /** The change is a step of the tenant's rollout, which keeps others from changing it. */
   readonly byRollout?: boolean;
+  /** What the change brings was written, and held to the rules of its author, before. */
+  readonly isApproved?: boolean;
 }
 
 /** A document that changes, or would. */
@@ -200,13 +203,18 @@ export async function prepareChanges(
   const changes = changed.flatMap((draft) => draft.changes);
   const refusal = refuseChanges(options.scope, changes);
   if (refusal !== null) return refuse(refusal);
+  const isBound = options.scope !== 'all' && options.isApproved !== true;
+  const foreign = isBound ? checkKeyLimits(changes) : [];
+  if (foreign.length > 0) {
+    return refuse({ reason: 'forbidden', faults: faultsOf(foreign, options) });
+  }
   const claims = tenants.value.map(({ state, next }) =>
     compareClaims(state.id, state.tenant?.spec ?? null, next.tenant),
   );
   const faults = [
     ...(options.byRollout === true ? [] : checkRollouts(tenants.value, changed)),
     ...tenants.value.flatMap(({ state, next }) => checkTenantIntegrity(state.id, next)),
-    ...(options.scope === 'all' ? [] : checkEndpoints(changes, options.isAllowedAddress)),
+    ...(isBound ? checkEndpoints(changes, options.isAllowedAddress) : []),
     ...(await checkPlanReferences(db, plans.value, tenants.value)),
     ...(await checkClaims(db, claims)),
     ...(await checkApiKeyHashes(
@@ -348,14 +356,19 @@ function refusalOf(
   located: readonly LocatedFault[],
   options: Pick<ChangeOptions, 'pathOf'>,
 ): Refusal {
-  const pathOf = options.pathOf ?? bundlePath;
-  const faults = located.map((fault) => ({
+  const reason = located.every(({ conflict }) => conflict) ? 'conflict' : 'invalid';
+  return { reason, faults: faultsOf(located, options) };
+}
+
+function faultsOf(
+  located: readonly LocatedFault[],
+  { pathOf = bundlePath }: Pick<ChangeOptions, 'pathOf'>,
+): ProblemFault[] {
+  return located.map((fault) => ({
     path: pathOf(fault),
     ...(fault.value === undefined ? {} : { value: fault.value }),
     rule: fault.rule,
   }));
-  const reason = located.every(({ conflict }) => conflict) ? 'conflict' : 'invalid';
-  return { reason, faults };
 }
 
 /**

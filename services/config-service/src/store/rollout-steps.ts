@@ -181,8 +181,8 @@ async function enterNextRing(
 }
 
 /**
- * The last step is an ordinary change of the tenant, with all its checks, but for where endpoints may be: whoever wrote the candidate
- * could write them, and whoever promotes it writes none.
+ * The last step is an ordinary change of the tenant, with all its checks, but for those of who wrote what: whoever wrote the candidate
+ * has passed them, and whoever promotes it writes nothing.
  */
 async function becomeCandidate(
   db: Kysely<Tables>,
@@ -194,7 +194,7 @@ async function becomeCandidate(
   const wanted = specsOfDocument((await readDocument(db, tenantId)).body);
   if (!wanted.ok) return wanted;
   const edits = onTenant(tenantId, () => wanted);
-  const rules = { ...options, byRollout: true, isAllowedAddress: () => true };
+  const rules = { ...options, byRollout: true, isApproved: true };
   const changed = await makeChanges(db, edits, author, rules);
   if (!changed.ok) return changed;
   const finalRevision = changed.value.revision;

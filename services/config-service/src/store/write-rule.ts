@@ -1,8 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
+import { OWN_LIMIT_PREFIX } from '@headgate/model';
 import { inScope, type TenantScope } from '../access/session.ts';
 import type { Change } from './change.ts';
 import type { Edits } from './commit.ts';
-import { bundlePath } from './integrity.ts';
-import { isNestedKind } from './kinds.ts';
+import { bundlePath, type LocatedFault } from './integrity.ts';
+import { isNestedKind, type SpecByKind } from './kinds.ts';
 import type { Refusal } from './outcome.ts';
 
 const WHO = 'may be changed by a platform_admin only';
@@ -45,4 +47,28 @@ export function refuseChanges(scope: TenantScope, changes: readonly Change[]): R
       rule: `the ${kind} itself ${WHO}; what belongs to it may be changed`,
     }));
   return faults.length === 0 ? null : { reason: 'forbidden', faults };
+}
+
+/**
+ * Limits of API keys that changes of a tenant bring and that might replace one of its plan, now or when the plan changes.
+ * What is there already may stay, or go: then the plan's counts.
+ */
+export function checkKeyLimits(changes: readonly Change[]): LocatedFault[] {
+  return changes.filter(isKeyWrite).flatMap(({ kind, tenantId, id, before, after }) => {
+    const known = before === null ? [] : before.spec.limits;
+    return after.limits.flatMap((limit, index): LocatedFault[] => {
+      const isOwn = limit.name.startsWith(OWN_LIMIT_PREFIX);
+      if (isOwn || known.some((one) => isDeepStrictEqual(one, limit))) return [];
+      const rule = `a limit of this name may replace one of the plan, so only a platform_admin may write it; one that begins with "${OWN_LIMIT_PREFIX}" adds to those of the plan`;
+      const place = { kind, tenantId, id, path: `limits[${index}].name` };
+      return [{ ...place, value: limit.name, rule, conflict: false }];
+    });
+  });
+}
+
+type KeyWrite = Change<'apiKey'> & { readonly after: SpecByKind['apiKey'] };
+
+function isKeyWrite(change: Change): change is KeyWrite {
+  const { kind, action, after } = change;
+  return kind === 'apiKey' && action !== 'unchanged' && after !== null;
 }
