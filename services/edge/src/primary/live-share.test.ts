@@ -46,3 +46,23 @@ test('an edge that starts without the bus goes by what it knew before, until pre
   assert.equal(alone.of(0).liveEdges, 1);
   await directory.remove();
 });
+
+test('edges that start without the bus, and know no place among the others, admit no more than the limit together', async () => {
+  const directory = await temporaryDirectory();
+  await new LiveShare(directory.path, 'a', 2, edgesOf({ a: 2, b: 2, c: 2 })).save();
+  for (const limit of [1, 5, 6, 7, 11, 100]) {
+    let total = 0;
+    for (const id of ['a', 'b', 'c']) {
+      const share = new LiveShare(directory.path, id, 2, edgesOf({}));
+      await share.restore();
+      for (const index of [0, 1]) total += shareOf(limit, share.of(index));
+    }
+    assert.ok(total <= limit, `limit ${limit}: ${total}`);
+  }
+  await directory.remove();
+});
+
+test('an edge that is alone has the whole limit before presence tells its place', () => {
+  const share = new LiveShare('', 'a', 2, edgesOf({}));
+  assert.equal(shareOf(7, share.of(0)) + shareOf(7, share.of(1)), 7);
+});

@@ -65,9 +65,11 @@ export class LiveShare {
 
   /** Share of the worker with this index. */
   of(workerIndex: number): EdgeShare {
-    const rank = this.#edges.rankOf(this.#edgeId) ?? 0;
+    const edges = this.#liveEdges();
     const workers = this.#workersPerEdge();
-    return { liveEdges: this.#liveEdges() * workers, rank: rank * workers + workerIndex };
+    // The last place has the smallest share: edges that know of no place can all take it and add up to no more than the limit.
+    const rank = this.#edges.rankOf(this.#edgeId) ?? edges - 1;
+    return { liveEdges: edges * workers, rank: rank * workers + workerIndex };
   }
 
   /** Writes the number of edges down when it has changed. */
