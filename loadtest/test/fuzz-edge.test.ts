@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { findProgram } from '../src/bench/find-program.ts';
 import { describeFinding, type Target } from '../src/fuzz/finding.ts';
 import { createTargetRunner } from '../src/fuzz/run-target.ts';
 
@@ -19,7 +20,8 @@ const RUNS: readonly {
     met: {
       'requests at the backend': 650,
       'compared by llhttp': 650,
-      'compared by HAProxy': 650,
+      ...((await findProgram('haproxy')) === null ? {} : { 'compared by HAProxy': 650 }),
+      ...((await findProgram('nginx')) === null ? {} : { 'compared by nginx': 1 }),
     },
   },
   {

@@ -23,6 +23,10 @@ const FAULTS: Readonly<Record<string, OriginHandler>> = {
   close: (_request, connection) => void connection.end(),
   hang: () => undefined,
   garbage: () => 'HTTP/1.1 banana\r\n\r\n',
+  hint: (_request, connection) => {
+    connection.write('HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n');
+    connection.end();
+  },
 };
 
 let good: RecordingOrigin;
@@ -106,6 +110,20 @@ suite('an endpoint that fails before a byte of its answer', () => {
     const before = originOf('garbage').requests.length + good.requests.length;
     for (let round = 0; round < 4; round += 1) await http.send({ path: '/garbage', host: HOST });
     assert.equal(originOf('garbage').requests.length + good.requests.length - before, 4);
+  });
+
+  test('a request whose client has been told something is not retried', async () => {
+    const before = originOf('hint').requests.length + good.requests.length;
+    const statuses: number[][] = [];
+    for (let round = 0; round < 2; round += 1) {
+      const client = await connectRaw(edge.port);
+      client.send(`GET /hint HTTP/1.1\r\n${HOST_LINE}Connection: close\r\n\r\n`);
+      await client.closed();
+      statuses.push(client.responses().map(({ status }) => status));
+    }
+    // In turn, each endpoint once: what one has hinted at the other does not answer.
+    assert.deepEqual(statuses.sort(), [[103, 502], [200]]);
+    assert.equal(originOf('hint').requests.length + good.requests.length - before, 2);
   });
 
   test('a POST is sent on if nothing of it was sent, else never twice', async () => {

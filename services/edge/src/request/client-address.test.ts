@@ -25,6 +25,8 @@ const cases: readonly [string, string, readonly string[], string][] = [
   ['a port is cut off', '10.0.0.1', ['192.0.2.8:4711'], '192.0.2.8'],
   ['an IPv6 address with one, too', '10.0.0.1', ['[2001:db8::1]:4711'], '2001:db8::1'],
   ['what is no address ends the search', '10.0.0.1', ['192.0.2.8, unknown, 10.0.0.2'], '10.0.0.2'],
+  ['white space of other kinds is no part of one', '10.0.0.1', ['192.0.2.8\u00a0'], '10.0.0.1'],
+  ['spaces and tabs are left out', '10.0.0.1', ['10.0.0.3 ,\t192.0.2.8 '], '192.0.2.8'],
   ['without the header it is the peer', '10.0.0.1', [], '10.0.0.1'],
   ['if all are trusted it is the first', '10.0.0.1', ['10.0.0.3, 10.0.0.2'], '10.0.0.3'],
 ];

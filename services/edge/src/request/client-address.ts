@@ -17,7 +17,7 @@ export function clientAddress(
   const hops = (joinedValues(head, 'x-forwarded-for') ?? '').split(',').slice(-HOPS_MAX);
   let found = clientIp;
   for (let index = hops.length - 1; index >= 0; index -= 1) {
-    const address = withoutPort((hops[index] ?? '').trim());
+    const address = withoutPort(withoutSpaces(hops[index] ?? ''));
     if (isIP(address) === 0) break;
     found = address;
     if (!isTrusted(address)) break;
@@ -30,4 +30,16 @@ function withoutPort(hop: string): string {
   if (hop.startsWith('[')) return hop.slice(1, hop.indexOf(']'));
   const colon = hop.indexOf(':');
   return colon !== -1 && colon === hop.lastIndexOf(':') ? hop.slice(0, colon) : hop;
+}
+
+/** Without the white space of HTTP around it; trim() would take what is none there, such as U+00A0. */
+function withoutSpaces(text: string): string {
+  let [from, to] = [0, text.length];
+  while (from < to && isSpace(text.charCodeAt(from))) from += 1;
+  while (to > from && isSpace(text.charCodeAt(to - 1))) to -= 1;
+  return text.slice(from, to);
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }

@@ -380,7 +380,7 @@ export class Exchange implements UpstreamUser, WaitingExchange {
 
   #mayRetry(failure: UpstreamFailure, reusedStale: boolean): boolean {
     const { route } = this.context;
-    if (route === null) return false;
+    if (route === null || this.#relay.hinted) return false;
     if (this.#client.deps.clock.monotonicMs() >= this.#totalDeadlineMs) return false;
     return this.#attempts.mayRetry(route, failure, reusedStale, this.#bodyText !== null);
   }

@@ -27,6 +27,8 @@ export class Relay {
   continued = false;
   readonly #context: RequestContext;
   readonly #client: ExchangeClient;
+  /** The client has an interim answer of the endpoint, such as 103: another endpoint's would contradict it. */
+  hinted = false;
   #responseFraming: Framing = FRAMING_NONE;
   #keepAlive = false;
   #interimResponses = 0;
@@ -40,6 +42,7 @@ export class Relay {
   begin(): void {
     this.responseStarted = false;
     this.continued = false;
+    this.hinted = false;
     this.#responseFraming = FRAMING_NONE;
     this.#keepAlive = false;
     this.#interimResponses = 0;
@@ -73,6 +76,7 @@ export class Relay {
     if (head.status === 100) this.continued = true;
     // A client that does not read does not wait for one.
     if (this.#context.head.minorVersion === 1 && !bytes.congested) {
+      if (head.status !== 100) this.hinted = true;
       bytes.writeText(writeInterimHead(head, ''));
     }
     return true;

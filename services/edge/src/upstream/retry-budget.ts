@@ -1,8 +1,8 @@
 /** Retries saved up at most; enough for a burst when an endpoint dies. */
-const BALANCE_MAX = 100;
+const RETRIES_MAX = 100;
 
-/** What one request earns: retries stay below 20 % of requests in the long run (Finagle's and linkerd's default). */
-const EARNED_PER_REQUEST = 0.2;
+/** Requests that pay for a retry: retries stay below a tenth of them in the long run. */
+const REQUESTS_PER_RETRY = 10;
 
 /**
  * Keeps retries from multiplying the load on an upstream that is failing altogether. Starts full, so that a quiet
@@ -11,20 +11,21 @@ const EARNED_PER_REQUEST = 0.2;
 export class RetryBudget {
   /** Retries refused. */
   refusals = 0;
-  #balance = BALANCE_MAX;
+  /** In requests: whole numbers add up exactly. */
+  #balance = RETRIES_MAX * REQUESTS_PER_RETRY;
 
   /** A new request (not a retry) goes to the upstream. @hot */
   deposit(): void {
-    if (this.#balance < BALANCE_MAX) this.#balance += EARNED_PER_REQUEST;
+    if (this.#balance < RETRIES_MAX * REQUESTS_PER_RETRY) this.#balance += 1;
   }
 
   /** Whether a retry may go now; it is paid for if so. */
   withdraw(): boolean {
-    if (this.#balance < 1) {
+    if (this.#balance < REQUESTS_PER_RETRY) {
       this.refusals += 1;
       return false;
     }
-    this.#balance -= 1;
+    this.#balance -= REQUESTS_PER_RETRY;
     return true;
   }
 }
