@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { systemClock } from '@headgate/runtime';
 import { Ajv2020, type AnySchema, type ValidateFunction } from 'ajv/dist/2020.js';
 import * as formats from 'ajv-formats';
 import { Acknowledgements } from '../src/status/acknowledgements.ts';
@@ -23,7 +24,7 @@ interface Sent {
 }
 
 const VIEW: ClusterView = {
-  acknowledgements: new Acknowledgements(() => []),
+  acknowledgements: new Acknowledgements(systemClock, () => []),
   edges: () => [],
   healthServices: () => [],
   health: () => [],

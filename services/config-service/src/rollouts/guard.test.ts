@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from '@headgate/runtime';
 import type { BusMessage, EdgePresence, RequestCounts, RolloutCount } from '@headgate/bus';
 import { RolloutPlan } from '@headgate/model';
 import { createFakeClock } from '@headgate/testkit';
@@ -40,7 +41,10 @@ function createScene(edges: readonly SeenMember<EdgePresence>[] = []) {
       return { unsubscribe: () => undefined };
     },
   };
-  const view = { edges: () => edges, acknowledgements: new Acknowledgements(() => []) };
+  const view = {
+    edges: () => edges,
+    acknowledgements: new Acknowledgements(systemClock, () => []),
+  };
   const guardian = createRolloutGuardian({ clock }, bus, view);
   const tell = (edgeId: string, count: Omit<RolloutCount, 'tenantId'>) => {
     const message = { v: 1, edgeId, rollouts: [{ tenantId: 'a', ...count }] };

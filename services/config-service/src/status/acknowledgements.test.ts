@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from '@headgate/runtime';
+import { createFakeClock } from '@headgate/testkit';
 import { Acknowledgements, type LiveEdge } from './acknowledgements.ts';
 
 const ack = (revision: number, outcome: 'applied' | 'rejected' = 'applied') => ({
@@ -11,7 +13,7 @@ const edges = (...ids: readonly string[]): LiveEdge[] =>
   ids.map((id) => ({ id, revision: 0, synced: false, rejected: [] }));
 
 test('a wait ends when the last live edge has acknowledged', async () => {
-  const acks = new Acknowledgements(() => edges('e1', 'e2'));
+  const acks = new Acknowledgements(systemClock, () => edges('e1', 'e2'));
   const wait = acks.wait(document(5), LONG_MS);
   acks.add('e1', [ack(5)]);
   acks.add('e2', [ack(4)]);
@@ -21,14 +23,14 @@ test('a wait ends when the last live edge has acknowledged', async () => {
 });
 
 test('what was acknowledged before the wait counts, and without documents there is nothing to wait for', async () => {
-  const acks = new Acknowledgements(() => edges('e1'));
+  const acks = new Acknowledgements(systemClock, () => edges('e1'));
   acks.add('e1', [ack(5)]);
   assert.equal(await acks.wait(document(5), LONG_MS), true);
   assert.equal(await acks.wait([], LONG_MS), true);
 });
 
 test('a rejection, and the timeout, end a wait without convergence', async () => {
-  const acks = new Acknowledgements(() => edges('e1'));
+  const acks = new Acknowledgements(systemClock, () => edges('e1'));
   const wait = acks.wait(document(5), LONG_MS);
   acks.add('e1', [ack(5, 'rejected')]);
   assert.equal(await wait, false);
@@ -37,7 +39,7 @@ test('a rejection, and the timeout, end a wait without convergence', async () =>
 
 test('an edge that leaves is not waited for, one that comes is', async () => {
   let live = ['e1', 'e2'];
-  const acks = new Acknowledgements(() => edges(...live));
+  const acks = new Acknowledgements(systemClock, () => edges(...live));
   const wait = acks.wait(document(5), LONG_MS);
   acks.add('e1', [ack(5)]);
   live = ['e1'];
@@ -50,9 +52,9 @@ test('an edge that leaves is not waited for, one that comes is', async () => {
 });
 
 test('silence of every edge is not convergence', async () => {
-  assert.equal(await new Acknowledgements(() => []).wait(document(5), 1), false);
+  assert.equal(await new Acknowledgements(systemClock, () => []).wait(document(5), 1), false);
   let live = ['e1'];
-  const acks = new Acknowledgements(() => edges(...live));
+  const acks = new Acknowledgements(systemClock, () => edges(...live));
   const wait = acks.wait(document(5), 600);
   live = [];
   assert.equal(await wait, false);
@@ -63,7 +65,7 @@ test('a document of long ago counts as the presence of an edge tells, if no ackn
   assert.ok(base);
   const settled = [{ key: 'tenant.a', revision: 5, settled: true }];
   const outcome = (edge: Partial<LiveEdge>, documents = settled) =>
-    new Acknowledgements(() => [{ ...base, ...edge }]).wait(documents, 1);
+    new Acknowledgements(systemClock, () => [{ ...base, ...edge }]).wait(documents, 1);
   const synced = { synced: true, revision: 9 };
   assert.equal(await outcome(synced), true);
   assert.equal(await outcome({ ...synced, synced: false }), false);
@@ -76,13 +78,13 @@ test('a document of long ago counts as the presence of an edge tells, if no ackn
   assert.equal(await outcome(rejected('tenant.a', 4)), true);
   assert.equal(await outcome(rejected('tenant.b', 5)), true);
   assert.equal(await outcome(synced, [{ key: 'tenant.a', revision: 5, settled: false }]), false);
-  const acks = new Acknowledgements(() => [{ ...base, ...synced }]);
+  const acks = new Acknowledgements(systemClock, () => [{ ...base, ...synced }]);
   acks.add('e1', [ack(5, 'rejected')]);
   assert.equal(await acks.wait(settled, LONG_MS), false, 'an acknowledgement counts first');
 });
 
 test('reports tell the newest word of each edge, sorted', () => {
-  const acks = new Acknowledgements(() => []);
+  const acks = new Acknowledgements(systemClock, () => []);
   acks.add('e2', [ack(7, 'rejected'), ack(6)]);
   acks.add('e1', [ack(5)]);
   assert.deepEqual(acks.reports('tenant.a', 5), [
@@ -95,8 +97,22 @@ test('reports tell the newest word of each edge, sorted', () => {
   );
 });
 
+test('an edge that went long ago is in no report', () => {
+  const clock = createFakeClock();
+  let live = ['e1', 'e2'];
+  const acks = new Acknowledgements(clock, () => edges(...live));
+  for (const id of live) acks.add(id, [ack(5)]);
+  const reported = () => acks.reports('tenant.a', 5).map(({ edgeId }) => edgeId);
+  live = ['e2'];
+  acks.forgetGone();
+  assert.deepEqual(reported(), ['e1', 'e2']);
+  clock.advance(11 * 60_000);
+  acks.forgetGone();
+  assert.deepEqual(reported(), ['e2']);
+});
+
 test('closing ends every wait', async () => {
-  const acks = new Acknowledgements(() => edges('e1'));
+  const acks = new Acknowledgements(systemClock, () => edges('e1'));
   const waits = [acks.wait(document(5), LONG_MS), acks.wait(document(6), LONG_MS)];
   acks.close();
   assert.deepEqual(await Promise.all(waits), [false, false]);

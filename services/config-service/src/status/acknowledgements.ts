@@ -1,10 +1,8 @@
 import type { ConfigAck } from '@headgate/bus';
-import { BoundedMap } from '@headgate/runtime';
+import type { Clock } from '@headgate/runtime';
 import type { AwaitedDocument, Convergence } from '../resources/api-context.ts';
+import { Acknowledged } from './acknowledged.ts';
 
-/** Edges remembered, and documents remembered of each. */
-const EDGES_MAX = 1000;
-const KEYS_MAX = 100_000;
 /** Writes that may wait for convergence at the same time. */
 const WAITS_MAX = 1000;
 /** How often a wait looks which edges have come or gone. */
@@ -43,26 +41,22 @@ interface Wait {
  * know.
  */
 export class Acknowledgements implements Convergence {
-  readonly #byEdge = new BoundedMap<string, BoundedMap<string, ConfigAck>>(EDGES_MAX);
+  readonly #acknowledged = new Acknowledged();
   readonly #waits = new Set<Wait>();
+  readonly #clock: Pick<Clock, 'monotonicMs'>;
   readonly #liveEdges: () => readonly LiveEdge[];
 
   /** @param liveEdges the edges that are present. */
-  constructor(liveEdges: () => readonly LiveEdge[]) {
+  constructor(clock: Pick<Clock, 'monotonicMs'>, liveEdges: () => readonly LiveEdge[]) {
+    this.#clock = clock;
     this.#liveEdges = liveEdges;
   }
 
   /** Takes a batch of one edge. */
   add(edgeId: string, acks: readonly ConfigAck[]): void {
-    let known = this.#byEdge.get(edgeId);
-    if (known === undefined) {
-      known = new BoundedMap(KEYS_MAX);
-      this.#byEdge.set(edgeId, known);
-    }
+    const nowMs = this.#clock.monotonicMs();
     for (const ack of acks) {
-      const before = known.get(ack.key);
-      if (before !== undefined && before.revision > ack.revision) continue;
-      known.set(ack.key, ack);
+      if (!this.#acknowledged.add(edgeId, ack, nowMs)) continue;
       for (const wait of this.#waits) {
         settle(wait, edgeId, ack);
         finishIfConverged(wait);
@@ -70,12 +64,17 @@ export class Acknowledgements implements Convergence {
     }
   }
 
+  /** Forgets edges that went a while ago; to be called now and then. */
+  forgetGone(): void {
+    const ids = this.#liveEdges().map(({ id }) => id);
+    this.#acknowledged.forgetGone(ids, this.#clock.monotonicMs());
+  }
+
   /** What each edge said of a document at this revision or a newer one, which includes it. */
   reports(key: string, revision: number): EdgeReport[] {
     const reports: EdgeReport[] = [];
-    for (const [edgeId, known] of this.#byEdge.entries()) {
-      const ack = known.get(key);
-      if (ack === undefined || ack.revision < revision) continue;
+    for (const [edgeId, ack] of this.#acknowledged.of(key)) {
+      if (ack.revision < revision) continue;
       const { outcome, reason, at } = ack;
       reports.push({ edgeId, outcome, ...(reason === undefined ? {} : { reason }), at });
     }
@@ -126,7 +125,7 @@ export class Acknowledgements implements Convergence {
         wait.open.set(edge.id, new Map(documents.map(({ key, revision }) => [key, revision])));
       }
       for (const document of documents) {
-        const ack = this.#byEdge.get(edge.id)?.get(document.key);
+        const ack = this.#acknowledged.get(edge.id, document.key);
         if (ack !== undefined && ack.revision >= document.revision) settle(wait, edge.id, ack);
         else if (document.settled === true) {
           const outcome = outcomeByPresence(edge, document);

@@ -39,7 +39,7 @@ export function createClusterView(
 ): ClusterView {
   const edges = trackPresence(bus, deps, 'edge', EdgePresence);
   const healthServices = trackPresence(bus, deps, 'health-service', z.unknown());
-  const acknowledgements = new Acknowledgements(() =>
+  const acknowledgements = new Acknowledgements(deps.clock, () =>
     edges.live().map(({ id, info }) => ({ ...info, id })),
   );
   const acks = subscribeAcks(bus, (edgeId, batch) => acknowledgements.add(edgeId, batch));
@@ -54,6 +54,7 @@ export function createClusterView(
   const ticker = setInterval(() => {
     seenEdges();
     seenHealthServices();
+    acknowledgements.forgetGone();
   }, LOOK_MS);
   return {
     acknowledgements,

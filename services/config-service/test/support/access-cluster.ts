@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { LimitUsage } from '@headgate/bus';
 import { HealthState } from '@headgate/model';
-import type { Clock } from '@headgate/runtime';
+import { systemClock, type Clock } from '@headgate/runtime';
 import { Acknowledgements } from '../../src/status/acknowledgements.ts';
 import type { ClusterView } from '../../src/status/cluster-view.ts';
 import { LimitEvents } from '../../src/limits/limit-events.ts';
@@ -10,7 +10,7 @@ import { MARKS } from './access-fixtures.ts';
 
 /** A cluster that has something to tell of every tenant. */
 export const VIEW: ClusterView = {
-  acknowledgements: new Acknowledgements(() => []),
+  acknowledgements: new Acknowledgements(systemClock, () => []),
   edges: () => [
     {
       ...{ id: 'edge-1', live: true, lastSeenMs: 1 },
