@@ -99,6 +99,12 @@ export const METRICS = Object.freeze({
     ['state'],
     'Connections to endpoints, by state (active, idle, connecting)',
   ),
+  headgate_upstream_evictions_total: row(
+    'edge',
+    'counter',
+    [],
+    'Idle connections to endpoints that were closed because a worker had as many as its open files allow',
+  ),
   headgate_upstream_pending: row(
     'edge',
     'gauge',

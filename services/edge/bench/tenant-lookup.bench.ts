@@ -3,6 +3,7 @@ import { DeadlineSweeper, systemClock } from '@headgate/runtime';
 import { createWorkerMetrics } from '@headgate/telemetry';
 import { HeldClock } from '../src/io/held-clock.ts';
 import { ReadBuffers } from '../src/io/read-buffers.ts';
+import { ConnectionBudget } from '../src/upstream/connection-budget.ts';
 import { ResponseReaders } from '../src/upstream/response-readers.ts';
 import { createRevisionScope } from '../src/snapshot/revision-faults.ts';
 import { TenantStore } from '../src/snapshot/tenant-store.ts';
@@ -26,7 +27,13 @@ const nameOf = (index: number) => `tenant-${String(index).padStart(5, '0')}`;
 function createStore(tenants: number): TenantStore {
   const clock = new HeldClock(systemClock);
   const sweeper = new DeadlineSweeper({ now: () => clock.monotonicMs(), onError: () => undefined });
-  const deps = { buffers: new ReadBuffers(), sweeper, clock, readers: new ResponseReaders() };
+  const deps = {
+    buffers: new ReadBuffers(),
+    sweeper,
+    clock,
+    readers: new ResponseReaders(),
+    budget: new ConnectionBudget(Infinity),
+  };
   const store = new TenantStore({
     upstreams: new UpstreamRegistry({ ...deps, random: { next: () => 0.5 } }),
     metrics: createWorkerMetrics(),

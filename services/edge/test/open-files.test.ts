@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { createRecordingOrigin, waitFor } from '@headgate/testkit';
+import type { TestEdge } from './support/edge-process.ts';
 import { metricSum, metricValue, readMetrics } from './support/edge-metrics.ts';
 import { endpointsAt, startOneTenantEdge } from './support/one-tenant-edge.ts';
 import { GET } from './support/plain-messages.ts';
@@ -10,6 +11,22 @@ import { workerPids } from './support/worker-pids.ts';
 
 const LIMIT = 256;
 
+/** Replaces the worker of an edge by one that may have {@link LIMIT} open files. */
+async function limitOpenFiles(edge: TestEdge): Promise<void> {
+  // The next worker inherits the limit of its primary.
+  execFileSync('prlimit', [`--pid=${edge.process.pid}`, `--nofile=${LIMIT}:${LIMIT}`]);
+  const [first = 0] = await workerPids(edge.process.pid);
+  process.kill(first, 'SIGKILL');
+  await waitFor(
+    async () => (await accepts(edge)) && !(await workerPids(edge.process.pid)).includes(first),
+    { message: 'a worker with the limit' },
+  );
+}
+
+async function accepts(edge: TestEdge): Promise<boolean> {
+  return (await metricValue(edge.admin, 'headgate_accepting')) === 1;
+}
+
 test('with 256 open files an edge pauses accepting, serves every connection it has, and recovers', async () => {
   const origin = await createRecordingOrigin();
   const upstreams = { main: { endpoints: endpointsAt(origin.port) } };
@@ -17,14 +34,7 @@ test('with 256 open files an edge pauses accepting, serves every connection it h
   const edge = await startOneTenantEdge({ upstreams, routes });
   const clients: RawClient[] = [];
   try {
-    // The next worker inherits the limit of its primary.
-    execFileSync('prlimit', [`--pid=${edge.process.pid}`, `--nofile=${LIMIT}:${LIMIT}`]);
-    const [first = 0] = await workerPids(edge.process.pid);
-    process.kill(first, 'SIGKILL');
-    const accepting = async (): Promise<boolean> =>
-      (await metricValue(edge.admin, 'headgate_accepting')) === 1 &&
-      !(await workerPids(edge.process.pid)).includes(first);
-    await waitFor(accepting, { message: 'a worker with the limit' });
+    await limitOpenFiles(edge);
     const pauses = (): Promise<number> =>
       metricValue(edge.admin, 'headgate_accept_pauses_total{cause="open_files"}');
     await waitFor(
@@ -47,12 +57,38 @@ test('with 256 open files an edge pauses accepting, serves every connection it h
     const answered = served.filter((one) => one.status === 'fulfilled').length;
     assert.equal(answered, open);
     for (const client of clients) client.close();
-    await waitFor(accepting, { message: 'accepting to resume' });
+    await waitFor(() => accepts(edge), { message: 'accepting to resume' });
     assert.equal((await requestOnce(edge.port, GET)).status, 200);
   } finally {
     for (const client of clients) client.close();
     await edge.stop();
     await origin.close();
+  }
+});
+
+test('with 256 open files idle connections to many endpoints leave room for others', async () => {
+  const origins = await Promise.all(Array.from({ length: 150 }, () => createRecordingOrigin()));
+  const endpoints = endpointsAt(...origins.map(({ port }) => port));
+  const upstreams = { main: { endpoints, picker: 'round_robin', idleTimeoutMs: 3_600_000 } };
+  const edge = await startOneTenantEdge({ upstreams, routes: { all: { upstreamId: 'main' } } });
+  const clients: RawClient[] = [];
+  try {
+    await limitOpenFiles(edge);
+    const client = await connectRaw(edge.port);
+    clients.push(client);
+    for (let request = 0; request < endpoints.length; request += 1) {
+      client.send(GET);
+      assert.equal((await client.response(request)).status, 200);
+    }
+    const used = origins.filter((origin) => origin.requests.length > 0).length;
+    assert.equal(used, endpoints.length);
+    const idle = await metricValue(edge.admin, 'headgate_upstream_connections{state="idle"}');
+    assert.ok(idle > 0 && idle <= LIMIT / 2, `${idle} idle connections`);
+    assert.equal(await metricValue(edge.admin, 'headgate_upstream_evictions_total'), used - idle);
+  } finally {
+    for (const client of clients) client.close();
+    await edge.stop();
+    await Promise.all(origins.map((origin) => origin.close()));
   }
 });
 

@@ -11,6 +11,7 @@ import {
 import { HeldClock } from '../src/io/held-clock.ts';
 import { ReadBuffers } from '../src/io/read-buffers.ts';
 import type { CompiledRoute } from '../src/snapshot/compile-tenant.ts';
+import { ConnectionBudget } from '../src/upstream/connection-budget.ts';
 import { ResponseReaders } from '../src/upstream/response-readers.ts';
 import { RetryBudget } from '../src/upstream/retry-budget.ts';
 import { UpstreamEndpoint } from '../src/upstream/endpoint.ts';
@@ -34,6 +35,7 @@ function routeTo(origin: RecordingOrigin): { route: CompiledRoute; endpoint: Ups
     sweeper: new DeadlineSweeper({ now: () => clock.monotonicMs(), onError: assert.ifError }),
     clock,
     readers: new ResponseReaders(),
+    budget: new ConnectionBudget(Infinity),
   });
   const route = {
     ...{ id: 'all', upstream: { id: 'main', endpoints: [endpoint] }, strippedChars: 0, retries: 0 },

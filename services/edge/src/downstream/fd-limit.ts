@@ -5,7 +5,8 @@ const RESERVED_FDS = 96;
 
 /**
  * Client connections that the process may hold under its limit of open files. Each may need a connection to an endpoint,
- * so half of what is left after the reserve is theirs: a request that was accepted can be served.
+ * so half of what is left after the reserve is theirs, and the other half is for those connections, idle ones included: a
+ * request that was accepted can be served.
  *
  * @param limits text of `/proc/self/limits`.
  * @returns at least 1; Infinity when there is no limit.

@@ -11,6 +11,7 @@ import {
 } from '../../test/support/edge-process.ts';
 import { HeldClock } from '../io/held-clock.ts';
 import { ReadBuffers } from '../io/read-buffers.ts';
+import { ConnectionBudget } from '../upstream/connection-budget.ts';
 import { ResponseReaders } from '../upstream/response-readers.ts';
 import type { DocumentOutcome, WorkerDocument } from '../ipc/messages.ts';
 import { UpstreamRegistry } from '../upstream/upstream-registry.ts';
@@ -33,6 +34,7 @@ function createScene(): Scene {
       sweeper: new DeadlineSweeper({ now: () => clock.monotonicMs(), onError: assert.ifError }),
       clock,
       readers: new ResponseReaders(),
+      budget: new ConnectionBudget(Infinity),
       random: systemRandom,
     }),
     metrics: createWorkerMetrics(),

@@ -2,6 +2,7 @@ import type { PassiveFailureKind } from '@headgate/health';
 import type { DeadlineSweeper, GuardedLookup } from '@headgate/runtime';
 import type { HeldClock } from '../io/held-clock.ts';
 import type { ReadBuffers } from '../io/read-buffers.ts';
+import type { ConnectionBudget } from './connection-budget.ts';
 import type { ResponseReaders } from './response-readers.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 import type { UpstreamEndpoint } from './endpoint.ts';
@@ -21,6 +22,8 @@ export interface PoolDeps {
   readonly sweeper: DeadlineSweeper;
   readonly clock: HeldClock;
   readonly readers: ResponseReaders;
+  /** Of the connections of all pools. */
+  readonly budget: ConnectionBudget;
   /** Resolves names of endpoints; default: as the system does. */
   readonly lookup?: GuardedLookup;
   /** Told when an endpoint is ejected because of what the worker itself saw; for metrics. */
@@ -74,6 +77,7 @@ export class ConnectionPool {
   acquire(user: UpstreamUser, fresh: boolean): void {
     const connection = fresh ? undefined : this.#idle.pop();
     if (connection !== undefined) {
+      this.#deps.budget.used(connection);
       connection.assign(user);
       user.onConnection(connection);
       return;
@@ -103,6 +107,7 @@ export class ConnectionPool {
     }
     connection.deadlineMs = this.#deps.clock.monotonicMs() + this.settings.idleTimeoutMs;
     this.#idle.push(connection);
+    this.#deps.budget.idle(connection);
   }
 
   /** Called once by each connection, when it is closed: from then on it cannot be acquired. */
@@ -110,7 +115,11 @@ export class ConnectionPool {
     this.#open -= 1;
     this.#deps.sweeper.remove(connection);
     const index = this.#idle.indexOf(connection);
-    if (index !== -1) this.#idle.splice(index, 1);
+    if (index !== -1) {
+      this.#idle.splice(index, 1);
+      this.#deps.budget.used(connection);
+    }
+    this.#deps.budget.closed();
     if (this.#open >= this.settings.connectionsMax) return;
     const user = this.#nextWaiting();
     if (user !== null) this.#connect(user);
@@ -119,11 +128,12 @@ export class ConnectionPool {
   /** The endpoint left the configuration: idle connections close now, busy ones after their exchange. */
   retire(): void {
     this.#retired = true;
-    while (this.#idle.length > 0) this.#idle.pop()?.destroy();
+    while (this.#idle.length > 0) this.#idle[this.#idle.length - 1]?.destroy();
   }
 
   #connect(user: UpstreamUser): void {
     this.#open += 1;
+    this.#deps.budget.opening();
     const connection = new UpstreamConnection(this, this.#deps);
     connection.deadlineMs = this.#deps.clock.monotonicMs() + this.settings.connectTimeoutMs;
     this.#deps.sweeper.add(connection);

@@ -12,6 +12,7 @@ import { HeldClock } from '../io/held-clock.ts';
 import { ReadBuffers } from '../io/read-buffers.ts';
 import type { ConnectionPool } from './connection-pool.ts';
 import { UpstreamEndpoint } from './endpoint.ts';
+import { ConnectionBudget } from './connection-budget.ts';
 import { ResponseReaders } from './response-readers.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 import type { UpstreamUser } from './upstream-user.ts';
@@ -106,6 +107,7 @@ async function withPool(
     sweeper: new DeadlineSweeper({ now: () => clock.monotonicMs(), onError: assert.ifError }),
     clock,
     readers: new ResponseReaders(),
+    budget: new ConnectionBudget(Infinity),
     ...(lookup === undefined ? {} : { lookup }),
   });
   const answer = async (): Promise<void> => {

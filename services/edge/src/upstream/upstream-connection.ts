@@ -2,6 +2,7 @@ import { BODY_DATA, BODY_END, BODY_FAULT } from '@headgate/http1';
 import type { Expirable } from '@headgate/runtime';
 import { ByteSocket, type ByteReceiver } from '../io/byte-socket.ts';
 import type { HeldClock } from '../io/held-clock.ts';
+import type { IdleConnection } from './connection-budget.ts';
 import type { ConnectionPool, PoolDeps } from './connection-pool.ts';
 import { connectFailure, type UpstreamFailure } from './failure.ts';
 import type { ResponseReader, ResponseReaders } from './response-readers.ts';
@@ -16,10 +17,12 @@ import type { UpstreamUser } from './upstream-user.ts';
 type State = 'connecting' | 'idle' | 'head' | 'body' | 'tunnel' | 'closed';
 
 /** One connection to an endpoint. Carries one exchange at a time; requests are not pipelined upstream. */
-export class UpstreamConnection implements ByteReceiver, Expirable {
+export class UpstreamConnection implements ByteReceiver, Expirable, IdleConnection {
   readonly pool: ConnectionPool;
   readonly bytes: ByteSocket;
   deadlineMs = Infinity;
+  olderIdle: IdleConnection | null = null;
+  newerIdle: IdleConnection | null = null;
   readonly #readers: ResponseReaders;
   readonly #clock: HeldClock;
   /** Of the present response; null while none is due. */

@@ -5,18 +5,20 @@ import { DeadlineSweeper, systemClock, systemRandom } from '@headgate/runtime';
 import { createRecordingOrigin, waitFor, type RecordingOrigin } from '@headgate/testkit';
 import { HeldClock } from '../io/held-clock.ts';
 import { ReadBuffers } from '../io/read-buffers.ts';
+import { ConnectionBudget } from '../upstream/connection-budget.ts';
 import { ResponseReaders } from '../upstream/response-readers.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 import { UpstreamRegistry } from './upstream-registry.ts';
 import type { UpstreamUser } from './upstream-user.ts';
 
-function createRegistry(): UpstreamRegistry {
+function createRegistry(budget = new ConnectionBudget(Infinity)): UpstreamRegistry {
   const clock = new HeldClock(systemClock);
   return new UpstreamRegistry({
     buffers: new ReadBuffers(),
     sweeper: new DeadlineSweeper({ now: () => clock.monotonicMs(), onError: assert.ifError }),
     clock,
     readers: new ResponseReaders(),
+    budget,
     random: systemRandom,
   });
 }
@@ -152,6 +154,37 @@ suite('upstream registry', () => {
       registry.remove('a');
       registry.remove('b');
       await waitFor(() => origin.connections.every((one) => one.ended), { message: 'the close' });
+    });
+  });
+
+  test('idle connections of all tenants together are within the budget; the oldest one goes', async () => {
+    await withOrigin(async (origin) => {
+      const budget = new ConnectionBudget(8);
+      const registry = createRegistry(budget);
+      const pools = Array.from({ length: 100 }, (_, index) => {
+        const pool = put(registry, `t${index}`, upstream([origin.port])).endpoints[0]?.pool;
+        assert.ok(pool !== undefined);
+        return pool;
+      });
+      for (const pool of pools) {
+        await use(pool);
+        assert.ok(registry.countConnections().open <= 8);
+      }
+      assert.deepEqual(
+        pools.map((pool) => pool.openCount),
+        [...Array<number>(92).fill(0), ...Array<number>(8).fill(1)],
+      );
+      assert.equal(budget.evicted, 92);
+      await waitFor(() => origin.connections.filter(({ ended }) => !ended).length === 8, {
+        message: 'the others to close',
+      });
+      await use(pools[92] ?? assert.fail()); // has its connection still, and is the newest now
+      await use(pools[0] ?? assert.fail());
+      assert.deepEqual([pools[92]?.openCount, pools[93]?.openCount], [1, 0]);
+      assert.equal(origin.connections.length, 101);
+      registry.remove('t92');
+      assert.equal(registry.countConnections().open, 7);
+      for (const index of pools.keys()) registry.remove(`t${index}`);
     });
   });
 

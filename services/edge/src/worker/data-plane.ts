@@ -55,6 +55,8 @@ import { mayGoOn } from '../stages/recheck.ts';
 import { Recorder } from '../stages/record.ts';
 import { DemandTally, type DemandSecond } from '../usage/demand-tally.ts';
 import { UsageTally } from '../usage/usage-tally.ts';
+import { ConnectionBudget } from '../upstream/connection-budget.ts';
+import type { PoolDeps } from '../upstream/connection-pool.ts';
 import { ResponseReaders } from '../upstream/response-readers.ts';
 import { UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import { createDateLine } from './date-line.ts';
@@ -130,7 +132,9 @@ export async function createDataPlane(
   const sweeper = startSweeper(log);
   const buffers = new ReadBuffers();
   const clock = new HeldClock(systemClock);
-  const upstreams = openUpstreams(settings, { buffers, sweeper, clock }, metrics);
+  const fdShare = connectionsWithinFdLimit();
+  const budget = new ConnectionBudget(fdShare);
+  const upstreams = openUpstreams(settings, { buffers, sweeper, clock, budget }, metrics);
   const tenants = openTenants(settings, { upstreams, metrics, log }, reports);
   const recorder = openRecorder(settings, outputs, clock);
   const tally = new UsageTally();
@@ -140,7 +144,7 @@ export async function createDataPlane(
   const limits = { limiter, ...shared, tally, shadows, chains: new RequestChains() };
   const requestPath = { tenants, tenantHeader, isTrusted, ...limits };
   const overload = openOverloadWatch(settings, log, () => listener, shutdown);
-  const listener = openListener(settings, {
+  const listener = openListener(settings, fdShare, {
     buffers,
     hosts: new HostCache(),
     sweeper,
@@ -160,7 +164,7 @@ export async function createDataPlane(
     },
     onBug: (error, context) => onRequestBug(error, context, log, reports),
   });
-  const gauged = { limiter, listener, recorder, upstreams, ladder: overload.ladder };
+  const gauged = { limiter, listener, recorder, upstreams, budget, ladder: overload.ladder };
   exportWorkerMetrics({ ...outputs, ...gauged, loopDelay: openLoopDelay() });
   return {
     tenants,
@@ -212,7 +216,7 @@ function startSweeper(log: ServiceLogger): DeadlineSweeper {
 
 function openUpstreams(
   { allowedAddresses }: WorkerSettings,
-  parts: Pick<DownstreamDeps, 'sweeper' | 'clock'> & { readonly buffers: ReadBuffers },
+  parts: Pick<PoolDeps, 'buffers' | 'sweeper' | 'clock' | 'budget'>,
   metrics: WorkerMetrics,
 ): UpstreamRegistry {
   const isAllowed = compileAddressRanges(allowedAddresses);
@@ -286,6 +290,7 @@ function openRecorder(settings: WorkerSettings, outputs: Outputs, clock: Clock):
 
 function openListener(
   settings: WorkerSettings,
+  connectionsWithinFds: number,
   parts: Pick<
     DownstreamDeps,
     | 'buffers'
@@ -311,7 +316,7 @@ function openListener(
       ...settings.listen,
       connectionsMax: clients.connectionsMax,
       connectionsPerAddressMax: clients.connectionsPerAddressMax,
-      connectionsWithinFds: connectionsWithinFdLimit(),
+      connectionsWithinFds,
     },
     {
       ...parts,

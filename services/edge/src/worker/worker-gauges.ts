@@ -11,6 +11,7 @@ import type {
 import type { DownstreamStats } from '../downstream/downstream-deps.ts';
 import type { Listener } from '../downstream/listener.ts';
 import type { Recorder } from '../stages/record.ts';
+import type { ConnectionBudget } from '../upstream/connection-budget.ts';
 import type { UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import type { OverloadLadder } from './overload-ladder.ts';
 
@@ -21,6 +22,7 @@ export interface WorkerSources {
   readonly listener: Listener;
   readonly recorder: Recorder;
   readonly upstreams: UpstreamRegistry;
+  readonly budget: ConnectionBudget;
   readonly accessLog: AccessLog;
   readonly log: ServiceLogger;
   readonly tracing: Tracing;
@@ -73,7 +75,7 @@ const PAUSES: readonly (readonly [keyof DownstreamStats, string])[] = [
 
 /** Exports what others count already: read at each scrape, not on the request path. */
 export function exportWorkerMetrics(sources: WorkerSources): void {
-  const { metrics, limiter, listener, accessLog, log, tracing } = sources;
+  const { metrics, limiter, listener, budget, accessLog, log, tracing } = sources;
   const totals: (readonly [CounterCell, () => number])[] = [
     ...DECISIONS.map(([field, outcome, source]) => {
       const cell = metrics.counter('headgate_limit_decisions_total', { outcome, source });
@@ -116,6 +118,7 @@ export function exportWorkerMetrics(sources: WorkerSources): void {
       const cell = metrics.counter('headgate_accept_pauses_total', { cause });
       return [cell, () => listener.stats[field]] as const;
     }),
+    [metrics.counter('headgate_upstream_evictions_total', {}), () => budget.evicted],
     [
       metrics.counter('headgate_access_records_dropped_total', {}),
       () => accessLog.droppedRecords(),
