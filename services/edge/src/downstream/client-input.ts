@@ -29,6 +29,8 @@ export class ClientInput {
   readonly #heldBytesMax: number;
   readonly #steps: InputSteps;
   readonly #held = new HeldBytes();
+  /** What was held, while it is gone through. */
+  #taken: Buffer | null = null;
 
   constructor(bytes: ByteSocket, heldBytesMax: number, steps: InputSteps) {
     this.#bytes = bytes;
@@ -64,12 +66,15 @@ export class ClientInput {
   processHeld(): void {
     if (this.#held.length === 0) return;
     const all = this.#held.take();
+    this.#taken = all;
     this.#goThrough(all, all.length);
+    this.#taken = null;
   }
 
   /** Copies what came too early; stops reading when enough is held. */
   hold(chunk: Buffer, start: number, end: number): void {
-    this.#held.append(chunk, start, end);
+    if (chunk === this.#taken && this.#held.length === 0) this.#held.putBack(chunk, start, end);
+    else this.#held.append(chunk, start, end);
     if (this.#held.length >= this.#heldBytesMax) this.#bytes.pause();
   }
 

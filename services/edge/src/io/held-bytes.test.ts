@@ -53,3 +53,30 @@ test('held bytes: byte by byte costs no more than a few copies', (t) => {
   const grown = mock.calls.map(({ result }) => result?.length ?? 0);
   assert.deepEqual(grown, [512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536]);
 });
+
+test('held bytes: what is put back piece by piece stays whole, and costs no more than a few copies', (t) => {
+  const held = new HeldBytes();
+  const random = createSeededRandom(5);
+  const bytes = Buffer.from(Array.from({ length: 190_000 }, () => random.next() * 256));
+  held.append(bytes, 0, bytes.length);
+  const { mock } = t.mock.method(Buffer, 'allocUnsafe');
+  let used = 0;
+  while (held.length > 0) {
+    const all = held.take();
+    const step = Math.min(30, all.length);
+    assert.ok(all.subarray(0, step).equals(bytes.subarray(used, used + step)), `at ${used}`);
+    used += step;
+    if (step === all.length) break;
+    held.putBack(all, step, all.length);
+    if (used === 60_000) {
+      held.append(Buffer.from('more'), 0, 4);
+      assert.equal(held.length, bytes.length - used + 4);
+      const whole = held.take();
+      assert.equal(whole.subarray(-4).toString(), 'more');
+      held.putBack(whole, 0, whole.length - 4);
+    }
+  }
+  assert.equal(used, bytes.length);
+  const copied = mock.calls.reduce((sum, { arguments: [size] }) => sum + Number(size), 0);
+  assert.ok(copied < 4 * bytes.length, `${copied} bytes allocated`);
+});

@@ -11,6 +11,8 @@ export class HeldBytes {
   #buffer: Buffer = NO_BYTES;
   #start = 0;
   #end = 0;
+  /** Of the last buffer that was made: the one held, or taken. */
+  #capacity = 0;
 
   get length(): number {
     return this.#end - this.#start;
@@ -28,6 +30,18 @@ export class HeldBytes {
     const taken = this.#buffer.subarray(this.#start, this.#end);
     this.clear();
     return taken;
+  }
+
+  /**
+   * Holds bytes [start, end) of what {@link take} returned last again; nothing else may be held. They are
+   * copied only where they would keep a buffer more than twice their length, so that using up what is held piece by piece
+   * costs no more than a few copies.
+   */
+  putBack(taken: Buffer, start: number, end: number): void {
+    if ((end - start) * 2 < this.#capacity) return this.append(taken, start, end);
+    this.#buffer = taken.subarray(0, end); // what is appended goes elsewhere: the rest may be another's
+    this.#start = start;
+    this.#end = end;
   }
 
   /** Removes and returns the first `length` bytes (there must be as many); they stay as they are. */
@@ -57,6 +71,7 @@ export class HeldBytes {
     const larger = Buffer.allocUnsafe(Math.max(CAPACITY_MIN, 2 ** Math.ceil(Math.log2(needed))));
     const held = this.#buffer.copy(larger, 0, this.#start, this.#end);
     this.#buffer = larger;
+    this.#capacity = larger.length;
     this.#start = 0;
     this.#end = held;
   }
