@@ -214,6 +214,17 @@ test('writes wait for the acknowledgement of live edges, and status shows them',
 
     const revision = Number(lagging.body['revision']);
     const key = 'tenant.awaited';
+    const reportOf = async () => (await service.send('GET', `/v1/revisions/${revision}`)).body;
+    assert.deepEqual((await reportOf())['delay'], { edges: 0, p50Ms: null, p99Ms: null });
+    const at = Date.parse(String((await reportOf())['committedAt'])) + 40;
+    acks.add({ key, revision, outcome: 'applied', at });
+    await waitFor(async () => ((await reportOf())['edges'] as readonly unknown[]).length > 0, {
+      message: 'the acknowledgement',
+    });
+    const { edges, delay } = await reportOf();
+    const told = { edgeId: 'edge-test', revision, outcome: 'applied', at };
+    assert.deepEqual(edges, [{ ...told, delayMs: 40 }]);
+    assert.deepEqual(delay, { edges: 1, p50Ms: 40, p99Ms: 40 });
     acks.add({ key, revision: revision + 1, outcome: 'applied', at: 5 });
     const next = await service.send('PUT', path, { planId: 'base', name: 'x' });
     assert.equal(next.body['converged'], true);
@@ -221,7 +232,9 @@ test('writes wait for the acknowledgement of live edges, and status shows them',
 
     const report = await service.send('GET', `/v1/revisions/${revision}`);
     assert.equal(report.body['key'], key);
-    assert.deepEqual(report.body['edges'], [{ edgeId: 'edge-test', outcome: 'applied', at: 5 }]);
+    // That of a later revision says nothing of how long this one took.
+    assert.deepEqual(report.body['edges'], [{ ...told, revision: revision + 1, at: 5 }]);
+    assert.deepEqual(report.body['delay'], { edges: 0, p50Ms: null, p99Ms: null });
     assert.equal((await service.send('GET', '/v1/revisions/999999')).status, 404);
 
     acks.add({ key, revision: revision + 2, outcome: 'rejected', reason: 'why', at: 6 });

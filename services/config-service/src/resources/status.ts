@@ -5,6 +5,7 @@ import { defineOperation, NOTHING, type Operation } from '../http/operation.ts';
 import { problem } from '../http/problems.ts';
 import { RevisionParameter } from '../http/query-integer.ts';
 import { inScope, isKeyInScope } from '../access/session.ts';
+import { changeDelay, delayMs } from '../status/change-delay.ts';
 import type { ClusterView } from '../status/cluster-view.ts';
 import { StoreUnavailableError } from '../store/deadline.ts';
 import type { Store } from '../store/store.ts';
@@ -107,14 +108,30 @@ const RevisionReply = z.object({
   edges: z.array(
     z.object({
       edgeId: z.string(),
+      revision: z
+        .int()
+        .describe('That the edge told of: this one, or a newer one, which includes it.'),
       outcome: z.enum(['applied', 'rejected']),
       reason: z.string().optional(),
-      at: z.number().describe('ms since the epoch.'),
+      at: z.number().describe('ms since the epoch, by the clock of the edge.'),
+      delayMs: z
+        .int()
+        .optional()
+        .describe(
+          'From the commit to `at`. Absent if the edge told of a newer revision since, or refused.',
+        ),
     }),
   ),
+  delay: z
+    .object({
+      edges: z.int().describe('Edges with a `delayMs`.'),
+      p50Ms: z.int().nullable().describe('Null without any.'),
+      p99Ms: z.int().nullable().describe('Null without any.'),
+    })
+    .describe('Percentiles of `delayMs` (nearest rank).'),
 });
 
-/** `GET /v1/revisions/{revision}`: which edges have a change, and since when. */
+/** `GET /v1/revisions/{revision}`: which edges have a change, since when, and how long they took. */
 export function revisionOperation({ store, view }: StatusContext): Operation {
   return defineOperation(
     {
@@ -122,7 +139,8 @@ export function revisionOperation({ store, view }: StatusContext): Operation {
       path: '/v1/revisions/{revision}',
       operationId: 'getRevision',
       summary: 'Which edges have a change',
-      description: 'The newest 100,000 revisions are kept.',
+      description:
+        'And how long they took. The newest 100,000 revisions are kept; what edges said before the start of this replica it does not know.',
       tag: 'status',
       permission: 'shared.read',
       params: z.strictObject({ revision: RevisionParameter.describe('A revision.') }),
@@ -136,12 +154,19 @@ export function revisionOperation({ store, view }: StatusContext): Operation {
       if (found === null) {
         return problem('HG_API_NOT_FOUND', { detail: `there is no revision ${revision}` });
       }
+      const reports = view.acknowledgements.reports(found.key, revision);
+      const edges = reports.map((report) => {
+        const isOfThis = report.revision === revision && report.outcome === 'applied';
+        return isOfThis ? { ...report, delayMs: delayMs(found.committed_at, report.at) } : report;
+      });
+      const delays = edges.flatMap((edge) => ('delayMs' in edge ? [edge.delayMs] : []));
       const body: z.output<typeof RevisionReply> = {
         revision,
         key: found.key,
         committedAt: found.committed_at.toISOString(),
         publishedAt: found.published_at?.toISOString() ?? null,
-        edges: view.acknowledgements.reports(found.key, revision),
+        edges,
+        delay: changeDelay(delays),
       };
       return { status: 200, body };
     },

@@ -88,8 +88,8 @@ test('reports tell the newest word of each edge, sorted', () => {
   acks.add('e2', [ack(7, 'rejected'), ack(6)]);
   acks.add('e1', [ack(5)]);
   assert.deepEqual(acks.reports('tenant.a', 5), [
-    { edgeId: 'e1', outcome: 'applied', at: 5 },
-    { edgeId: 'e2', outcome: 'rejected', at: 7 },
+    { edgeId: 'e1', revision: 5, outcome: 'applied', at: 5 },
+    { edgeId: 'e2', revision: 7, outcome: 'rejected', at: 7 },
   ]);
   assert.deepEqual(
     acks.reports('tenant.a', 6).map(({ edgeId }) => edgeId),

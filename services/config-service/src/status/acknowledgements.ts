@@ -11,6 +11,8 @@ const PRESENCE_POLL_MS = 250;
 /** What an edge said of a document, for `GET /v1/revisions/{revision}`. */
 export interface EdgeReport {
   readonly edgeId: string;
+  /** That it told of. */
+  readonly revision: number;
   readonly outcome: ConfigAck['outcome'];
   readonly reason?: string;
   /** ms since the epoch. */
@@ -75,8 +77,9 @@ export class Acknowledgements implements Convergence {
     const reports: EdgeReport[] = [];
     for (const [edgeId, ack] of this.#acknowledged.of(key)) {
       if (ack.revision < revision) continue;
-      const { outcome, reason, at } = ack;
-      reports.push({ edgeId, outcome, ...(reason === undefined ? {} : { reason }), at });
+      const { revision: told, outcome, reason, at } = ack;
+      const why = reason === undefined ? {} : { reason };
+      reports.push({ edgeId, revision: told, outcome, ...why, at });
     }
     return reports.sort((a, b) => (a.edgeId < b.edgeId ? -1 : 1));
   }
