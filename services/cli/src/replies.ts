@@ -113,6 +113,8 @@ export const StatusReply = z.object({
       endpoints: z.array(EndpointHealth),
     }),
   ),
+  /** Absent from a server that tells all upstreams. */
+  upstreamCounts: z.object({ total: z.number(), unhealthy: z.number() }).optional(),
   store: z.object({ kind: z.string(), ok: z.boolean() }),
   bus: z.object({ connected: z.boolean() }),
   outbox: z.object({ pending: z.number() }),

@@ -57,6 +57,20 @@ All is well.`,
   );
 });
 
+test('upstreams that the server tells no details of are counted, and wrong if they are not healthy', () => {
+  const status = { ...healthy, upstreamCounts: { total: 2001, unhealthy: 0 } };
+  assert.deepEqual(findProblems(status), []);
+  const text = formatStatus(status, createColors(false), NOW_MS);
+  assert.match(
+    text,
+    /\n\n2000 of 2001 upstreams are not shown, 2000 of them healthy\.\n\nAll is well/,
+  );
+  const bad = { ...healthy, upstreamCounts: { total: 2001, unhealthy: 7 } };
+  assert.deepEqual(findProblems(bad), ['7 more upstreams have endpoints that are not healthy']);
+  const all = { ...healthy, upstreamCounts: { total: 1, unhealthy: 0 } };
+  assert.doesNotMatch(formatStatus(all, createColors(false), NOW_MS), /not shown/);
+});
+
 test('everything that is wrong is named, with the reason', () => {
   const [edge] = healthy.edges;
   const [upstream] = healthy.upstreams;

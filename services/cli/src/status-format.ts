@@ -31,7 +31,23 @@ export function findProblems(status: StatusReply): string[] {
       );
     }
   }
+  const untold = countUntold(status);
+  if (untold.unhealthy > 0) {
+    problems.push(`${untold.unhealthy} more upstreams have endpoints that are not healthy`);
+  }
   return problems.map(printable);
+}
+
+/** Upstreams that a reply has no room for. */
+function countUntold({ upstreams, upstreamCounts }: StatusReply) {
+  if (upstreamCounts === undefined) return { total: 0, unhealthy: 0 };
+  const told = upstreams.filter(({ endpoints }) =>
+    endpoints.some(({ state }) => state !== 'healthy'),
+  );
+  return {
+    total: upstreamCounts.total - upstreams.length,
+    unhealthy: upstreamCounts.unhealthy - told.length,
+  };
 }
 
 /**
@@ -42,6 +58,12 @@ export function findProblems(status: StatusReply): string[] {
 export function formatStatus(status: StatusReply, colors: Colors, nowMs: number): string {
   const sections = [formatSummary(status), formatEdges(status, colors)];
   if (status.upstreams.length > 0) sections.push(formatUpstreams(status, colors, nowMs));
+  const untold = countUntold(status);
+  if (untold.total > 0) {
+    sections.push(
+      `${untold.total} of ${untold.total + status.upstreams.length} upstreams are not shown, ${untold.total - untold.unhealthy} of them healthy.`,
+    );
+  }
   const problems = findProblems(status);
   sections.push(
     problems.length === 0

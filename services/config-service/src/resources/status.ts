@@ -7,6 +7,7 @@ import { RevisionParameter } from '../http/query-integer.ts';
 import { inScope, isKeyInScope } from '../access/session.ts';
 import { changeDelay, delayMs } from '../status/change-delay.ts';
 import type { ClusterView } from '../status/cluster-view.ts';
+import { digestHealth } from '../status/health-digest.ts';
 import { StoreUnavailableError } from '../store/deadline.ts';
 import type { Store } from '../store/store.ts';
 
@@ -35,9 +36,23 @@ const StatusReply = z.object({
     }),
   ),
   healthServices: z.array(z.object({ id: z.string(), live: z.boolean() })),
-  upstreams: z.array(
-    z.object({ tenantId: z.string(), upstreamId: z.string(), endpoints: z.array(EndpointHealth) }),
-  ),
+  upstreams: z
+    .array(
+      z.object({
+        tenantId: z.string(),
+        upstreamId: z.string(),
+        endpoints: z.array(EndpointHealth),
+      }),
+    )
+    .describe(
+      'All of them, up to 1,000 with 10,000 endpoints; of more, as many of those with an endpoint that is not healthy.',
+    ),
+  upstreamCounts: z
+    .object({
+      total: z.int(),
+      unhealthy: z.int().describe('Those with an endpoint that is not healthy.'),
+    })
+    .describe('Of all upstreams whose health is known, whether or not `upstreams` has them.'),
   store: z.object({ kind: z.enum(['pglite', 'postgres']), ok: z.boolean() }),
   bus: z.object({ connected: z.boolean() }),
   outbox: z.object({ pending: z.int() }),
@@ -68,6 +83,7 @@ export function statusOperation({ store, view, bus }: StatusContext): Operation 
         if (error instanceof StoreUnavailableError) return null;
         throw error;
       });
+      const health = digestHealth(view.health(), ({ tenantId }) => inScope(scope, tenantId));
       const body: z.output<typeof StatusReply> = {
         revision: figures?.revision ?? 0,
         edges: view.edges().map(({ id, info, live, lastSeenMs }) => ({
@@ -83,10 +99,10 @@ export function statusOperation({ store, view, bus }: StatusContext): Operation 
           ...(scope === 'all' ? platformFacts(info) : {}),
         })),
         healthServices: view.healthServices().map(({ id, live }) => ({ id, live })),
-        upstreams: view
-          .health()
-          .filter(({ tenantId }) => inScope(scope, tenantId))
-          .map(({ tenantId, upstreamId, endpoints }) => ({ tenantId, upstreamId, endpoints })),
+        upstreams: health.upstreams.map(({ tenantId, upstreamId, endpoints }) => ({
+          ...{ tenantId, upstreamId, endpoints },
+        })),
+        upstreamCounts: { total: health.total, unhealthy: health.unhealthy },
         store: { kind: store.kind, ok: figures !== null },
         bus: { connected: bus.connected },
         outbox: { pending: figures?.pending ?? 0 },

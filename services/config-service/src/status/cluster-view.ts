@@ -23,8 +23,8 @@ export interface ClusterView {
   readonly acknowledgements: Acknowledgements;
   edges(): readonly SeenMember<EdgePresence>[];
   healthServices(): readonly SeenMember<unknown>[];
-  /** Health of upstreams as last published, sorted by tenant and upstream. */
-  health(): readonly HealthState[];
+  /** Health of upstreams as last published, in no order; at most 100,000. */
+  health(): Iterable<HealthState>;
   close(): Promise<void>;
 }
 
@@ -60,8 +60,9 @@ export function createClusterView(
     acknowledgements,
     edges: seenEdges,
     healthServices: seenHealthServices,
-    health: () =>
-      [...states.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, state]) => state),
+    *health() {
+      for (const [, state] of states.entries()) yield state;
+    },
     async close() {
       clearInterval(ticker);
       acks.unsubscribe();
