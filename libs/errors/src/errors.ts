@@ -72,6 +72,7 @@ export const ERRORS = Object.freeze({
   HG_UPSTREAM_RESET: row(502, 'upstream', 'now', 'The endpoint closed the connection'),
   HG_UPSTREAM_MALFORMED: row(502, 'upstream', 'never', 'The endpoint sent an invalid response'),
   HG_UPSTREAM_TIMEOUT: row(504, 'upstream', 'later', 'The endpoint did not answer in time'),
+  HG_UPSTREAM_LOOP: row(508, 'upstream', 'never', 'The endpoint leads back to this gateway'),
   // The edge itself
   HG_CONFIG_QUARANTINED: row(503, 'gateway', 'later', 'The tenant has no usable configuration'),
   HG_EDGE_DRAINING: row(503, 'gateway', 'now', 'This edge is shutting down'),

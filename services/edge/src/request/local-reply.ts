@@ -89,6 +89,7 @@ const REASONS: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
   504: 'Gateway Timeout',
   505: 'HTTP Version Not Supported',
+  508: 'Loop Detected',
 };
 
 /** Marks where the request id goes in a prebuilt body; no byte of it can occur in the rest. */

@@ -49,6 +49,7 @@ suite('Proxy-Status', () => {
     ['HG_TENANT_UNKNOWN', null, 'destination_not_found'],
     ['HG_CONFIG_QUARANTINED', null, 'proxy_configuration_error'],
     ['HG_EDGE_OVERLOADED', null, 'proxy_internal_response'],
+    ['HG_UPSTREAM_LOOP', null, 'proxy_loop_detected'],
     ['HG_UPSTREAM_TIMEOUT', 'response_timeout', 'http_response_timeout'],
     ['HG_UPSTREAM_RESET', 'truncated', 'http_response_incomplete'],
     ['HG_UPSTREAM_NONE_AVAILABLE', 'connect_failed', 'connection_refused'],

@@ -22,7 +22,8 @@ export type ProxyErrorType =
   | 'http_response_timeout'
   | 'proxy_configuration_error'
   | 'proxy_internal_error'
-  | 'proxy_internal_response';
+  | 'proxy_internal_response'
+  | 'proxy_loop_detected';
 
 const OF_FAILURES: Readonly<Record<UpstreamFailure, ProxyErrorType>> = {
   none_available: 'destination_unavailable',
@@ -43,6 +44,7 @@ const OF_FAILURES: Readonly<Record<UpstreamFailure, ProxyErrorType>> = {
 const OF_CODES: Readonly<Partial<Record<ErrorCode, ProxyErrorType>>> = {
   HG_TENANT_UNKNOWN: 'destination_not_found',
   HG_ROUTE_NOT_FOUND: 'destination_not_found',
+  HG_UPSTREAM_LOOP: 'proxy_loop_detected',
   HG_CONFIG_QUARANTINED: 'proxy_configuration_error',
   HG_INTERNAL: 'proxy_internal_error',
 };

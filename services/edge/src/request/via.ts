@@ -22,6 +22,43 @@ export function viaLine(head: HeaderBlock, minorVersion: 0 | 1): string {
   return `Via: ${before}, 1.${minorVersion} ${PSEUDONYM}\r\n`;
 }
 
+/**
+ * Edges that may pass a request on one after the other. Tiers of gateways are two or three; an endpoint that is the edge
+ * itself, or leads back to it, would have a request go round until its head overflows.
+ */
+const OWN_HOPS_MAX = 5;
+
+/** Whether a request has been through so many edges that it goes in a circle. @hot */
+export function goesInCircles(head: HeaderBlock): boolean {
+  const first = head.indexOf('via');
+  if (first === -1) return false;
+  let hops = 0;
+  for (let index = first; index < head.headerCount; index += 1) {
+    if (head.name(index).toLowerCase() === 'via') hops += ownHops(head.value(index));
+  }
+  return hops >= OWN_HOPS_MAX;
+}
+
+/** How often a value of `Via` names this proxy: `1.1 headgate`, and nothing else than a comment up to the next comma. */
+function ownHops(value: string): number {
+  let hops = 0;
+  let at = value.indexOf(PSEUDONYM);
+  while (at !== -1) {
+    const end = at + PSEUDONYM.length;
+    if (
+      isBlank(value, at - 1) &&
+      (end === value.length || value[end] === ',' || isBlank(value, end))
+    )
+      hops += 1;
+    at = value.indexOf(PSEUDONYM, end);
+  }
+  return hops;
+}
+
+function isBlank(value: string, index: number): boolean {
+  return value[index] === ' ' || value[index] === '\t';
+}
+
 /** All values of a list header as one (RFC 9110 section 5.3); null if there is none. @hot */
 export function joinedValues(head: HeaderBlock, lowerName: string): string | null {
   const first = head.indexOf(lowerName);

@@ -36,6 +36,17 @@ function outcome(context: RequestContext): string | number {
   return refusal === null ? (context.route?.id ?? 'none') : refusal.status;
 }
 
+test('a request that five edges have passed on goes no further; one of other proxies does', () => {
+  const via = (...values: readonly string[]) =>
+    outcome(contextOf('GET /', values.map((value) => `Via: ${value}\r\n`).join('')));
+  const hops = (count: number) => Array<string>(count).fill('1.1 headgate').join(', ');
+  assert.equal(via(hops(4)), 'rest');
+  assert.equal(via(hops(5)), 508);
+  assert.equal(via('1.0 headgate,1.1 headgate (a), 1.1 other', hops(3)), 508);
+  assert.equal(via(...Array<string>(5).fill('HTTP/1.1\theadgate')), 508);
+  assert.equal(via(`${hops(4)}, 1.1 headgate.example, 1.1 my-headgate, 1.1 headgate2`), 'rest');
+});
+
 test('the route is that of the path in normal form; a path with two meanings has none', () => {
   const cases: readonly (readonly [string, string | number])[] = [
     ['/admin', 'admin'],

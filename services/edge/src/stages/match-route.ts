@@ -3,6 +3,7 @@ import { refuseAmbiguousPath } from '../request/ambiguous-path.ts';
 import { localReply, type LocalReply } from '../request/local-reply.ts';
 import { maxForwards } from '../request/max-forwards.ts';
 import type { RequestContext } from '../request/request-context.ts';
+import { goesInCircles } from '../request/via.ts';
 
 /** Finds the tenant's route for host, path and method, on exactly the path that is forwarded. @hot */
 export function matchRoute(context: RequestContext): LocalReply | null {
@@ -17,6 +18,7 @@ export function matchRoute(context: RequestContext): LocalReply | null {
   }
   if (route === null) return noRoute(context);
   if (head.method === 'OPTIONS' && maxForwards(head) === 0) return lastRecipient(context);
+  if (goesInCircles(head)) return localReply('HG_UPSTREAM_LOOP');
   context.route = route;
   return head.contentLength > route.requestBodyBytesMax
     ? localReply('HG_HTTP_BODY_TOO_LARGE')
