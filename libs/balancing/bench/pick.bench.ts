@@ -22,6 +22,10 @@ class BenchEndpoint implements PickableEndpoint {
   isAvailable(): boolean {
     return this.available;
   }
+
+  isHealthy(): boolean {
+    return this.available;
+  }
 }
 
 interface Variant {

@@ -1,6 +1,12 @@
 import type { Random } from '@headgate/runtime';
 import { PanicGauge } from './panic-gauge.ts';
-import type { PickableEndpoint, Picker, PickerOptions } from './picker.ts';
+import {
+  isEligible,
+  type Eligibility,
+  type PickableEndpoint,
+  type Picker,
+  type PickerOptions,
+} from './picker.ts';
 import { WeightedDraw } from './weighted-draw.ts';
 
 /**
@@ -55,21 +61,26 @@ export class LeastRequestPicker<E extends PickableEndpoint> implements Picker<E>
   }
 
   /** Looks at every endpoint: the answer when few are eligible, and the proof when there is none. */
-  #scan(exclude: E | null, ignoreHealth: boolean): E | null {
-    const found = this.#drawEligible(exclude, ignoreHealth);
-    if (found !== null || ignoreHealth || !this.#panic.recount()) return found;
-    return this.#drawEligible(exclude, true);
+  #scan(exclude: E | null, panics: boolean): E | null {
+    if (panics) return this.#drawEligible(exclude, 'any');
+    const found = this.#drawEligible(exclude, 'available');
+    if (found !== null) return found;
+    if (this.#panic.recount()) return this.#drawEligible(exclude, 'any');
+    // Full ones: the shorter queue of two.
+    const first = this.#drawEligible(exclude, 'healthy');
+    const second = first === null ? null : this.#drawEligible(exclude, 'healthy');
+    return first === null || second === null ? null : lessLoaded(first, second);
   }
 
   /** One eligible endpoint by weight, from two passes: sum, then walk to a random point of it. */
-  #drawEligible(exclude: E | null, ignoreHealth: boolean): E | null {
+  #drawEligible(exclude: E | null, eligibility: Eligibility): E | null {
     let total = 0;
     for (const endpoint of this.#endpoints) {
-      if (isEligible(endpoint, exclude, ignoreHealth)) total += endpoint.weight;
+      if (endpoint !== exclude && isEligible(endpoint, eligibility)) total += endpoint.weight;
     }
     let left = this.#random.next() * total;
     for (const endpoint of this.#endpoints) {
-      if (!isEligible(endpoint, exclude, ignoreHealth)) continue;
+      if (endpoint === exclude || !isEligible(endpoint, eligibility)) continue;
       left -= endpoint.weight;
       if (left < 0) return endpoint;
     }
@@ -82,12 +93,4 @@ function lessLoaded<E extends PickableEndpoint>(first: E, second: E): E {
   return second.activeRequests * first.weight < first.activeRequests * second.weight
     ? second
     : first;
-}
-
-function isEligible<E extends PickableEndpoint>(
-  endpoint: E,
-  exclude: E | null,
-  ignoreHealth: boolean,
-): boolean {
-  return endpoint !== exclude && (ignoreHealth || endpoint.isAvailable());
 }

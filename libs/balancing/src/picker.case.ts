@@ -4,9 +4,11 @@ import type { Random } from '@headgate/runtime';
 import { createSeededRandom } from '@headgate/testkit';
 import type { PickableEndpoint, Picker, PickerOptions } from './picker.ts';
 
-/** An endpoint whose availability and load a test sets. */
+/** An endpoint whose health and load a test sets. */
 export interface TestEndpoint extends PickableEndpoint {
+  /** Healthy, that is; and available, unless it is full. */
   available: boolean;
+  full: boolean;
   activeRequests: number;
 }
 
@@ -24,7 +26,11 @@ export function testEndpoints(weights: readonly number[]): TestEndpoint[] {
     weight,
     activeRequests: 0,
     available: true,
+    full: false,
     isAvailable() {
+      return this.available && !this.full;
+    },
+    isHealthy() {
       return this.available;
     },
   }));
@@ -63,6 +69,7 @@ export function describePicker(name: string, create: CreateTestPicker): void {
     describeSpread(create);
     describeAvailability(create);
     describePanic(create);
+    describeFull(create);
     describeCost(create);
   });
 }
@@ -187,6 +194,27 @@ function describePanic(create: CreateTestPicker): void {
   });
 }
 
+function describeFull(create: CreateTestPicker): void {
+  test('a full endpoint is passed over, and makes no panic: a dead one beside it gets nothing', () => {
+    const endpoints = testEndpoints([1, 1, 1]);
+    setAvailable(endpoints, [1, 2]);
+    setFull(endpoints, [1]);
+    const picker = create(endpoints, createSeededRandom(16));
+    assert.deepEqual(countPicks(picker, 1000), new Map([['e2', 1000]]));
+  });
+
+  test('when all healthy endpoints are full they share what waits by weight, and a dead one gets nothing', () => {
+    const endpoints = testEndpoints([1, 2, 1]);
+    setAvailable(endpoints, [0, 1]);
+    setFull(endpoints, [0, 1]);
+    for (const panicThreshold of [0, 0.5]) {
+      const picker = create(endpoints, createSeededRandom(17), { panicThreshold });
+      assertShares(countPicks(picker, 10_000), { e0: 1, e1: 2 });
+      assertShares(countPicks(picker, 1000, endpoints[1]), { e0: 1 });
+    }
+  });
+}
+
 function describeCost(create: CreateTestPicker): void {
   test('allocates nothing per pick', () => {
     const endpoints = testEndpoints(Array<number>(20).fill(1));
@@ -226,4 +254,8 @@ function boxedRandom(): Random {
 
 function setAvailable(endpoints: readonly TestEndpoint[], indices: readonly number[]): void {
   endpoints.forEach((endpoint, index) => (endpoint.available = indices.includes(index)));
+}
+
+function setFull(endpoints: readonly TestEndpoint[], indices: readonly number[]): void {
+  endpoints.forEach((endpoint, index) => (endpoint.full = indices.includes(index)));
 }

@@ -10,8 +10,19 @@ export interface PickableEndpoint {
   readonly weight: number;
   /** Requests in flight from this worker. */
   readonly activeRequests: number;
-  /** Healthy and not full. The only question that pickers ask, so it must be cheap. */
+  /** Healthy and not full. What pickers ask of each candidate, so it must be cheap. */
   isAvailable(): boolean;
+  /** Whether it is sound, full or not: what counts for panic, and who gets requests that have to wait. */
+  isHealthy(): boolean;
+}
+
+/** Whom a pick may choose: available ones, else healthy ones, else, in panic, any. */
+export type Eligibility = 'available' | 'healthy' | 'any';
+
+/** @hot */
+export function isEligible(endpoint: PickableEndpoint, eligibility: Eligibility): boolean {
+  if (eligibility === 'available') return endpoint.isAvailable();
+  return eligibility === 'any' || endpoint.isHealthy();
 }
 
 /** A load-balancing algorithm over the endpoints of one upstream. */
@@ -20,7 +31,9 @@ export interface Picker<E extends PickableEndpoint> {
    * Chooses the endpoint of the next attempt. Allocates nothing.
    *
    * @param exclude the endpoint that was tried already, or null.
-   * @returns null when there is none: all are excluded, or none is available and panic is off.
+   * When all healthy endpoints are full, it is one of them.
+   *
+   * @returns null when there is none: all are excluded, or none is healthy and panic is off.
    * @hot
    */
   pick(exclude: E | null): E | null;
@@ -31,7 +44,7 @@ export type PickerKind = 'round_robin' | 'least_request';
 
 /** Settings of a picker. */
 export interface PickerOptions {
-  /** Share of available endpoints, 0 to 1, below which availability is ignored. Default 0.5; 0 turns panic off. */
+  /** Share of healthy endpoints, 0 to 1, below which health is ignored. Default 0.5; 0 turns panic off. */
   readonly panicThreshold?: number;
 }
 

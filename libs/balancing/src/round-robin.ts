@@ -1,6 +1,12 @@
 import type { Random } from '@headgate/runtime';
 import { PanicGauge } from './panic-gauge.ts';
-import type { PickableEndpoint, Picker, PickerOptions } from './picker.ts';
+import {
+  isEligible,
+  type Eligibility,
+  type PickableEndpoint,
+  type Picker,
+  type PickerOptions,
+} from './picker.ts';
 
 /**
  * Smooth weighted round robin, as nginx does it (`ngx_http_upstream_round_robin.c`, since 1.3.1): every eligible
@@ -26,13 +32,13 @@ export class RoundRobinPicker<E extends PickableEndpoint> implements Picker<E> {
   /** @hot */
   pick(exclude: E | null): E | null {
     this.#panic.countPick();
-    const ignoreHealth = this.#panic.isActive();
-    const picked = this.#pickRichest(exclude, ignoreHealth);
-    if (picked !== null || ignoreHealth || !this.#panic.recount()) return picked;
-    return this.#pickRichest(exclude, true);
+    if (this.#panic.isActive()) return this.#pickRichest(exclude, 'any');
+    const picked = this.#pickRichest(exclude, 'available');
+    if (picked !== null) return picked;
+    return this.#pickRichest(exclude, this.#panic.recount() ? 'any' : 'healthy');
   }
 
-  #pickRichest(exclude: E | null, ignoreHealth: boolean): E | null {
+  #pickRichest(exclude: E | null, eligibility: Eligibility): E | null {
     const endpoints = this.#endpoints;
     const weights = this.#weights;
     const credits = this.#credits;
@@ -42,7 +48,7 @@ export class RoundRobinPicker<E extends PickableEndpoint> implements Picker<E> {
     for (let index = 0; index < endpoints.length; index += 1) {
       const endpoint = endpoints[index];
       if (endpoint === undefined || endpoint === exclude) continue;
-      if (!ignoreHealth && !endpoint.isAvailable()) continue;
+      if (!isEligible(endpoint, eligibility)) continue;
       const weight = weights[index] ?? 0;
       const credit = (credits[index] ?? 0) + weight;
       credits[index] = credit;

@@ -43,8 +43,11 @@ export class UpstreamEndpoint implements PickableEndpoint {
 
   /** @hot */
   isAvailable(): boolean {
-    return (
-      !this.pool.full && mergeHealth(this.active, this.passive, this.#deps.clock.monotonicMs())
-    );
+    return !this.pool.full && this.isHealthy();
+  }
+
+  /** @hot */
+  isHealthy(): boolean {
+    return mergeHealth(this.active, this.passive, this.#deps.clock.monotonicMs());
   }
 }

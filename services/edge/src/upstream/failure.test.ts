@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectFailure, FAILURE_CODES, failureReply, type UpstreamFailure } from './failure.ts';
 
-const up = { isAvailable: () => true };
-const down = { isAvailable: () => false };
+const up = { isHealthy: () => true };
+const down = { isHealthy: () => false };
 
-const rows: readonly [UpstreamFailure, readonly { isAvailable(): boolean }[], number, string][] = [
+const rows: readonly [UpstreamFailure, readonly { isHealthy(): boolean }[], number, string][] = [
   ['connect_failed', [up, down], 502, ''],
   ['connect_failed', [down, down], 503, 'Retry-After: 1\r\n'],
   ['connect_timeout', [down], 503, 'Retry-After: 1\r\n'],

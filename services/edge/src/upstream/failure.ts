@@ -57,10 +57,9 @@ export function connectFailure(error: NodeJS.ErrnoException | null): UpstreamFai
  */
 export function failureReply(
   failure: UpstreamFailure,
-  endpoints: readonly { isAvailable(): boolean }[],
+  endpoints: readonly { isHealthy(): boolean }[],
 ): LocalReply {
-  const noneLeft =
-    UNREACHABLE.has(failure) && !endpoints.some((endpoint) => endpoint.isAvailable());
+  const noneLeft = UNREACHABLE.has(failure) && !endpoints.some((endpoint) => endpoint.isHealthy());
   const code = FAILURE_CODES[noneLeft ? 'none_available' : failure];
   return localReply(code, ERRORS[code].status === 503 ? 'Retry-After: 1\r\n' : '');
 }
