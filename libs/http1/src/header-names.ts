@@ -1,4 +1,5 @@
 import { LOWER, UNDERSCORE } from './bytes.ts';
+import { IDENTITY_NAMES, IDENTITY_PREFIXES } from './identity-names.ts';
 import { NameTable } from './name-table.ts';
 
 // What the codec itself does with a header. Kinds above KIND_EXPECT never pass through: they are
@@ -48,19 +49,9 @@ export function headerKind(bytes: Uint8Array, start: number, length: number, key
 /** Names that decide how a message is delimited. */
 const framingNames = new Set(['content-length', 'transfer-encoding']);
 
-/** Names by which the edge tells endpoints who is calling, beside the prefixes below. */
-const identityNames = new Set([
-  'keep-alive',
-  'x-real-ip',
-  'x-client-ip',
-  'x-cluster-client-ip',
-  'x-request-id',
-  'x-original-host',
-  'x-original-url',
-  'x-rewrite-url',
-  'x-http-method-override',
-]);
-const identityPrefixes = ['x-forwarded', 'x-tenant', 'x-consumer', 'x-headgate', 'proxy-'];
+/** Names without aliases: those of identity, and what is hop-by-hop or changes the method. */
+const protectedNames = new Set<string>([...IDENTITY_NAMES, 'keep-alive', 'x-http-method-override']);
+const protectedPrefixes = [...IDENTITY_PREFIXES, 'proxy-'];
 
 /**
  * Whether a name that contains `_` is an alias of a protected name once `_` counts as `-`. CGI,
@@ -80,5 +71,5 @@ export function isUnderscoreAlias(
   }
   if (framingNames.has(name)) return true;
   if (framingOnly) return false;
-  return identityNames.has(name) || identityPrefixes.some((prefix) => name.startsWith(prefix));
+  return protectedNames.has(name) || protectedPrefixes.some((prefix) => name.startsWith(prefix));
 }

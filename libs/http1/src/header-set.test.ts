@@ -19,6 +19,16 @@ test('names that fall into one bucket stay apart', () => {
   assert.equal(new HeaderSet(['xxx']).has(long), false, 'lengths equal modulo 64');
 });
 
+test('a prefix holds all names that start with it, in any case and with _', () => {
+  const set = new HeaderSet(['via'], ['x-forwarded', 'x-a-', 'p']);
+  for (const name of ['via', 'X-Forwarded', 'x_forwarded_user', 'X-FORWARDED-X', 'x-a-', 'Proxy']) {
+    assert.equal(set.has(name), true, name);
+  }
+  for (const name of ['', 'x', 'x-forwarde', 'x-a', 'ax-a-', 'via-x', '0', '\u00f0']) {
+    assert.equal(set.has(name), false, name);
+  }
+});
+
 test('a set refuses names that are not lower case, and more than 255', () => {
   assert.throws(() => new HeaderSet(['X-A']), /bad header name "X-A"/);
   assert.throws(() => new HeaderSet(['']), /bad header name ""/);

@@ -6,6 +6,7 @@ export type { Framing } from './framing.ts';
 export { HeaderBlock } from './header-block.ts';
 export { HeaderSet } from './header-set.ts';
 export { HostCache } from './host-reader.ts';
+export { IDENTITY_NAMES, IDENTITY_PREFIXES } from './identity-names.ts';
 export { parseHost } from './host.ts';
 export type { HostAndPort } from './host.ts';
 export { DEFAULT_HTTP1_LIMITS } from './limits.ts';

@@ -266,6 +266,9 @@ suite('headers to the backend', () => {
     'X-Forwarded-Host: evil.test',
     'X-Forwarded-Port: 1',
     'X-Real-IP: 10.1.1.1',
+    'X-Forwarded-User: root',
+    'X-Headgate-Tenant: b',
+    'X-Original-URL: /admin',
     'Forwarded: for=10.1.1.1',
     'X-Request-Id: chosen-by-client',
   ];
@@ -284,6 +287,9 @@ suite('headers to the backend', () => {
       for (const name of [
         'x-consumer',
         'x-real-ip',
+        'x-forwarded-user',
+        'x-headgate-tenant',
+        'x-original-url',
         'forwarded',
         'x-forwarded-port',
         'connection',

@@ -46,6 +46,21 @@ suite('forwarded head', () => {
     assert.deepEqual(lines, ['GET / HTTP/1.1', 'Host: a.test', ...OWN]);
   });
 
+  const SPOOFED = [
+    ...['X-Forwarded-User: a', 'x-forwarded-email: a', 'X-Forwarded-Client-Cert: a'],
+    ...['X-Forwarded-Prefix: a', 'X-FORWARDED-SSL: on', 'X-Headgate-Plan: a'],
+    ...['X-Consumer-Id: a', 'X-Consumer-Username: a', 'X-Client-IP: 1', 'X-Cluster-Client-IP: 1'],
+    ...['X-Original-Host: a', 'X-Original-URL: /admin', 'x-rewrite-url: /admin'],
+  ];
+  for (const method of ['GET', 'OPTIONS']) {
+    test(`${method}: what a client says of who calls and what is asked for is dropped, of a trusted source it goes on`, () => {
+      const head = `${method} / HTTP/1.1\r\nHost: a.test\r\n${SPOOFED.join('\r\n')}\r\nX-Custom: b\r\n\r\n`;
+      assert.deepEqual(forward(head).slice(2, -OWN.length), ['X-Custom: b']);
+      const trusted = forward(head, { trustedSource: true });
+      assert.deepEqual(trusted.slice(2, -OWN.length), [...SPOOFED, 'X-Custom: b']);
+    });
+  }
+
   test('a port stays with the host; the length is written in canonical form', () => {
     const lines = forward('POST / HTTP/1.1\r\nHost: A.Test:8080\r\nContent-Length: 005\r\n\r\n');
     assert.deepEqual(lines.slice(1, 3), ['Host: a.test:8080', 'Content-Length: 5']);

@@ -1,4 +1,10 @@
-import { HeaderSet, writeRequestHead, type RequestHead } from '@headgate/http1';
+import {
+  HeaderSet,
+  IDENTITY_NAMES,
+  IDENTITY_PREFIXES,
+  writeRequestHead,
+  type RequestHead,
+} from '@headgate/http1';
 import type { CompiledRoute } from '../snapshot/compile-tenant.ts';
 import { maxForwards } from './max-forwards.ts';
 import type { RequestContext } from './request-context.ts';
@@ -7,7 +13,14 @@ import { asksForWebSocket } from './web-socket.ts';
 
 /** Header fields that the edge handles itself. */
 export interface ForwardingRules {
-  /** Never passed on: what a client could spoof. */
+  /** From clients, who may say nothing about who calls. */
+  readonly client: DroppedFields;
+  /** From trusted sources: what they add beyond what the edge sets, such as `X-Forwarded-User`, goes on. */
+  readonly trusted: DroppedFields;
+}
+
+/** Fields of a request that do not go on. */
+export interface DroppedFields {
   readonly dropped: HeaderSet;
   /** The same and `Authorization`, for requests whose bearer token was a Headgate key. */
   readonly droppedWithAuthorization: HeaderSet;
@@ -18,7 +31,7 @@ export interface ForwardingRules {
 
 /** Compiles the rules for the tenant header in use. */
 export function compileForwardingRules(tenantHeader: string): ForwardingRules {
-  const dropped = [
+  const own = [
     ...new Set([
       'forwarded',
       'traceparent',
@@ -36,14 +49,18 @@ export function compileForwardingRules(tenantHeader: string): ForwardingRules {
     ]),
   ];
   return {
-    dropped: new HeaderSet(dropped),
-    droppedWithAuthorization: new HeaderSet([...dropped, 'authorization']),
-    droppedFromOptions: new HeaderSet([...dropped, 'max-forwards']),
-    droppedFromOptionsWithAuthorization: new HeaderSet([
-      ...dropped,
-      'authorization',
-      'max-forwards',
-    ]),
+    client: compileDropped([...new Set([...own, ...IDENTITY_NAMES])], IDENTITY_PREFIXES),
+    trusted: compileDropped(own, []),
+  };
+}
+
+function compileDropped(names: readonly string[], prefixes: readonly string[]): DroppedFields {
+  const withThese = (...more: readonly string[]) => new HeaderSet([...names, ...more], prefixes);
+  return {
+    dropped: withThese(),
+    droppedWithAuthorization: withThese('authorization'),
+    droppedFromOptions: withThese('max-forwards'),
+    droppedFromOptionsWithAuthorization: withThese('authorization', 'max-forwards'),
   };
 }
 
@@ -78,23 +95,27 @@ export function writeForwardedHead(
     head,
     forwardedTarget(head, route),
     host,
-    droppedFrom(rules, usedAuthorization, countsForwards),
+    droppedFrom(
+      context.trustedSource ? rules.trusted : rules.client,
+      usedAuthorization,
+      countsForwards,
+    ),
     append,
   );
 }
 
 /** @hot */
 function droppedFrom(
-  rules: ForwardingRules,
+  fields: DroppedFields,
   usedAuthorization: boolean,
   countsForwards: boolean,
 ): HeaderSet {
   if (usedAuthorization) {
     return countsForwards
-      ? rules.droppedFromOptionsWithAuthorization
-      : rules.droppedWithAuthorization;
+      ? fields.droppedFromOptionsWithAuthorization
+      : fields.droppedWithAuthorization;
   }
-  return countsForwards ? rules.droppedFromOptions : rules.dropped;
+  return countsForwards ? fields.droppedFromOptions : fields.dropped;
 }
 
 /** One less than was received; the route stage has answered a request that was at 0. */

@@ -1,3 +1,4 @@
+import { IDENTITY_NAMES, IDENTITY_PREFIXES } from '@headgate/http1';
 import type { RecordedRequest } from '@headgate/testkit';
 
 /** A request that a client sent in valid bytes, as an endpoint has to see it. */
@@ -22,12 +23,17 @@ const EDGE_FIELDS = [
   'x-request-id',
   'x-tenant-id',
 ];
-const DROPPED = new Set([
+const DROPPED = new Set<string>([
   ...EDGE_FIELDS,
-  ...['forwarded', 'traceparent', 'x-api-key', 'x-consumer', 'x-forwarded-port', 'x-real-ip'],
+  ...IDENTITY_NAMES,
+  ...['forwarded', 'traceparent', 'x-api-key'],
   ...['connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization'],
   ...['te', 'trailer', 'upgrade', 'host', 'content-length', 'transfer-encoding'],
 ]);
+
+function isDropped(name: string): boolean {
+  return DROPPED.has(name) || IDENTITY_PREFIXES.some((prefix) => name.startsWith(prefix));
+}
 
 interface Message {
   readonly line: string;
@@ -112,9 +118,7 @@ function expectedOf({ line, fields, body }: Message): ExpectedRequest {
     target: originForm(method, path),
     host: host.toLowerCase().replace(/\.(?=:|$)/, ''),
     fields: fields
-      .filter(
-        ([name]) => !DROPPED.has(name) && !nominated.has(name) && (waits || name !== 'expect'),
-      )
+      .filter(([name]) => !isDropped(name) && !nominated.has(name) && (waits || name !== 'expect'))
       .map(
         ([name, value]) =>
           `${name}: ${name === 'max-forwards' ? fewerForwards(method, value) : value}`,
@@ -164,7 +168,7 @@ export function deviationsOf(
   check('forwarded for', values('x-forwarded-for').join('|'), '127.0.0.1');
   const framings = values('content-length').length + values('transfer-encoding').length;
   if (framings > 1 || (framings === 0 && expected.body !== '')) deviations.push('framing');
-  const kept = message.fields.filter(([name]) => !DROPPED.has(name));
+  const kept = message.fields.filter(([name]) => !isDropped(name));
   check(
     'fields',
     kept.map(([name, value]) => `${name}: ${value}`).join('\n'),
