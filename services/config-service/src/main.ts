@@ -45,11 +45,8 @@ import { createConfigSource } from './publish/config-source.ts';
 import { createPostgresLease, SOLE_LEASE, type Lease } from './publish/lease.ts';
 import { createPublisher, type Publisher } from './publish/publisher.ts';
 import { createPublisherLog } from './publish/publisher-log.ts';
-import { limitEventsOperation } from './resources/limit-events.ts';
-import { limitOperations } from './resources/limits.ts';
+import { clusterOperations } from './resources/cluster-operations.ts';
 import { rolloutOperations } from './resources/rollouts.ts';
-import { revisionOperation, statusOperation } from './resources/status.ts';
-import { whatIfOperation } from './resources/what-if.ts';
 import { startRolloutController } from './rollouts/controller.ts';
 import { createRolloutGuardian, type RolloutGuardian } from './rollouts/guard.ts';
 import { createClusterView, type ClusterView } from './status/cluster-view.ts';
@@ -157,11 +154,7 @@ async function serve(parts: Parts): Promise<void> {
   const app = await createApp(
     context,
     [
-      statusOperation({ store, view, bus }),
-      revisionOperation({ store, view, bus }),
-      ...limitOperations({ store, watch }),
-      limitEventsOperation({ store, events }),
-      whatIfOperation({ store, history }),
+      ...clusterOperations({ store, view, bus, watch, events, history }),
       ...rolloutOperations(context),
     ],
     {

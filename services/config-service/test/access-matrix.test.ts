@@ -3,11 +3,8 @@ import { after, before, test } from 'node:test';
 import { startPostgres, type PostgresServer } from '@headgate/testkit';
 import { z } from 'zod';
 import { defineOperation, NOTHING, type Operation } from '../src/http/operation.ts';
-import { limitEventsOperation } from '../src/resources/limit-events.ts';
-import { limitOperations } from '../src/resources/limits.ts';
-import { revisionOperation, statusOperation } from '../src/resources/status.ts';
 import type { Store } from '../src/store/store.ts';
-import { eventsOfAll, VIEW, watchOfAll } from './support/access-cluster.ts';
+import { clusterOperationsOfAll } from './support/access-cluster.ts';
 import { checkAccess } from './support/access-matrix.ts';
 import { startApi, type TestApi } from './support/api.ts';
 
@@ -21,14 +18,7 @@ before(async () => {
   api = await startApi({
     location: { kind: 'postgres', url: server.url },
     extra: (store) => {
-      const parts = { store, view: VIEW, bus: { connected: true } };
-      return [
-        statusOperation(parts),
-        revisionOperation(parts),
-        ...limitOperations({ store, watch: watchOfAll() }),
-        limitEventsOperation({ store, events: eventsOfAll() }),
-        forgetfulOperation(store),
-      ];
+      return [...clusterOperationsOfAll(store), forgetfulOperation(store)];
     },
   });
 });
@@ -62,7 +52,7 @@ test('every operation: each role gets what the document says, and nothing of a f
   });
   assert.deepEqual(findings, []);
   t.diagnostic(`${operations.length} operations, ${requests} requests, 0 leaks`);
-  assert.ok(operations.includes('listAudit') && operations.includes('getStatus'));
+  assert.ok(operations.includes('listAudit') && operations.includes('replayLimits'));
 });
 
 test('an operation that forgets the scope is found without a word about it in the test', async () => {

@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { systemClock } from '@headgate/runtime';
 import { Ajv2020, type AnySchema, type ValidateFunction } from 'ajv/dist/2020.js';
 import * as formats from 'ajv-formats';
-import { Acknowledgements } from '../src/status/acknowledgements.ts';
-import type { ClusterView } from '../src/status/cluster-view.ts';
-import { revisionOperation, statusOperation } from '../src/resources/status.ts';
+import { clusterOperationsOfAll } from './support/access-cluster.ts';
 import { createFixtures, MARKS, type Fixtures } from './support/access-fixtures.ts';
 import { readOperations, requestsOf, type MatrixOperation } from './support/access-requests.ts';
 import { ADMIN_TOKEN, startApi, type TestApi } from './support/api.ts';
@@ -23,13 +20,6 @@ interface Sent {
   readonly token?: string;
 }
 
-const VIEW: ClusterView = {
-  acknowledgements: new Acknowledgements(systemClock, () => []),
-  edges: () => [],
-  healthServices: () => [],
-  health: () => [],
-  close: () => Promise.resolve(),
-};
 const HOSTILE_VALUES = ['', '\u0000', '-1', '1e3', "'; drop table plans; --", 'x'.repeat(300)];
 const HOSTILE_BODIES: readonly unknown[] = [
   null,
@@ -48,12 +38,7 @@ const ajv = new Ajv2020({ strict: false, allErrors: true });
 const validators = new Map<object, ValidateFunction>();
 
 before(async () => {
-  api = await startApi({
-    extra: (store) => {
-      const parts = { store, view: VIEW, bus: { connected: true } };
-      return [statusOperation(parts), revisionOperation(parts)];
-    },
-  });
+  api = await startApi({ extra: clusterOperationsOfAll });
   const reply = await fetch(`${api.url}/openapi.json`);
   const document = (await reply.json()) as { readonly components: object };
   formats.default.default(ajv);

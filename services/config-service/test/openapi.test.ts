@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { systemClock } from '@headgate/runtime';
 import { Ajv2020, type AnySchema } from 'ajv/dist/2020.js';
@@ -7,10 +8,8 @@ import * as formats from 'ajv-formats';
 import { pino } from 'pino';
 import { createApp } from '../src/app.ts';
 import type { ApiContext } from '../src/resources/api-context.ts';
-import { limitEventsOperation } from '../src/resources/limit-events.ts';
-import { limitOperations } from '../src/resources/limits.ts';
+import { clusterOperations } from '../src/resources/cluster-operations.ts';
 import { rolloutOperations } from '../src/resources/rollouts.ts';
-import { revisionOperation, statusOperation } from '../src/resources/status.ts';
 
 interface Media {
   readonly schema: AnySchema;
@@ -51,12 +50,11 @@ async function assemble() {
     onCommitted: () => undefined,
     randomBytes,
   };
-  const status = { store: nothing, view: nothing, bus: nothing };
   const extra = [
-    statusOperation(status),
-    revisionOperation(status),
-    ...limitOperations({ store: nothing, watch: nothing }),
-    limitEventsOperation({ store: nothing, events: nothing }),
+    ...clusterOperations({
+      ...{ store: nothing, view: nothing, bus: nothing },
+      ...{ watch: nothing, events: nothing, history: nothing },
+    }),
     ...rolloutOperations({ ...context, guardian: nothing }),
   ];
   const app = await createApp(context, extra, {
@@ -89,6 +87,21 @@ test('the OpenAPI document names every route, and nothing else', async () => {
     const known = app.hasRoute({ method: method.toUpperCase(), url });
     assert.ok(known, `${method} ${path}`);
   }
+});
+
+test('every operation that a source file defines is described, and so asked for by the tests of access and of the contract', async () => {
+  const folder = new URL('../src/', import.meta.url);
+  const described = new Set(operations.map(({ operation }) => operation.operationId));
+  let named = 0;
+  for (const file of await readdir(folder, { recursive: true })) {
+    if (!file.endsWith('.ts') || file.endsWith('.test.ts')) continue;
+    const text = await readFile(new URL(file, folder), 'utf8');
+    for (const [, id = ''] of text.matchAll(/operationId: '(\w+)'/g)) {
+      named += 1;
+      assert.ok(described.has(id), `${file} defines ${id}, which clusterOperations leaves out`);
+    }
+  }
+  assert.ok(named > 15, `${named} operations`);
 });
 
 test('each schema is valid JSON Schema 2020-12, and each example fits its schema', () => {
@@ -152,7 +165,7 @@ test('the document reads well: names, summaries, descriptions, and what each kin
       expect(text !== '', `parameter ${parameter.name} has a description`);
     }
     const has = (name: string) => parameters.some((parameter) => parameter.name === name);
-    const isRead = method === 'get' || operationId === 'compareBundle';
+    const isRead = method === 'get' || ['compareBundle', 'replayLimits'].includes(operationId);
     expect(has('Idempotency-Key') !== isRead, 'Idempotency-Key for writes alone');
     expect(!has('cursor') || has('limit'), 'a list has a limit');
     expect(method === 'put' || method === 'post' || requestBody === undefined, 'no body');

@@ -5,7 +5,11 @@ import { systemClock, type Clock } from '@headgate/runtime';
 import { Acknowledgements } from '../../src/status/acknowledgements.ts';
 import type { ClusterView } from '../../src/status/cluster-view.ts';
 import { LimitEvents } from '../../src/limits/limit-events.ts';
+import { DemandHistory } from '../../src/limits/demand-history.ts';
 import { LimitWatch } from '../../src/limits/limit-watch.ts';
+import type { Operation } from '../../src/http/operation.ts';
+import { clusterOperations } from '../../src/resources/cluster-operations.ts';
+import type { Store } from '../../src/store/store.ts';
 import { MARKS } from './access-fixtures.ts';
 
 /** A cluster that has something to tell of every tenant. */
@@ -81,4 +85,25 @@ export function eventsOfAll(): LimitEvents {
     tell({ tenantId: '', level: 'pool', scope: `gold-${mark}.0`, name: mark });
   }
   return events;
+}
+
+/** Requests of every tenant, more in one second than the limits of the examples let pass. */
+function historyOfAll(): DemandHistory {
+  // Past the end of the minute, and after the tenants were made.
+  const nowMs = Date.now() + 3_600_000;
+  const history = new DemandHistory({ clock: { nowMs: () => nowMs, monotonicMs: () => 0 } });
+  const fromSecond = Math.floor(nowMs / 60_000) * 60;
+  const entries = Object.values(MARKS).map((mark) => {
+    return { tenantId: `acme-${mark}`, costs: [1_000_000] };
+  });
+  history.receive({ v: 1, edgeId: 'edge-1', fromSecond, entries });
+  return history;
+}
+
+/** All operations on a cluster that has something to tell of every tenant. */
+export function clusterOperationsOfAll(store: Store): Operation[] {
+  return clusterOperations({
+    ...{ store, view: VIEW, bus: { connected: true } },
+    ...{ watch: watchOfAll(), events: eventsOfAll(), history: historyOfAll() },
+  });
 }
