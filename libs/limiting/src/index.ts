@@ -53,6 +53,7 @@ export {
   type LimiterEvent,
   type LimiterOptions,
 } from './limiter.ts';
+export { LOCAL_CONSUMERS_MAX, LOCAL_RULES_MAX } from './local-rules.ts';
 export { createLimiter } from './store-limiter.ts';
 export { type LimiterStats } from './limiter-stats.ts';
 export { type QuotaMark } from './quota-usage.ts';

@@ -34,6 +34,8 @@ export interface LimiterStats {
   storeLosses: number;
   /** Wall-clock time in ms since when the store has not been used; 0 when it is. */
   degradedSinceMs: number;
+  /** Time in ms in which the store was not used, also at the start; of a sharded limiter the sum over its shards. */
+  degradedMs: number;
   /** Rule usages told to the store after a loss. */
   replayedRules: number;
   /** Records of rules (deny times, own recent usage) dropped to make room. */
@@ -72,6 +74,7 @@ export function createLimiterStats(): LimiterStats {
     storeTimeouts: 0,
     storeLosses: 0,
     degradedSinceMs: 0,
+    degradedMs: 0,
     replayedRules: 0,
     denyCacheEvictions: 0,
     slotsHeld: 0,

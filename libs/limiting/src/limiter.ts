@@ -101,11 +101,10 @@ export interface LimiterOptions {
   readonly waitingUnitsMax?: number;
   /** Merged entries per store call. Default 256. */
   readonly batchItemsMax?: number;
-  /**
-   * Rule keys remembered (deny cache, own recent usage), up to about 2 KB each; as many again of rules with a consumer.
-   * Default 20,000.
-   */
+  /** Rule keys without a consumer that are remembered (deny cache, own recent usage). Default {@link LOCAL_RULES_MAX}. */
   readonly localRulesMax?: number;
+  /** Those with a consumer, apart. Default {@link LOCAL_CONSUMERS_MAX}. */
+  readonly localConsumersMax?: number;
   /** Full-jitter back-off of probes while the store is lost: first and longest ceiling in ms. Default 50 and 1,000. */
   readonly probeBackoffBaseMs?: number;
   readonly probeBackoffCapMs?: number;

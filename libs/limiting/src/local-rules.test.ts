@@ -1,7 +1,26 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createHarness, tenantRule } from '../test/limiter-harness.ts';
-import { compileChain } from './index.ts';
+import { compileChain, StoreFailure } from './index.ts';
+
+test('10,000 tenants with three windows each are remembered, and so hold their limits when Redis is lost', async () => {
+  const { limiter, store, inUse } = createHarness();
+  await inUse();
+  const rules = [1000, 60_000, 3_600_000].map((windowMs) =>
+    tenantRule({ name: `w${windowMs}`, limit: 2, windowMs }),
+  );
+  const chains = Array.from({ length: 10_000 }, (_, index) => compileChain(`t${index}`, rules));
+  const [first] = chains;
+  assert.ok(first !== undefined);
+  for (const chain of chains) await limiter.take(chain, 2);
+  assert.equal(limiter.stats.denyCacheEvictions, 0);
+  store.failure = new StoreFailure('connection', 'closed');
+  let admitted = 0;
+  for (const chain of chains)
+    admitted += (await limiter.take(chain, 1)).outcome === 'admitted' ? 1 : 0;
+  assert.equal(admitted, 0);
+  limiter.close();
+});
 
 test('the deny cache is bounded: the rule unused for longest makes room, and that is counted', async () => {
   const { limiter, store, clock, inUse } = createHarness({ localRulesMax: 10 });
@@ -25,7 +44,7 @@ test('the deny cache is bounded: the rule unused for longest makes room, and tha
 });
 
 test('a flood of consumers is bounded, and pushes out none but consumers', async () => {
-  const { limiter, store, inUse } = createHarness({ localRulesMax: 10 });
+  const { limiter, store, inUse } = createHarness({ localConsumersMax: 10 });
   await inUse();
   const slow = { limit: 1, windowMs: 60_000 };
   const shared = compileChain('acme', [tenantRule(slow)]);

@@ -81,6 +81,35 @@ test('probes back off with full jitter up to a second, and the first success clo
   assert.equal(clock.pendingTimers(), 0);
 });
 
+test('time without the store is counted, while it lasts to within the pause between two probes', async () => {
+  const { limiter, store, clock, inUse } = createHarness();
+  await inUse();
+  const before = limiter.stats.degradedMs;
+  clock.advance(10_000);
+  await settled();
+  assert.equal(limiter.stats.degradedMs, before);
+  store.failure = lostConnection;
+  await limiter.take(chain, 1);
+  for (let step = 0; step < 80; step += 1) {
+    clock.advance(100);
+    await settled();
+  }
+  const meanwhile = limiter.stats.degradedMs - before;
+  assert.ok(meanwhile > 7000 && meanwhile <= 8000, String(meanwhile));
+  store.failure = null;
+  const endMs = clock.monotonicMs();
+  clock.advance(1000);
+  await inUse();
+  await settled();
+  const counted = limiter.stats.degradedMs - before;
+  const wentOnMs = clock.monotonicMs() - endMs;
+  assert.ok(counted > 8000 && counted <= 8000 + wentOnMs, String(counted));
+  clock.advance(5000);
+  await settled();
+  assert.equal(limiter.stats.degradedMs - before, counted);
+  limiter.close();
+});
+
 test('a heartbeat finds a store that died without traffic within a second', async () => {
   const { limiter, store, clock, inUse } = createHarness();
   await inUse();

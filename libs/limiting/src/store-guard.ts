@@ -54,6 +54,8 @@ export class StoreGuard {
   /** Never in use, and nobody was told why. */
   #isStarting = true;
   #cancelTimer: (() => void) | null = null;
+  /** Monotonic time up to which the loss is counted. */
+  #countedToMs = 0;
 
   constructor(
     deps: {
@@ -80,7 +82,7 @@ export class StoreGuard {
 
   /** Begins to probe. */
   start(): void {
-    this.#stats.degradedSinceMs = this.#clock.nowMs();
+    this.#beginLoss();
     void this.#probe();
   }
 
@@ -113,8 +115,20 @@ export class StoreGuard {
   #lose(cause: StoreFailure | null): void {
     this.isLost = true;
     this.#stats.storeLosses += 1;
-    this.#stats.degradedSinceMs = this.#clock.nowMs();
+    this.#beginLoss();
     this.#onChange(cause);
+  }
+
+  #beginLoss(): void {
+    this.#stats.degradedSinceMs = this.#clock.nowMs();
+    this.#countedToMs = this.#clock.monotonicMs();
+  }
+
+  /** Up to now; with every probe, so that the counter is behind by no more than the longest pause between two. */
+  #countLoss(): void {
+    const nowMs = this.#clock.monotonicMs();
+    this.#stats.degradedMs += nowMs - this.#countedToMs;
+    this.#countedToMs = nowMs;
   }
 
   #scheduleProbe(): void {
@@ -135,6 +149,7 @@ export class StoreGuard {
   async #probe(): Promise<void> {
     if (this.#isProbing) return;
     this.#isProbing = true;
+    if (this.isLost) this.#countLoss();
     try {
       await this.#examine(await this.#store.probe());
     } catch (error) {
@@ -152,6 +167,7 @@ export class StoreGuard {
     finish();
     this.#identity = state.identity;
     this.#attempt = 0;
+    this.#countLoss();
     this.isLost = false;
     this.#isStarting = false;
     this.#stats.degradedSinceMs = 0;

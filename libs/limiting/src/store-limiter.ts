@@ -15,7 +15,7 @@ import type {
 import { LeaseBook } from './lease-book.ts';
 import type { Limiter, LimiterDeps, LimiterEvent, LimiterOptions } from './limiter.ts';
 import { LocalEnforcer } from './local-enforcer.ts';
-import { LocalRules } from './local-rules.ts';
+import { LOCAL_CONSUMERS_MAX, LOCAL_RULES_MAX, LocalRules } from './local-rules.ts';
 import { MicroBatcher, type BatchOutcome } from './micro-batcher.ts';
 import type { QuotaMark, StoredQuota } from './quota-usage.ts';
 import { Reconciler } from './reconciler.ts';
@@ -67,7 +67,11 @@ class StoreLimiter implements Limiter, BatchOutcome {
     this.#random = random;
     this.#share = share;
     this.#onEvent = deps.onEvent ?? (() => undefined);
-    const rules = new LocalRules(options.localRulesMax ?? 20_000, stats, this.#slots, clock);
+    const capacity = {
+      rulesMax: options.localRulesMax ?? LOCAL_RULES_MAX,
+      consumersMax: options.localConsumersMax ?? LOCAL_CONSUMERS_MAX,
+    };
+    const rules = new LocalRules(capacity, stats, this.#slots, clock);
     this.#rules = rules;
     const jitter = (waitMs: number): number => this.#jitter(waitMs);
     this.#local = new LocalEnforcer({ rules, clock, share, stats, jitter });

@@ -47,6 +47,11 @@ export class BoundedMap<Key, Value> {
     return this.#entries.entries();
   }
 
+  /** Values from oldest to newest. */
+  values(): MapIterator<Value> {
+    return this.#entries.values();
+  }
+
   #evictOldest(): void {
     const oldest = this.#entries.keys().next();
     if (oldest.done === true) return;

@@ -184,6 +184,25 @@ export const METRICS = Object.freeze({
     '1 while limits are enforced by local share because the store is unreachable',
     { unit: 'boolean', merge: 'max' },
   ),
+  headgate_limit_degraded_seconds_total: row(
+    'edge',
+    'counter',
+    [],
+    'Time without the limit store, also until it is first used, summed over workers and, with Redis Cluster, parts; behind by up to a second',
+    { unit: 'seconds' },
+  ),
+  headgate_limit_record_evictions_total: row(
+    'edge',
+    'counter',
+    [],
+    'Local records of limits (denials, own recent usage) dropped to make room; such a limit starts afresh when Redis is lost',
+  ),
+  headgate_limit_replayed_rules_total: row(
+    'edge',
+    'counter',
+    [],
+    'Usages of limits that workers told Redis after a loss',
+  ),
   headgate_limit_slots: row(
     'edge',
     'gauge',

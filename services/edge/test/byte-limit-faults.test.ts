@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createFaultProxy, waitFor, type FaultProxy } from '@headgate/testkit';
-import { hasMetrics } from './support/edge-metrics.ts';
+import { hasMetrics, metricValue } from './support/edge-metrics.ts';
 import { planDocument, tenantDocument, type TestEdge } from './support/edge-process.ts';
 import { HANDSHAKE, SWITCHING } from './support/handshake.ts';
 import { createLimitsBench } from './support/limits-bench.ts';
@@ -85,10 +85,15 @@ test('so does the client of a WebSocket', async () => {
 });
 
 test('without Redis a body that must wait for longer than its route does is refused, after small steps, too', async () => {
+  const before = await metricValue(edge.admin, 'headgate_limit_degraded_seconds_total');
   await redis.stop();
   await waitFor(() => hasMetrics(edge.admin, 'headgate_limit_degraded 1'), {
     message: 'the worker to do without Redis',
   });
+  await waitFor(
+    async () => (await metricValue(edge.admin, 'headgate_limit_degraded_seconds_total')) > before,
+    { message: 'the time without Redis to be counted' },
+  );
   const client = await connectRaw(edge.port);
   const body = 'x'.repeat(2 * MONTH_BYTES);
   client.send(`${upload('month', '/month')}${body.length.toString(16)}\r\n${body}\r\n`);

@@ -7,6 +7,8 @@ import { DEFAULT_HTTP1_LIMITS, HostCache } from '@headgate/http1';
 import {
   createLimiter,
   createShardedLimiter,
+  LOCAL_CONSUMERS_MAX,
+  LOCAL_RULES_MAX,
   SharedLevels,
   type EdgeShare,
   type Limiter,
@@ -70,9 +72,6 @@ const DOWNSTREAM = {
   stashBytesMax: 65_536,
   discardBytesMax: 65_536,
 } as const;
-
-/** Rules whose usage and denials a worker remembers, all shards together, and as many of consumers. */
-const LOCAL_RULES_MAX = 20_000;
 
 /**
  * Longest wait for Redis before connections are accepted, in timeouts of Redis, and in ms: a worker that does not know
@@ -385,6 +384,7 @@ function openLimiter(
       },
       {
         localRulesMax: Math.ceil(LOCAL_RULES_MAX / stores.shards.length),
+        localConsumersMax: Math.ceil(LOCAL_CONSUMERS_MAX / stores.shards.length),
         leases: settings.leases,
       },
     ),

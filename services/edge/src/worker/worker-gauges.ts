@@ -44,6 +44,18 @@ const DECISIONS: readonly (readonly [keyof LimiterStats, string, string])[] = [
   ['unavailableByOverflow', 'unavailable', 'store'],
 ];
 
+/** Limiter counts that are metrics of their own. */
+const LIMITER_TOTALS = [
+  ['headgate_limit_slots_missing_total', (stats: LimiterStats) => stats.slotsLapsed],
+  ['headgate_limit_clock_steps_total', (stats: LimiterStats) => stats.storeClockSteps],
+  ['headgate_limit_degraded_seconds_total', (stats: LimiterStats) => stats.degradedMs / 1000],
+  ['headgate_limit_record_evictions_total', (stats: LimiterStats) => stats.denyCacheEvictions],
+  ['headgate_limit_replayed_rules_total', (stats: LimiterStats) => stats.replayedRules],
+  ['headgate_limit_leases_total', (stats: LimiterStats) => stats.leases],
+  ['headgate_limit_batches_total', (stats: LimiterStats) => stats.batches],
+  ['headgate_limit_batch_units_total', (stats: LimiterStats) => stats.batchedUnits],
+] as const;
+
 /** What became of leases. */
 const LEASES: readonly (readonly [keyof LimiterStats, string])[] = [
   ['leasedCost', 'granted'],
@@ -81,15 +93,13 @@ export function exportWorkerMetrics(sources: WorkerSources): void {
       const cell = metrics.counter('headgate_limit_decisions_total', { outcome, source });
       return [cell, () => limiter.stats[field]] as const;
     }),
-    [metrics.counter('headgate_limit_slots_missing_total', {}), () => limiter.stats.slotsLapsed],
-    [metrics.counter('headgate_limit_clock_steps_total', {}), () => limiter.stats.storeClockSteps],
-    [metrics.counter('headgate_limit_leases_total', {}), () => limiter.stats.leases],
+    ...LIMITER_TOTALS.map(([name, read]) => {
+      return [metrics.counter(name, {}), () => read(limiter.stats)] as const;
+    }),
     ...LEASES.map(([field, outcome]) => {
       const cell = metrics.counter('headgate_limit_lease_cost_total', { outcome });
       return [cell, () => limiter.stats[field]] as const;
     }),
-    [metrics.counter('headgate_limit_batches_total', {}), () => limiter.stats.batches],
-    [metrics.counter('headgate_limit_batch_units_total', {}), () => limiter.stats.batchedUnits],
     [
       metrics.counter('headgate_limit_store_errors_total', { cause: 'timeout' }),
       () => limiter.stats.storeTimeouts,
