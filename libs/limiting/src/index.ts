@@ -57,7 +57,14 @@ export { LOCAL_CONSUMERS_MAX, LOCAL_RULES_MAX } from './local-rules.ts';
 export { createLimiter } from './store-limiter.ts';
 export { type LimiterStats } from './limiter-stats.ts';
 export { type QuotaMark } from './quota-usage.ts';
-export { denialDetail, rateLimitHeaders, retryAfterLine } from './rate-limit-headers.ts';
+export {
+  denialDetail,
+  limitHeadersOf,
+  rateLimitHeaders,
+  retryAfterLine,
+  type LimitHeaders,
+  type LimitHeadersFormat,
+} from './rate-limit-headers.ts';
 export { createShardedLimiter } from './sharded-limiter.ts';
 export { shareOf, type EdgeShare } from './share.ts';
 export { SharedLevels, type SharedLevelsDeps } from './shared-levels.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { tenantPace, tenantRule } from '../test/limiter-harness.ts';
-import { compileChain, rateLimitHeaders } from './index.ts';
+import { compileChain, limitHeadersOf, rateLimitHeaders } from './index.ts';
 import { admittedVerdict, deniedVerdict, unavailableVerdict } from './verdict.ts';
 
 const chain = compileChain('acme', [
@@ -58,4 +58,20 @@ test('a rate shows its burst, which `r` may reach', () => {
     rateLimitHeaders(paced, admittedVerdict('store', [19], [100], null)),
     'RateLimit-Policy: "pace";q=10;w=1;burst=20\r\nRateLimit: "pace";r=19;t=1\r\n',
   );
+});
+
+test('X-RateLimit fields tell the tightest policy whose usage is known, and Retry-After stays in every format', () => {
+  const admitted = admittedVerdict('store', [99, 1199, 4], [1010, 60_900, 400], null);
+  const legacy = 'X-RateLimit-Limit: 5\r\nX-RateLimit-Remaining: 4\r\nX-RateLimit-Reset: 1\r\n';
+  assert.equal(limitHeadersOf('x-ratelimit')(chain, admitted), legacy);
+  assert.equal(limitHeadersOf('both')(chain, admitted), legacy + rateLimitHeaders(chain, admitted));
+  assert.equal(limitHeadersOf('ietf')(chain, admitted), rateLimitHeaders(chain, admitted));
+  assert.equal(limitHeadersOf('off')(chain, admitted), '');
+  const denied = deniedVerdict(chain, 'deny_cache', 1, 2500, [-1, 0, -1], [0, 59_100, 0]);
+  assert.equal(limitHeadersOf('off')(chain, denied), 'Retry-After: 3\r\n');
+  assert.equal(
+    limitHeadersOf('x-ratelimit')(chain, denied),
+    'X-RateLimit-Limit: 1200\r\nX-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 60\r\nRetry-After: 3\r\n',
+  );
+  assert.equal(limitHeadersOf('x-ratelimit')(chain, unavailableVerdict('closed')), '');
 });

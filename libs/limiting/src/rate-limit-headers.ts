@@ -54,6 +54,40 @@ export function rateLimitHeaders(chain: LimitChain, verdict: LimitVerdict): stri
   return known.lines;
 }
 
+/** Which fields tell a client of its limits. */
+export type LimitHeadersFormat = 'ietf' | 'x-ratelimit' | 'both' | 'off';
+
+/** The lines for a verdict, each ended by CRLF; `Retry-After` is always among them when denied for a time. @hot */
+export type LimitHeaders = (chain: LimitChain, verdict: LimitVerdict) => string;
+
+/** The lines in a format: {@link rateLimitHeaders} is `ietf`. */
+export function limitHeadersOf(format: LimitHeadersFormat): LimitHeaders {
+  if (format === 'ietf') return rateLimitHeaders;
+  if (format === 'off') return (_, verdict) => retryAfterLine(verdict);
+  if (format === 'both') {
+    return (chain, verdict) => legacyLines(chain, verdict) + rateLimitHeaders(chain, verdict);
+  }
+  return (chain, verdict) => legacyLines(chain, verdict) + retryAfterLine(verdict);
+}
+
+/**
+ * `X-RateLimit-*` have room for one policy: the first of those shown whose usage is known. `Reset` counts seconds from now, as `t` does. Without
+ * any known usage nothing is told.
+ */
+function legacyLines(chain: LimitChain, verdict: LimitVerdict): string {
+  const shown = chain.policyTexts.shown[variantOf(chain, verdict)] ?? [];
+  for (let position = 0; position < shown.length; position += 1) {
+    const index = shown[position] ?? 0;
+    const remaining = verdict.remaining[index] ?? -1;
+    const rule = chain.rules[index];
+    if (remaining < 0 || rule === undefined) continue;
+    const lines = `X-RateLimit-Limit: ${quota(rule)}\r\nX-RateLimit-Remaining: ${remaining}\r\n`;
+    if (rule.kind === 'concurrency') return lines; // nobody knows when a slot returns
+    return `${lines}X-RateLimit-Reset: ${Math.ceil((verdict.resetMs[index] ?? 0) / 1000)}\r\n`;
+  }
+  return '';
+}
+
 function policyLine(chain: LimitChain, verdict: LimitVerdict): string {
   return chain.policyTexts.policyLines[variantOf(chain, verdict)] ?? '';
 }

@@ -1,4 +1,5 @@
 import { availableParallelism, hostname } from 'node:os';
+import type { LimitHeadersFormat } from '@headgate/limiting';
 import type { RedisTarget } from '@headgate/limiting-redis';
 import { Ring } from '@headgate/model';
 import {
@@ -83,6 +84,12 @@ export const EdgeEnvironment = z.object({
     .describe(
       '"off": no worker takes parts of a limit ahead of its requests, so that each of them waits for Redis. Limits hold in both cases.',
     ),
+  HEADGATE_EDGE_LIMIT_HEADERS: z
+    .enum(['ietf', 'x-ratelimit', 'both', 'off'])
+    .default('ietf')
+    .describe(
+      'Fields that tell clients of their limits: "ietf": RateLimit-Policy and RateLimit; "x-ratelimit": X-RateLimit-Limit, -Remaining and -Reset (in seconds from now) of the tightest limit; "both"; "off". Answers 429 have Retry-After in any case.',
+    ),
   HEADGATE_DATA_DIR: z
     .string()
     .default('.headgate/edge')
@@ -146,6 +153,8 @@ export interface Settings extends ServiceSettings {
   readonly redisTimeoutMs: number;
   /** Whether parts of limits may be taken ahead of requests. */
   readonly leases: boolean;
+  /** Which fields tell clients of their limits. */
+  readonly limitHeaders: LimitHeadersFormat;
   readonly dataDirectory: string;
   readonly proxyProtocol: boolean;
   readonly trustedProxies: readonly string[];
@@ -179,6 +188,7 @@ export function readSettings(
       redis: settings.HEADGATE_REDIS_URL,
       redisTimeoutMs: settings.HEADGATE_REDIS_TIMEOUT_MS,
       leases: settings.HEADGATE_LIMIT_LEASES === 'on',
+      limitHeaders: settings.HEADGATE_EDGE_LIMIT_HEADERS,
       dataDirectory: settings.HEADGATE_DATA_DIR,
       proxyProtocol: settings.HEADGATE_EDGE_PROXY_PROTOCOL === 'v2',
       allowedAddresses: settings.HEADGATE_ENDPOINT_ADDRESSES_ALLOWED,

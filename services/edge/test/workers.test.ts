@@ -45,6 +45,7 @@ const settingsOf =
     redis: { host: '127.0.0.1', port: 1, tls: null },
     redisTimeoutMs: 25,
     leases: true,
+    limitHeaders: 'ietf',
     logLevel: 'silent',
     tracing: {},
   });

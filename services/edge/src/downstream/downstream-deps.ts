@@ -87,6 +87,7 @@ export interface DownstreamDeps {
   /** Where verdicts are counted. */
   readonly tally: ExchangeDeps['tally'];
   readonly shadows: ExchangeDeps['shadows'];
+  readonly limitHeaders: ExchangeDeps['limitHeaders'];
   readonly forwarding: ForwardingRules;
   /** `Date` line with CRLF, renewed every second. */
   readonly dateLine: () => string;

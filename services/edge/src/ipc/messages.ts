@@ -1,5 +1,5 @@
 import type { LimitUsage } from '@headgate/bus';
-import type { QuotaMark } from '@headgate/limiting';
+import type { LimitHeadersFormat, QuotaMark } from '@headgate/limiting';
 import type { RedisTarget } from '@headgate/limiting-redis';
 import type { DocumentHeader, HealthState } from '@headgate/model';
 import type { LogLevel, WorkerSnapshot } from '@headgate/telemetry';
@@ -38,6 +38,7 @@ export interface WorkerSettings {
   readonly redis: RedisTarget;
   readonly redisTimeoutMs: number;
   readonly leases: boolean;
+  readonly limitHeaders: LimitHeadersFormat;
   readonly logLevel: LogLevel;
   /** Variables that OpenTelemetry's exporter reads. */
   readonly tracing: Readonly<Record<string, string>>;

@@ -30,6 +30,7 @@ export function workerSettings(
     redis: settings.redis,
     redisTimeoutMs: settings.redisTimeoutMs,
     leases: settings.leases,
+    limitHeaders: settings.limitHeaders,
     logLevel: settings.logLevel,
     tracing,
   };

@@ -1,7 +1,7 @@
 import {
   denialDetail,
-  rateLimitHeaders,
   type BodyBytes,
+  type LimitHeaders,
   type LimitVerdict,
 } from '@headgate/limiting';
 import type { Attempts } from './attempts.ts';
@@ -153,7 +153,9 @@ export class BodyWaits {
       return;
     }
     this.#exchange.refuseBody(
-      isDenied ? refusal(meter, verdict) : localReply('HG_LIMIT_UNAVAILABLE'),
+      isDenied
+        ? refusal(meter, verdict, this.#client.deps.limitHeaders)
+        : localReply('HG_LIMIT_UNAVAILABLE'),
     );
   }
 
@@ -197,7 +199,11 @@ export class BodyWaits {
   }
 }
 
-function refusal({ chain }: BodyMeter, verdict: LimitVerdict): LocalReply {
-  const headers = rateLimitHeaders(chain, verdict);
+function refusal(
+  { chain }: BodyMeter,
+  verdict: LimitVerdict,
+  limitHeaders: LimitHeaders,
+): LocalReply {
+  const headers = limitHeaders(chain, verdict);
   return localReply('HG_LIMIT_EXCEEDED', headers, denialDetail(chain, verdict));
 }

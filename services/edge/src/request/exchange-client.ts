@@ -1,4 +1,4 @@
-import type { Limiter } from '@headgate/limiting';
+import type { Limiter, LimitHeaders } from '@headgate/limiting';
 import type { Clock } from '@headgate/runtime';
 import type { ByteSocket } from '../io/byte-socket.ts';
 import type { Recorder } from '../stages/record.ts';
@@ -17,6 +17,8 @@ export interface ExchangeDeps {
   readonly tally: Pick<UsageTally, 'note' | 'giveBack'>;
   /** Hears of each request that passes. */
   readonly shadows: Pick<Shadows, 'evaluate'>;
+  /** The fields that tell clients of their limits. */
+  readonly limitHeaders: LimitHeaders;
   readonly forwarding: ForwardingRules;
   /** `Date` line with CRLF, renewed every second. */
   readonly dateLine: () => string;

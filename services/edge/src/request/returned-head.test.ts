@@ -78,6 +78,15 @@ suite('returned head', () => {
     assert.deepEqual(limitLines(own), ['RateLimit: ours']);
   });
 
+  test('X-RateLimit fields of the endpoint are replaced where the edge sets them, else they pass', () => {
+    const theirs = ['X-RateLimit-Limit: 1', 'X-RateLimit-Remaining: 2', 'X-RateLimit-Reset: 3'];
+    const head = `HTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: 0\r\n${theirs.join('\r\n')}\r\nRateLimit: x\r\n`;
+    const limitLines = (own: string): string[] =>
+      returned(head, '1.1', true, own).filter((line) => line.includes('RateLimit'));
+    assert.deepEqual(limitLines('RateLimit: ours\r\n'), [...theirs, 'RateLimit: ours']);
+    assert.deepEqual(limitLines('X-RateLimit-Limit: 9\r\n'), ['X-RateLimit-Limit: 9']);
+  });
+
   test('each version hears how its connection goes on', () => {
     const head = 'HTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: 0\r\n';
     const connection = (version: string, keepAlive: boolean): string | undefined =>

@@ -13,6 +13,10 @@ import { viaLine, viaLineAndIdName } from './via.ts';
 /** Response fields that the edge sets itself. */
 const DROPPED = new HeaderSet(['x-request-id', 'via']);
 const DROPPED_WITH_LIMITS = new HeaderSet(['x-request-id', 'via', 'ratelimit', 'ratelimit-policy']);
+const DROPPED_WITH_LEGACY_LIMITS = new HeaderSet([
+  ...['x-request-id', 'via', 'ratelimit', 'ratelimit-policy'],
+  ...['x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset'],
+]);
 
 /** How the body goes on to the client: HTTP/1.0 knows no chunks, HTTP/1.1 needs no close to end a body. @hot */
 export function framingFor(upstream: Framing, clientMinorVersion: 0 | 1): Framing {
@@ -40,8 +44,19 @@ export function writeReturnedHead(
     idEnd +
     context.limitHeaders +
     connectionLine(keepAlive, context.head.minorVersion);
-  const dropped = context.limitHeaders === '' ? DROPPED : DROPPED_WITH_LIMITS;
-  return writeResponseHead(head, dropped, framing, head.contentLength, append);
+  return writeResponseHead(
+    head,
+    droppedWith(context.limitHeaders),
+    framing,
+    head.contentLength,
+    append,
+  );
+}
+
+/** An endpoint's fields on limits go only where the edge sets such fields; `X-RateLimit-*` come first. @hot */
+function droppedWith(limitHeaders: string): HeaderSet {
+  if (limitHeaders === '') return DROPPED;
+  return limitHeaders.startsWith('X-') ? DROPPED_WITH_LEGACY_LIMITS : DROPPED_WITH_LIMITS;
 }
 
 /** Head of an interim response (1xx), passed on as it is; it goes through a proxy like any other (RFC 9110 section 7.6.3). */

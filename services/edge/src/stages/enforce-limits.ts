@@ -1,11 +1,11 @@
 import { FRAMING_CHUNKED, FRAMING_NONE } from '@headgate/http1';
 import {
   denialDetail,
-  rateLimitHeaders,
   retryAfterLine,
   type BodyBytes,
   type ByteSteps,
   type LimitChain,
+  type LimitHeaders,
   type Limiter,
   type LimitVerdict,
   type SharedLevels,
@@ -40,6 +40,8 @@ export interface TakeLimitsDeps {
 export interface ApplyVerdictDeps {
   readonly tally: Pick<UsageTally, 'note'>;
   readonly shadows: Pick<Shadows, 'evaluate'>;
+  /** The fields that tell clients of their limits. */
+  readonly limitHeaders: LimitHeaders;
 }
 
 /** What the request costs of each limit, and how many slots it holds. @hot */
@@ -90,7 +92,7 @@ export function applyVerdict(
   context: RequestContext,
   chain: LimitChain | null,
   verdict: LimitVerdict,
-  { tally, shadows }: ApplyVerdictDeps,
+  { tally, shadows, limitHeaders }: ApplyVerdictDeps,
 ): LocalReply | null {
   context.verdict = verdict;
   const bytes = bytesOf(context, chain);
@@ -98,7 +100,7 @@ export function applyVerdict(
   if (verdict.outcome === 'unavailable') {
     return localReply('HG_LIMIT_UNAVAILABLE', 'Retry-After: 1\r\n');
   }
-  context.limitHeaders = chain === null ? '' : rateLimitHeaders(chain, verdict);
+  context.limitHeaders = chain === null ? '' : limitHeaders(chain, verdict);
   if (verdict.outcome === 'admitted') {
     shadows.evaluate(context);
     if (chain !== null && chain.hasSlots) context.heldChain = chain;

@@ -7,6 +7,7 @@ import { DEFAULT_HTTP1_LIMITS, HostCache } from '@headgate/http1';
 import {
   createLimiter,
   createShardedLimiter,
+  limitHeadersOf,
   LOCAL_CONSUMERS_MAX,
   LOCAL_RULES_MAX,
   SharedLevels,
@@ -140,7 +141,9 @@ export async function createDataPlane(
   const sharedLevels = new SharedLevels({ limiter, note: tally.note.bind(tally) });
   const shared = { sharedLimits: tenants.sharedLimits, sharedLevels, demand: new DemandTally() };
   const shadows = openShadows({ limiter, tally, isTrusted }, metrics);
-  const limits = { limiter, ...shared, tally, shadows, chains: new RequestChains() };
+  const limitHeaders = limitHeadersOf(settings.limitHeaders);
+  const verdicts = { tally, shadows, limitHeaders };
+  const limits = { limiter, ...shared, ...verdicts, chains: new RequestChains() };
   const requestPath = { tenants, tenantHeader, isTrusted, ...limits };
   const overload = openOverloadWatch(settings, log, () => listener, shutdown);
   const listener = openListener(settings, fdShare, {
@@ -151,8 +154,7 @@ export async function createDataPlane(
     recorder,
     limiter,
     isTrusted,
-    tally,
-    shadows,
+    ...verdicts,
     draining: () => draining,
     overloaded: () => overload.ladder.level > 0,
     letsGo: () => overload.ladder.letsGo(),
@@ -301,6 +303,7 @@ function openListener(
     | 'isTrusted'
     | 'tally'
     | 'shadows'
+    | 'limitHeaders'
     | 'draining'
     | 'overloaded'
     | 'letsGo'

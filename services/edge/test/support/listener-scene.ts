@@ -104,6 +104,7 @@ export async function withListener(
       },
       tally: { note: () => undefined, giveBack: () => undefined },
       shadows: { evaluate: () => undefined },
+      limitHeaders: () => '',
       forwarding: compileForwardingRules('x-tenant-id'),
       dateLine: () => 'Date: Sat, 01 Jan 2000 00:00:00 GMT\r\n',
       isTrusted: (address) => address === '192.0.2.1',
