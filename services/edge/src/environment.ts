@@ -32,7 +32,9 @@ const clientEnvironment = {
     ),
   HEADGATE_EDGE_CONNECTIONS_PER_ADDRESS_MAX: environmentInteger(1, 1_000_000)
     .default(20_000)
-    .describe('Open connections of one client address per worker; an IPv6 /64 is one address.'),
+    .describe(
+      'Open connections of one client address per worker; an IPv6 /64 is one address. At most half of what the limit of open files allows, unless it is a trusted proxy.',
+    ),
   HEADGATE_EDGE_REQUESTS_PER_CONNECTION_MAX: environmentInteger(0, 1_000_000_000)
     .default(0)
     .describe(

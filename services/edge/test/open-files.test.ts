@@ -31,7 +31,9 @@ test('with 256 open files an edge pauses accepting, serves every connection it h
   const origin = await createRecordingOrigin();
   const upstreams = { main: { endpoints: endpointsAt(origin.port) } };
   const routes = { all: { upstreamId: 'main' } };
-  const edge = await startOneTenantEdge({ upstreams, routes });
+  // Whose connections are not held to half of what open files allow.
+  const env = { HEADGATE_EDGE_TRUSTED_PROXIES: '127.0.0.1' };
+  const edge = await startOneTenantEdge({ upstreams, routes }, { env });
   const clients: RawClient[] = [];
   try {
     await limitOpenFiles(edge);

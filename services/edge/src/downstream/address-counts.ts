@@ -1,11 +1,36 @@
+import { plainAddress } from '../request/address-key.ts';
+
+/** How many connections one address may have. */
+export interface AddressBounds {
+  readonly max: number;
+  /** Of an address that is trusted to speak for many clients; not below `max`. */
+  readonly trustedMax: number;
+  readonly isTrusted: (address: string) => boolean;
+}
+
+/** Part of the connections that open files allow which one address may hold: the rest is for all others. */
+const ADDRESS_SHARE = 0.5;
+
+/**
+ * Bounds of a listener. What is configured suits a process with many open files; with few of them one client could have
+ * accepting pause for everybody. A trusted proxy brings everybody's connections, and is held to what is configured.
+ */
+export function addressBounds(
+  configuredMax: number,
+  connectionsWithinFds: number,
+  isTrusted: (address: string) => boolean,
+): AddressBounds {
+  const share = Math.max(1, Math.floor(connectionsWithinFds * ADDRESS_SHARE));
+  return { max: Math.min(configuredMax, share), trustedMax: configuredMax, isTrusted };
+}
+
 /** Counts open connections per client address, up to a bound. IPv6 clients count by their /64, which is one customer. */
 export class AddressCounts {
   readonly #counts = new Map<string, number>();
-  readonly #max: number;
+  readonly #bounds: AddressBounds;
 
-  /** @param max connections of one address; Infinity for no bound. */
-  constructor(max: number) {
-    this.#max = max;
+  constructor(bounds: AddressBounds) {
+    this.#bounds = bounds;
   }
 
   /** Addresses with at least one connection. */
@@ -13,10 +38,15 @@ export class AddressCounts {
     return this.#counts.size;
   }
 
-  /** Counts one more connection; false if the address has as many as it may, and then nothing is counted. */
-  take(key: string): boolean {
+  /**
+   * Counts one more connection; false if the address has as many as it may, and then nothing is counted.
+   *
+   * @param key what the address counts as.
+   */
+  take(key: string, address: string): boolean {
+    const { max, trustedMax, isTrusted } = this.#bounds;
     const held = this.#counts.get(key) ?? 0;
-    if (held >= this.#max) return false;
+    if (held >= trustedMax || (held >= max && !isTrusted(plainAddress(address)))) return false;
     this.#counts.set(key, held + 1);
     return true;
   }

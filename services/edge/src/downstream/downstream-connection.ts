@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { RequestParser, type Http1Fault } from '@headgate/http1';
 import type { Expirable } from '@headgate/runtime';
 import { ByteSocket, type ByteReceiver } from '../io/byte-socket.ts';
+import { plainAddress } from '../request/address-key.ts';
 import { Exchange } from '../request/exchange.ts';
 import type { ExchangeClient } from '../request/exchange-client.ts';
 import {
@@ -278,8 +279,7 @@ export class DownstreamConnection
   // From request to request
 
   #setClient(address: string): void {
-    // IPv4 clients of a dual-stack listener: ::ffff:192.0.2.1
-    const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
+    const plain = plainAddress(address);
     this.#context.clientIp = plain;
     this.#context.trustedSource = this.deps.isTrusted(plain);
     this.#context.forwardedLines = '';

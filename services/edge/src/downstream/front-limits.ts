@@ -24,7 +24,7 @@ export class FrontLimits {
   /** Counts the connection for its client's address; false if that has too many. */
   countAddress(address: string): boolean {
     const key = addressKey(address);
-    if (!this.#deps.addresses.take(key)) {
+    if (!this.#deps.addresses.take(key, address)) {
       this.#deps.stats.refusedAddress += 1;
       return false;
     }

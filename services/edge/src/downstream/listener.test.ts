@@ -79,6 +79,24 @@ suite('caps', () => {
     ));
 });
 
+suite('caps within open files', () => {
+  test('one address gets half of the connections that open files allow, and others the rest', () =>
+    withListener({ connectionsWithinFds: 8 }, async ({ port, listener }) => {
+      const clients = [];
+      for (const localAddress of ['127.0.0.1', '127.0.0.2']) {
+        for (let count = 0; count < 3; count += 1) {
+          clients.push(await connectRaw(port, { localAddress }));
+        }
+      }
+      await waitFor(() => listener.openConnections === 6, { message: 'six connections' });
+      clients.push(await connectRaw(port), await connectRaw(port));
+      await clients.at(-1)?.closed();
+      assert.deepEqual([listener.stats.accepted, listener.stats.refusedAddress], [7, 1]);
+      assert.deepEqual([listener.openConnections, listener.accepting], [7, true]);
+      for (const client of clients) client.close();
+    }));
+});
+
 suite('bugs', () => {
   test('an exception in the request path is answered with 500 and ends its connection, nothing else', () => {
     const handle = (exchange: Exchange): void => {

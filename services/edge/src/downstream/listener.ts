@@ -2,7 +2,7 @@ import net from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { PacedWalk } from '@headgate/runtime';
 import { addressKey } from '../request/address-key.ts';
-import { AddressCounts } from './address-counts.ts';
+import { addressBounds, AddressCounts } from './address-counts.ts';
 import { DownstreamConnection } from './downstream-connection.ts';
 import { createDownstreamStats, type DownstreamDeps } from './downstream-deps.ts';
 
@@ -12,7 +12,7 @@ export interface ListenerSettings {
   readonly port: number;
   /** Open connections; further ones are closed at once. */
   readonly connectionsMax: number;
-  /** Open connections of one client address (IPv6: one /64). */
+  /** Open connections of one client address (IPv6: one /64); half of `connectionsWithinFds` at most, unless it is trusted. */
   readonly connectionsPerAddressMax: number;
   /** Open connections at which accepting pauses, so that the process keeps file descriptors for other things. */
   readonly connectionsWithinFds: number;
@@ -76,7 +76,10 @@ export class Listener {
     deps: Omit<DownstreamDeps, 'onClosed' | 'stats' | 'addresses'>,
   ) {
     this.#settings = settings;
-    this.#addresses = new AddressCounts(settings.connectionsPerAddressMax);
+    const { connectionsPerAddressMax, connectionsWithinFds } = settings;
+    this.#addresses = new AddressCounts(
+      addressBounds(connectionsPerAddressMax, connectionsWithinFds, deps.isTrusted),
+    );
     this.#deps = {
       ...deps,
       stats: this.stats,
@@ -215,7 +218,7 @@ export class Listener {
     }
     // Behind a load balancer all connections come from a few addresses; the client's is in the header.
     const key = this.#deps.settings.proxyProtocol ? '' : addressKey(address);
-    if (key !== '' && !this.#addresses.take(key)) {
+    if (key !== '' && !this.#addresses.take(key, address)) {
       this.stats.refusedAddress += 1;
       socket.destroy();
       return;

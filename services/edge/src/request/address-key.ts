@@ -20,3 +20,8 @@ export function addressKey(address: string): string {
   const network = groups.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
   return `${network.join(':')}::/64`;
 }
+
+/** An address as ranges know it: without the prefix of IPv4 clients of a dual-stack listener, `::ffff:192.0.2.1`. */
+export function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice(7) : address;
+}

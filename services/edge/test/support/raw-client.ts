@@ -27,9 +27,13 @@ export interface RawClient {
 /** Connects to a port of 127.0.0.1. */
 export async function connectRaw(
   port: number,
-  options: { readonly paused?: boolean } = {},
+  options: { readonly paused?: boolean; readonly localAddress?: string } = {},
 ): Promise<RawClient> {
-  const socket = connect({ host: '127.0.0.1', port, noDelay: true, allowHalfOpen: true });
+  const { localAddress } = options;
+  const socket = connect({
+    ...{ host: '127.0.0.1', port, noDelay: true, allowHalfOpen: true },
+    ...(localAddress === undefined ? {} : { localAddress }),
+  });
   const chunks: Buffer[] = [];
   let state: 'open' | 'ended' | 'reset' = 'open';
   socket.on('end', () => (state = 'ended'));
