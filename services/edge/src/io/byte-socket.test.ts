@@ -202,6 +202,63 @@ suite('byte socket', () => {
     server.close();
   });
 
+  test('a private buffer goes back after eight small reads, and is taken again for a large one', async () => {
+    const buffers = new ReadBuffers();
+    const shared: boolean[] = [];
+    const ready = Promise.withResolvers<void>();
+    let bytes = 0;
+    const sinks: ByteSocket[] = [];
+    const ignored = { onEnd: () => undefined, onDrain: () => undefined, onClose: () => undefined };
+    const target = await listen((socket) => socket.resume(), false);
+    const { server, port } = await listen((socket) => {
+      const source: ByteSocket = ByteSocket.adopt(socket, buffers, {
+        ...ignored,
+        onBytes(chunk, length) {
+          shared.push(chunk === buffers.shared);
+          bytes += length;
+          for (const sink of sinks) {
+            sink.writeSlice(chunk, 0, length, source);
+            sink.flush();
+          }
+        },
+      });
+      const sink = ByteSocket.connect(
+        { host: '127.0.0.1', port: target.port },
+        buffers,
+        { ...ignored, onBytes: () => assert.fail('nothing comes back') },
+        () => ready.resolve(),
+      );
+      sinks.push(sink);
+    }, true);
+    const client = connect({ host: '127.0.0.1', port, noDelay: true });
+    await ready.promise;
+    let sent = 0;
+    const send = async (length: number): Promise<void> => {
+      client.write(Buffer.alloc(length));
+      sent += length;
+      await waitFor(() => bytes === sent, { message: `${sent} bytes` });
+    };
+    const readsOf = async (lengths: readonly number[]): Promise<boolean[]> => {
+      shared.length = 0;
+      for (const length of lengths) await send(length);
+      return shared;
+    };
+    const small = Array<number>(7).fill(100);
+    await send(1_000_000);
+    assert.deepEqual(await readsOf(small), Array(7).fill(false));
+    await send(1_000_000); // counted anew from here on
+    assert.deepEqual(await readsOf([...small, 100, 100, 100]), [
+      ...Array<boolean>(8).fill(false),
+      ...[true, true],
+    ]);
+    await send(1_000_000);
+    assert.deepEqual(await readsOf([100]), [false]);
+    client.destroy();
+    for (const sink of sinks) sink.destroy();
+    server.close();
+    target.server.close();
+  });
+
   test("the fallback on 'data' events relays the same", () =>
     relayAll((socket, buffers, relay) => ByteSocket.listen(socket, buffers, relay), 8));
 });
