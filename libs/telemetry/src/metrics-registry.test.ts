@@ -8,7 +8,7 @@ test('names follow the rules: prefix, unit, _total on counters only', () => {
   for (const [name, row] of Object.entries(METRICS)) {
     assert.match(name, /^headgate_[a-z]+(_[a-z]+)*$/, name);
     assert.equal(name.endsWith('_total'), row.type === 'counter', name);
-    if (row.unit === 'seconds') assert.match(name, /_seconds$/, name);
+    if (row.unit === 'seconds') assert.match(name, /_seconds(_total)?$/, name);
     if (row.unit === 'bytes') assert.match(name, /_bytes(_total)?$/, name);
     assert.match(row.help, /^[A-Z0-9]/, name);
   }
