@@ -9,8 +9,7 @@ import { metricValue } from './support/edge-metrics.ts';
 import { HEADER_TIMEOUT_MS, withListener } from './support/listener-scene.ts';
 import { endpointsAt, startOneTenantEdge } from './support/one-tenant-edge.ts';
 import { GET } from './support/plain-messages.ts';
-import { connectRaw, requestOnce } from './support/raw-client.ts';
-import { usedConnections } from './support/used-connections.ts';
+import { connectRaw, requestOnce, type RawClient } from './support/raw-client.ts';
 import { whileSending } from './support/while-sending.ts';
 
 suite('a connection of the listener', () => {
@@ -156,7 +155,14 @@ suite('caps of the listener', () => {
   test('near the limit of open files accepting pauses, what is open is served, and it resumes', () =>
     withListener({ connectionsWithinFds: 3, keepAliveTimeoutMs: 60_000 }, async (scene) => {
       const { port, listener } = scene;
-      const clients = await usedConnections(port, 3, GET);
+      const clients: RawClient[] = [];
+      // One address alone would not get as many.
+      for (const localAddress of ['127.0.0.1', '127.0.0.2', '127.0.0.3']) {
+        const client = await connectRaw(port, { localAddress });
+        client.send(GET);
+        await client.response();
+        clients.push(client);
+      }
       assert.deepEqual([listener.accepting, listener.stats.pausedFds], [false, 1]);
       await assert.rejects(connectRaw(port), { code: 'ECONNREFUSED' });
       clients[0]?.send(GET);
