@@ -68,8 +68,9 @@ export class LeastRequestPicker<E extends PickableEndpoint> implements Picker<E>
     if (this.#panic.recount()) return this.#drawEligible(exclude, 'any');
     // Full ones: the shorter queue of two.
     const first = this.#drawEligible(exclude, 'healthy');
-    const second = first === null ? null : this.#drawEligible(exclude, 'healthy');
-    return first === null || second === null ? null : lessLoaded(first, second);
+    return first === null
+      ? null
+      : lessLoaded(first, this.#drawEligible(exclude, 'healthy') ?? first);
   }
 
   /** One eligible endpoint by weight, from two passes: sum, then walk to a random point of it. */

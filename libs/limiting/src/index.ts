@@ -68,5 +68,4 @@ export {
 export { createShardedLimiter } from './sharded-limiter.ts';
 export { shareOf, type EdgeShare } from './share.ts';
 export { SharedLevels, type SharedLevelsDeps } from './shared-levels.ts';
-export { type Timers } from './store-guard.ts';
 export { type ChargeDates, type ChargeSpan, type LimitVerdict } from './verdict.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '@headgate/runtime';
+import type { Clock, Timers } from '@headgate/runtime';
 import { ChainLeases } from './chain-leases.ts';
 import type { CompiledRule } from './compiled-rule.ts';
 import type { LimitChain } from './limit-chain.ts';
@@ -6,7 +6,6 @@ import type { LimiterStats } from './limiter-stats.ts';
 import type { BatchItem, ItemReply, LeaseAsk, LeaseReturn, LimitStore } from './limit-store.ts';
 import type { LocalRules } from './local-rules.ts';
 import type { EdgeShare } from './share.ts';
-import type { Timers } from './store-guard.ts';
 import { admittedVerdict, type ChargeDates, type LimitVerdict } from './verdict.ts';
 
 /**

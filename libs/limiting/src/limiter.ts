@@ -1,11 +1,10 @@
-import type { Clock, Random } from '@headgate/runtime';
+import type { Clock, Random, Timers } from '@headgate/runtime';
 import type { BodyBytes } from './body-bytes.ts';
 import type { LimitChain } from './limit-chain.ts';
 import type { LimiterStats } from './limiter-stats.ts';
 import type { LimitStore, StoreFailureKind } from './limit-store.ts';
 import type { QuotaMark } from './quota-usage.ts';
 import type { EdgeShare } from './share.ts';
-import type { Timers } from './store-guard.ts';
 import type { ChargeDates, LimitVerdict } from './verdict.ts';
 
 /** Decides whether a request may pass its chain of limits. One per worker. */

@@ -1,8 +1,8 @@
+import type { Timers } from '@headgate/runtime';
 import type { LimiterStats } from './limiter-stats.ts';
 import type { BatchItem, BatchReply, LimitStore, SlotClaim, SlotRenewal } from './limit-store.ts';
 import type { Reconciler } from './reconciler.ts';
 import type { SlotBook, SlotHolding } from './slot-book.ts';
-import type { Timers } from './store-guard.ts';
 
 /** Slots lapse in the store 2,500 ms after their last renewal: two renewals may be late. */
 const RENEW_MS = 800;

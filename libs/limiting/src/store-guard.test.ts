@@ -5,6 +5,18 @@ import { compileChain, StoreFailure } from './index.ts';
 
 const chain = compileChain('acme', [tenantRule()]);
 const lostConnection = new StoreFailure('connection', 'closed');
+const unanswered = new StoreFailure('timeout', 'no answer within 25 ms');
+
+/** A limiter that has admitted so much while its store was lost, which answers from now on; a test may stand in for `replay`. */
+async function afterOutage(units: number) {
+  const harness = createHarness();
+  const { limiter, store, inUse } = harness;
+  await inUse();
+  store.failure = lostConnection;
+  await limiter.take(chain, units);
+  store.failure = null;
+  return { ...harness, replay: store.replay.bind(store) };
+}
 
 test('the store is not asked before the first probe has answered', async () => {
   const { limiter, store, inUse } = createHarness();
@@ -42,7 +54,7 @@ test('one failed call opens the breaker at once: whoever waits is answered, nobo
   store.isHeld = true;
   const outstanding = limiter.take(chain, 1);
   const waiting = limiter.take(chain, 1);
-  store.failure = new StoreFailure('timeout', 'no answer within 25 ms');
+  store.failure = unanswered;
   store.answer();
   assert.equal((await outstanding).source, 'share');
   assert.equal((await waiting).source, 'share');
@@ -163,12 +175,7 @@ test('another or an emptied store is told everything of the last window, once', 
 });
 
 test('a replay that fails keeps the store lost and is tried again', async () => {
-  const { limiter, store, clock, inUse } = createHarness();
-  await inUse();
-  store.failure = lostConnection;
-  await limiter.take(chain, 4);
-  store.failure = null;
-  const replay = store.replay.bind(store);
+  const { limiter, store, clock, inUse, replay } = await afterOutage(4);
   let failures = 0;
   store.replay = async () => {
     failures += 1;
@@ -186,23 +193,18 @@ test('a replay that fails keeps the store lost and is tried again', async () => 
 });
 
 test('a replay that is charged and not answered is charged once, with what came meanwhile on top', async () => {
-  const { limiter, store, clock, inUse } = createHarness();
-  await inUse();
-  store.failure = lostConnection;
-  await limiter.take(chain, 4);
-  store.failure = null;
-  const replay = store.replay.bind(store);
-  let unanswered = 0;
+  const { limiter, store, clock, inUse, replay } = await afterOutage(4);
+  let replays = 0;
   store.replay = async (items, id) => {
     await replay(items, id);
-    unanswered += 1;
-    throw new StoreFailure('timeout', 'no answer within 25 ms');
+    replays += 1;
+    throw unanswered;
   };
   for (let step = 0; step < 4; step += 1) {
     clock.advance(50);
     await settled();
   }
-  assert.ok(limiter.degraded && unanswered >= 2, `${unanswered} replays`);
+  assert.ok(limiter.degraded && replays >= 2, `${replays} replays`);
   await limiter.take(chain, 1);
   store.replay = replay;
   clock.advance(100);
@@ -212,18 +214,13 @@ test('a replay that is charged and not answered is charged once, with what came 
 });
 
 test('the last replay, which nobody awaits, is charged once, too', async () => {
-  const { limiter, store, clock, inUse } = createHarness();
-  await inUse();
-  store.failure = lostConnection;
-  await limiter.take(chain, 1);
-  store.failure = null;
-  const replay = store.replay.bind(store);
+  const { limiter, store, clock, inUse, replay } = await afterOutage(1);
   let rounds = 0;
   store.replay = async (items, id) => {
     rounds += 1;
     if (rounds <= 3) void limiter.take(chain, 1);
     await replay(items, id);
-    if (rounds === 4) throw new StoreFailure('timeout', 'no answer within 25 ms');
+    if (rounds === 4) throw unanswered;
   };
   for (let step = 0; rounds < 5 && step < 20; step += 1) {
     clock.advance(20);
@@ -236,15 +233,10 @@ test('the last replay, which nobody awaits, is charged once, too', async () => {
 });
 
 test('what another store did not answer is not repeated there: it is told everything', async () => {
-  const { limiter, store, clock, inUse } = createHarness();
-  await inUse();
-  store.failure = lostConnection;
-  await limiter.take(chain, 4);
-  store.failure = null;
-  const replay = store.replay.bind(store);
+  const { limiter, store, clock, inUse, replay } = await afterOutage(4);
   store.replay = async (items, id) => {
     await replay(items, id);
-    throw new StoreFailure('timeout', 'no answer within 25 ms');
+    throw unanswered;
   };
   clock.advance(50);
   await settled();
@@ -284,12 +276,7 @@ test('what an open rule admitted in a long outage comes back in calls that a sto
 });
 
 test('what is admitted while the last replay is under way still reaches the store', async () => {
-  const { limiter, store, clock, inUse } = createHarness();
-  await inUse();
-  store.failure = lostConnection;
-  await limiter.take(chain, 1);
-  store.failure = null;
-  const replay = store.replay.bind(store);
+  const { limiter, store, clock, inUse, replay } = await afterOutage(1);
   let rounds = 0;
   store.replay = async (items) => {
     rounds += 1;

@@ -1,20 +1,6 @@
-import { fullJitterMs, type Clock, type Random } from '@headgate/runtime';
+import { fullJitterMs, type Clock, type Random, type Timers } from '@headgate/runtime';
 import type { LimiterStats } from './limiter-stats.ts';
 import { StoreFailure, type LimitStore, type StoreState } from './limit-store.ts';
-
-/** One-shot timers; injected so that tests can drive them. */
-export interface Timers {
-  /** Runs `callback` once after `delayMs`, without keeping the process alive; returns its cancellation. */
-  schedule(callback: () => void, delayMs: number): () => void;
-}
-
-/** Node's timers, unreferenced. */
-export const systemTimers: Timers = {
-  schedule: (callback, delayMs) => {
-    const timer = setTimeout(callback, delayMs).unref();
-    return () => clearTimeout(timer);
-  },
-};
 
 /**
  * Tells the store with this identity what it does not know. Rejects with a StoreFailure. Resolves to the last step,

@@ -1,4 +1,4 @@
-import type { Clock, Random } from '@headgate/runtime';
+import { systemTimers, type Clock, type Random } from '@headgate/runtime';
 import { ruleCost, type BodyBytes, type BytesReturn } from './body-bytes.ts';
 import { ByteReturns } from './byte-returns.ts';
 import type { CompiledQuota } from './compiled-rule.ts';
@@ -22,7 +22,7 @@ import { Reconciler } from './reconciler.ts';
 import type { EdgeShare } from './share.ts';
 import { SlotBook } from './slot-book.ts';
 import { SlotKeeper } from './slot-keeper.ts';
-import { StoreGuard, systemTimers } from './store-guard.ts';
+import { StoreGuard } from './store-guard.ts';
 import {
   admittedVerdict,
   deniedVerdict,

@@ -28,4 +28,5 @@ export {
 } from './service-environment.ts';
 export { resetSocket, type ResettableSocket } from './reset-socket.ts';
 export { ShutdownStack, type ShutdownFailure } from './shutdown-stack.ts';
+export { systemTimers, type Timers } from './timers.ts';
 export { StartError } from './start-error.ts';

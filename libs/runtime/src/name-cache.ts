@@ -2,6 +2,7 @@ import { BoundedMap } from './bounded-map.ts';
 import { BoundedQueue } from './bounded-queue.ts';
 import { systemClock, type Clock } from './clock.ts';
 import type { ResolveAll, ResolvedAddress } from './guarded-lookup.ts';
+import { systemTimers, type Timers } from './timers.ts';
 
 /** Times in ms; the rest are counts. */
 export interface NameCacheOptions {
@@ -44,12 +45,10 @@ const DEFAULTS: NameCacheOptions = {
 };
 
 /** What lookups need beside the resolver. */
-export interface NameCacheDeps {
+export interface NameCacheDeps extends Timers {
   /** `lookup` of `node:dns`, with the options of who asks first: all who share a cache ask with the same. */
   readonly resolve: ResolveAll;
   readonly clock: Clock;
-  /** Runs `callback` once after `delayMs`, without keeping the process alive; returns its cancellation. */
-  readonly schedule: (callback: () => void, delayMs: number) => () => void;
 }
 
 type Options = Parameters<ResolveAll>[1];
@@ -99,15 +98,10 @@ export function createNameCache(
   options: Partial<NameCacheOptions> = {},
 ): ResolveAll {
   const cache = new NameCache(
-    { clock: systemClock, schedule: scheduleUnreferenced, ...deps },
+    { clock: systemClock, ...systemTimers, ...deps },
     { ...DEFAULTS, ...options },
   );
   return (name, options, done) => cache.resolve(name, options, done);
-}
-
-function scheduleUnreferenced(callback: () => void, delayMs: number): () => void {
-  const timer = setTimeout(callback, delayMs).unref();
-  return () => clearTimeout(timer);
 }
 
 class NameCache {

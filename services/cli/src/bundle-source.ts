@@ -13,6 +13,7 @@ import {
   type YAMLParseError,
 } from 'yaml';
 import { CliError, EXIT } from './cli-error.ts';
+import { isRecord } from './is-record.ts';
 import { readText } from './read-text.ts';
 
 /** A place in a file, both numbers from 1. */
@@ -240,8 +241,4 @@ function claim(owners: Map<string, BundleSource>, path: string, source: BundleSo
 /** `file:line:column`, as editors and terminals understand it. */
 export function formatPosition(position: SourcePosition): string {
   return `${position.file}:${position.line}:${position.column}`;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

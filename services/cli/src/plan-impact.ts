@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Bundle, Limit } from '@headgate/model';
+import { isRecord } from './is-record.ts';
 import { limitSpan } from './limit-span.ts';
 import type { Change, FieldChange } from './replies.ts';
 
@@ -131,8 +132,8 @@ function limitsBefore(
   for (const { path, before } of fields) {
     const [place = '', ...names] = path.slice(list.length).split('.');
     const index = Number(place.slice(1, -1));
-    if (place === '') limits = Array.isArray(before) ? before.filter(isObject) : [];
-    else if (names.length === 0) limits[index] = isObject(before) ? before : {};
+    if (place === '') limits = Array.isArray(before) ? before.filter(isRecord) : [];
+    else if (names.length === 0) limits[index] = isRecord(before) ? before : {};
     else limits[index] = withValue(limits[index] ?? {}, names, before);
   }
   return limits.filter(({ name }) => name !== undefined);
@@ -146,12 +147,8 @@ function withValue(
   const old = record[name];
   return {
     ...record,
-    [name]: inner.length === 0 ? value : withValue(isObject(old) ? old : {}, inner, value),
+    [name]: inner.length === 0 ? value : withValue(isRecord(old) ? old : {}, inner, value),
   };
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }
 
 /** Null if the limit stays as it is. */

@@ -1,3 +1,4 @@
+import { isRecord } from './is-record.ts';
 import { limitSpan } from './limit-span.ts';
 import type { Resource } from './replies.ts';
 
@@ -180,8 +181,4 @@ function strings(value: unknown): string[] {
 
 function records(value: unknown): Record<string, unknown>[] {
   return Array.isArray(value) ? value.filter(isRecord) : [];
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }

@@ -60,9 +60,7 @@ export function createClusterView(
     acknowledgements,
     edges: seenEdges,
     healthServices: seenHealthServices,
-    *health() {
-      for (const [, state] of states.entries()) yield state;
-    },
+    health: () => states.values(),
     async close() {
       clearInterval(ticker);
       acks.unsubscribe();

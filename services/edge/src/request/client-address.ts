@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { RequestContext } from './request-context.ts';
-import { joinedValues } from './via.ts';
+import { isBlank, joinedValues } from './via.ts';
 
 /** Proxies in front of each other that are looked through. */
 const HOPS_MAX = 16;
@@ -17,7 +17,7 @@ export function clientAddress(
   const hops = (joinedValues(head, 'x-forwarded-for') ?? '').split(',').slice(-HOPS_MAX);
   let found = clientIp;
   for (let index = hops.length - 1; index >= 0; index -= 1) {
-    const address = withoutPort(withoutSpaces(hops[index] ?? ''));
+    const address = withoutPort(withoutBlanks(hops[index] ?? ''));
     if (isIP(address) === 0) break;
     found = address;
     if (!isTrusted(address)) break;
@@ -32,14 +32,10 @@ function withoutPort(hop: string): string {
   return colon !== -1 && colon === hop.lastIndexOf(':') ? hop.slice(0, colon) : hop;
 }
 
-/** Without the white space of HTTP around it; trim() would take what is none there, such as U+00A0. */
-function withoutSpaces(text: string): string {
+/** Without blanks around it; trim() would take what is none in HTTP. */
+function withoutBlanks(text: string): string {
   let [from, to] = [0, text.length];
-  while (from < to && isSpace(text.charCodeAt(from))) from += 1;
-  while (to > from && isSpace(text.charCodeAt(to - 1))) to -= 1;
+  while (from < to && isBlank(text, from)) from += 1;
+  while (to > from && isBlank(text, to - 1)) to -= 1;
   return text.slice(from, to);
-}
-
-function isSpace(code: number): boolean {
-  return code === 0x20 || code === 0x09;
 }

@@ -30,13 +30,8 @@ const OWN_HOPS_MAX = 5;
 
 /** Whether a request has been through so many edges that it goes in a circle. @hot */
 export function goesInCircles(head: HeaderBlock): boolean {
-  const first = head.indexOf('via');
-  if (first === -1) return false;
-  let hops = 0;
-  for (let index = first; index < head.headerCount; index += 1) {
-    if (head.name(index).toLowerCase() === 'via') hops += ownHops(head.value(index));
-  }
-  return hops >= OWN_HOPS_MAX;
+  const via = joinedValues(head, 'via');
+  return via !== null && ownHops(via) >= OWN_HOPS_MAX;
 }
 
 /** How often a value of `Via` names this proxy: `1.1 headgate`, and nothing else than a comment up to the next comma. */
@@ -55,7 +50,8 @@ function ownHops(value: string): number {
   return hops;
 }
 
-function isBlank(value: string, index: number): boolean {
+/** The white space of HTTP: no other, such as U+00A0. */
+export function isBlank(value: string, index: number): boolean {
   return value[index] === ' ' || value[index] === '\t';
 }
 
