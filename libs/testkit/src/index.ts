@@ -1,3 +1,4 @@
+export { acceptedConnections } from './accepted-connections.ts';
 export { providePGlite } from './empty-pglite.ts';
 export { createFakeClock, type FakeClock, type FakeTimer } from './fake-clock.ts';
 export {

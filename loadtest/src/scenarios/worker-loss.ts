@@ -1,5 +1,4 @@
-import { readdir, readFile, readlink } from 'node:fs/promises';
-import { waitFor } from '@headgate/testkit';
+import { acceptedConnections, waitFor } from '@headgate/testkit';
 import { processTree } from '../bench/process-tree.ts';
 import {
   firstEdge,
@@ -117,22 +116,6 @@ function startLoad(edge: ClusterEdge, options: WorkerLossOptions, until: () => b
     connections: options.connections,
     until,
   });
-}
-
-/** How many connections to `port` a process has accepted and holds (Linux). */
-async function acceptedConnections(pid: number, port: number): Promise<number> {
-  const links = await Promise.all(
-    (await readdir(`/proc/${pid}/fd`)).map(
-      (fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => ''), // closed in the meantime
-    ),
-  );
-  const inodes = new Set(links.map((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1]));
-  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  const rows = (await readFile('/proc/net/tcp', 'utf8')).split('\n').slice(1);
-  return rows.filter((row) => {
-    const fields = row.trim().split(/\s+/);
-    return fields[1]?.endsWith(local) === true && fields[3] === '01' && inodes.has(fields[9]);
-  }).length;
 }
 
 /** Waits until all workers accept and none of them is the victim. */

@@ -18,17 +18,20 @@ export async function usedConnections(
   return clients;
 }
 
-/** Waits for the end of some of the used connections; the others, at least one, must answer with `status`. */
+/** Waits for the end of so many of the used connections; the others, at least one, must answer with `status`. */
 export async function assertOthersServed(
   clients: readonly RawClient[],
+  ended: number,
   request: string,
   status: number,
 ): Promise<void> {
-  await waitFor(() => clients.some((client) => client.state() !== 'open'), {
-    message: 'some connections to end',
+  assert.ok(ended > 0 && ended < clients.length, `${ended} of ${clients.length} must end`);
+  const open = (): readonly RawClient[] => clients.filter((client) => client.state() === 'open');
+  await waitFor(() => open().length <= clients.length - ended, {
+    message: `the end of ${ended} connections`,
   });
-  const survivors = clients.filter((client) => client.state() === 'open');
-  assert.ok(survivors.length > 0 && survivors.length < clients.length);
+  const survivors = open();
+  assert.equal(survivors.length, clients.length - ended);
   for (const client of survivors) {
     client.send(request);
     assert.equal((await client.response(1)).status, status);
