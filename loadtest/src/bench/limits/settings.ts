@@ -66,11 +66,11 @@ export type LimitsSchedules = Readonly<
 
 /** About 8 minutes with all candidates. */
 export const FULL_SCHEDULES: LimitsSchedules = {
-  threeWindows: { starts: 3, rounds: 2, settleSeconds: 1, measureSeconds: 5 },
+  threeWindows: { starts: 3, rounds: 4, settleSeconds: 1, measureSeconds: 2 },
   oneTenant: { rounds: 3, settleSeconds: 1, measureSeconds: 3 },
   oneConnection: { rounds: 5, settleSeconds: 1, measureSeconds: 3 },
   denied: { rounds: 3, settleSeconds: 1, measureSeconds: 3 },
-  warmUpRequests: 60_000,
+  warmUpRequests: 100_000,
 };
 
 /** Under a minute; all candidates take part in `three-windows` only. */

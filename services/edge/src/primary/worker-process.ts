@@ -55,11 +55,13 @@ const ENTRY = fileURLToPath(new URL(`../worker/worker-main.ts`, import.meta.url)
 
 /**
  * How V8 runs a worker, see docs/adr/0018-v8-flags-of-workers.md. There is a worker per core, so garbage collection on
- * helper threads takes its time from the others' requests; and one request runs through more small functions than V8
- * would put into one piece of machine code.
+ * helper threads takes its time from the others' requests; a collection of a worker that has nothing to do throws away the
+ * machine code of the request path; and one request runs through more small functions than V8 would put into one piece of
+ * machine code.
  */
 const V8_FLAGS = [
   '--single-threaded-gc',
+  '--no-memory-reducer',
   '--max-inlined-bytecode-size=1200',
   '--max-inlined-bytecode-size-cumulative=3000',
 ];
