@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { getPriority } from 'node:os';
 import { test } from 'node:test';
 import { startProcess } from '@headgate/testkit';
@@ -32,7 +32,9 @@ test('a process and those below it go behind others, whatever session they are i
 
   assert.equal(await lowerPriority([parent.pid]), 0);
   for (const pid of pids) {
-    assert.equal(getPriority(pid), 19);
+    const threads = (await readdir(`/proc/${pid}/task`)).map(Number);
+    assert.ok(threads.length > 1);
+    for (const thread of threads) assert.equal(getPriority(thread), 19);
     const session = await sessionPriority(pid);
     assert.ok(session === 19 || session === null, `${session}`);
   }

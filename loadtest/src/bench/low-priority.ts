@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { processTree } from './process-tree.ts';
@@ -14,8 +14,9 @@ const REFUSED: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS']);
 /**
  * Lets all other processes go before these and all that descend from them, for good. Linux shares time between sessions
  * first, if told to, and each has a priority of its own, proc_pid_autogroup(5): that of every process is lowered, too, as
- * each backend of PostgreSQL, for one, has a session of its own. What these start later inherits their priority but not that
- * of a new session: a pool of connections has to be open before.
+ * each backend of PostgreSQL, for one, has a session of its own. Priority belongs to a thread, so that all of them are
+ * lowered. What these start later inherits their priority but not that of a new session: a pool of connections has to be open
+ * before.
  *
  * @returns how many processes could not be lowered, as the system refused.
  * @throws Error if one of the processes does not run.
@@ -24,7 +25,10 @@ export async function lowerPriority(rootPids: readonly number[]): Promise<number
   const own = sessionOf(await autogroup('self'));
   let refused = 0;
   for (const pid of (await Promise.all(rootPids.map(processTree))).flat()) {
-    const attempts = [await attempt(() => setPriority(pid, LOW_PRIORITY))];
+    const attempts: ('done' | 'refused')[] = [];
+    for (const thread of await threadsOf(pid)) {
+      attempts.push(await attempt(() => setPriority(thread, LOW_PRIORITY)));
+    }
     const group = await autogroup(pid);
     // Ours would take this process along; one that is low already is that of a process before.
     if (group !== null && sessionOf(group) !== own && !group.endsWith(` nice ${LOW_PRIORITY}`)) {
@@ -46,6 +50,15 @@ async function attempt(change: () => Promise<void> | void): Promise<'done' | 're
     if (ENDED.has(code)) return 'done';
     if (REFUSED.has(code)) return 'refused';
     throw error;
+  }
+}
+
+/** Ids of the threads of a process, on systems where they have priorities of their own. */
+async function threadsOf(pid: number): Promise<readonly number[]> {
+  try {
+    return (await readdir(`/proc/${pid}/task`)).map(Number);
+  } catch {
+    return [pid];
   }
 }
 

@@ -1,6 +1,7 @@
 import { runService, type ServiceProcess } from '@headgate/telemetry';
 import manifest from '../package.json' with { type: 'json' };
 import { readSettings, type Settings } from './environment.ts';
+import { lowerHelperThreads } from './helper-threads.ts';
 import { Edge } from './primary/edge.ts';
 
 // Entry of an edge: reads the environment, starts the primary, ends it on SIGTERM or SIGINT. A second signal ends at once.
@@ -26,6 +27,7 @@ async function start(service: ServiceProcess<Settings>): Promise<void> {
   });
   service.shutdown.push('edge', () => edge.stop());
   await edge.start();
+  lowerHelperThreads();
 }
 
 /** The standard variables of OpenTelemetry's exporter, for the workers. */

@@ -1,6 +1,7 @@
 import { flushCompileCache } from 'node:module';
 import process from 'node:process';
 import { mendStringPrototype, systemClock } from '@headgate/runtime';
+import { lowerHelperThreads } from '../helper-threads.ts';
 import {
   isOrdered,
   type OrderedMessage,
@@ -45,6 +46,7 @@ export function startWorker(): void {
     });
     uncaught.serving = true;
     mendStringPrototype(); // all modules are loaded by now, those of tracing too
+    lowerHelperThreads();
     flushCompileCache(); // now, as a worker is killed in the end; this takes 35 ms, once for each build
     send({ type: 'started' });
     setInterval(() => {
