@@ -13,29 +13,48 @@ const WINDOWS = Number(process.env['LEASE_WINDOWS'] ?? 2);
 
 const WINDOWS_MAX = 10 * WINDOWS;
 
-/** Limits, and how far above them the load is. */
-const LOADS = [
-  { limit: 1, factor: 100 },
-  { limit: 3, factor: 100 },
-  { limit: 64, factor: 30 },
-  { limit: 65, factor: 30 },
-  { limit: 1000, factor: 5 },
-  { limit: 50_000, factor: 1.2 },
-] as const;
+/** How a load comes: half of it to one edge, a quarter to the next, and so on; or evenly, and in bursts above three times the limit. */
+type Shape = 'skewed' | 'bursty';
+
+/** A limit, and how far above it the load is, in bursts. */
+interface Load {
+  readonly limit: number;
+  readonly factor: number;
+  readonly shape: Shape;
+}
+
+const LOADS: readonly Load[] = [
+  { limit: 1, factor: 100, shape: 'skewed' },
+  { limit: 3, factor: 100, shape: 'bursty' },
+  { limit: 64, factor: 30, shape: 'skewed' },
+  { limit: 65, factor: 30, shape: 'bursty' },
+  { limit: 1000, factor: 5, shape: 'skewed' },
+  { limit: 1000, factor: 20, shape: 'bursty' },
+  { limit: 50_000, factor: 3, shape: 'skewed' },
+];
+
+/** What a busy machine uses of a limit, too. */
+const USED_PART_MIN = 0.75;
+/** Between bursts the load is so many times the limit; bursts take a quarter of this time. */
+const CALM_FACTOR = 3;
+const BURST_EVERY_MS = 200;
+/** A machine that sends nothing for longer has stood still: what is free meanwhile cannot be used. */
+const STALL_MS = 20;
 
 for (const count of [1, 2, 4, 8]) {
-  test(`${count} edges with leases on one Redis: no trailing window above its limit`, async (context) => {
+  test(`${count} edges with leases on one Redis: no trailing window above its limit, and it is used`, async (context) => {
     const edges = await Promise.all(
       Array.from({ length: count }, (_, rank) => startEdge({ rank, liveEdges: count })),
     );
-    const runs = LOADS.map((load) => new Run(compile(`edges-${count}`, load.limit), load));
+    const runs = LOADS.map((load) => new Run(compile(`edges-${count}`, load), load));
     let windows = 0;
+    let stalledMs = 0;
     do {
-      await sendAll(edges, runs);
+      stalledMs += await sendAll(edges, runs);
       windows += WINDOWS;
       // A machine that is too busy to send as much as a limit in this time goes on.
     } while (windows < WINDOWS_MAX && runs.some((run) => run.total(edges) < run.limit));
-    for (const run of runs) run.check(edges, windows, context);
+    for (const run of runs) run.check(edges, { windows, stalledMs }, context);
     const leased = edges.reduce((sum, { limiter }) => sum + limiter.stats.admittedByLease, 0);
     assert.ok(leased > 0);
     for (const { limiter } of edges) limiter.close();
@@ -47,13 +66,34 @@ class Run {
   readonly chain: LimitChain;
   readonly limit: number;
   readonly perMs: number;
+  readonly shape: Shape;
   sent = 0;
   readonly #leased: Admission[] = [];
 
-  constructor(chain: LimitChain, { limit, factor }: { limit: number; factor: number }) {
+  constructor(chain: LimitChain, { limit, factor, shape }: Load) {
     this.chain = chain;
     this.limit = limit;
+    this.shape = shape;
     this.perMs = (limit * factor) / WINDOW_MS;
+  }
+
+  /** How many requests are due so long after the start. */
+  due(elapsedMs: number): number {
+    if (this.shape === 'skewed') return elapsedMs * this.perMs;
+    const burstMs = BURST_EVERY_MS / 4;
+    const bursts = Math.floor(elapsedMs / BURST_EVERY_MS);
+    const inBurstsMs = bursts * burstMs + Math.min(burstMs, elapsedMs % BURST_EVERY_MS);
+    const calmPerMs = (this.limit * CALM_FACTOR) / WINDOW_MS;
+    return inBurstsMs * this.perMs + (elapsedMs - inBurstsMs) * calmPerMs;
+  }
+
+  /** Which edge the next request goes to. */
+  next(edges: readonly TestEdge[]): TestEdge | undefined {
+    if (this.shape === 'bursty' || edges.length === 1) return edges[this.sent % edges.length];
+    // One turn of 2 ** (edges - 1), spread as if at random.
+    const turn = Math.imul(this.sent, 0x9e3779b1) >>> (33 - edges.length);
+    // The highest bit that is set: half of all turns have the same, a quarter the one below it, and so on.
+    return edges[turn === 0 ? edges.length - 1 : 31 - Math.clz32(turn)];
   }
 
   /** What a lease admits is used at once; what Redis grants is dated by its clock, which is this machine's. */
@@ -75,7 +115,11 @@ class Run {
     return this.admitted(edges).reduce((sum, { cost }) => sum + cost, 0);
   }
 
-  check(edges: readonly TestEdge[], windows: number, context: TestContext): void {
+  check(
+    edges: readonly TestEdge[],
+    { windows, stalledMs }: { readonly windows: number; readonly stalledMs: number },
+    context: TestContext,
+  ): void {
     const admitted = this.admitted(edges).sort((left, right) => left.timeMs - right.timeMs);
     let from = 0;
     let held = 0;
@@ -92,28 +136,36 @@ class Run {
       most = Math.max(most, held);
     }
     const used = ((100 * total) / (this.limit * windows)).toFixed(1);
-    const figures = `a window of ${most} of ${this.limit}, ${used} % used in ${windows} windows`;
+    const figures =
+      `${this.shape}: a window of ${most} of ${this.limit}, ${used} % used in ${windows} windows` +
+      `, ${stalledMs.toFixed(0)} ms of which the machine stood still`;
     context.diagnostic(figures);
     assert.ok(most <= this.limit, figures);
-    assert.ok(total >= this.limit, figures);
+    // Over ten windows 93 to 100 % are used where the machine has time (LEASE_WINDOWS=10); libs/limiting asserts 95, in time of
+    // its own. Here each reply that is late leaves units free that nobody knows of. One may not be asked for at the end.
+    assert.ok(total >= USED_PART_MIN * this.limit * (windows - stalledMs / WINDOW_MS) - 1, figures);
   }
 }
 
-function compile(tenant: string, limit: number): LimitChain {
+function compile(tenant: string, { limit, shape }: Load): LimitChain {
   const rule = { name: 'sec', level: 'tenant', scope: '', limit, windowMs: WINDOW_MS } as const;
-  return compileChain(`${tenant}-${limit}`, [{ ...rule, onStoreLoss: 'share' }]);
+  return compileChain(`${tenant}-${limit}-${shape}`, [{ ...rule, onStoreLoss: 'share' }]);
 }
 
-/** All loads at once, evenly over the edges. */
-async function sendAll(edges: readonly TestEdge[], runs: readonly Run[]): Promise<void> {
+/** All loads at once. Returns for how many ms nothing could be sent. */
+async function sendAll(edges: readonly TestEdge[], runs: readonly Run[]): Promise<number> {
   const startMs = performance.now();
+  let stalledMs = 0;
+  let lastMs = 0;
   for (const run of runs) run.sent = 0;
   await new Promise<void>((resolve) => {
     const load = setInterval(() => {
       const elapsedMs = Math.min(performance.now() - startMs, WINDOWS * WINDOW_MS);
+      if (elapsedMs - lastMs > STALL_MS) stalledMs += elapsedMs - lastMs;
+      lastMs = elapsedMs;
       for (const run of runs) {
-        for (; run.sent < elapsedMs * run.perMs; run.sent += 1) {
-          const edge = edges[run.sent % edges.length];
+        for (; run.sent < run.due(elapsedMs); run.sent += 1) {
+          const edge = run.next(edges);
           if (edge !== undefined) run.take(edge);
         }
       }
@@ -124,4 +176,5 @@ async function sendAll(edges: readonly TestEdge[], runs: readonly Run[]): Promis
   });
   const idle = (): boolean => edges.every(({ timing }) => timing.callsUnderWay === 0);
   await waitFor(idle, { message: 'the last replies' });
+  return stalledMs;
 }
