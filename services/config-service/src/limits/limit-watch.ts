@@ -119,9 +119,8 @@ export class LimitWatch {
 
   #states(isWanted: (watched: Watched) => boolean = () => true): LimitState[] {
     const nowMs = this.#clock.nowMs();
-    const all = [...this.#limits.entries(), ...this.#ofConsumers.entries()];
-    const wanted = all.filter(([, watched]) => isWanted(watched));
-    return wanted.map(([, watched]) => stateOf(watched, nowMs));
+    const all = [...this.#limits.values(), ...this.#ofConsumers.values()];
+    return all.filter(isWanted).map((watched) => stateOf(watched, nowMs));
   }
 }
 

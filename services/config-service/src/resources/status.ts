@@ -100,7 +100,9 @@ export function statusOperation({ store, view, bus }: StatusContext): Operation 
         })),
         healthServices: view.healthServices().map(({ id, live }) => ({ id, live })),
         upstreams: health.upstreams.map(({ tenantId, upstreamId, endpoints }) => ({
-          ...{ tenantId, upstreamId, endpoints },
+          tenantId,
+          upstreamId,
+          endpoints,
         })),
         upstreamCounts: { total: health.total, unhealthy: health.unhealthy },
         store: { kind: store.kind, ok: figures !== null },

@@ -30,7 +30,7 @@ export class HealthRelay {
 
   /** Message that brings a new worker up to date. */
   primingMessage(): PrimaryMessage {
-    return { type: 'health', states: [...this.#states.entries()].map(([, state]) => state) };
+    return { type: 'health', states: [...this.#states.values()] };
   }
 
   #flush(): void {

@@ -37,8 +37,8 @@ export class QuotaLedger {
   /** Marks of periods that have not ended. */
   marks(): QuotaMark[] {
     const nowMs = this.#clock.nowMs();
-    const all = [...this.#marks.entries(), ...this.#ofConsumers.entries()];
-    return all.map(([, mark]) => mark).filter(({ endMs }) => endMs > nowMs);
+    const all = [...this.#marks.values(), ...this.#ofConsumers.values()];
+    return all.filter(({ endMs }) => endMs > nowMs);
   }
 
   /**
