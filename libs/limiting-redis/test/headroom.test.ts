@@ -35,12 +35,10 @@ class Load {
   }
 
   async #take({ limiter }: TestEdge): Promise<void> {
-    const taken = limiter.take(this.#chain, 1);
-    const isLeased = !(taken instanceof Promise) && taken.source === 'lease';
+    const { outcome, source } = await limiter.take(this.#chain, 1);
     const timeMs = performance.timeOrigin + performance.now();
-    const { outcome } = await taken;
     if (outcome !== 'admitted') this.refused += 1;
-    else if (isLeased) this.admitted.push({ timeMs, cost: 1 });
+    else if (source === 'lease') this.admitted.push({ timeMs, cost: 1 });
   }
 }
 
