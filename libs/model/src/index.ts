@@ -34,6 +34,7 @@ export {
   isHostName,
   PathPattern,
   PlanId,
+  Region,
   Revision,
   Ring,
   RouteId,

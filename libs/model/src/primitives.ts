@@ -35,6 +35,13 @@ export const Ring = z
   .describe('Ring of edges: 1 to 63 of a-z, 0-9 and "-".');
 export type Ring = z.infer<typeof Ring>;
 
+/** Where a tenant belongs. */
+export const Region = z
+  .string()
+  .regex(ID_PATTERN, '1 to 63 of a-z, 0-9 and -, not starting or ending with -')
+  .describe('Region: 1 to 63 of a-z, 0-9 and "-", such as eu-west-1.');
+export type Region = z.infer<typeof Region>;
+
 /** Rising number of a document; one sequence for the whole cluster. */
 export const Revision = z.int().min(0).describe('Rising number of a change.');
 

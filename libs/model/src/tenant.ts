@@ -6,6 +6,7 @@ import {
   HostPattern,
   PathPattern,
   PlanId,
+  Region,
   TenantId,
   TextLine,
   TimeZone,
@@ -42,6 +43,9 @@ export const TenantSpec = z
     limits: LimitList.describe('Overrides of the plan by name; a new name adds a limit.'),
     timeZone: TimeZone.default('UTC').describe(
       'In which days, weeks and months of limits of kind "quota" begin: a name of the IANA database, such as Europe/Berlin.',
+    ),
+    region: Region.optional().describe(
+      'Where the tenant belongs. Lists of tenants can ask for it; edges do not act on it.',
     ),
     labels: z
       .record(TextLine.max(63), TextLine.max(255))

@@ -174,6 +174,7 @@ function addGet(parts: ProgramParts): void {
     .option('-l, --label <key=value>', 'tenants with this label; may be repeated', collect, [])
     .option('--status <status>', 'tenants of this status: active or suspended')
     .option('--plan <id>', 'tenants on this plan')
+    .option('--region <region>', 'tenants of this region')
     .option('--host <host>', 'tenants that this host leads to, or upstreams with such an endpoint')
     .option('--upstream <id>', 'routes to this upstream')
     .option('--auth <kind>', 'routes with this authentication: none or api_key')
@@ -181,8 +182,8 @@ function addGet(parts: ProgramParts): void {
   addGlobalOptions(command).action(
     async (kind: string, id: string | undefined, options: GetCommandOptions) => {
       const { tenant: tenantId, label: labels, plan: planId, upstream: upstreamId } = options;
-      const { status: state, host, auth } = options;
-      const filter = { label: labels, status: state, planId, host, upstreamId, auth };
+      const { status: state, region, host, auth } = options;
+      const filter = { label: labels, status: state, planId, region, host, upstreamId, auth };
       await withContext(command, parts, (context) => get(context, { kind, id, tenantId, filter }));
     },
   );
@@ -193,6 +194,7 @@ interface GetCommandOptions {
   readonly label: readonly string[];
   readonly status?: string;
   readonly plan?: string;
+  readonly region?: string;
   readonly host?: string;
   readonly upstream?: string;
   readonly auth?: string;

@@ -12,13 +12,13 @@ export function testFilters(api: () => TestApi): void {
     return (body['items'] as readonly { readonly id: string }[]).map(({ id }) => id);
   }
 
-  test('tenants are found by label, status, plan and host, and by all of them together', async () => {
+  test('tenants are found by label, status, plan, region and host, and by all of them together', async () => {
     await api().send('PUT', '/v1/plans/filter', {});
     const labels = (region: string, tier = 'a') => ({ region, tier });
     const tenants = {
       'f-1': { labels: labels('eu'), identity: { hosts: ['one.filter.example'] } },
       'f-2': { labels: labels('eu', 'b'), identity: { hosts: ['*.filter.example'] } },
-      'f-3': { labels: labels('us=west'), status: 'suspended' },
+      'f-3': { labels: labels('us=west'), status: 'suspended', region: 'us-west-1' },
       'f-4': { labels: { region: 'eu' }, planId: 'base', identity: { hosts: ['filter.example'] } },
     };
     for (const [id, spec] of Object.entries(tenants)) {
@@ -32,6 +32,8 @@ export function testFilters(api: () => TestApi): void {
       ['label=region%3Deu&label=tier%3Dc', []],
       ['status=suspended&planId=filter', ['f-3']],
       ['planId=filter', ['f-1', 'f-2', 'f-3']],
+      ['region=us-west-1&planId=filter', ['f-3']],
+      ['region=us-west', []],
       ['host=one.filter.example', ['f-1', 'f-2']],
       ['host=a.b.filter.example', ['f-2']],
       ['host=filter.example', ['f-4']],
@@ -79,6 +81,7 @@ export function testFilters(api: () => TestApi): void {
   test('a filter that makes no sense is refused, and so is that of another kind', async () => {
     for (const [path, fault] of [
       ['tenants?status=asleep', 'query.status: '],
+      ['tenants?region=EU', 'query.region: 1 to 63 of a-z'],
       ['tenants?label=%3Deu', 'query.label[0]: must be KEY=VALUE'],
       ['tenants?host=UPPER', 'query.host: must be a lower-case host name'],
       ['tenants?planId=a&planId=b', 'query.planId: '],

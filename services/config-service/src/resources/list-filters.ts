@@ -1,4 +1,12 @@
-import { HostPattern, PlanId, RouteSpec, TenantSpec, TextLine, UpstreamId } from '@headgate/model';
+import {
+  HostPattern,
+  PlanId,
+  Region,
+  RouteSpec,
+  TenantSpec,
+  TextLine,
+  UpstreamId,
+} from '@headgate/model';
 import { z } from 'zod';
 import { PageQuery } from '../http/pagination.ts';
 import type { ResourceKind } from '../store/kinds.ts';
@@ -33,6 +41,7 @@ const LIST_FILTERS = {
     label: Labels,
     status: TenantSpec.shape.status.unwrap().optional().describe('Tenants of this status.'),
     planId: PlanId.optional().describe('Tenants on this plan.'),
+    region: Region.optional().describe('Tenants of this region.'),
     host: HostPattern.optional().describe(
       'Tenants that requests for this host reach, by a host or a wildcard above it.',
     ),

@@ -15,6 +15,8 @@ export interface ResourceFilter {
   readonly status?: string | undefined;
   /** Tenants on this plan. */
   readonly planId?: string | undefined;
+  /** Tenants of this region. */
+  readonly region?: string | undefined;
   /** Tenants that requests for this host can reach; upstreams with an endpoint of it. */
   readonly host?: string | undefined;
   /** Routes to this upstream. */
@@ -30,7 +32,7 @@ export function filterConditions(
   kind: ResourceKind,
   filter: ResourceFilter,
 ): readonly RawBuilder<boolean>[] {
-  const { label = [], status, planId, host, upstreamId, auth, hint } = filter;
+  const { label = [], status, planId, region, host, upstreamId, auth, hint } = filter;
   const conditions: RawBuilder<boolean>[] = [];
   const add = <Value>(
     value: Value | undefined,
@@ -42,6 +44,7 @@ export function filterConditions(
     conditions.push(...label.map(hasLabel));
     add(status, (value) => sql`spec ->> 'status' = ${value}`);
     add(planId, (value) => sql`plan_id = ${value}`);
+    add(region, (value) => sql`spec ->> 'region' = ${value}`);
     add(host, hasHost);
   }
   if (kind === 'upstream') {
