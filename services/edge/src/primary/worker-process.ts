@@ -62,6 +62,7 @@ const ENTRY = fileURLToPath(new URL(`../worker/worker-main.ts`, import.meta.url)
 const V8_FLAGS = [
   '--single-threaded-gc',
   '--no-memory-reducer',
+  '--expose-gc', // for buffers that nobody needs, see worker/overload-watch.ts
   '--max-inlined-bytecode-size=1200',
   '--max-inlined-bytecode-size-cumulative=3000',
 ];

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { OverloadLadder, type OverloadSigns } from './overload-ladder.ts';
 
-const CALM = { lagMs: 1, heapShare: 0.2 };
+const CALM = { lagMs: 1, memoryShare: 0.2 };
 const LOOK_MS = 50;
 
 /** A ladder with a clock; `feed` gives it the same signs for a while and returns the levels it went through. */
@@ -34,7 +34,7 @@ suite('what is no overload', () => {
   for (const [title, lagMs] of healthy) {
     test(title, () => {
       const { ladder, feed, sheds } = createScene();
-      assert.deepEqual(feed({ lagMs, heapShare: 0.8 }, 60_000), [0]);
+      assert.deepEqual(feed({ lagMs, memoryShare: 0.8 }, 60_000), [0]);
       assert.deepEqual([sheds(), ladder.letsGo()], [false, false]);
     });
   }
@@ -42,8 +42,8 @@ suite('what is no overload', () => {
   test('a pause of seconds now and then: garbage collection, a stopped process', () => {
     const { feed } = createScene();
     for (let round = 0; round < 50; round += 1) {
-      assert.deepEqual(feed({ lagMs: 3000, heapShare: 0.2 }, 1), [0]);
-      assert.deepEqual(feed({ lagMs: 3000, heapShare: 0.2 }, 1), [0]);
+      assert.deepEqual(feed({ lagMs: 3000, memoryShare: 0.2 }, 1), [0]);
+      assert.deepEqual(feed({ lagMs: 3000, memoryShare: 0.2 }, 1), [0]);
       assert.deepEqual(feed(CALM, 500), [0]);
     }
   });
@@ -51,13 +51,13 @@ suite('what is no overload', () => {
 
 suite('levels', () => {
   const levels: readonly [string, OverloadSigns, number[]][] = [
-    ['lag of 200 ms', { lagMs: 200, heapShare: 0.2 }, [0, 1]],
-    ['lag of 300 ms', { lagMs: 300, heapShare: 0.2 }, [0, 2]],
-    ['lag of 600 ms', { lagMs: 600, heapShare: 0.2 }, [0, 3]],
-    ['85 % of the heap', { lagMs: 1, heapShare: 0.85 }, [0, 1]],
-    ['92 % of the heap', { lagMs: 1, heapShare: 0.92 }, [0, 2]],
-    ['95 % of the heap', { lagMs: 1, heapShare: 0.95 }, [0, 3]],
-    ['the worse of both', { lagMs: 200, heapShare: 0.95 }, [0, 3]],
+    ['lag of 200 ms', { lagMs: 200, memoryShare: 0.2 }, [0, 1]],
+    ['lag of 300 ms', { lagMs: 300, memoryShare: 0.2 }, [0, 2]],
+    ['lag of 600 ms', { lagMs: 600, memoryShare: 0.2 }, [0, 3]],
+    ['85 % of the memory', { lagMs: 1, memoryShare: 0.85 }, [0, 1]],
+    ['92 % of the memory', { lagMs: 1, memoryShare: 0.92 }, [0, 2]],
+    ['95 % of the memory', { lagMs: 1, memoryShare: 0.95 }, [0, 3]],
+    ['the worse of both', { lagMs: 200, memoryShare: 0.95 }, [0, 3]],
   ];
   for (const [title, signs, expected] of levels) {
     test(`${title}: ${expected.join(' to ')}, and back to 0 when it is over`, () => {
@@ -70,16 +70,16 @@ suite('levels', () => {
 
   test('a level that has begun stays while the sign is above half of it', () => {
     const { feed } = createScene();
-    feed({ lagMs: 300, heapShare: 0.2 }, 3000);
-    assert.deepEqual(feed({ lagMs: 160, heapShare: 0.2 }, 60_000), [2]);
-    assert.deepEqual(feed({ lagMs: 140, heapShare: 0.2 }, 5000), [2, 1]);
+    feed({ lagMs: 300, memoryShare: 0.2 }, 3000);
+    assert.deepEqual(feed({ lagMs: 160, memoryShare: 0.2 }, 60_000), [2]);
+    assert.deepEqual(feed({ lagMs: 140, memoryShare: 0.2 }, 5000), [2, 1]);
   });
 });
 
 suite('what it does', () => {
   for (const [title, signs, perSecond] of [
-    ['lag', { lagMs: 200, heapShare: 0.2 }, 20],
-    ['the heap', { lagMs: 200, heapShare: 0.86 }, 500],
+    ['lag', { lagMs: 200, memoryShare: 0.2 }, 20],
+    ['memory', { lagMs: 200, memoryShare: 0.86 }, 500],
   ] as const) {
     test(`level 1 by ${title} lets ${perSecond} connections a second go, no more`, () => {
       const { feed, ladder } = createScene();
@@ -93,15 +93,15 @@ suite('what it does', () => {
     });
   }
 
-  test('a heap that is nearly full sheds every request', () => {
+  test('memory that is nearly used up sheds every request', () => {
     const { feed, sheds } = createScene();
-    feed({ lagMs: 1, heapShare: 0.93 }, 3000);
+    feed({ lagMs: 1, memoryShare: 0.93 }, 3000);
     for (let request = 0; request < 100_000; request += 1) assert.ok(sheds());
   });
 
   test('shed requests are spread evenly over all', () => {
     const { feed, ladder, sheds } = createScene();
-    feed({ lagMs: 300, heapShare: 0.2 }, 1500);
+    feed({ lagMs: 300, memoryShare: 0.2 }, 1500);
     const share = ladder.shedShare;
     assert.ok(share > 0.1 && share < 0.9, String(share));
     let shed = 0;
@@ -150,7 +150,7 @@ function simulate(options: {
     arrived = Math.min(arrived + turnMs * perMs, waitingFrom + connections);
     if (nowMs - lastLookMs >= LOOK_MS) {
       latestLagMs = nowMs - lastLookMs - LOOK_MS;
-      ladder.observe(nowMs, { lagMs: latestLagMs, heapShare: 0.2 });
+      ladder.observe(nowMs, { lagMs: latestLagMs, memoryShare: 0.2 });
       lastLookMs = nowMs;
     }
   }

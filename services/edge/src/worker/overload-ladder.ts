@@ -14,8 +14,8 @@ export type OverloadLevel = 0 | 1 | 2 | 3;
 export interface OverloadSigns {
   /** How late a timer of the event loop was, in ms: about how long requests wait before anybody looks at them. */
   readonly lagMs: number;
-  /** Used part of the heap that V8 allows, 0 to 1. */
-  readonly heapShare: number;
+  /** Heap and buffers in use, as part of the heap that V8 allows: 0 to 1, or more. */
+  readonly memoryShare: number;
 }
 
 /**
@@ -27,8 +27,8 @@ export const TARGET_LAG_MS = 200;
 /** Lag at which each level begins, as a multiple of the target. */
 const LAG_TARGETS = [1, 1.5, 3] as const;
 
-/** Used heap at which each level begins. V8 aborts the process at 1. */
-const HEAP_SHARE = [0.85, 0.92, 0.95] as const;
+/** Used memory at which each level begins. V8 aborts the process when its heap alone is at 1. */
+const MEMORY_SHARE = [0.85, 0.92, 0.95] as const;
 
 /** Every sample of this time, and at least three, has to agree: a collection of garbage is one late timer. */
 const RISE_MS = 500;
@@ -55,7 +55,7 @@ const SHEDS_PER_SECOND = 10_000;
  */
 const LET_GO_PER_SECOND = 20;
 /** When memory is short, each connection that goes helps. */
-const LET_GO_PER_SECOND_HEAP = 500;
+const LET_GO_PER_SECOND_MEMORY = 500;
 
 /**
  * Decides what an overloaded worker does without. Pure: it is told the time and the signs, and says what to do.
@@ -69,7 +69,9 @@ export class OverloadLadder {
   shedShare = 0;
   readonly #targetLagMs: number;
   readonly #lagRungs: readonly Rung[];
-  readonly #heapRungs = HEAP_SHARE.map((enter) => new Rung(enter, enter - 0.05, RISE_MS, FALL_MS));
+  readonly #memoryRungs = MEMORY_SHARE.map(
+    (enter) => new Rung(enter, enter - 0.05, RISE_MS, FALL_MS),
+  );
   #steadyShare = 0;
   #lagMs = 0;
   #observedMs: number;
@@ -92,15 +94,15 @@ export class OverloadLadder {
   }
 
   /** Takes note of the signs, about every 50 ms; returns whether the level has changed. */
-  observe(nowMs: number, { lagMs, heapShare }: OverloadSigns): boolean {
+  observe(nowMs: number, { lagMs, memoryShare }: OverloadSigns): boolean {
     const byLag = climb(this.#lagRungs, nowMs, lagMs);
-    const byHeap = climb(this.#heapRungs, nowMs, heapShare);
+    const byMemory = climb(this.#memoryRungs, nowMs, memoryShare);
     const before = this.level;
-    this.level = byLag > byHeap ? byLag : byHeap;
-    this.#shedsAll = byHeap >= 2;
+    this.level = byLag > byMemory ? byLag : byMemory;
+    this.#shedsAll = byMemory >= 2;
     if (byLag < 2) this.#steadyShare = 0;
     if (this.level < 2) this.shedShare = 0;
-    const letGo = byHeap > 0 ? LET_GO_PER_SECOND_HEAP : LET_GO_PER_SECOND;
+    const letGo = byMemory > 0 ? LET_GO_PER_SECOND_MEMORY : LET_GO_PER_SECOND;
     if (this.level === 0) this.#letGoLeft = 0;
     else this.#letGoLeft = refill(this.#letGoLeft, letGo, nowMs - this.#observedMs);
     this.#lagMs = lagMs;

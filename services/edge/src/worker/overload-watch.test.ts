@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import process from 'node:process';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { createFakeClock, waitFor } from '@headgate/testkit';
 import { watchOverload, type OverloadChange } from './overload-watch.ts';
 
@@ -49,4 +52,28 @@ test('overload watch: what waits among the sockets is measured by a message to o
   );
   watch.close();
   assert.ok(changes.every(({ lagMs }) => lagMs >= 200));
+});
+
+const HOLDS_BUFFERS = `
+  import { systemClock } from '@headgate/runtime';
+  import { watchOverload } from ${JSON.stringify(new URL('overload-watch.ts', import.meta.url).href)};
+  let held = Array.from({ length: 220 }, () => Buffer.alloc(1024 * 1024));
+  const deadline = setTimeout(() => process.exit(1), 30_000);
+  const watch = watchOverload(systemClock, 60_000, ({ level, memoryShare }) => {
+    console.log(held === null ? 'freed' : 'held', level, memoryShare >= 0.85);
+    held = null;
+    if (level === 0) clearTimeout(deadline);
+  });
+`;
+
+test('overload watch: buffers count as memory until nobody holds them, though nothing makes V8 collect them', async () => {
+  const flags = ['--max-old-space-size=64', '--expose-gc', '--single-threaded-gc', '--no-warnings'];
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [...flags, '--input-type=module', '--eval', HOLDS_BUFFERS],
+    { cwd: import.meta.dirname },
+  );
+  const lines = stdout.trim().split('\n');
+  assert.match(lines[0] ?? '', /^held [123] true$/);
+  assert.equal(lines.at(-1), 'freed 0 false');
 });
