@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { compileChain } from '@headgate/limiting';
 import {
   byteRun,
   byteSchedules,
@@ -38,4 +39,22 @@ test('the script keeps the promise on bytes while its clock steps back, over 100
     }),
     propertyOptions(100, SEED),
   );
+});
+
+test('what is given back whole leaves nothing in Redis: a small limit takes no more there however many requests come', async () => {
+  const scope = { level: 'route', scope: 'all', onStoreLoss: 'share' } as const;
+  const small = { name: 'small', unit: 'response-bytes', limit: 64, windowMs: 60_000 } as const;
+  const chain = compileChain('acme', [{ ...small, ...scope }]);
+  const bytes = { request: 0, response: 64 };
+  const startMs = 1_000_000_000;
+  const steps = Array.from({ length: 300 }, (_, index) => {
+    const returned = index === 0 ? [] : [{ ...bytes, madeMs: startMs + index - 1 }];
+    const item = { chain, cost: 1, units: 1, bytes, returned };
+    return { item, clockUs: (startMs + index) * 1000, empties: index === 0 };
+  });
+  const replies = await scripts.take(steps);
+  assert.ok(replies.every(({ granted }) => granted === 1));
+  assert.equal(replies.at(-1)?.resetMs[0], 60_001);
+  const [key = ''] = chain.storeKeys;
+  assert.equal(await scripts.redis.strlen(key), 36 + 16);
 });

@@ -28,7 +28,8 @@ end
 
 -- Takes off what was leased and not used, from the youngest charges that are no younger than the lease's own. Nothing if
 -- the key was made since, or in the same millisecond: then it does not hold the lease. What was taken for at once
--- (endMs is madeMs) may have made the key.
+-- (endMs is madeMs) may have made the key. A charge of which nothing is left goes: in buckets of 1 ms each request would
+-- leave one, for as long as the window is.
 local function giveBack(state, amount, madeMs, endMs)
   if state.bornMs > madeMs or (state.bornMs == madeMs and endMs > madeMs) then return end
   local newestMs = endOfBucket(endMs, state.bucketMs)
@@ -46,7 +47,7 @@ local function giveBack(state, amount, madeMs, endMs)
     local dateMs, cost = unpack('<dd', raw, position)
     local taken = min(amount, cost)
     if taken > 0 then
-      local changed = pack('<dd', dateMs, cost - taken)
+      local changed = taken < cost and pack('<dd', dateMs, cost - taken) or ''
       state.raw = sub(raw, 1, position - 1) .. changed .. sub(raw, position + PAIR_BYTES)
       state.used = state.used - taken
       state.isDirty, state.isWhole = true, true

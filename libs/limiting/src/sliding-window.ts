@@ -164,6 +164,7 @@ export class SlidingWindow {
     let latestMs = Infinity;
     for (let index = 0; index < this.#dates.length; index += 1) {
       const cost = this.#costs[index] ?? 0;
+      if (cost === 0) continue; // all of it was given back
       freed += cost;
       if (freed < excess) continue;
       const bucket = Math.floor((this.#dates[index] ?? 0) / shape.bucketMs);
@@ -173,7 +174,7 @@ export class SlidingWindow {
         foundMs = leavesMs;
         latestMs = leavesMs + gather.aheadMs + gather.forMs;
       }
-      if (cost > 0) foundMs = Math.max(foundMs, leavesMs - gather.aheadMs);
+      foundMs = Math.max(foundMs, leavesMs - gather.aheadMs);
       if (gather.aheadMs === 0 && freed >= excess + gather.more) break;
     }
     return foundMs === 0 ? 0 : foundMs - nowMs;
