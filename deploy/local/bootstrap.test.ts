@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
 import { startProcess, temporaryDirectory, waitFor } from '@headgate/testkit';
 
@@ -294,6 +297,41 @@ test('the program ends when the bootstrap is killed with SIGKILL', async (t) => 
   // Only this one process, not its group: the guardian must reach the program.
   process.kill(bootstrap.pid, 'SIGKILL');
   await waitFor(() => !isAlive(pid), { message: 'the program to be gone' });
+});
+
+test('the program ends with npm, killed or asked to end', async (t) => {
+  const sandbox = await createSandbox(t);
+  await sandbox.run(START); // installs, so that the next one does not
+  const { scripts } = JSON.parse(
+    await readFile(join(here, '..', '..', 'package.json'), 'utf8'),
+  ) as { scripts: Record<string, string> }; // our own file
+  await writeFile(
+    join(sandbox.root, 'package.json'),
+    JSON.stringify({ dependencies: { typescript: '1.0.0' }, scripts }),
+  );
+  await writeFile(
+    join(sandbox.root, 'deploy', 'local', 'start.ts'),
+    'process.stdout.write(`pid ${process.pid}\\n`); setInterval(() => undefined, 1000);',
+  );
+  for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+    // Not by startProcess, which ends what a process leaves behind.
+    const npm = spawn('npm', ['start'], {
+      cwd: sandbox.root,
+      env: { ...process.env, ...sandbox.environment(), PATH: process.env['PATH'] },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const exited = once(npm, 'exit');
+    let pid = NaN;
+    for await (const line of createInterface(npm.stdout)) {
+      pid = Number(/^pid (\d+)$/.exec(line)?.[1]);
+      if (!Number.isNaN(pid)) break;
+    }
+    t.after(() => void (isAlive(pid) && process.kill(pid, 'SIGKILL')));
+    assert.ok(isAlive(pid));
+    npm.kill(signal);
+    await waitFor(() => !isAlive(pid), { message: `the program to be gone after ${signal}` });
+    await exited;
+  }
 });
 
 test('signals reach the program', async (t) => {

@@ -4,12 +4,17 @@ const FORWARDED_SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
 const OUTPUT_CHARACTERS_MAX = 64 * 1024;
 const REPORT_EVERY_MS = { terminal: 1000, file: 10_000 };
 
+/** How often to look whether npm is still there, ms. */
+const PARENT_EVERY_MS = 500;
+/** npm, if it runs us: the scripts of package.json `exec`, so that no shell is between. */
+const npmPid = process.env.npm_lifecycle_event === undefined ? null : process.ppid;
+
 /** Exit code of a process that a signal ended, as shells count it. */
 const SIGNAL_CODES = { SIGHUP: 129, SIGINT: 130, SIGKILL: 137, SIGTERM: 143 };
 
 /**
  * Runs a program in place of this one: it has our standard streams, gets our signals, and ends when
- * we end in whatever way.
+ * we, or the npm that runs us, end in whatever way.
  *
  * @param {string} command
  * @param {readonly string[]} args
@@ -58,7 +63,8 @@ export async function runWithProgress(label, command, args, options) {
 }
 
 /**
- * Waits for a child's end; passes our signals on meanwhile.
+ * Waits for a child's end; passes our signals on meanwhile. A npm that is killed with SIGKILL cannot send one: its end
+ * counts as SIGTERM.
  *
  * @param {import('node:child_process').ChildProcess} child
  * @param {(signal: NodeJS.Signals) => void} forward
@@ -71,9 +77,18 @@ function ended(child, forward) {
     forward(signal);
   };
   for (const signal of FORWARDED_SIGNALS) process.on(signal, onSignal);
+  const watch = setInterval(() => {
+    if (npmPid === null || process.ppid === npmPid) return;
+    clearInterval(watch);
+    onSignal('SIGTERM');
+  }, PARENT_EVERY_MS);
   return new Promise((resolve, reject) => {
-    child.once('error', reject);
+    child.once('error', (error) => {
+      clearInterval(watch);
+      reject(error);
+    });
     child.once('close', (code, signal) => {
+      clearInterval(watch);
       for (const name of FORWARDED_SIGNALS) process.off(name, onSignal);
       const signalCodes = /** @type {Record<string, number>} */ (SIGNAL_CODES);
       resolve({ code: code ?? signalCodes[signal ?? ''] ?? 1, interrupted });
