@@ -70,9 +70,11 @@ test('a server does not choose where files are written', async (t) => {
   assert.deepEqual(await readdir(folder), []);
 });
 
-test('an import of what is there does nothing', async () => {
-  const { code, stdout } = await importFile('--yes');
-  assert.deepEqual([code, stdout], [0, `Nothing to import: all that ${file} holds is there.\n`]);
+test('an import of what is there does nothing, and asks nobody', async () => {
+  for (const args of [['--yes'], []]) {
+    const { code, stdout } = await importFile(...args);
+    assert.deepEqual([code, stdout], [0, `Nothing to import: all that ${file} holds is there.\n`]);
+  }
 });
 
 test('conflicts are shown and nothing is imported, unless it is said what becomes of them', async () => {
@@ -80,7 +82,7 @@ test('conflicts are shown and nothing is imported, unless it is said what become
   const acme = { planId: 'standard', name: 'Ours', identity: { hosts: ['acme.localhost'] } };
   await ask('PUT', 'acme', acme);
   await ask('PUT', 'acme/upstreams/own', OWN);
-  const refused = await importFile('--yes');
+  const refused = await importFile();
   assert.equal(refused.code, 3);
   assert.equal(
     refused.stdout,
@@ -98,13 +100,17 @@ test('skip: what is missing comes, what differs and what the file does not hold 
   const dry = await importFile('--on-conflict', 'skip', '--dry-run');
   assert.match(dry.stdout, /Plan: 3 to create, 0 to update, 0 to delete, /);
   assert.equal((await ask('GET', 'globex'))['id'], undefined, 'a dry run writes nothing');
+  const unasked = await importFile('--on-conflict', 'skip');
+  assert.equal(unasked.code, 2);
+  assert.match(unasked.stdout, /Plan: 3 to create, /);
+  assert.match(unasked.stderr, /cannot ask whether to import: .*\n {2}Add --yes to import /);
+  assert.equal((await ask('GET', 'globex'))['name'], undefined, 'nobody agreed');
   const { code, stdout, stderr } = await importFile('--on-conflict', 'skip', '--yes');
   assert.deepEqual([code, stderr], [0, '']);
   assert.match(stdout, /\+ tenant globex\n {2}\+ upstream web\n {2}\+ route web\n/);
   assert.equal((await ask('GET', 'globex'))['name'], 'Globex');
   assert.equal((await ask('GET', 'acme'))['name'], 'Ours');
   assert.equal((await ask('GET', 'acme/upstreams/own'))['id'], 'own');
-  assert.match((await importFile('--on-conflict', 'skip')).stderr, /cannot ask whether to import/);
 });
 
 test('replace: what differs is overwritten, what the file does not hold stays', async () => {

@@ -36,6 +36,8 @@ export async function apply(context: CommandContext, options: ApplyOptions): Pro
 /** Options of {@link applySource}. */
 export interface ApplySourceOptions extends Omit<ApplyOptions, 'file' | 'declare'> {
   readonly declare?: boolean;
+  /** What is asked; `apply` if it is not given. */
+  readonly toDo?: 'apply' | 'import';
   /** Standard input is used up: no question can be asked. */
   readonly isFromInput: boolean;
   /** Looks at the plan, when it was shown and before anything is written; throws to refuse it. What it accepted, and no other plan, is applied. */
@@ -63,8 +65,11 @@ export async function applySource(
     if (output === 'json') terminal.print(JSON.stringify(plan, null, 2));
     return;
   }
-  if (!isEmpty && !options.yes && !(await confirm(context, options.isFromInput))) {
-    throw new CliError(EXIT.failure, 'nothing was applied');
+  if (!isEmpty && !options.yes && !(await confirm(context, options))) {
+    throw new CliError(
+      EXIT.failure,
+      options.toDo === 'import' ? 'nothing was imported' : 'nothing was applied',
+    );
   }
   const startedMs = io.clock.monotonicMs();
   const query = addDeclare(convergenceQuery(options.waitMs), declare);
@@ -109,8 +114,12 @@ function send(
   return terminal.progress(label, api.send(ApplyReply, request));
 }
 
-async function confirm({ terminal }: CommandContext, isFromInput: boolean): Promise<boolean> {
-  const advice = 'Add --yes to apply without asking, or --dry-run to see the plan only.';
-  assertCanAsk(terminal.interactive && !isFromInput, 'apply', advice);
-  return terminal.confirm('Apply?');
+async function confirm(
+  { terminal }: CommandContext,
+  options: ApplySourceOptions,
+): Promise<boolean> {
+  const { toDo = 'apply', isFromInput } = options;
+  const advice = `Add --yes to ${toDo} without asking, or --dry-run to see the plan only.`;
+  assertCanAsk(terminal.interactive && !isFromInput, toDo, advice);
+  return terminal.confirm(toDo === 'apply' ? 'Apply?' : 'Import?');
 }

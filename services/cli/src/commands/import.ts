@@ -1,6 +1,6 @@
 import type { Bundle } from '@headgate/model';
 import { readBundleSource, type BundleSource } from '../bundle-source.ts';
-import { assertCanAsk, CliError, EXIT } from '../cli-error.ts';
+import { CliError, EXIT } from '../cli-error.ts';
 import { compareBundle } from '../compare-bundle.ts';
 import type { CommandContext } from '../context.ts';
 import { checkBundle } from '../faults.ts';
@@ -41,16 +41,6 @@ export interface ImportOptions {
  */
 export async function importBundle(context: CommandContext, options: ImportOptions): Promise<void> {
   const isFromInput = options.file === '-';
-  const canAsk =
-    options.yes ||
-    options.dryRun ||
-    options.print ||
-    (context.terminal.interactive && !isFromInput);
-  assertCanAsk(
-    canAsk,
-    'import',
-    'Add --yes to import without asking, or --dry-run to see the plan only.',
-  );
   const source = await readBundleSource(options.file, context.io.stdin);
   const { kong } = options;
   const wanted = kong === null ? source : bundleOfKong(source, kong, context.terminal);
@@ -83,6 +73,7 @@ async function importSource(
   const merged = { ...source, value: mergeBundle(bundle, changes, current, mode) };
   await applySource(context, merged, {
     ...options,
+    toDo: 'import',
     accept: (plan) => refuseOthers(plan, changes, mode),
   });
 }
