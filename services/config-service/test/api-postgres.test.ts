@@ -25,7 +25,8 @@ test('while PostgreSQL is away or silent every request gets 503 within 2 s', asy
   const url = server.url.replace(String(server.port), String(proxy.port));
   const api = await startApi({ location: { kind: 'postgres', url } });
   try {
-    await api.send('PUT', '/v1/plans/base', {});
+    const bundle = { apiVersion: 'headgate/v1', plans: { base: {} } };
+    assert.equal((await api.send('POST', '/v1/apply?declare=true', bundle)).status, 200);
     const requests = async () => {
       const stopwatch = startStopwatch();
       const replies = await Promise.all([
@@ -33,6 +34,10 @@ test('while PostgreSQL is away or silent every request gets 503 within 2 s', asy
         api.send('GET', '/v1/plans'),
         api.send('PUT', '/v1/plans/base', { name: 'x' }),
         api.send('POST', '/v1/tenants/t/api-keys/k', {}),
+        api.send('POST', '/v1/apply', bundle),
+        api.send('POST', '/v1/apply?dryRun=true', bundle),
+        api.send('POST', '/v1/compare', bundle),
+        api.send('GET', '/v1/drift'),
       ]);
       return { replies, durationMs: stopwatch.stop() };
     };

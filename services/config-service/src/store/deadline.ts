@@ -1,4 +1,6 @@
+import { sql, type Kysely } from 'kysely';
 import { classifyFailure } from './postgres-error.ts';
+import type { Tables } from './tables.ts';
 
 /** The database does not answer, or not in time. Whether a write was made is then unknown. */
 export class StoreUnavailableError extends Error {
@@ -34,6 +36,19 @@ export async function withDeadline<Value>(ms: number, work: () => Promise<Value>
   } finally {
     clearTimeout(timer);
   }
+}
+
+/**
+ * {@link withDeadline} for work that may take longer than a request: first asks whether the database answers at all, as one that
+ * is silent is not waited for.
+ */
+export async function withLongDeadline<Value>(
+  db: Kysely<Tables>,
+  ms: number,
+  work: () => Promise<Value>,
+): Promise<Value> {
+  await withDeadline(REQUEST_DEADLINE_MS, () => sql`select 1`.execute(db));
+  return withDeadline(ms, work);
 }
 
 /** What pg-pool says when it has waited for a connection in vain. */

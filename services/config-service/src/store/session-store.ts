@@ -13,7 +13,12 @@ import { listAudit, type AuditFilter, type AuditRow } from './audit.ts';
 import { changeWithRetries, transact, type StoreChangeOptions } from './change-transaction.ts';
 import type { AuthorRules, Edits } from './commit.ts';
 import { compareEdits, withoutLaterTenants, type Comparison } from './comparison.ts';
-import { REQUEST_DEADLINE_MS, StoreUnavailableError, withDeadline } from './deadline.ts';
+import {
+  REQUEST_DEADLINE_MS,
+  StoreUnavailableError,
+  withDeadline,
+  withLongDeadline,
+} from './deadline.ts';
 import { deleteDeclaration } from './declaration.ts';
 import { listTenantDocuments } from './documents.ts';
 import { createHistory, type History } from './history.ts';
@@ -128,13 +133,15 @@ export function createSessionStore(
       const refusal = refuseEdits(scope, edits);
       if (refusal !== null) return refuse(refusal);
       const make = () => changeWithRetries(db, edits, author(), { ...options, ...rules, bounds });
-      return withDeadline(options.deadlineMs ?? REQUEST_DEADLINE_MS, make);
+      const { deadlineMs } = options;
+      if (deadlineMs === undefined) return withDeadline(REQUEST_DEADLINE_MS, make);
+      return withLongDeadline(db, deadlineMs, make);
     },
     async compare(edits, deadlineMs, asOf) {
       const refusal = refuseEdits(scope, edits);
       if (refusal !== null) return refuse(refusal);
       const isPast = asOf !== undefined && scope !== 'all';
-      return withDeadline(deadlineMs, () =>
+      return withLongDeadline(db, deadlineMs, () =>
         readSnapshotWithin(db, bounds, async (in_) =>
           compareEdits(in_, isPast ? await withoutLaterTenants(in_, edits, asOf) : edits, scope),
         ),

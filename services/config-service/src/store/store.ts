@@ -2,7 +2,12 @@ import type { Session } from '../access/session.ts';
 import { findToken, type StoredToken } from './access-tokens.ts';
 import { readChangeMark } from './commit.ts';
 import type { OpenDatabase } from './database.ts';
-import { REQUEST_DEADLINE_MS, StoreUnavailableError, withDeadline } from './deadline.ts';
+import {
+  REQUEST_DEADLINE_MS,
+  StoreUnavailableError,
+  withDeadline,
+  withLongDeadline,
+} from './deadline.ts';
 import {
   markDrift,
   readDeclarationState,
@@ -93,7 +98,7 @@ export function createStore(
       }));
     },
     declaration: {
-      get: () => withDeadline(DECLARATION_DEADLINE_MS, declaration),
+      get: () => withLongDeadline(db, DECLARATION_DEADLINE_MS, declaration),
       state: () => withDeadline(REQUEST_DEADLINE_MS, () => readDeclarationState(db)),
       markDrift: (...args) => withDeadline(REQUEST_DEADLINE_MS, () => markDrift(db, ...args)),
     },
