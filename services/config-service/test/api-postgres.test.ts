@@ -50,6 +50,7 @@ test('while PostgreSQL is away or silent every request gets 503 within 2 s', asy
       }
       assert.ok(durationMs < 2000, `${durationMs} ms`);
     };
+    await requests(); // each has a connection from now on
     proxy.pause();
     await assertUnavailable();
     proxy.resume();

@@ -88,6 +88,22 @@ test('a transaction on it waits for one answer, not for that to its rollback too
   }
 });
 
+test('a connection that ends between two queries of a transaction fails the transaction, and nothing else', async () => {
+  const { db } = await openDatabase();
+  try {
+    const transaction = db.transaction().execute(async (within) => {
+      const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(within);
+      await sql`select pg_terminate_backend(${rows[0]?.pid})`.execute(db);
+      await waitFor(() => proxy.connectionCount === 1, { message: 'the connection to end' });
+      await read(within);
+    });
+    await assert.rejects(transaction, /terminating connection/);
+    assert.equal(await read(db), 1);
+  } finally {
+    await db.destroy();
+  }
+});
+
 test('what the server refuses leaves its connection in use', async () => {
   const { db, connection } = await openDatabase();
   try {

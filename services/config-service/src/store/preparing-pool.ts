@@ -9,7 +9,7 @@ const STATEMENTS_MAX = 100;
 /**
  * A pool for Kysely that has statements prepared which come again and again: of a short statement, to parse and plan it is
  * most of its work. PostgreSQL plans a prepared one anew for each use until a plan for all of them is as good.
- * A connection on which a query got no answer is not used again.
+ * A connection that broke, or on which a query got no answer, is not used again.
  *
  * @param pool its owner is whoever made it; Kysely ends it.
  */
@@ -54,12 +54,17 @@ export class StatementNames {
 class PreparingClient implements PostgresPoolClient {
   readonly #client: pg.PoolClient;
   readonly #names: StatementNames;
-  /** What a query failed with that the server has not answered: to the driver it is under way for ever, and others wait behind it. */
+  /**
+   * What the connection broke with, or a query that the server has not answered: to the driver that is under way for ever, and
+   * others wait behind it.
+   */
   #failure: Error | null = null;
 
   constructor(client: pg.PoolClient, names: StatementNames) {
     this.#client = client;
     this.#names = names;
+    // While it is lent, the pool does not listen: an error between two queries of a transaction would end the process.
+    client.on('error', (error) => (this.#failure ??= error));
   }
 
   query<Row>(statement: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<Row>>;
