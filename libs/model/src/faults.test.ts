@@ -30,6 +30,13 @@ test('an unknown key is a fault at that key', () => {
   ]);
 });
 
+test('what is missing is said to be missing', () => {
+  const tenants = { acme: { identity: { hosts: ['a.test'] } } };
+  assert.deepEqual(faultsOf({ apiVersion: 'headgate/v1', tenants }), [
+    { path: 'tenants.acme.planId', rule: 'missing; expected string' },
+  ]);
+});
+
 test('a path that is no object, or both kinds at once, is told what it must be', () => {
   const pathFaults = (path: unknown) => {
     const routes = { web: { upstreamId: 'main', match: { path } } };

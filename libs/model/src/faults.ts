@@ -8,6 +8,7 @@ export interface Fault {
 }
 
 const VALUE_CHARS_MAX = 80;
+const MISSING = /^Invalid input: (expected .+), received undefined$/;
 
 /**
  * Turns a zod error into faults with path, value and rule.
@@ -39,9 +40,8 @@ function describeIssue(issue: z.core.$ZodIssue, input: unknown, prefix: string):
     }
   }
   const value = shorten(valueAt(input, issue.path));
-  return [
-    value === undefined ? { path, rule: issue.message } : { path, value, rule: issue.message },
-  ];
+  const rule = issue.message.replace(MISSING, 'missing; $1');
+  return [value === undefined ? { path, rule } : { path, value, rule }];
 }
 
 /** Whether one alternative of several has the shape of a value: its faults are inside, and nothing is missing or too much. */

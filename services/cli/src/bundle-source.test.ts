@@ -40,10 +40,17 @@ test('every fault of a bundle is shown with file, line, column, path, value and 
       'demo.yaml:8:5  tenants.acme.planId = "Gold"',
       '    1 to 63 of a-z, 0-9 and -, not starting or ending with -',
       'demo.yaml:12:51  tenants.acme.upstreams.web.endpoints[1].port',
-      '    Invalid input: expected number, received undefined',
+      '    missing; expected number',
       'demo.yaml:9:5  tenants.acme.colour',
       '    unknown key; remove it or check its spelling',
     ],
+  );
+});
+
+test('what is nested too deeply to be read is refused in words', () => {
+  assert.match(
+    linesOf(() => parseSource('deep.yaml', `x: ${'['.repeat(20_000)}`)).join('\n'),
+    /^deep\.yaml:1:\d+: not valid YAML: nested too deeply$/,
   );
 });
 

@@ -116,6 +116,7 @@ export function parseSource(file: string, text: string): BundleSource {
 
 function yamlRule({ code, message, pos }: YAMLParseError, text: string): string {
   if (code === 'MULTIPLE_DOCS') return 'a file holds one document; split it at "---"';
+  if (message.startsWith('Maximum call stack')) return 'nested too deeply';
   if (code !== 'DUPLICATE_KEY') return message;
   const [key = ''] = /^(?:"[^"]*"|[^:\s]*)/.exec(text.slice(pos[0])) ?? [];
   return `the key ${key} is there twice; keep one of the two`;
