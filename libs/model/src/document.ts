@@ -19,7 +19,8 @@ export const TENANT_COUNTS_MAX = { upstreams: 1000, routes: 5000, apiKeys: 100_0
 /** Everything an edge needs to serve one tenant. The plan travels in a document of its own. */
 export const TenantDocument = z
   .object({
-    tenant: Tenant,
+    // Names such as PST, which are refused by now, may still be stored: they hurt only who has a quota.
+    tenant: Tenant.extend({ timeZone: z.string().default('UTC') }),
     upstreams: z.array(Upstream).max(TENANT_COUNTS_MAX.upstreams),
     routes: z.array(Route).max(TENANT_COUNTS_MAX.routes),
     apiKeys: z.array(ApiKey).max(TENANT_COUNTS_MAX.apiKeys),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describeFaults, Limit, Plan, RouteSpec, TenantSpec } from './index.ts';
+import { describeFaults, Limit, Plan, RouteSpec, TenantDocument, TenantSpec } from './index.ts';
 
 const pace = { name: 'pace', kind: 'rate', limit: 100, windowMs: 1000 };
 
@@ -124,6 +124,23 @@ test('a tenant has a time zone that exists', () => {
   assert.equal(TenantSpec.parse(tenant).timeZone, 'Europe/Berlin');
   assert.equal(TenantSpec.parse({ planId: 'gold' }).timeZone, 'UTC');
   assert.ok(!TenantSpec.safeParse({ ...tenant, timeZone: 'Mars/Olympus' }).success);
+});
+
+test('a time zone is one that calendars of quotas know: PST and IST are names to Intl only', () => {
+  const of = (timeZone: string) => TenantSpec.safeParse({ planId: 'gold', timeZone }).success;
+  for (const name of ['EST', 'US/Pacific', 'Asia/Calcutta', 'europe/berlin', '+05:30', 'GMT0']) {
+    assert.ok(of(name), name);
+  }
+  for (const name of ['PST', 'IST', 'JST', 'BST', 'ACT', 'US/Pacific-New', 'SystemV/AST4']) {
+    assert.doesNotThrow(() => new Intl.DateTimeFormat('en', { timeZone: name }));
+    assert.ok(!of(name), name);
+  }
+});
+
+test('an edge takes a tenant that was stored with a time zone which is refused by now', () => {
+  const tenant = { id: 'acme', planId: 'gold', timeZone: 'PST' };
+  const document = { tenant, upstreams: [], routes: [], apiKeys: [] };
+  assert.equal(TenantDocument.parse(document).tenant.timeZone, 'PST');
 });
 
 test('a time zone is looked up once', (context) => {

@@ -131,6 +131,8 @@ function isTimeZone(name: string): boolean {
   try {
     const { timeZone } = new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions();
     if (timeZone === '') return false;
+    // Calendars of quotas know names of the database only; Intl knows PST, IST and some more as well.
+    Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name);
   } catch {
     return false;
   }
