@@ -60,7 +60,7 @@ export function createPostgresLease(
     });
     client = connection;
     const broken = new Promise<void>((resolve) => {
-      connection.once('error', () => resolve());
+      connection.on('error', () => resolve()); // a connection may tell of its end more than once
       connection.once('end', () => resolve());
     });
     try {
