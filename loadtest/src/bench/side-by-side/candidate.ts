@@ -12,6 +12,8 @@ export interface CandidateContext {
   readonly headers: Readonly<Record<string, string>>;
   /** Base URL of a receiver of traces over OTLP/HTTP. */
   readonly otlpUrl: string;
+  /** Where an edge finds NATS and Redis. Default: nowhere. */
+  readonly edgeEnv?: Readonly<Record<string, string>>;
   /** A directory of the candidate's own; its owner removes it. */
   readonly directory: TemporaryDirectory['path'];
 }

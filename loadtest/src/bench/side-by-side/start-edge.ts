@@ -43,8 +43,7 @@ export function standardProfile(
 }
 
 /**
- * Starts an edge with one worker from a configuration on disk. NATS is not there, nor is Redis unless the profile names
- * one: an edge serves without them.
+ * Starts an edge with one worker from a configuration on disk. NATS holds none, or is not there: an edge serves without.
  */
 export async function startEdge(
   profile: EdgeProfile,
@@ -70,6 +69,7 @@ export async function startEdge(
       HEADGATE_DATA_DIR: dataDirectory,
       HEADGATE_NATS_URL: 'nats://127.0.0.1:1',
       HEADGATE_REDIS_URL: 'redis://127.0.0.1:1',
+      ...context.edgeEnv,
       ...profile.env,
     },
     readyWhen: () => serves(port, headers, context.path),

@@ -5,6 +5,7 @@ import { temporaryDirectory } from '@headgate/testkit';
 import { BenchmarkError, type BenchOptions } from '../benchmark.ts';
 import { findProgram } from '../find-program.ts';
 import { startBackend, type Backend } from './backend.ts';
+import { startEdgeServices } from './edge-services.ts';
 import { Fleet } from './fleet.ts';
 import { startOtlpSink, type OtlpSink } from './otlp-sink.ts';
 import { REQUEST_PATH, TENANTS } from './settings.ts';
@@ -58,6 +59,7 @@ export async function openWorkbench(
   const directory = temporary.path;
   const sink = await startOtlpSink();
   shutdown.push('OTLP sink', () => sink.close());
+  const edgeEnv = await startEdgeServices(shutdown);
   const backendDirectory = join(directory, 'backend');
   await mkdir(backendDirectory);
   const backend = await startBackend(programs.nginx, backendDirectory);
@@ -70,6 +72,7 @@ export async function openWorkbench(
       path: REQUEST_PATH,
       headers: options.headers,
       otlpUrl: sink.url,
+      edgeEnv,
     },
     directory,
     say: options.say,
