@@ -1,4 +1,8 @@
-import { ClientConnection, readRequestTexts } from '../open-loop/client-connection.ts';
+import {
+  ClientConnection,
+  readRequestTexts,
+  type ClientEvents,
+} from '../open-loop/client-connection.ts';
 import { exitWithReport } from '../report-line.ts';
 import { ALL_ANSWERED, IdleArguments } from './open-idle-connections.ts';
 
@@ -6,6 +10,8 @@ import { ALL_ANSWERED, IdleArguments } from './open-idle-connections.ts';
 
 /** Connections that wait for their answer at the same time. */
 const OPENING_MAX = 64;
+/** Clients: an edge lets one address have half of the connections that it may open. Linux has all of 127.0.0.0/8. */
+const ADDRESSES = process.platform === 'linux' ? 8 : 1;
 
 const run = IdleArguments.parse(JSON.parse(process.argv[2] ?? ''));
 const requests = await readRequestTexts(run.hostsFile, run.path);
@@ -21,7 +27,7 @@ function openNext(): void {
   if (started === run.connections) return;
   const request = started;
   started += 1;
-  new ClientConnection(run.port, requests, buffer, {
+  const events: ClientEvents = {
     onOpen: (connection) => connection.send(request),
     onAnswer: (connection, status) => {
       if (status >= 400) connection.destroy();
@@ -35,7 +41,9 @@ function openNext(): void {
       // One that was idle had its turn already.
       if (!idle.delete(connection)) goOn();
     },
-  });
+  };
+  const address = `127.0.0.${1 + (request % ADDRESSES)}`;
+  new ClientConnection(run.port, requests, buffer, events, address);
 }
 
 function goOn(): void {

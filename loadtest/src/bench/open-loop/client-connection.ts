@@ -18,14 +18,24 @@ export class ClientConnection {
   readonly #socket: Socket;
   readonly #requests: RequestTexts;
 
-  /** @param buffer what is read lands here; connections of one thread may share it */
-  constructor(port: number, requests: RequestTexts, buffer: Buffer, events: ClientEvents) {
+  /**
+   * @param buffer what is read lands here; connections of one thread may share it
+   * @param localAddress where it comes from; by default the system chooses
+   */
+  constructor(
+    port: number,
+    requests: RequestTexts,
+    buffer: Buffer,
+    events: ClientEvents,
+    localAddress?: string,
+  ) {
     this.#requests = requests;
     const reader = new ResponseReader((status) => events.onAnswer(this, status));
     const socket = connect({
       host: '127.0.0.1',
       port,
       noDelay: true,
+      ...(localAddress === undefined ? {} : { localAddress }),
       onread: {
         buffer,
         callback: (length) => {
