@@ -4,11 +4,11 @@ import { z } from 'zod';
 /** Rule for every identifier that an operator chooses. Ids are safe in paths, KV keys, subjects and metrics. */
 export const ID_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
-const id = (what: string) =>
-  z
-    .string()
-    .regex(ID_PATTERN, '1 to 63 of a-z, 0-9 and -, not starting or ending with -')
-    .describe(`Id of the ${what}: 1 to 63 of a-z, 0-9 and "-".`);
+const IdText = z
+  .string()
+  .regex(ID_PATTERN, '1 to 63 of a-z, 0-9 and -, not starting or ending with -');
+
+const id = (what: string) => IdText.describe(`Id of the ${what}: 1 to 63 of a-z, 0-9 and "-".`);
 
 export const TenantId = id('tenant').brand<'TenantId'>();
 export type TenantId = z.infer<typeof TenantId>;
@@ -29,17 +29,11 @@ export const AccessTokenId = id('access token').brand<'AccessTokenId'>();
 export type AccessTokenId = z.infer<typeof AccessTokenId>;
 
 /** Ring of an edge: rollouts reach one ring after the other. */
-export const Ring = z
-  .string()
-  .regex(ID_PATTERN, '1 to 63 of a-z, 0-9 and -, not starting or ending with -')
-  .describe('Ring of edges: 1 to 63 of a-z, 0-9 and "-".');
+export const Ring = IdText.describe('Ring of edges: 1 to 63 of a-z, 0-9 and "-".');
 export type Ring = z.infer<typeof Ring>;
 
 /** Where a tenant belongs. */
-export const Region = z
-  .string()
-  .regex(ID_PATTERN, '1 to 63 of a-z, 0-9 and -, not starting or ending with -')
-  .describe('Region: 1 to 63 of a-z, 0-9 and "-", such as eu-west-1.');
+export const Region = IdText.describe('Region: 1 to 63 of a-z, 0-9 and "-", such as eu-west-1.');
 export type Region = z.infer<typeof Region>;
 
 /** Rising number of a document; one sequence for the whole cluster. */
