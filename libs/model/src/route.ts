@@ -72,7 +72,9 @@ export const RouteSpec = z
       .describe('From sending an attempt to the first byte of its response.'),
     idleTimeoutMs: durationMs(100, 3_600_000)
       .default(60_000)
-      .describe('Longest silence while bodies stream in either direction.'),
+      .describe(
+        'Longest silence while bodies stream in either direction, or in a WebSocket. Once one side of a WebSocket has sent FIN, it ends within 5 s.',
+      ),
     totalTimeoutMs: durationMs(0, 86_400_000)
       .default(0)
       .describe('Whole request including bodies; 0 for none.'),

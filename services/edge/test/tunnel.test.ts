@@ -10,6 +10,9 @@ import { connectRaw } from './support/raw-client.ts';
 import { valuesOf } from './support/recorded-head.ts';
 
 const IDLE_MS = 700;
+/** What a tunnel has left once one of its sides has sent FIN, and what may pass until that is seen. */
+const HALF_CLOSED_MS = 5000;
+const LATE_MS = 1500;
 
 let origin: RecordingOrigin;
 let edge: TestEdge;
@@ -98,6 +101,30 @@ suite('WebSocket', () => {
     await arrived(tunnel, 'last words');
     client.socket.end();
     await waitFor(() => client.socket.closed, { message: 'the end' });
+  });
+
+  test('a side that never closes is left a few seconds, silent or not, then both are closed', async () => {
+    const [silent, talking, backend] = [await openTo(), await openTo(), await openTo()];
+    const startMs = performance.now();
+    silent.client.socket.end();
+    talking.client.socket.end();
+    backend.link.end();
+    await waitFor(() => silent.link.ended && talking.link.ended, { message: 'FIN at the backend' });
+    await waitFor(() => backend.client.state() === 'ended', { message: 'FIN at the client' });
+    const endedBy = (): boolean[] => {
+      talking.link.write('.');
+      backend.client.send('.');
+      return [silent.client.state(), talking.client.state()]
+        .map((state) => state !== 'open')
+        .concat(backend.link.ended);
+    };
+    // The interval is the pace of those who go on sending.
+    const pace = { intervalMs: 100, deadlineMs: 20_000 };
+    await waitFor(() => endedBy().every(Boolean), { message: 'the ends', ...pace });
+    const tookMs = performance.now() - startMs;
+    assert.ok(tookMs > HALF_CLOSED_MS * 0.9 && tookMs < HALF_CLOSED_MS + LATE_MS, `${tookMs} ms`);
+    backend.client.close();
+    assert.ok(talking.toClient().length > 1, 'what the other side said until then has arrived');
   });
 
   test('an idle tunnel ends at the idle timeout of its route, a used one does not', async () => {

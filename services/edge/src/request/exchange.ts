@@ -18,6 +18,12 @@ import { Tunnel } from './tunnel.ts';
 import { acceptsWebSocket } from './web-socket.ts';
 
 /**
+ * What is left of a tunnel once one of its sides has sent FIN, however much the other one still sends: a side that never
+ * closes would keep the other's connection, and the slots that the request holds, for as long as it likes.
+ */
+const HALF_CLOSED_MS = 5000;
+
+/**
  * One request between its client and an endpoint: pick, forward, relay, record.
  *
  *     answer(reply) ─────────────────────────────────────────────────► done
@@ -420,17 +426,21 @@ export class Exchange implements UpstreamUser, WaitingExchange {
     context.status = 101;
     this.#attempts.answered(101);
     this.#relay.switchingHead(head);
-    this.#totalDeadlineMs = Infinity; // bounds requests; a tunnel lives as long as it is used
+    this.#totalDeadlineMs = Infinity; // bounds requests; a tunnel lives as long as it is used, and open at both ends
     this.#setDeadline(route.idleTimeoutMs);
     this.#client.requests.startTunnel();
   }
 
   #onTunnelUsed(): void {
     const { route } = this.context;
-    if (this.#tunnel?.finished === true) {
+    const tunnel = this.#tunnel;
+    if (tunnel?.finished === true) {
       this.flush(); // the last close frame may just have been queued
       this.onClientGone();
     } else if (route !== null) {
+      if (tunnel?.halfClosed === true && this.#totalDeadlineMs === Infinity) {
+        this.#totalDeadlineMs = this.#client.deps.clock.monotonicMs() + HALF_CLOSED_MS;
+      }
       this.#setDeadline(route.idleTimeoutMs);
     }
   }

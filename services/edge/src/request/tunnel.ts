@@ -34,6 +34,11 @@ export class Tunnel {
     return this.goingAway && this.#toEndpoint.over && this.#toClient.over;
   }
 
+  /** A side sends no more, and the other one knows. */
+  get halfClosed(): boolean {
+    return this.#toEndpoint.ended || this.#toClient.ended;
+  }
+
   /** Bytes [start, end) of the client. */
   fromClient(chunk: Buffer, start: number, end: number): void {
     this.#context.bytesIn += end - start;
@@ -73,7 +78,8 @@ class TunnelDirection {
   readonly #frames = new FrameTracker();
   /** The close frame that waits for the end of a frame; '' for none. */
   #goodbye = '';
-  #ended = false;
+  /** The source has sent FIN, and so will the target. */
+  ended = false;
   goingAway = false;
 
   constructor(source: ByteSocket, target: ByteSocket) {
@@ -83,7 +89,7 @@ class TunnelDirection {
 
   /** The source has sent its close frame or FIN. */
   get over(): boolean {
-    return this.#ended || this.#frames.closed;
+    return this.ended || this.#frames.closed;
   }
 
   pass(chunk: Buffer, start: number, end: number): void {
@@ -100,7 +106,7 @@ class TunnelDirection {
   }
 
   end(): void {
-    this.#ended = true;
+    this.ended = true;
     this.#target.end();
   }
 
