@@ -171,6 +171,26 @@ test('a batch carries at most batchItemsMax items; the rest follows in order', a
   limiter.close();
 });
 
+test('a batch carries at most 512 rules; the rest follows in order', async () => {
+  const { limiter, store, inUse } = createHarness();
+  await inUse();
+  store.isHeld = true;
+  void limiter.take(chain, 1);
+  const rules = Array.from({ length: 40 }, (_, index) => tenantRule({ name: `rule-${index}` }));
+  for (let tenant = 0; tenant < 30; tenant += 1) {
+    void limiter.take(compileChain(`many-${tenant}`, rules), 1);
+  }
+  for (let call = 0; call < 4; call += 1) {
+    store.answer();
+    await settled();
+  }
+  assert.deepEqual(
+    store.calls.map((items) => items.length),
+    [1, 12, 12, 6],
+  );
+  limiter.close();
+});
+
 test('a jump of the store clock against the monotonic clock is reported', async () => {
   const { limiter, store, events, inUse } = createHarness();
   await inUse();

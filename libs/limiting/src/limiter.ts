@@ -98,7 +98,7 @@ export interface LimiterDeps {
 export interface LimiterOptions {
   /** Requests that may wait for the store at once; beyond, `unavailable` by `store`. Default 1,000. */
   readonly waitingUnitsMax?: number;
-  /** Merged entries per store call. Default 256. */
+  /** Merged entries per store call, of at most 512 rules together. Default 256. */
   readonly batchItemsMax?: number;
   /** Rule keys without a consumer that are remembered (deny cache, own recent usage). Default {@link LOCAL_RULES_MAX}. */
   readonly localRulesMax?: number;

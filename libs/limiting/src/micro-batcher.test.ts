@@ -24,7 +24,7 @@ const plain: BatchOutcome = {
 
 test('what is not worth sending by now takes no place in a call', async () => {
   const store = createMemoryStore(() => 1_000_000);
-  const bounds = { waitingUnitsMax: 10, itemsMax: 2 };
+  const bounds = { waitingUnitsMax: 10, itemsMax: 2, rulesMax: 10 };
   const batcher = new MicroBatcher(store, plain, createLimiterStats(), bounds, () => 0);
   const chainOf = (tenant: string) => compileChain(tenant, [tenantRule()]);
   store.isHeld = true;

@@ -70,6 +70,7 @@ export class MicroBatcher {
   readonly #stats: LimiterStats;
   readonly #waitingUnitsMax: number;
   readonly #itemsMax: number;
+  readonly #rulesMax: number;
   readonly #nowMs: () => number;
   #pending: PendingItem[] = [];
   /** The youngest pending item of each chain: units of another cost start a new one, so order is kept. */
@@ -86,8 +87,9 @@ export class MicroBatcher {
     bounds: {
       /** Requests that may wait at once, those in the outstanding call included. */
       readonly waitingUnitsMax: number;
-      /** Items per call; the rest waits for the next. */
+      /** Items per call, and rules of all of them together; the rest waits for the next. */
       readonly itemsMax: number;
+      readonly rulesMax: number;
     },
     nowMs: () => number,
   ) {
@@ -96,6 +98,7 @@ export class MicroBatcher {
     this.#stats = stats;
     this.#waitingUnitsMax = bounds.waitingUnitsMax;
     this.#itemsMax = bounds.itemsMax;
+    this.#rulesMax = bounds.rulesMax;
     this.#nowMs = nowMs;
   }
 
@@ -226,11 +229,15 @@ export class MicroBatcher {
   #takePending(): PendingItem[] {
     const items: PendingItem[] = [];
     let seen = 0;
+    let rules = 0;
     for (const item of this.#pending) {
-      if (items.length === this.#itemsMax) break;
+      const more = item.chain.rules.length;
+      if (items.length === this.#itemsMax || (rules > 0 && rules + more > this.#rulesMax)) break;
       seen += 1;
       if (this.#youngest.get(item.chain.id) === item) this.#youngest.delete(item.chain.id);
-      if (this.#prepare(item)) items.push(item);
+      if (!this.#prepare(item)) continue;
+      items.push(item);
+      rules += more;
     }
     this.#pending = this.#pending.slice(seen);
     return items;

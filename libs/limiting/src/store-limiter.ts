@@ -39,6 +39,12 @@ export function createLimiter(deps: LimiterDeps, options: LimiterOptions = {}): 
 /** Jumps of the store's clock below this are scheduling noise: a worker that is held up reads a reply late. */
 const CLOCK_STEP_MS = 1000;
 
+/**
+ * Rules of all entries of a call together, some 10 us of the store's time each: it must answer within its timeout, to several
+ * workers that ask at once, however many limits the routes of a tenant have.
+ */
+const BATCH_RULES_MAX = 512;
+
 class StoreLimiter implements Limiter, BatchOutcome {
   readonly stats = createLimiterStats();
   readonly #store: LimitStore;
@@ -78,6 +84,7 @@ class StoreLimiter implements Limiter, BatchOutcome {
     const bounds = {
       waitingUnitsMax: options.waitingUnitsMax ?? 1000,
       itemsMax: options.batchItemsMax ?? 256,
+      rulesMax: BATCH_RULES_MAX,
     };
     const nowMs = (): number => clock.monotonicMs();
     const batcher = new MicroBatcher(this.#keeper, this, stats, bounds, nowMs);
