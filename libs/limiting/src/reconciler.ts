@@ -11,7 +11,11 @@ const REPLAY_RULES_MAX = 64;
 const REPLAY_CHARGES_MAX = 256;
 
 /** Awaited rounds; what is admitted during the last one goes out with the first takes. */
-const ROUNDS_MAX = 3;
+const ROUNDS_MIN = 3;
+
+/** More, until one is so short that a store answers in time what came meanwhile, which goes out at once; or so many. */
+const ROUNDS_MAX = 20;
+const SHORT_ROUND_RULES_MAX = 512;
 
 interface RuleReplay {
   readonly record: LocalRule;
@@ -73,6 +77,7 @@ export class Reconciler {
       const unknown = this.#collect(identity);
       if (unknown.length === 0) break;
       for (const replays of callsOf(unknown)) await this.#replay(replays, identity);
+      if (round + 1 >= ROUNDS_MIN && unknown.length <= SHORT_ROUND_RULES_MAX) break;
     }
     return () => this.#finish(identity);
   }

@@ -291,3 +291,23 @@ test('what is admitted while the last replay is under way still reaches the stor
   assert.equal(store.used(chain.storeKeys[0] ?? ''), 4);
   limiter.close();
 });
+
+test('what many rules admit while others are told comes in calls that a store has time for, too', async () => {
+  const { limiter, store, clock, inUse, replay } = await afterOutage(1);
+  const chains = Array.from({ length: 700 }, (_, tenant) =>
+    compileChain(`tenant-${tenant}`, [tenantRule({ limit: 1000 })]),
+  );
+  let calls = 0;
+  store.replay = async (items) => {
+    calls += 1;
+    if (calls <= 60) for (const each of chains) void limiter.take(each, 1);
+    await replay(items);
+  };
+  clock.advance(50);
+  await inUse();
+  await settled();
+  const sizes = store.replays.map(({ length }) => length);
+  assert.ok(Math.max(...sizes) <= 64, sizes.join());
+  for (const each of chains) assert.equal(store.used(each.storeKeys[0] ?? ''), 60);
+  limiter.close();
+});
