@@ -88,7 +88,7 @@ test('further bytes take nothing of a limit of requests, and pass when it is use
 });
 
 test('while half of the room is taken further bytes wait, and requests are still admitted', async () => {
-  const { limiter, store, inUse } = createHarness({ waitingUnitsMax: 4 });
+  const { limiter, store, inUse } = createHarness({ waitingUnitsMax: 8 });
   await inUse();
   store.isHeld = true;
   const bytes = { request: 1, response: 0 };

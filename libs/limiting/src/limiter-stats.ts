@@ -12,7 +12,7 @@ export interface LimiterStats {
   unavailableByShare: number;
   admittedByOpen: number;
   unavailableByClosed: number;
-  /** Refused because `waitingUnitsMax` requests already waited for the store. */
+  /** Refused because `waitingUnitsMax` requests, or half as many of the same tenant, already waited for the store. */
   unavailableByOverflow: number;
   /** Store calls, the merged entries in them and the requests in those. */
   batches: number;

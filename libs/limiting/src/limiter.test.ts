@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createHarness, settled, tenantRule } from '../test/limiter-harness.ts';
-import { compileChain, type LimitVerdict } from './index.ts';
+import { compileChain, type LimitChain, type LimitVerdict } from './index.ts';
 
 const chain = compileChain('acme', [tenantRule()]);
 
@@ -130,21 +130,31 @@ test('a cost above the limit is denied for good, without the store', async () =>
   limiter.close();
 });
 
-test('more waiting requests than the bound are refused as unavailable and counted', async () => {
-  const { limiter, store, inUse } = createHarness({ waitingUnitsMax: 3 });
+test('more waiting requests than the bound, or half of it of one tenant, are refused as unavailable and counted', async () => {
+  const { limiter, store, inUse } = createHarness({ waitingUnitsMax: 4 });
   await inUse();
   store.isHeld = true;
-  const takes = Array.from({ length: 5 }, () => limiter.take(chain, 1));
-  assert.deepEqual(
-    takes.map((take) => take instanceof Promise),
-    [true, true, true, false, false],
-  );
-  assert.equal((await takes[4])?.outcome, 'unavailable');
-  assert.equal(limiter.stats.unavailableByOverflow, 2);
+  const keyed = tenantRule({ name: 'key', level: 'key', scope: 'one' });
+  const [acme, acmeToo] = [chain, compileChain('acme', [keyed])];
+  const [other, third] = ['other', 'third'].map((id) => compileChain(id, [tenantRule()]));
+  assert.ok(other !== undefined && third !== undefined);
+  const isFullFor = async (each: LimitChain): Promise<boolean> => {
+    const verdict = limiter.take(each, 1);
+    return !(verdict instanceof Promise) && verdict.outcome === 'unavailable';
+  };
+  const answers: boolean[] = [];
+  for (const each of [acme, acmeToo, acme, acmeToo, other, third, other]) {
+    answers.push(await isFullFor(each));
+  }
+  assert.deepEqual(answers, [false, false, true, true, false, false, true]);
+  assert.equal(limiter.stats.unavailableByOverflow, 3);
+  for (let call = 0; call < 2; call += 1) {
+    store.answer();
+    await settled();
+  }
+  const again = limiter.take(acme, 1);
   store.answer();
-  await settled();
-  store.answer();
-  assert.equal((await takes[2])?.outcome, 'admitted');
+  assert.equal((await again).outcome, 'admitted');
   limiter.close();
 });
 

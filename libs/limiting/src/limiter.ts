@@ -96,7 +96,7 @@ export interface LimiterDeps {
 
 /** Bounds and timing; all optional. */
 export interface LimiterOptions {
-  /** Requests that may wait for the store at once; beyond, `unavailable` by `store`. Default 1,000. */
+  /** Requests that may wait for the store at once, half of them of one tenant; beyond, `unavailable` by `store`. Default 2,000. */
   readonly waitingUnitsMax?: number;
   /** Merged entries per store call, of at most 512 rules together. Default 256. */
   readonly batchItemsMax?: number;

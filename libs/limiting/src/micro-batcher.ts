@@ -76,6 +76,8 @@ export class MicroBatcher {
   /** The youngest pending item of each chain: units of another cost start a new one, so order is kept. */
   readonly #youngest = new Map<string, PendingItem>();
   #waitingUnits = 0;
+  /** By tenant, or entity of a pool. */
+  readonly #waitingOf = new Map<string, number>();
   #isCalling = false;
   /** The newest call; resolves when what came of it is settled. */
   #outstanding: Promise<void> = Promise.resolve();
@@ -102,19 +104,19 @@ export class MicroBatcher {
     this.#nowMs = nowMs;
   }
 
-  /** True when no further request may wait. */
-  get isFull(): boolean {
-    return this.#waitingUnits >= this.#waitingUnitsMax;
+  /** True when no further request of the chain's tenant may wait, which alone has half of the room at most. @hot */
+  isFullFor(chain: LimitChain): boolean {
+    return this.#isFilled(chain, 1);
   }
 
   /** True when half of those that may wait do. */
-  get isHalfFull(): boolean {
-    return this.#waitingUnits * 2 >= this.#waitingUnitsMax;
+  isHalfFullFor(chain: LimitChain): boolean {
+    return this.#isFilled(chain, 1 / 2);
   }
 
-  /** Asks the store, now or with the next call. Check `isFull` first. @hot */
+  /** Asks the store, now or with the next call. Check `isFullFor` first. @hot */
   take(chain: LimitChain, cost: number, bytes: BodyBytes | null): Promise<LimitVerdict> {
-    this.#waitingUnits += 1;
+    this.#countWaiting(chain, 1);
     const { waiters } = this.#obtain(chain, cost, bytes);
     const verdict = new Promise<LimitVerdict>((resolve) => {
       waiters.push(resolve);
@@ -141,6 +143,21 @@ export class MicroBatcher {
     this.#pending = [];
     this.#youngest.clear();
     for (const item of items) this.#fail(item);
+  }
+
+  /** To this part of the room, or of that of one tenant. */
+  #isFilled({ tenantTag }: LimitChain, part: number): boolean {
+    const most = this.#waitingUnitsMax * part;
+    if (this.#waitingUnits * 2 < most) return false;
+    return this.#waitingUnits >= most || (this.#waitingOf.get(tenantTag) ?? 0) * 2 >= most;
+  }
+
+  #countWaiting({ tenantTag }: LimitChain, units: number): void {
+    if (units === 0) return;
+    this.#waitingUnits += units;
+    const waiting = (this.#waitingOf.get(tenantTag) ?? 0) + units;
+    if (waiting === 0) this.#waitingOf.delete(tenantTag);
+    else this.#waitingOf.set(tenantTag, waiting);
   }
 
   #obtain(chain: LimitChain, cost: number, bytes: BodyBytes | null): PendingItem {
@@ -204,7 +221,7 @@ export class MicroBatcher {
       admitted += 1;
     }
     item.waiters.splice(0, admitted);
-    this.#waitingUnits -= admitted;
+    this.#countWaiting(item.chain, -admitted);
   }
 
   /** What arrived while the call was out that used up a limit need not ask: its denial holds for them too. */
@@ -219,7 +236,7 @@ export class MicroBatcher {
         continue;
       }
       if (this.#youngest.get(item.chain.id) === item) this.#youngest.delete(item.chain.id);
-      this.#waitingUnits -= item.units;
+      this.#countWaiting(item.chain, -item.units);
       for (const resolve of item.waiters) resolve(verdict);
     }
     this.#pending.length = kept;
@@ -254,14 +271,14 @@ export class MicroBatcher {
       return;
     }
     const { admitted, denied } = this.#outcome.settleItem(item, reply, sentMs);
-    this.#waitingUnits -= item.units;
+    this.#countWaiting(item.chain, -item.units);
     for (let index = 0; index < item.waiters.length; index += 1) {
       item.waiters[index]?.(index < reply.granted ? admitted : denied);
     }
   }
 
   #fail(item: PendingItem): void {
-    this.#waitingUnits -= item.units;
+    this.#countWaiting(item.chain, -item.units);
     this.#outcome.failItem(item);
     for (const resolve of item.waiters) {
       resolve(this.#outcome.settleFailedUnit(item.chain, item.cost, item.bytes));

@@ -82,7 +82,7 @@ class StoreLimiter implements Limiter, BatchOutcome {
     const jitter = (waitMs: number): number => this.#jitter(waitMs);
     this.#local = new LocalEnforcer({ rules, clock, share, stats, jitter });
     const bounds = {
-      waitingUnitsMax: options.waitingUnitsMax ?? 1000,
+      waitingUnitsMax: options.waitingUnitsMax ?? 2000,
       itemsMax: options.batchItemsMax ?? 256,
       rulesMax: BATCH_RULES_MAX,
     };
@@ -137,7 +137,7 @@ class StoreLimiter implements Limiter, BatchOutcome {
     const verdict = this.#takeNow(chain, 0, bytes);
     if (verdict !== null) return verdict;
     // A body can wait, as none is lost by it: half of the room is for admissions.
-    if (!this.#guard.isLost && this.#batcher.isHalfFull) return this.#overflow();
+    if (!this.#guard.isLost && this.#batcher.isHalfFullFor(chain)) return this.#overflow();
     return this.askStore(chain, 0, bytes);
   }
 
@@ -175,7 +175,7 @@ class StoreLimiter implements Limiter, BatchOutcome {
     bytes: BodyBytes | null = null,
   ): LimitVerdict | Promise<LimitVerdict> {
     if (this.#guard.isLost) return this.#local.take(chain, cost, bytes);
-    if (this.#batcher.isFull) return this.#overflow();
+    if (this.#batcher.isFullFor(chain)) return this.#overflow();
     return this.#batcher.take(chain, cost, bytes);
   }
 

@@ -19,7 +19,7 @@ export interface ShadowDeps {
 
 /**
  * Takes that may wait for Redis at once; the limits of further requests are left out meanwhile. A quarter of what the limiter
- * lets wait, so that limits in shadow never take the places of those that count.
+ * lets wait of one tenant, so that limits in shadow never take the places of those that count.
  */
 const WAITING_MAX = 250;
 
