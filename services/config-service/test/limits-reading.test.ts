@@ -97,6 +97,48 @@ test('what edges told of a limit before it changed is not shown; as it is now it
   }
 });
 
+test('a limit of another size than when edges last told of it is shown as it is now, once they must have it', async () => {
+  let aheadMs = 0;
+  const clock = { ...systemClock, nowMs: () => systemClock.nowMs() + aheadMs };
+  const watch = new LimitWatch({ clock, onExcess: () => undefined });
+  const api = await startApi({ extra: (store) => limitOperations({ store, watch }) });
+  const shown = async (): Promise<unknown[][]> => {
+    const { body } = await api.send('GET', '/v1/tenants/acme/limits');
+    const items = body['items'] as readonly Readonly<Record<string, unknown>>[];
+    return items.map(({ name, limit, used, remaining }) => [name, limit, used, remaining]);
+  };
+  const plan = (hour: number, burst: number) =>
+    api.send('PUT', '/v1/plans/base', {
+      limits: [
+        { name: 'hour', limit: hour, windowMs: 3_600_000 },
+        { name: 'pace', kind: 'rate', limit: 100, burst, windowMs: 3_600_000 },
+      ],
+    });
+  const told = { ...USAGE, consumer: null, spanMs: 3_600_000 };
+  const entries: LimitUsage[] = [
+    { ...told, name: 'hour' },
+    { ...told, name: 'pace', kind: 'rate', capacity: 200 },
+  ];
+  try {
+    await plan(100, 200);
+    await api.send('PUT', '/v1/tenants/acme', { planId: 'base' });
+    watch.receive({ v: 1, edgeId: 'edge-1', atMs: clock.nowMs(), entries });
+    await plan(1000, 120);
+    aheadMs = 11_000;
+    assert.deepEqual(await shown(), [
+      ['hour', 1000, 50, 950],
+      ['pace', 100, 150, 0],
+    ]);
+    await plan(40, 300);
+    assert.deepEqual(await shown(), [
+      ['hour', 40, 50, 0],
+      ['pace', 100, 150, 150],
+    ]);
+  } finally {
+    await api.close();
+  }
+});
+
 /** As the reply has it, as far as the test looks at it. */
 interface Pool {
   readonly planId: string;

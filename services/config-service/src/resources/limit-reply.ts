@@ -2,7 +2,7 @@ import type { LimitUsage } from '@headgate/bus';
 import { PERIOD_MS } from '@headgate/limiting';
 import { LimitKind, LimitUnit, type Limit, type PoolLimit, type poolPlace } from '@headgate/model';
 import { z } from 'zod';
-import type { LimitState } from '../limits/limit-watch.ts';
+import { STALE_MS, type LimitState } from '../limits/limit-watch.ts';
 
 const nothing = 'null while edges have not told of it lately';
 
@@ -43,7 +43,7 @@ export interface PlacedLimit {
   readonly scope: string;
   readonly limit: Pick<
     Limit,
-    'name' | 'kind' | 'unit' | 'shadow' | 'limit' | 'windowMs' | 'period' | 'per'
+    'name' | 'kind' | 'unit' | 'shadow' | 'limit' | 'burst' | 'windowMs' | 'period' | 'per'
   >;
 }
 
@@ -79,6 +79,20 @@ export function replyOf(state: LimitState): LimitReply {
     ...{ tenantId, level, scope, consumer, name, kind, unit, shadow, limit },
     ...{ used, remaining, resetMs, admittedPerSecond, deniedPerSecond, ageMs, stuck: isStuck },
   };
+}
+
+/**
+ * As edges told of it, or, if they have not for so long that they must have its present size, as that makes it.
+ *
+ * @param configured the limit as it is now; null if that is not known.
+ */
+export function explainedReply(state: LimitState, configured: PlacedLimit | null): LimitReply {
+  const told = replyOf(state);
+  if (configured === null || state.ageMs <= STALE_MS) return told;
+  const { kind, limit, burst = limit, shadow = false } = configured.limit;
+  const capacity = kind === 'rate' ? burst : limit;
+  const remaining = told.used === null ? null : Math.max(0, capacity - told.used);
+  return { ...told, limit, remaining, shadow };
 }
 
 /** Nobody has told of it: it is not in use, or has not been for a while. */

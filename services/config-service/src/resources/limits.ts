@@ -19,6 +19,7 @@ import type { SessionStore } from '../store/session-store.ts';
 import type { Store } from '../store/store.ts';
 import {
   configuredKey,
+  explainedReply,
   idleReply,
   LimitReply,
   poolLimit,
@@ -126,7 +127,8 @@ function defineExplain({ store, watch }: LimitsContext): Operation {
       ];
       const rules = [...found.rules, ...pools.flatMap(({ rules }) => rules)];
       const keyRules = await keyRulesOf(store.as(session), tenantId, found.keyLimits, told);
-      const configured = new Set([...rules, ...keyRules.rules].map(configuredKey));
+      const all = [...rules, ...keyRules.rules];
+      const configured = new Map(all.map((rule) => [configuredKey(rule), rule]));
       const known = told.filter(
         ({ usage }) =>
           configured.has(toldKey(usage)) ||
@@ -135,7 +137,10 @@ function defineExplain({ store, watch }: LimitsContext): Operation {
       );
       const toldKeys = new Set(known.map(({ usage }) => toldKey(usage)));
       const idle = rules.filter((rule) => !toldKeys.has(configuredKey(rule))).map(idleReply);
-      const items = [...known.map(replyOf), ...idle].sort(byPlace).slice(0, ITEMS_MAX);
+      const explained = known.map((state) =>
+        explainedReply(state, configured.get(toldKey(state.usage)) ?? null),
+      );
+      const items = [...explained, ...idle].sort(byPlace).slice(0, ITEMS_MAX);
       return { status: 200, body: { items } };
     },
   );
