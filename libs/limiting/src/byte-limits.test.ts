@@ -8,6 +8,8 @@ const calls = tenantRule({ name: 'calls', limit: 100 });
 const up = tenantRule({ name: 'up', unit: 'request-bytes', limit: 1000 });
 const down = tenantRule({ name: 'down', unit: 'response-bytes', limit: 5000 });
 const chain = compileChain('acme', [calls, up, down]);
+/** Of a window of a second. */
+const BUCKET_MS = 20;
 const [, upKey = '', downKey = ''] = chain.storeKeys;
 
 /** The charge of an admission. */
@@ -62,16 +64,53 @@ test('requests with equal bytes are one entry, others entries of their own, in o
 });
 
 test('a denial of many bytes is remembered, and is none of fewer; a body above a limit never passes', async () => {
-  const { limiter, inUse } = createHarness();
+  const { limiter, clock, inUse } = createHarness();
   await inUse();
   const take = async (request: number) => limiter.take(chain, 1, { request, response: 0 });
   assert.equal((await take(900)).outcome, 'admitted');
+  assert.equal((await take(200)).source, 'deny_cache');
+  clock.advance(BUCKET_MS);
   assert.equal((await take(200)).source, 'store');
   assert.equal((await take(200)).source, 'deny_cache');
   assert.equal((await take(100)).outcome, 'admitted');
   assert.equal((await take(0)).outcome, 'admitted');
   const { outcome, rule, retryAfterMs } = await take(1001);
   assert.deepEqual([outcome, rule?.name, retryAfterMs], ['denied', 'up', Infinity]);
+  limiter.close();
+});
+
+test('ever smaller uploads over a limit cost one call in a bucket, each is told when to ask again, and what fits passes', async () => {
+  const { limiter, store, clock, inUse } = createHarness();
+  await inUse();
+  const take = (request: number) => limiter.take(chain, 1, { request, response: 0 });
+  assert.equal((await take(900)).outcome, 'admitted');
+  store.calls.length = 0;
+  for (let size = 899; size >= 500; size -= 1) {
+    const { outcome, source, resetMs } = await take(size);
+    assert.equal(outcome, 'denied');
+    assert.ok(source === 'store' || (resetMs[1] ?? 0) <= BUCKET_MS);
+    clock.advance(0.5);
+  }
+  const calls = store.calls.length;
+  assert.ok(calls > 0 && calls <= 200 / BUCKET_MS, `${calls} calls for 400 uploads in 200 ms`);
+  assert.equal((await take(100)).outcome, 'admitted');
+  clock.advance(1000);
+  assert.equal((await take(499)).outcome, 'admitted', 'as soon as it fits');
+  limiter.close();
+});
+
+test('ever smaller uploads over a quota cost no call, as nothing of it comes back before its period ends', async () => {
+  const { limiter, store, inUse } = createHarness();
+  await inUse();
+  const take = (request: number) => limiter.take(monthly, 1, { request, response: 0 });
+  assert.equal((await take(900)).outcome, 'admitted');
+  store.calls.length = 0;
+  for (let size = 1000; size > 100; size -= 1) {
+    const { outcome, retryAfterMs } = await take(size);
+    assert.ok(outcome === 'denied' && retryAfterMs > 1000);
+  }
+  assert.equal(store.calls.length, 0);
+  assert.equal((await take(100)).outcome, 'admitted');
   limiter.close();
 });
 

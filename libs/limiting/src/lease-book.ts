@@ -198,7 +198,7 @@ export class LeaseBook {
     const { rules, request } = this.#deps;
     const denied = rules.findDenial(leases.chain, leases.cost, nowMs);
     if (denied !== -1) {
-      leases.retryAtMs = rules.denyUntilMs(leases.chain.compiled[denied]);
+      leases.retryAtMs = rules.denyUntilMs(leases.chain.compiled[denied], leases.cost);
       return;
     }
     request(leases.chain, leases.cost);

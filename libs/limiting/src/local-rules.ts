@@ -28,14 +28,30 @@ export interface LocalRule {
   freeAtMs: number;
   /** The denial holds for costs of at least this … */
   denyCost: number;
+  /** … and for a shorter time, which is `scarceUntilMs`, for those of more than this: so much was left … */
+  left: number;
   /** … under a limit of at most this … */
   denyLimit: number;
   /** … that admits at most this much at once. */
   denyCapacity: number;
+  /** Nothing of what was used can have left before; no later than `denyUntilMs`, 0 if it is not known. */
+  scarceUntilMs: number;
   /** The store (its identity) that knows all settled charges of `usage`. */
   knownTo: string;
   /** Monotonic time of the last move to the young end of the map. */
   refreshedMs: number;
+}
+
+/** What the store said of a rule that refused. */
+export interface Denial {
+  /** What did not fit. */
+  readonly cost: number;
+  /** Until it does. */
+  readonly waitMs: number;
+  /** What would have fitted. */
+  readonly left: number;
+  /** So long nothing more does. */
+  readonly scarceMs: number;
 }
 
 /**
@@ -106,41 +122,43 @@ export class LocalRules {
       if (compiled === undefined) break;
       const record = this.#recordsOf(compiled).get(compiled.key);
       if (record === undefined || record.denyUntilMs <= nowMs) continue;
-      if (record.freeAtMs <= latestMs) continue;
       const due = ruleCost(compiled, cost, bytes);
-      if (due === 0 || due < record.denyCost || compiled.rule.limit > record.denyLimit) continue;
+      if (due === 0 || compiled.rule.limit > record.denyLimit) continue;
       if (compiled.capacity > record.denyCapacity) continue;
-      latestMs = record.freeAtMs;
+      if (due < record.denyCost && (due <= record.left || record.scarceUntilMs <= nowMs)) continue;
+      const freeAtMs = freeAtOf(record, due);
+      if (freeAtMs <= latestMs) continue;
+      latestMs = freeAtMs;
       found = index;
     }
     return found;
   }
 
-  /** Monotonic time in ms until which the rule denies without asking; 0 for none. */
-  denyUntilMs(compiled: CompiledRule | undefined): number {
+  /** Monotonic time in ms until which the rule denies this cost without asking; 0 for none. */
+  denyUntilMs(compiled: CompiledRule | undefined, cost: number): number {
     if (compiled === undefined) return 0;
-    return this.#recordsOf(compiled).get(compiled.key)?.denyUntilMs ?? 0;
+    const record = this.#recordsOf(compiled).get(compiled.key);
+    if (record === undefined) return 0;
+    return cost < record.denyCost ? record.scarceUntilMs : record.denyUntilMs;
   }
 
-  /** Monotonic time in ms at which units of a rule that denies come back, as far as the store knew. */
-  freeAtMs(compiled: CompiledRule | undefined): number {
+  /** Monotonic time in ms at which the rule at `index`, which denies this, may have room for it, as far as the store knew. */
+  freeAtMs(chain: LimitChain, index: number, cost: number, bytes: BodyBytes | null): number {
+    const compiled = chain.compiled[index];
     if (compiled === undefined) return 0;
-    return this.#recordsOf(compiled).get(compiled.key)?.freeAtMs ?? 0;
+    const record = this.#recordsOf(compiled).get(compiled.key);
+    return record === undefined ? 0 : freeAtOf(record, ruleCost(compiled, cost, bytes));
   }
 
-  /** Denies `cost` and more for `waitMs`, of which the first 10 s are remembered, or 1.1 s if units may come back before. */
-  deny(
-    chain: LimitChain,
-    compiled: CompiledRule,
-    cost: number,
-    waitMs: number,
-    nowMs: number,
-  ): void {
+  /** Remembers a denial for 10 s at most, or 1.1 s if units may come back before. */
+  deny(chain: LimitChain, compiled: CompiledRule, denial: Denial, nowMs: number): void {
     const record = this.obtain(chain, compiled, nowMs);
     const longestMs = mayComeBack(compiled) ? DENIAL_MAX_MS : SURE_DENIAL_MAX_MS;
-    record.denyUntilMs = nowMs + Math.min(waitMs, longestMs);
-    record.freeAtMs = nowMs + waitMs;
-    record.denyCost = cost;
+    record.denyUntilMs = nowMs + Math.min(denial.waitMs, longestMs);
+    record.freeAtMs = nowMs + denial.waitMs;
+    record.denyCost = denial.cost;
+    record.left = denial.left;
+    record.scarceUntilMs = Math.min(record.denyUntilMs, nowMs + denial.scarceMs);
     record.denyLimit = compiled.rule.limit;
     record.denyCapacity = compiled.capacity;
   }
@@ -203,8 +221,10 @@ export class LocalRules {
       denyUntilMs: 0,
       freeAtMs: 0,
       denyCost: 0,
+      left: 0,
       denyLimit: 0,
       denyCapacity: 0,
+      scarceUntilMs: 0,
       knownTo: this.storeIdentity,
       refreshedMs: nowMs,
     };
@@ -239,6 +259,21 @@ export class LocalRules {
   #recordsOf(compiled: CompiledRule): BoundedMap<string, LocalRule> {
     return compiled.rule.consumer === undefined ? this.#records : this.#ofConsumers;
   }
+}
+
+/**
+ * For how long nothing can leave a rule that refused, given when the cost would fit. Windows free something only as a bucket
+ * begins, and `waitMs` is when one does. Of a pace nothing is known: it frees all the time.
+ */
+export function scarceForMs(compiled: CompiledRule, waitMs: number): number {
+  if (compiled.kind === 'rate') return 0;
+  if (compiled.kind !== 'window') return waitMs;
+  const untilBucketMs = waitMs % compiled.bucketMs;
+  return untilBucketMs === 0 ? compiled.bucketMs : untilBucketMs;
+}
+
+function freeAtOf(record: LocalRule, cost: number): number {
+  return cost < record.denyCost ? record.scarceUntilMs : record.freeAtMs;
 }
 
 /**

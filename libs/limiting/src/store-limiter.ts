@@ -15,7 +15,7 @@ import type {
 import { LeaseBook } from './lease-book.ts';
 import type { Limiter, LimiterDeps, LimiterEvent, LimiterOptions } from './limiter.ts';
 import { LocalEnforcer } from './local-enforcer.ts';
-import { LOCAL_CONSUMERS_MAX, LOCAL_RULES_MAX, LocalRules } from './local-rules.ts';
+import { LOCAL_CONSUMERS_MAX, LOCAL_RULES_MAX, LocalRules, scarceForMs } from './local-rules.ts';
 import { MicroBatcher, type BatchOutcome } from './micro-batcher.ts';
 import type { QuotaMark, StoredQuota } from './quota-usage.ts';
 import { Reconciler } from './reconciler.ts';
@@ -165,7 +165,9 @@ class StoreLimiter implements Limiter, BatchOutcome {
       if (leased !== null) return leased;
     }
     const denied = this.#rules.findDenial(chain, cost, nowMs, bytes);
-    return denied === -1 ? null : this.#denyFromCache(chain, denied, nowMs, 1);
+    if (denied === -1) return null;
+    const waitMs = this.#rules.freeAtMs(chain, denied, cost, bytes) - nowMs;
+    return this.#denyFromCache(chain, denied, waitMs, 1);
   }
 
   /** @hot */
@@ -277,7 +279,10 @@ class StoreLimiter implements Limiter, BatchOutcome {
       }
       const gatherMs = this.#leases?.gatherMs(chain, compiled, nowMs) ?? 0;
       const waitMs = Math.max(resetMs[index] ?? 0, gatherMs);
-      this.#rules.deny(chain, compiled, due, waitMs, nowMs);
+      // Of one who gathers it says when enough for a lease fits.
+      const scarceMs = gatherMs > 0 || item.lease !== undefined ? 0 : scarceForMs(compiled, waitMs);
+      const denial = { cost: due, waitMs, left: remaining[index] ?? 0, scarceMs };
+      this.#rules.deny(chain, compiled, denial, nowMs);
       if (waitMs <= longestMs) continue;
       violated = index;
       longestMs = waitMs;
@@ -315,7 +320,8 @@ class StoreLimiter implements Limiter, BatchOutcome {
     // Bytes that return with this very call may be enough; and nobody else would bring them.
     if (this.#returns.has(chain)) return null;
     if (units === 0 && (this.#leases?.hasReturns(chain) ?? false)) return null;
-    return this.#denyFromCache(chain, denied, nowMs, units);
+    const waitMs = this.#rules.freeAtMs(chain, denied, cost, bytes) - nowMs;
+    return this.#denyFromCache(chain, denied, waitMs, units);
   }
 
   settleFailedUnit(chain: LimitChain, cost: number, bytes: BodyBytes | null): LimitVerdict {
@@ -371,8 +377,7 @@ class StoreLimiter implements Limiter, BatchOutcome {
     return deniedVerdict(chain, 'deny_cache', violated, Infinity, remaining, resetMs);
   }
 
-  #denyFromCache(chain: LimitChain, violated: number, nowMs: number, units: number): LimitVerdict {
-    const waitMs = this.#rules.freeAtMs(chain.compiled[violated]) - nowMs;
+  #denyFromCache(chain: LimitChain, violated: number, waitMs: number, units: number): LimitVerdict {
     const remaining: number[] = [];
     const resetMs: number[] = [];
     for (let index = 0; index < chain.rules.length; index += 1) {
