@@ -86,10 +86,12 @@ export async function createApp(
   });
   if (options.observer !== undefined) observeRequests(app, options.observer);
   await app.register(rateLimit, {
+    global: false, // its hooks of routes come after those of the app, and so after a 401
     max: options.requestsPerSecondMax ?? 500,
     timeWindow: 1000,
     cache: 10_000,
   });
+  app.addHook('onRequest', app.rateLimit());
   const sessionOf = guardRoutes(app, {
     authenticate: createAuthenticate({
       clock: options.clock,

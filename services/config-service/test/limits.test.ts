@@ -29,3 +29,23 @@ test('too many requests get 429, and those after the store is gone 503, both wit
     await api.close();
   }
 });
+
+test('whoever has no credential, or asks for what is not there, is bounded as everybody else', async () => {
+  const api = await startApi({ requestsPerSecondMax: 5 });
+  const strangers: readonly (readonly [string, Record<string, string>])[] = [
+    ['/v1/plans', { authorization: 'Bearer nobodys-token-0123456789' }],
+    ['/v1/nothing', { authorization: '' }],
+    ['/v1/nothing', {}],
+  ];
+  try {
+    for (const [path, headers] of strangers) {
+      const replies = await Promise.all(
+        Array.from({ length: 20 }, () => api.send('GET', path, undefined, headers)),
+      );
+      const refused = replies.filter(({ status }) => status === 429);
+      assert.ok(refused.length >= 10, `${path}: ${refused.length} refused`);
+    }
+  } finally {
+    await api.close();
+  }
+});
