@@ -36,7 +36,10 @@ export async function configKills(options: ConfigKillsOptions, say: Say): Promis
     edges: 0,
     healthService: false,
     database,
-    configEnv: { HEADGATE_CONFIG_REQUESTS_PER_SECOND: '100000' },
+    configEnv: {
+      HEADGATE_CONFIG_REQUESTS_PER_SECOND: '100000',
+      HEADGATE_CONFIG_CREDENTIAL_REQUESTS_PER_SECOND: '100000',
+    },
   });
   const ledgers = new Map(TENANTS.map((id) => [id, new WriteLedger()]));
   const reader = readTenants(cluster.nats.url, ({ tenantId, revision, name }) => {

@@ -34,7 +34,10 @@ export async function configRaces(options: ConfigRacesOptions, say: Say): Promis
     healthService: false,
     database: 'postgres',
     configReplicas: 1,
-    configEnv: { HEADGATE_CONFIG_REQUESTS_PER_SECOND: '100000' },
+    configEnv: {
+      HEADGATE_CONFIG_REQUESTS_PER_SECOND: '100000',
+      HEADGATE_CONFIG_CREDENTIAL_REQUESTS_PER_SECOND: '100000',
+    },
   });
   try {
     await cluster.api.put('/v1/plans/standard', {});

@@ -11,6 +11,7 @@ import {
 import { z } from 'zod';
 import { createAuthenticate } from './access/authenticate.ts';
 import { authorise, type Authorise } from './access/authorise.ts';
+import { boundCredentials } from './access/credential-bound.ts';
 import { guardRoutes } from './access/guard-routes.ts';
 import type { VerifyJwt } from './access/oidc/verify-jwt.ts';
 import type { Session } from './access/session.ts';
@@ -49,6 +50,8 @@ export interface AppOptions {
   readonly observer?: RequestObserver;
   /** Requests per second and client address that are let in. Default 500. */
   readonly requestsPerSecondMax?: number;
+  /** Requests per second and credential that are let in. Default 500. */
+  readonly credentialRequestsPerSecondMax?: number;
 }
 
 /** Largest body unless an operation says otherwise. */
@@ -100,6 +103,7 @@ export async function createApp(
       verifyJwt: options.verifyJwt ?? null,
     }),
     authorise: options.authorise ?? authorise,
+    countRequest: boundCredentials(app, options.credentialRequestsPerSecondMax ?? 500),
   });
   readJsonBodies(app, (request) => bodyBoundsOf(sessionOf(request), context));
   app.setErrorHandler(sendFailure);
@@ -121,6 +125,13 @@ export async function createApp(
     ...extra,
   ];
   operations.push(openApiOperation(operations));
+  answerUnknown(app, operations);
+  for (const operation of operations) route(app, context, operation, sessionOf);
+  return app;
+}
+
+/** Tells which methods a known path has. */
+function answerUnknown(app: FastifyInstance, operations: readonly Operation[]): void {
   const allowedMethods = createAllowedMethods(operations.map(({ shape }) => shape));
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0] ?? '';
@@ -132,8 +143,6 @@ export async function createApp(
     reply.header('allow', allowed.join(', '));
     return sendProblem(request, reply, createProblem('HG_API_METHOD_NOT_ALLOWED', { detail }));
   });
-  for (const operation of operations) route(app, context, operation, sessionOf);
-  return app;
 }
 
 function bodyBoundsOf({ scope }: Session, { documentBytesMax }: ApiContext): BodyBounds | null {

@@ -47,6 +47,11 @@ export const ConfigServiceEnvironment = z.object({
   HEADGATE_CONFIG_REQUESTS_PER_SECOND: environmentInteger(1, 1_000_000)
     .default(500)
     .describe('Management requests per second and client address; more get 429.'),
+  HEADGATE_CONFIG_CREDENTIAL_REQUESTS_PER_SECOND: environmentInteger(1, 1_000_000)
+    .default(500)
+    .describe(
+      'Management requests per second and credential (JWTs: subject), from all addresses; more get 429.',
+    ),
 });
 
 /** Settings of the config-service, all from the environment. */
@@ -60,6 +65,7 @@ export interface Settings extends ServiceSettings {
   /** Addresses and CIDR ranges that endpoints of tenants may have. */
   readonly allowedAddresses: readonly string[];
   readonly requestsPerSecondMax: number;
+  readonly credentialRequestsPerSecondMax: number;
 }
 
 /** Reads the settings. @throws EnvironmentError that names every fault. */
@@ -82,6 +88,7 @@ export function readSettings(
       bucketReplicas: settings.HEADGATE_CONFIG_BUCKET_REPLICAS,
       allowedAddresses: settings.HEADGATE_ENDPOINT_ADDRESSES_ALLOWED,
       requestsPerSecondMax: settings.HEADGATE_CONFIG_REQUESTS_PER_SECOND,
+      credentialRequestsPerSecondMax: settings.HEADGATE_CONFIG_CREDENTIAL_REQUESTS_PER_SECOND,
     }),
   };
 }

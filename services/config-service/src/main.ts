@@ -163,6 +163,7 @@ async function serve(parts: Parts): Promise<void> {
       verifyJwt: settings.oidc === null ? null : verifyJwtOf(settings.oidc, logger),
       logger,
       requestsPerSecondMax: settings.requestsPerSecondMax,
+      credentialRequestsPerSecondMax: settings.credentialRequestsPerSecondMax,
       observer: { tracing, onAnswered: (request) => metrics.countRequest(request) },
     },
   );

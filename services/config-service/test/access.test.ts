@@ -33,7 +33,8 @@ const UPSTREAM = { endpoints: [{ host: '10.0.0.1', port: 80 }] };
 
 test('a route without a permission cannot be added', () => {
   const app = fastify();
-  guardRoutes(app, { authorise, authenticate: () => assert.fail('nobody asks') });
+  const nobodyAsks = () => assert.fail('nobody asks');
+  guardRoutes(app, { authorise, authenticate: nobodyAsks, countRequest: nobodyAsks });
   assert.throws(() => app.get('/open', () => 'x'), /GET \/open declares no permission/);
 });
 

@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { waitFor } from '@headgate/testkit';
 import { startApi } from './support/api.ts';
 
+const VIEWER = { role: 'viewer', tenants: '*' };
+
 test('too many requests get 429, and those after the store is gone 503, both with Retry-After', async () => {
   const api = await startApi({ requestsPerSecondMax: 5 });
   try {
@@ -45,6 +47,31 @@ test('whoever has no credential, or asks for what is not there, is bounded as ev
       const refused = replies.filter(({ status }) => status === 429);
       assert.ok(refused.length >= 10, `${path}: ${refused.length} refused`);
     }
+  } finally {
+    await api.close();
+  }
+});
+
+test('a credential that asks too often gets 429 whatever it asks for, and no other credential does', async () => {
+  const api = await startApi({ credentialRequestsPerSecondMax: 5 });
+  try {
+    const token = await api.send('POST', '/v1/access-tokens/reader', VIEWER);
+    assert.equal(token.status, 201);
+    const authorization = `Bearer ${String(token.body['token'])}`;
+    const paths = ['/v1/plans', '/v1/tenants', '/v1/nothing'];
+    const replies = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        api.send('GET', paths[index % 3] ?? '', undefined, { authorization }),
+      ),
+    );
+    const refused = replies.filter(({ status }) => status === 429);
+    assert.ok(refused.length >= 10, `${refused.length} refused`);
+    const [first] = refused;
+    assert.equal(first?.body['code'], 'HG_API_RATE_LIMITED');
+    assert.match(String(first?.body['detail']), /this credential/);
+    assert.equal(first?.headers.get('content-type'), 'application/problem+json; charset=utf-8');
+    assert.equal(first?.headers.get('retry-after'), '1');
+    assert.equal((await api.send('GET', '/v1/plans')).status, 200);
   } finally {
     await api.close();
   }

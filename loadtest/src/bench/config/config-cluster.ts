@@ -38,7 +38,10 @@ export async function startConfigCluster(edges: number, nginx: string): Promise<
     healthService: false,
     database: 'postgres',
     // One client makes all changes.
-    configEnv: { HEADGATE_CONFIG_REQUESTS_PER_SECOND: '1000000' },
+    configEnv: {
+      HEADGATE_CONFIG_REQUESTS_PER_SECOND: '1000000',
+      HEADGATE_CONFIG_CREDENTIAL_REQUESTS_PER_SECOND: '1000000',
+    },
     // Their lines would go through a pipe to this process, which measures. `bench -- proxy` shows what records cost.
     edgeEnv: {
       HEADGATE_EDGE_ACCESS_RECORDS: 'off',

@@ -102,7 +102,10 @@ export class FaultRig {
         edges: options.edges,
         healthService: false,
         database: 'postgres',
-        configEnv: { HEADGATE_CONFIG_REQUESTS_PER_SECOND: '1000000' },
+        configEnv: {
+          HEADGATE_CONFIG_REQUESTS_PER_SECOND: '1000000',
+          HEADGATE_CONFIG_CREDENTIAL_REQUESTS_PER_SECOND: '1000000',
+        },
         async natsUrlOf(component, nats) {
           const link = await NatsLink.open(nats.port);
           links.set(component, link);

@@ -1,7 +1,9 @@
+import { createProblem } from '@headgate/errors';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { sendProblem } from '../http/problems.ts';
 import type { Authenticate } from './authenticate.ts';
 import type { Authorise } from './authorise.ts';
+import type { CountRequest } from './credential-bound.ts';
 import { isPermissionName, type PermissionName } from './permissions.ts';
 import type { Session } from './session.ts';
 
@@ -9,6 +11,7 @@ import type { Session } from './session.ts';
 export interface RouteGuard {
   readonly authenticate: Authenticate;
   readonly authorise: Authorise;
+  readonly countRequest: CountRequest;
 }
 
 /**
@@ -19,7 +22,7 @@ export interface RouteGuard {
  */
 export function guardRoutes(
   app: FastifyInstance,
-  { authenticate, authorise }: RouteGuard,
+  { authenticate, authorise, countRequest }: RouteGuard,
 ): (request: FastifyRequest) => Session {
   const sessions = new WeakMap<FastifyRequest, Session>();
   app.addHook('onRoute', ({ method, url, config }) => {
@@ -32,9 +35,18 @@ export function guardRoutes(
     if (permission === 'public') return;
     const authentication = await authenticate(request.headers.authorization);
     if (!authentication.ok) return sendProblem(request, reply, authentication.problem);
+    const { access, actor } = authentication.principal;
+    const retryAfterS = await countRequest(request, actor);
+    if (retryAfterS > 0) {
+      reply.header('retry-after', retryAfterS);
+      return sendProblem(
+        request,
+        reply,
+        createProblem('HG_API_RATE_LIMITED', { detail: TOO_MANY }),
+      );
+    }
     // None: no route of ours. Whoever has a credential hears which paths there are.
     if (permission === null) return;
-    const { access, actor } = authentication.principal;
     const authorisation = authorise(permission, access, tenantIn(request.params));
     if (!authorisation.ok) return sendProblem(request, reply, authorisation.problem);
     const operation = operationIn(config);
@@ -43,6 +55,8 @@ export function guardRoutes(
   });
   return (request) => sessions.get(request) ?? NOBODY;
 }
+
+const TOO_MANY = 'this credential has sent more requests within a second than one may';
 
 /** Of public operations: the store shows them nothing. */
 const NOBODY: Session = {

@@ -49,6 +49,7 @@ export interface TestApiOptions {
   readonly location?: DatabaseLocation;
   readonly documentBytesMax?: number;
   readonly requestsPerSecondMax?: number;
+  readonly credentialRequestsPerSecondMax?: number;
   /** Where endpoints of tenants may be beside. */
   readonly allowedAddresses?: readonly string[];
   /** In place of the rule of the application. */
@@ -99,6 +100,7 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     verifyJwt: options.verifyJwt ?? null,
     logger: pino({ level: 'silent' }),
     requestsPerSecondMax: options.requestsPerSecondMax ?? 100_000,
+    credentialRequestsPerSecondMax: options.credentialRequestsPerSecondMax ?? 100_000,
   });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   return {

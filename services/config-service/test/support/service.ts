@@ -28,6 +28,7 @@ export async function startService(env: Readonly<Record<string, string>>): Promi
       HEADGATE_ADMIN_TOKEN: ADMIN_TOKEN,
       HEADGATE_CONFIG_LISTEN: '127.0.0.1:0',
       HEADGATE_CONFIG_REQUESTS_PER_SECOND: '100000',
+      HEADGATE_CONFIG_CREDENTIAL_REQUESTS_PER_SECOND: '100000',
       ...env,
     },
     readyWhen: /"msg":"ready"/,
