@@ -52,6 +52,8 @@ export interface AppOptions {
   readonly requestsPerSecondMax?: number;
   /** Requests per second and credential that are let in. Default 500. */
   readonly credentialRequestsPerSecondMax?: number;
+  /** Whether a peer of this address says by X-Forwarded-For for whom it asks. Default: nobody does. */
+  readonly isTrustedProxy?: (address: string) => boolean;
 }
 
 /** Largest body unless an operation says otherwise. */
@@ -76,6 +78,7 @@ export async function createApp(
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_BYTES_MAX,
     genReqId: () => crypto.randomUUID(),
+    trustProxy: options.isTrustedProxy ?? false,
     requestTimeout: 120_000,
     connectionTimeout: 120_000,
     keepAliveTimeout: 65_000,

@@ -44,6 +44,11 @@ export const ConfigServiceEnvironment = z.object({
     .describe(
       'Addresses and CIDR ranges, such as 127.0.0.0/8, where a tenant_admin may put endpoints although they are loopback, link-local or the like.',
     ),
+  HEADGATE_CONFIG_TRUSTED_PROXIES: environmentAddressRanges
+    .default([])
+    .describe(
+      'Addresses and CIDR ranges of proxies ahead of the management API; their X-Forwarded-For tells whose address is audited and counted.',
+    ),
   HEADGATE_CONFIG_REQUESTS_PER_SECOND: environmentInteger(1, 1_000_000)
     .default(500)
     .describe('Management requests per second and client address; more get 429.'),
@@ -64,6 +69,8 @@ export interface Settings extends ServiceSettings {
   readonly bucketReplicas: number;
   /** Addresses and CIDR ranges that endpoints of tenants may have. */
   readonly allowedAddresses: readonly string[];
+  /** Addresses and CIDR ranges of proxies that say for whom they ask. */
+  readonly trustedProxies: readonly string[];
   readonly requestsPerSecondMax: number;
   readonly credentialRequestsPerSecondMax: number;
 }
@@ -87,6 +94,7 @@ export function readSettings(
           : { kind: 'postgres' as const, url },
       bucketReplicas: settings.HEADGATE_CONFIG_BUCKET_REPLICAS,
       allowedAddresses: settings.HEADGATE_ENDPOINT_ADDRESSES_ALLOWED,
+      trustedProxies: settings.HEADGATE_CONFIG_TRUSTED_PROXIES,
       requestsPerSecondMax: settings.HEADGATE_CONFIG_REQUESTS_PER_SECOND,
       credentialRequestsPerSecondMax: settings.HEADGATE_CONFIG_CREDENTIAL_REQUESTS_PER_SECOND,
     }),

@@ -162,6 +162,7 @@ async function serve(parts: Parts): Promise<void> {
       adminToken: settings.adminToken,
       verifyJwt: settings.oidc === null ? null : verifyJwtOf(settings.oidc, logger),
       logger,
+      isTrustedProxy: compileAddressRanges(settings.trustedProxies),
       requestsPerSecondMax: settings.requestsPerSecondMax,
       credentialRequestsPerSecondMax: settings.credentialRequestsPerSecondMax,
       observer: { tracing, onAnswered: (request) => metrics.countRequest(request) },

@@ -76,3 +76,41 @@ test('a credential that asks too often gets 429 whatever it asks for, and no oth
     await api.close();
   }
 });
+
+const TOLD = [
+  ['198.51.100.7', '198.51.100.7'],
+  ['6.6.6.6, 198.51.100.7', '198.51.100.7'],
+  ['198.51.100.7, 10.1.2.3', '198.51.100.7'],
+  ['6.6.6.6, no-address', '127.0.0.1'],
+] as const;
+
+for (const trustedProxies of [[], ['127.0.0.1', '10.0.0.0/8']]) {
+  const trusts = trustedProxies.length > 0;
+  test(`a proxy that is ${trusts ? '' : 'not '}trusted says whose address is audited and counted`, async () => {
+    const api = await startApi({ trustedProxies, requestsPerSecondMax: 8 });
+    try {
+      for (const [index, [told]] of TOLD.entries()) {
+        const headers = { 'x-forwarded-for': told };
+        const { status } = await api.send('PUT', `/v1/plans/p${index}`, {}, headers);
+        assert.equal(status, 201);
+      }
+      const { body } = await api.send('GET', '/v1/audit', undefined, { 'x-forwarded-for': 'a' });
+      const { items } = body as { items: { resourceId: string; source: string }[] };
+      for (const [index, [, address]] of TOLD.entries()) {
+        const row = items.find(({ resourceId }) => resourceId === `p${index}`);
+        assert.equal(row?.source, trusts ? address : '127.0.0.1');
+      }
+      const replies = await Promise.all(
+        Array.from({ length: 20 }, (_, index) =>
+          api.send('GET', '/v1/plans', undefined, { 'x-forwarded-for': `198.51.101.${index}` }),
+        ),
+      );
+      assert.equal(
+        replies.some(({ status }) => status === 429),
+        !trusts,
+      );
+    } finally {
+      await api.close();
+    }
+  });
+}

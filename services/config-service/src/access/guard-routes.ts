@@ -1,4 +1,5 @@
 import { createProblem } from '@headgate/errors';
+import { isIP } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { sendProblem } from '../http/problems.ts';
 import type { Authenticate } from './authenticate.ts';
@@ -50,7 +51,7 @@ export function guardRoutes(
     const authorisation = authorise(permission, access, tenantIn(request.params));
     if (!authorisation.ok) return sendProblem(request, reply, authorisation.problem);
     const operation = operationIn(config);
-    const author = { actor, source: request.ip, requestId: request.id, operation };
+    const author = { actor, source: addressOf(request), requestId: request.id, operation };
     sessions.set(request, { author, access, scope: authorisation.scope });
   });
   return (request) => sessions.get(request) ?? NOBODY;
@@ -64,6 +65,11 @@ const NOBODY: Session = {
   access: { role: 'viewer', tenants: new Set<string>() },
   scope: new Set<string>(),
 };
+
+/** A trusted proxy may pass on what is no address; then it is the proxy that asks. */
+function addressOf({ ip, socket }: FastifyRequest): string {
+  return isIP(ip) === 0 ? (socket.remoteAddress ?? '') : ip;
+}
 
 function permissionIn(config: object | undefined): PermissionName | null {
   if (config === undefined || !('permission' in config)) return null;

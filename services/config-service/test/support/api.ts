@@ -50,6 +50,7 @@ export interface TestApiOptions {
   readonly documentBytesMax?: number;
   readonly requestsPerSecondMax?: number;
   readonly credentialRequestsPerSecondMax?: number;
+  readonly trustedProxies?: readonly string[];
   /** Where endpoints of tenants may be beside. */
   readonly allowedAddresses?: readonly string[];
   /** In place of the rule of the application. */
@@ -99,6 +100,7 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     ...(options.authorise === undefined ? {} : { authorise: options.authorise }),
     verifyJwt: options.verifyJwt ?? null,
     logger: pino({ level: 'silent' }),
+    isTrustedProxy: compileAddressRanges(options.trustedProxies ?? []),
     requestsPerSecondMax: options.requestsPerSecondMax ?? 100_000,
     credentialRequestsPerSecondMax: options.credentialRequestsPerSecondMax ?? 100_000,
   });
