@@ -96,6 +96,16 @@ async function exchange(
       return attemptUntilDone(attempt, timeoutMs);
     });
   } catch (error) {
+    if (isPlainHttp(error)) {
+      throw new CliError(
+        EXIT.unreachable,
+        `what answers at ${base} does not speak TLS`,
+        [
+          `Use ${base.replace('https:', 'http:')} (--url or HEADGATE_URL), or the address of a proxy with TLS ahead of it.`,
+        ],
+        error,
+      );
+    }
     throw new CliError(
       EXIT.unreachable,
       `cannot reach the config-service at ${base}: ${reasonOf(error)}`,
@@ -119,6 +129,11 @@ async function attemptUntilDone(attempt: () => Promise<Reply>, waitMs: number): 
 function isConnectionLost(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   return ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(code);
+}
+
+/** Was the answer to our TLS handshake something else, as an HTTP server's 400? */
+function isPlainHttp(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_SSL_WRONG_VERSION_NUMBER';
 }
 
 function parseJson(text: string): unknown {

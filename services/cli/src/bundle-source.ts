@@ -2,12 +2,14 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import {
+  isAlias,
   isMap,
   isScalar,
   isSeq,
   LineCounter,
   parseDocument,
   visit,
+  type Alias,
   type Document,
   type Node,
   type YAMLParseError,
@@ -37,6 +39,7 @@ export interface BundleSource {
 }
 
 const ALIASES_MAX = 1000;
+const FILES_AT_ONCE = 64;
 /** JavaScript objects lose this key, or change by it: nothing may be called so. */
 const FORBIDDEN_KEY = /(?:^|\.)__proto__$/;
 /** Not hidden ones: `.pre-commit-config.yaml` is no bundle. */
@@ -46,22 +49,35 @@ const BUNDLE_FILE = /^[^.].*\.(ya?ml|json)$/;
  * Reads a bundle: a YAML or JSON file, `-` for standard input, or a folder, whose files (not those
  * of its subfolders) are put together by plan and tenant.
  *
+ * @param what it is, for messages.
  * @throws CliError if it cannot be read, is no YAML, or two files define the same plan or tenant.
  */
-export async function readBundleSource(path: string, stdin: Readable): Promise<BundleSource> {
+export async function readBundleSource(
+  path: string,
+  stdin: Readable,
+  what: 'bundle' | 'template' = 'bundle',
+): Promise<BundleSource> {
   if (path === '-') return parseSource('standard input', await readText('standard input', stdin));
   try {
     if (!(await stat(path)).isDirectory()) return parseSource(path, await readText(path));
     const files = await filesOf(path);
-    const sources = await Promise.all(
-      files.map(async (file) => parseSource(file, await readText(file))),
-    );
-    return mergeSources(path, sources);
+    return mergeSources(path, await parseFiles(files));
   } catch (error) {
     if (error instanceof CliError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    throw new CliError(EXIT.failure, `cannot read the bundle: ${reason}`, [], error);
+    throw new CliError(EXIT.failure, `cannot read the ${what}: ${reason}`, [], error);
   }
+}
+
+/** A few files at a time: so many are open, and parsed before timers, such as that of the progress, get their turn. */
+async function parseFiles(files: readonly string[]): Promise<BundleSource[]> {
+  const sources: BundleSource[] = [];
+  for (let from = 0; from < files.length; from += FILES_AT_ONCE) {
+    const some = files.slice(from, from + FILES_AT_ONCE);
+    const read = some.map(async (file) => parseSource(file, await readText(file)));
+    sources.push(...(await Promise.all(read)));
+  }
+  return sources;
 }
 
 /** Files of a folder by name, links to files among them: Kubernetes mounts a ConfigMap as links. */
@@ -100,7 +116,7 @@ export function parseSource(file: string, text: string): BundleSource {
   }
   return {
     name: file,
-    value: toValue(file, document),
+    value: toValue(file, document, lineCounter),
     locate(path) {
       for (let place = path; ; place = parentPath(place)) {
         const offset = offsets.get(place);
@@ -138,13 +154,47 @@ function findLoop(document: Document.Parsed): number | null {
 }
 
 /** Anchors may be used, but not to blow a small file up ("billion laughs"). */
-function toValue(file: string, document: Document.Parsed): unknown {
+function toValue(file: string, document: Document.Parsed, lineCounter: LineCounter): unknown {
   try {
     return document.toJS({ maxAliasCount: ALIASES_MAX });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new CliError(EXIT.failure, `${file}: ${reason}`, [], error);
+    const found = findFaultyAlias(document);
+    if (found === null) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new CliError(EXIT.failure, `${file}: ${reason}`, [], error);
+    }
+    const { line, col } = lineCounter.linePos(found.range?.[0] ?? 0);
+    const place = `${file}:${line}:${col}`;
+    if (found.resolve(document) === undefined) {
+      const what = `${place}: the alias *${found.source} stands for nothing`;
+      const advice = `Put the anchor &${found.source} ahead of it, or write the value out.`;
+      throw new CliError(EXIT.failure, what, [advice], error);
+    }
+    const what = `${place}: aliases stand for more than ${ALIASES_MAX} values`;
+    const advice = 'Write out what they stand for; anchors within anchors multiply.';
+    throw new CliError(EXIT.failure, what, [advice], error);
   }
+}
+
+/** The first alias that stands for nothing; else the first within an anchor, where they begin to multiply, or of all. */
+function findFaultyAlias(document: Document.Parsed): Alias | null {
+  let first: Alias | null = null;
+  let multiplying: Alias | null = null;
+  let dangling: Alias | null = null;
+  const anchors = new Set<string>();
+  visit(document, {
+    Node(_, node, ancestors) {
+      if ('anchor' in node && typeof node.anchor === 'string') anchors.add(node.anchor);
+      if (!isAlias(node)) return undefined;
+      first ??= node;
+      if (ancestors.some((one) => 'anchor' in one && one.anchor !== undefined))
+        multiplying ??= node;
+      if (anchors.has(node.source)) return undefined;
+      dangling = node;
+      return visit.BREAK;
+    },
+  });
+  return dangling ?? multiplying ?? first;
 }
 
 /** Offset of every value by its path; a key's value is located at the key. */

@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { temporaryDirectory } from '@headgate/testkit';
 import { run, startContractServer, type Answer, type SeenRequest } from './cli-harness.ts';
 
 const BUNDLE = `apiVersion: headgate/v1
@@ -327,6 +330,52 @@ test('a server that does not answer gives exit code 4 and says where it was look
     stderr,
     /^error: cannot reach the config-service at http:\/\/127\.0\.0\.1:1: .*ECONNREFUSED/,
   );
+});
+
+test('https:// to a server without TLS: where, and what to do', async (t) => {
+  const server = createServer((_, response) => response.end('{}'));
+  t.after(() => server.close());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo; // a TCP server that listens
+  const env = { HEADGATE_URL: `https://127.0.0.1:${port}` };
+  const { code, stderr } = await run(['status'], { env });
+  assert.equal(code, 4);
+  assert.match(stderr, /^error: what answers at https:\/\/127\.0\.0\.1:\d+ does not speak TLS\n/);
+  assert.match(stderr, /^ {2}Use http:\/\/127\.0\.0\.1:\d+ /m);
+});
+
+test('a template that is not there is called one', async () => {
+  const { code, stderr } = await run(['onboard', 'acme', '--template', 'nofile', '--print']);
+  assert.equal(code, 1);
+  assert.match(stderr, /^error: cannot read the template: ENOENT.*'nofile'/);
+});
+
+test('validate tells a terminal that it is still reading, unless somebody types there', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const folder = await temporaryDirectory('cli');
+  t.after(() => folder.remove());
+  const tenant = 'apiVersion: headgate/v1\ntenants:\n';
+  for (let index = 0; index < 100; index++) {
+    const text = `${tenant}  t${index}: { planId: p }\n`;
+    await writeFile(join(folder.path, `${index}.yaml`), text);
+  }
+  let isDone = false;
+  const tick = (): void => {
+    t.mock.timers.tick(1000);
+    if (!isDone) setImmediate(tick);
+  };
+  tick();
+  const { code, stdout, stderr } = await run(['validate', '-f', folder.path], { terminal: true });
+  isDone = true;
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /is valid: plans 0, tenants 100/);
+  assert.ok(stderr.includes(`\rreading ${folder.path} … `), stderr);
+  const typed = await run(['validate', '-f', '-'], {
+    terminal: true,
+    stdin: `${tenant}  a: { planId: p }`,
+  });
+  assert.equal(typed.code, 0, typed.stderr);
+  assert.doesNotMatch(typed.stderr, /reading/);
 });
 
 for (const args of [

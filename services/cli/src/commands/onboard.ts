@@ -38,7 +38,7 @@ export async function onboard(context: CommandContext, options: OnboardOptions):
       '1 to 63 of a-z, 0-9 and -, not starting or ending with -',
     ]);
   }
-  const source = await readBundleSource(template, context.io.stdin);
+  const source = await readBundleSource(template, context.io.stdin, 'template');
   const bundle = renderTemplate(source, tenantId, readSettings(options.set));
   const { tenants } = checkBundle(bundle);
   if (options.print) return context.terminal.print(bundleText({ tenants }, context.output));

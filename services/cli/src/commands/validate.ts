@@ -22,7 +22,10 @@ export async function validate(
   options: { readonly file: string },
 ): Promise<void> {
   const { io, terminal } = context;
-  const source = await readBundleSource(options.file, io.stdin);
+  const reading = readBundleSource(options.file, io.stdin);
+  // Whoever types the bundle needs the line.
+  const isTyped = options.file === '-' && io.stdin.isTTY === true;
+  const source = await (isTyped ? reading : terminal.progress(`reading ${options.file}`, reading));
   const { bundle, faults } = inspectBundle(source);
   const located = faults.map((fault) => ({ ...source.locate(fault.path), ...fault }));
   const structured = printValue(context, { valid: faults.length === 0, faults: located });
