@@ -74,6 +74,9 @@ Examples:
 const GET_HELP = `
 Kinds: ${RESOURCE_KINDS.map((kind) => kind.name).join(', ')} (or the singular)
 
+REVISION is that of the last change of the resource itself. "headgate history" shows those of a tenant with
+all that belongs to it: a change of a route is one of them, and leaves the REVISION of the tenant as it is.
+
 Examples:
   $ headgate get plans
   $ headgate get tenant acme -o yaml
