@@ -104,3 +104,32 @@ test('clients from ever new addresses hide no other limit, neither by their numb
   assert.equal(told.length, USAGE_ENTRIES_MAX);
   assert.equal(told.filter(({ consumer }) => consumer === null).length, USAGE_ENTRIES_MAX / 2);
 });
+
+test('however many clients there are, the limits that they share are counted whole', () => {
+  const tally = new UsageTally();
+  const perClient = { ...minute, name: 'client' };
+  const bytes: WindowRule = { ...minute, name: 'up', unit: 'request-bytes' };
+  const chainOf = (client: number) =>
+    compileChain('acme', [{ ...perClient, consumer: `a${client}` }, minute, ofKey, bytes]);
+  const left = [3, 9, 9, 9];
+  for (let client = 0; client < 3000; client += 1) {
+    const chain = chainOf(client);
+    tally.note(chain, verdict({ remaining: left }), 2, { request: 7, response: 0 });
+    tally.giveBack(chain, { request: 3, response: 0 });
+    const denied = { outcome: 'denied', rule: ofKey, ruleIndex: 2 } as const;
+    tally.note(chain, verdict({ ...denied, remaining: [-1, -1, 0, -1] }), 2);
+  }
+  const shared = tally.take().filter(({ consumer }) => consumer === null);
+  const counts = shared.map(({ level, name, admitted, denied, remaining }) => ({
+    ...{ level, name, admitted, denied, remaining },
+  }));
+  assert.deepEqual(
+    counts.sort((one, other) => one.admitted + one.denied - other.admitted - other.denied),
+    [
+      { level: 'tenant', name: 'minute', admitted: 6000, denied: 0, remaining: 9 },
+      { level: 'key', name: 'minute', admitted: 6000, denied: 3000, remaining: 0 },
+      { level: 'tenant', name: 'up', admitted: 12_000, denied: 0, remaining: 9 },
+    ],
+  );
+  assert.deepEqual(tally.take(), []);
+});

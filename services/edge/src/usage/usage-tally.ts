@@ -10,7 +10,10 @@ import {
 } from '@headgate/limiting';
 import { mostImportant, type UsageWeight } from './usage-merge.ts';
 
-/** Chains noted between two reports, and as many again of consumers; the requests of further ones are not reported. */
+/**
+ * Chains noted between two reports, and as many again of consumers. Of further ones of consumers only their limits without a
+ * consumer are reported, up to this number; of other chains nothing.
+ */
 const CHAINS_MAX = 1024;
 
 /** Counts of one chain since the last report. */
@@ -33,6 +36,8 @@ export class UsageTally {
   #chains = new Map<LimitChain, ChainCount>();
   /** Of them those with a counter for each consumer: clients from ever new addresses hide no other tenant. */
   #ofConsumers = 0;
+  /** By key what further chains of consumers have in common: limits of the tenant, the API key and the route. */
+  #shared = new Map<string, LimitCount>();
 
   /** A verdict was given on `cost`, and on `bytes` if the chain counts them. @hot */
   note(
@@ -41,8 +46,8 @@ export class UsageTally {
     cost: number,
     bytes: BodyBytes | null = null,
   ): void {
-    const count = this.#chains.get(chain) ?? this.#addChain(chain);
-    if (count === null) return;
+    const known = this.#chains.get(chain) ?? this.#addChain(chain);
+    const count = known ?? emptyCount(chain);
     if (verdict.remaining.length > 0) count.verdict = verdict;
     if (verdict.outcome === 'admitted') {
       const alone = verdict.source === 'share' || verdict.source === 'open';
@@ -52,19 +57,21 @@ export class UsageTally {
     } else if (verdict.outcome === 'denied' && verdict.ruleIndex !== -1) {
       count.denied[verdict.ruleIndex] = (count.denied[verdict.ruleIndex] ?? 0) + 1;
     }
+    if (known === null) this.#addShared(chain, count);
   }
 
   /** Bytes that were noted as admitted will not pass. */
   giveBack(chain: LimitChain, { request, response }: BodyBytes): void {
-    const count = this.#chains.get(chain) ?? this.#addChain(chain);
-    if (count === null) return;
+    const known = this.#chains.get(chain) ?? this.#addChain(chain);
+    const count = known ?? emptyCount(chain);
     count.bytes ??= new ByteCount();
     count.bytes.add({ request: -request, response: -response }, false);
+    if (known === null) this.#addShared(chain, count);
   }
 
   /** What has been noted since the last call, the limits that matter most first. */
   take(): LimitUsage[] {
-    const limits = new Map<string, LimitCount>();
+    const limits = this.#shared;
     for (const [chain, count] of this.#chains) {
       for (let index = 0; index < chain.compiled.length; index += 1) {
         const compiled = chain.compiled[index];
@@ -79,19 +86,43 @@ export class UsageTally {
     }
     this.#chains = new Map();
     this.#ofConsumers = 0;
+    this.#shared = new Map();
     return mostImportant([...limits.values()]).map((limit) => limit.toUsage());
   }
 
   #addChain(chain: LimitChain): ChainCount | null {
-    const isOfConsumer = chain.rules.some(({ consumer }) => consumer !== undefined);
+    const isOfConsumer = hasConsumer(chain);
     const known = isOfConsumer ? this.#ofConsumers : this.#chains.size - this.#ofConsumers;
     if (known >= CHAINS_MAX) return null;
     if (isOfConsumer) this.#ofConsumers += 1;
-    const denied = chain.rules.map(() => 0);
-    const count: ChainCount = { admitted: 0, alone: 0, denied, bytes: null, verdict: null };
+    const count = emptyCount(chain);
     this.#chains.set(chain, count);
     return count;
   }
+
+  /** Counts what a chain has found no room to count for itself. */
+  #addShared(chain: LimitChain, count: ChainCount): void {
+    if (!hasConsumer(chain)) return;
+    for (const [index, compiled] of chain.compiled.entries()) {
+      if (compiled.rule.consumer !== undefined) continue;
+      let limit = this.#shared.get(compiled.key);
+      if (limit === undefined) {
+        if (this.#shared.size >= CHAINS_MAX) continue;
+        limit = new LimitCount(chain.tenantId, compiled);
+        this.#shared.set(compiled.key, limit);
+      }
+      limit.add(count, index, compiled);
+    }
+  }
+}
+
+function emptyCount(chain: LimitChain): ChainCount {
+  const denied = chain.rules.map(() => 0);
+  return { admitted: 0, alone: 0, denied, bytes: null, verdict: null };
+}
+
+function hasConsumer(chain: LimitChain): boolean {
+  return chain.rules.some(({ consumer }) => consumer !== undefined);
 }
 
 /** Bytes that a chain took, less those that were given back: below 0 if these had been reported already. */
