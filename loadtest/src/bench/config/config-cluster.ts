@@ -4,7 +4,8 @@ import { temporaryDirectory, waitFor } from '@headgate/testkit';
 import { startCluster, type Cluster, type ClusterEdge } from '../../cluster/cluster.ts';
 import { waitForPublished } from '../../cluster/wait-for-published.ts';
 import { lowerPriority } from '../low-priority.ts';
-import { treeRssBytes, treesCpuMs } from '../process-tree.ts';
+import { processTree, treeRssBytes, treesCpuMs } from '../process-tree.ts';
+import { raiseToRealTime } from '../real-time.ts';
 import { startBackend, type Backend } from '../side-by-side/backend.ts';
 import { loadTenants } from './tenants.ts';
 
@@ -128,6 +129,19 @@ export async function lowerControlPlane(cluster: Cluster): Promise<string | null
   return refused === 0
     ? null
     : `${refused} processes of the control plane could not be put at low priority`;
+}
+
+/**
+ * Workers and the backend go before everything else on this machine, the primaries of the edges included. What a worker does
+ * itself for a change is what its requests then wait for, and not whom the scheduler let run on its core at the time.
+ *
+ * @returns whether the system allows it.
+ */
+export async function raiseRequestPath({ cluster, backend }: ConfigCluster): Promise<boolean> {
+  const edges = cluster.edges.map(({ component }) => component.process.pid);
+  const trees = await Promise.all([...edges, backend.process.pid].map(processTree));
+  const primaries = new Set(edges);
+  return (await raiseToRealTime(trees.flat().filter((pid) => !primaries.has(pid)))) === 0;
 }
 
 /** Mean resident memory of an edge, primary and worker, in bytes. */

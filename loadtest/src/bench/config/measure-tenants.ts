@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterEdge } from '../../cluster/cluster.ts';
 import type { OpenLoopReport } from '../open-loop/open-loop.ts';
+import { startInRealTime } from '../real-time.ts';
 import { spreadOf } from '../statistics.ts';
 import { Retakes } from '../stolen-time.ts';
 import { tenantHost } from '../side-by-side/tenant-documents.ts';
@@ -9,6 +10,7 @@ import {
   edgeRssBytes,
   fillCluster,
   lowerControlPlane,
+  raiseRequestPath,
   startConfigCluster,
   startEdge,
   waitForDocuments,
@@ -167,10 +169,9 @@ class TenantsRun {
   }
 
   /** Requests without changes, and with many, in turn. The control plane makes them in what time the edges leave it. */
-  async loadWithChanges(traffic: Traffic) {
+  async loadWithChanges(usual: Traffic) {
     const { trafficSeconds: seconds, trafficRounds: rounds } = this.#context.schedule;
-    const refusal = await lowerControlPlane(this.#parts.cluster);
-    if (refusal !== null) this.#context.say(refusal);
+    const traffic = await this.#putFirst(usual);
     const phases = { quiet: 0, changing: seconds * CHANGES_PER_SECOND };
     const measured = { quiet: [] as TrafficPhase[], changing: [] as TrafficPhase[] };
     for (let round = 0; round < rounds; round += 1) {
@@ -183,6 +184,15 @@ class TenantsRun {
       }
     }
     return measured;
+  }
+
+  /** From now on requests go before all else; where the system refuses that, the control plane comes last at least. */
+  async #putFirst(traffic: Traffic): Promise<Traffic> {
+    if (await raiseRequestPath(this.#parts)) return { ...traffic, startBy: startInRealTime() };
+    const refusal = await lowerControlPlane(this.#parts.cluster);
+    this.#context.say('real-time priority was refused: requests wait for what runs beside them');
+    if (refusal !== null) this.#context.say(refusal);
+    return traffic;
   }
 
   /** Every report counts for what has failed, also those of phases that are taken again. */

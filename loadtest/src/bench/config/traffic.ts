@@ -14,6 +14,8 @@ export interface Traffic {
   readonly ports: readonly number[];
   readonly hostsFile: string;
   readonly perSecond: number;
+  /** Arguments to be put before the generator of load; default: none. */
+  readonly startBy?: readonly string[];
   readonly signal: AbortSignal;
 }
 
@@ -51,6 +53,7 @@ export async function underTraffic<Value>(
       reconnects: true,
     },
     traffic.signal,
+    traffic.startBy,
   );
   load.catch(() => undefined); // awaited below, unless the work fails first
   await new Promise((resolve) => setTimeout(resolve, SETTLE_SECONDS * 1000));

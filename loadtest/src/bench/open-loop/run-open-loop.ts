@@ -1,6 +1,5 @@
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { startOn } from '../cpu-cores.ts';
 import { runProgram } from '../run-program.ts';
 import { readReportLine } from '../report-line.ts';
 import type { OpenLoopReport } from './open-loop.ts';
@@ -62,16 +61,16 @@ const V8_FLAGS = [
 /**
  * Runs the generator of load at a fixed rate.
  *
- * @param cores those that it is bound to; default: none.
+ * @param startBy arguments to be put before the program, such as those of `startOn`; default: none.
  * @throws Error if it fails, hangs, is aborted, or no request was answered.
  */
 export async function runOpenLoop(
   run: OpenLoopRun,
   signal: AbortSignal,
-  cores: readonly number[] = [],
+  startBy: readonly string[] = [],
 ): Promise<OpenLoopReport> {
   const program = [process.execPath, ...V8_FLAGS, MAIN, JSON.stringify(run)];
-  const [command = '', ...args] = cores.length === 0 ? program : [...startOn(cores), ...program];
+  const [command = '', ...args] = [...startBy, ...program];
   const lines = await runProgram({
     name: 'open loop',
     command,

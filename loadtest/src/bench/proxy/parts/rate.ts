@@ -1,6 +1,6 @@
 import { runOpenLoop } from '../../open-loop/run-open-loop.ts';
 import { addedLatencies } from '../../side-by-side/added-latencies.ts';
-import { ownCores, pinTo, splitCores } from '../../cpu-cores.ts';
+import { ownCores, pinTo, splitCores, startOn } from '../../cpu-cores.ts';
 import { treeCpuUs } from '../../process-tree.ts';
 import type { RunningCandidate } from '../../side-by-side/candidate.ts';
 import { USUAL_CANDIDATES } from '../candidates/candidates.ts';
@@ -43,11 +43,12 @@ async function run(context: ProxyContext) {
     hostsFile: await bench.hostsFile(TENANTS, ACTIVE_TENANTS),
   };
   const split = await splitCores();
+  const startBy = split === null ? [] : startOn(split.generator);
   const contenders = [direct, ...entrants].map(({ name, description, ...target }): Contender => {
     // The same arrivals for all in a round, others in the next.
     let seed = 0;
     const measure = (): Promise<Round> =>
-      measureOnce(target, schedule, seed++, { signal, cores: split?.generator });
+      measureOnce(target, schedule, seed++, { signal, startBy });
     return { name, description, measure };
   });
   const pids = [direct, ...entrants].map(({ running }) => running.pid);
@@ -70,10 +71,7 @@ async function measureOnce(
   { running, hostsFile }: Pick<Target, 'running' | 'hostsFile'>,
   { settleSeconds, measureSeconds }: Schedule,
   seed: number,
-  {
-    signal,
-    cores,
-  }: { readonly signal: AbortSignal; readonly cores?: readonly number[] | undefined },
+  { signal, startBy }: { readonly signal: AbortSignal; readonly startBy: readonly string[] },
 ): Promise<Round> {
   const before = await treeCpuUs(running.pid);
   const report = await runOpenLoop(
@@ -88,7 +86,7 @@ async function measureOnce(
       seed,
     },
     signal,
-    cores,
+    startBy,
   );
   const { answered, measured, dropped, failed } = report;
   const { p50Ms, p99Ms, p99FromScheduleMs, latenessP99Ms } = report;
