@@ -4,6 +4,7 @@ import { fieldRows, inputSchema } from './schema-rows.ts';
 
 const RESOURCES = [
   ['Plan', 'plans/{planId}', PlanSpec],
+  ['Shared upstream', 'upstreams/{sharedUpstreamId}', UpstreamSpec],
   ['Tenant', 'tenants/{tenantId}', TenantSpec],
   ['Upstream', 'tenants/{tenantId}/upstreams/{upstreamId}', UpstreamSpec],
   ['Route', 'tenants/{tenantId}/routes/{routeId}', RouteSpec],
@@ -30,7 +31,7 @@ export function renderResourcesPage(): string {
     ),
   });
   sections.push(
-    `## Bundle\n\n${bundle.description ?? ''} A YAML or JSON file for \`headgate apply\` and \`POST /v1/apply\`. A plan is written as above; a tenant as above with \`upstreams\`, \`routes\` and \`apiKeys\`, each a map by id. An API key stands there by its hash (\`sha256\`).\n\n${markdownTable(COLUMNS, top)}`,
+    `## Bundle\n\n${bundle.description ?? ''} A YAML or JSON file for \`headgate apply\` and \`POST /v1/apply\`. A plan or shared upstream is written as above; a tenant as above with \`upstreams\`, \`routes\` and \`apiKeys\`, each a map by id. An API key stands there by its hash (\`sha256\`).\n\n${markdownTable(COLUMNS, top)}`,
   );
   return [head, ...sections].join('\n');
 }

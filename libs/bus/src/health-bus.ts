@@ -1,4 +1,4 @@
-import { HealthState } from '@headgate/model';
+import { healthKey, HealthState } from '@headgate/model';
 import { BoundedMap, type Clock, type Random } from '@headgate/runtime';
 import { createBucketWatch, type BucketWatch, type WatchEnd } from './bucket-watch.ts';
 import { deleteValue, ensureBucket, putValue, type WriteOutcome } from './bucket-writes.ts';
@@ -15,8 +15,8 @@ export interface HealthPublisher {
    * last publication is older than the refresh time. 'unchanged' means that nothing was sent.
    */
   publish(state: HealthState): Promise<WriteOutcome | 'unchanged'>;
-  /** Removes the state of an upstream that is no longer probed. */
-  remove(tenantId: string, upstreamId: string): Promise<WriteOutcome>;
+  /** Removes the state of an upstream that is no longer probed; without a tenant: of a shared one. */
+  remove(tenantId: string | null, upstreamId: string): Promise<WriteOutcome>;
 }
 
 const UPSTREAMS_MAX = 200_000;
@@ -40,7 +40,7 @@ export function createHealthPublisher(
   return {
     ensureBucket: () => ensureBucket(bus, HEALTH_BUCKET, { replicas: options.replicas ?? 1 }),
     async publish(state) {
-      const key = healthKey(state.tenantId, state.upstreamId);
+      const key = healthKey(state);
       const said = JSON.stringify(state.endpoints);
       const last = published.get(key);
       const nowMs = deps.clock.monotonicMs();
@@ -50,7 +50,7 @@ export function createHealthPublisher(
       return outcome;
     },
     async remove(tenantId, upstreamId) {
-      const key = healthKey(tenantId, upstreamId);
+      const key = healthKey({ tenantId, upstreamId });
       published.delete(key);
       return deleteValue(bus, HEALTH_BUCKET, key);
     },
@@ -61,7 +61,7 @@ export function createHealthPublisher(
 export interface HealthHandlers {
   /** A state; the same one may come more than once. */
   onState(state: HealthState): void;
-  /** An upstream is no longer probed. The key is `<tenantId>.<upstreamId>`. */
+  /** An upstream is no longer probed. The key is that of `healthKey`. */
   onRemoved?(key: string): void;
   /** A value that is no state; what was known stays. */
   onRejected?(key: string, reason: string): void;
@@ -79,15 +79,11 @@ export function watchHealth(
       if (deleted) return handlers.onRemoved?.(key);
       const state: Parsed<HealthState> = parseMessage(HealthState, value);
       if (!state.ok) return handlers.onRejected?.(key, state.reason);
-      if (healthKey(state.value.tenantId, state.value.upstreamId) !== key) {
+      if (healthKey(state.value) !== key) {
         return handlers.onRejected?.(key, 'key-mismatch');
       }
       return handlers.onState(state.value);
     },
     onRunEnded: (end) => handlers.onWatchEnded?.(end),
   });
-}
-
-function healthKey(tenantId: string, upstreamId: string): string {
-  return `${tenantId}.${upstreamId}`;
 }

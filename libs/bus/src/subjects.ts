@@ -2,7 +2,7 @@
 
 /** KV bucket of configuration documents; keys are `<kind>.<id>`, and {@link DIGEST_KEY}. */
 export const CONFIG_BUCKET = 'headgate-config-v1';
-/** KV bucket of upstream health; keys are `<tenantId>.<upstreamId>`. */
+/** KV bucket of upstream health; keys are `<tenantId>.<upstreamId>`, those of shared ones `_.<upstreamId>`. */
 export const HEALTH_BUCKET = 'headgate-health-v1';
 /** Key of the newest digest in the config bucket; no document key lacks a dot. */
 export const DIGEST_KEY = 'digest';

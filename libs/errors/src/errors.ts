@@ -67,6 +67,12 @@ export const ERRORS = Object.freeze({
   HG_LIMIT_UNAVAILABLE: row(503, 'gateway', 'later', 'The limit cannot be checked at the moment'),
   // Backends (edge)
   HG_UPSTREAM_NONE_AVAILABLE: row(503, 'upstream', 'later', 'No endpoint is available'),
+  HG_UPSTREAM_UNKNOWN: row(
+    503,
+    'gateway',
+    'later',
+    'The shared upstream of the route is not known to this edge (yet)',
+  ),
   HG_UPSTREAM_OVERLOADED: row(503, 'gateway', 'later', 'Too many requests wait for this upstream'),
   HG_UPSTREAM_CONNECT_FAILED: row(502, 'upstream', 'now', 'No connection to the endpoint'),
   HG_UPSTREAM_RESET: row(502, 'upstream', 'now', 'The endpoint closed the connection'),

@@ -3,7 +3,9 @@ export {
   HEALTH_REFRESH_MS,
   HEALTH_STALE_AFTER_MS,
   mergeHealth,
+  readmitAfter,
   receiveHealth,
+  takeVerdict,
   type ActiveHealth,
 } from './merge-health.ts';
 export {

@@ -33,11 +33,20 @@ export function receiveHealth(
   verdict: ProbeVerdict,
   nowMs: number,
 ): void {
-  if (active.verdict === 'unhealthy' && verdict === 'healthy' && nowMs > passive.ejectedAtMs) {
-    passive.readmit();
-  }
+  if (takeVerdict(active, verdict, nowMs)) readmitAfter(passive, nowMs);
+}
+
+/** The first half of {@link receiveHealth}, for endpoints of several tenants that share what is said; true: it has turned healthy. */
+export function takeVerdict(active: ActiveHealth, verdict: ProbeVerdict, nowMs: number): boolean {
+  const isTurn = active.verdict === 'unhealthy' && verdict === 'healthy';
   active.verdict = verdict;
   active.receivedAtMs = nowMs;
+  return isTurn;
+}
+
+/** The second half of {@link receiveHealth}: the probes have seen the endpoint turn healthy. */
+export function readmitAfter(passive: PassiveHealth, nowMs: number): void {
+  if (nowMs > passive.ejectedAtMs) passive.readmit();
 }
 
 /**

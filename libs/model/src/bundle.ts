@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ApiKey } from './api-key.ts';
 import { PlanSpec } from './plan.ts';
-import { ApiKeyId, PlanId, RouteId, TenantId, UpstreamId } from './primitives.ts';
+import { ApiKeyId, PlanId, RouteId, SharedUpstreamId, TenantId, UpstreamId } from './primitives.ts';
 import { RouteSpec } from './route.ts';
 import { TenantSpec } from './tenant.ts';
 import { UpstreamSpec } from './upstream.ts';
@@ -23,12 +23,18 @@ export const TenantBundle = TenantSpec.extend({
 });
 export type TenantBundle = z.infer<typeof TenantBundle>;
 
-/** A declarative bundle (YAML or JSON). Plans and tenants that it does not name are left alone. */
+/** A declarative bundle (YAML or JSON). What it does not name of plans, shared upstreams and tenants is left alone. */
 export const Bundle = z
   .strictObject({
     apiVersion: z.literal('headgate/v1'),
     plans: z.record(PlanId, PlanSpec).default({}),
+    upstreams: z
+      .record(SharedUpstreamId, UpstreamSpec)
+      .default({})
+      .describe('Shared upstreams, which routes name as `sharedUpstreamId`.'),
     tenants: z.record(TenantId, TenantBundle).default({}),
   })
-  .describe('Desired state of the plans and tenants that it names; others are left alone.');
+  .describe(
+    'Desired state of the plans, shared upstreams and tenants that it names; others are left alone.',
+  );
 export type Bundle = z.infer<typeof Bundle>;

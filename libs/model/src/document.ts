@@ -5,7 +5,7 @@ import type { PlanId, TenantId } from './primitives.ts';
 import { ID_PATTERN, Revision, Ring } from './primitives.ts';
 import { Route } from './route.ts';
 import { Tenant, TenantIdentity } from './tenant.ts';
-import { Upstream } from './upstream.ts';
+import { SharedUpstream, Upstream } from './upstream.ts';
 
 /** Version of the published form. Edges refuse versions they do not know and keep their last good revision. */
 export const DOCUMENT_VERSION = 1;
@@ -16,7 +16,7 @@ export const RINGS_MAX = 16;
 /** Most of each that a tenant has. */
 export const TENANT_COUNTS_MAX = { upstreams: 1000, routes: 5000, apiKeys: 100_000 } as const;
 
-/** Everything an edge needs to serve one tenant. The plan travels in a document of its own. */
+/** Everything an edge needs to serve one tenant. Plans and shared upstreams travel in documents of their own. */
 export const TenantDocument = z
   .object({
     // Names such as PST, which are refused by now, may still be stored: they hurt only who has a quota.
@@ -32,8 +32,14 @@ export type TenantDocument = z.infer<typeof TenantDocument>;
 export const PlanDocument = z.object({ plan: Plan }).describe('A plan as published.');
 export type PlanDocument = z.infer<typeof PlanDocument>;
 
-/** `rollout`: the configuration that a tenant is to get, for some edges first; its body is a {@link TenantDocument}. */
-export const DocumentKind = z.enum(['tenant', 'plan', 'rollout']);
+/** A shared upstream as published: one document, however many tenants have routes to it. */
+export const UpstreamDocument = z
+  .object({ upstream: SharedUpstream })
+  .describe('A shared upstream as published.');
+export type UpstreamDocument = z.infer<typeof UpstreamDocument>;
+
+/** `upstream`: a shared one. `rollout`: the configuration that a tenant is to get, for some edges first; its body is a {@link TenantDocument}. */
+export const DocumentKind = z.enum(['tenant', 'plan', 'upstream', 'rollout']);
 export type DocumentKind = z.infer<typeof DocumentKind>;
 
 /**
@@ -54,7 +60,7 @@ export const DocumentHeader = z.object({
 });
 export type DocumentHeader = z.infer<typeof DocumentHeader>;
 
-/** Names a document across buckets, disk and logs: `tenant.acme`, `plan.gold`, `rollout.acme`. */
+/** Names a document across buckets, disk and logs: `tenant.acme`, `plan.gold`, `upstream.mail`, `rollout.acme`. */
 export function documentKey(kind: DocumentKind, id: TenantId | PlanId | string): string {
   return `${kind}.${id}`;
 }

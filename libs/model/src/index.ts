@@ -10,10 +10,11 @@ export {
   PlanDocument,
   RINGS_MAX,
   TenantDocument,
+  UpstreamDocument,
 } from './document.ts';
 export { describeFaults, type Fault } from './faults.ts';
 export { isRefusedAddress, refusedEndpointHost } from './endpoint-addresses.ts';
-export { EndpointHealth, HealthState } from './health-state.ts';
+export { EndpointHealth, healthKey, HealthState } from './health-state.ts';
 export { bundleFaults, countFaults, routeFaults } from './integrity.ts';
 export { Headroom, Limit, LimitKind, LimitUnit, overrideLimits } from './limit.ts';
 export { Plan, PlanSpec } from './plan.ts';
@@ -38,6 +39,7 @@ export {
   Revision,
   Ring,
   RouteId,
+  SharedUpstreamId,
   TenantId,
   TextLine,
   UpstreamId,
@@ -45,4 +47,11 @@ export {
 export { RolloutGuard, RolloutPlan, RolloutRing, RolloutSpec } from './rollout.ts';
 export { Method, Priority, Route, RouteMatch, RouteSpec } from './route.ts';
 export { Tenant, TenantIdentity, TenantSpec } from './tenant.ts';
-export { Endpoint, endpointId, HealthCheck, Upstream, UpstreamSpec } from './upstream.ts';
+export {
+  Endpoint,
+  endpointId,
+  HealthCheck,
+  SharedUpstream,
+  Upstream,
+  UpstreamSpec,
+} from './upstream.ts';

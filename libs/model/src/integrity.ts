@@ -16,7 +16,7 @@ export function routeFaults(
   route: Pick<RouteSpec, 'upstreamId' | 'match'>,
 ): Fault[] {
   const faults: Fault[] = [];
-  if (!hasUpstream(route.upstreamId)) {
+  if (route.upstreamId !== undefined && !hasUpstream(route.upstreamId)) {
     const rule = `the tenant has no upstream "${route.upstreamId}"; create it first`;
     faults.push({ path: 'upstreamId', value: route.upstreamId, rule });
   }

@@ -19,6 +19,9 @@ export type PlanId = z.infer<typeof PlanId>;
 export const UpstreamId = id('upstream').brand<'UpstreamId'>();
 export type UpstreamId = z.infer<typeof UpstreamId>;
 
+export const SharedUpstreamId = id('shared upstream').brand<'SharedUpstreamId'>();
+export type SharedUpstreamId = z.infer<typeof SharedUpstreamId>;
+
 export const RouteId = id('route').brand<'RouteId'>();
 export type RouteId = z.infer<typeof RouteId>;
 

@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { LimitList } from './limit.ts';
-import { durationMs, HostPattern, PathPattern, RouteId, UpstreamId } from './primitives.ts';
+import {
+  durationMs,
+  HostPattern,
+  PathPattern,
+  RouteId,
+  SharedUpstreamId,
+  UpstreamId,
+} from './primitives.ts';
 
 /** Methods a route can be limited to. */
 export const Method = z
@@ -38,7 +45,12 @@ export type RouteMatch = z.infer<typeof RouteMatch>;
 export const RouteSpec = z
   .strictObject({
     match: RouteMatch.default({ hosts: [], path: { prefix: '/' }, methods: [] }),
-    upstreamId: UpstreamId.describe('Where requests go.'),
+    upstreamId: UpstreamId.optional().describe(
+      'Where requests go: an upstream of the tenant. Either this or `sharedUpstreamId`.',
+    ),
+    sharedUpstreamId: SharedUpstreamId.optional().describe(
+      'Where requests go: an upstream of the platform. Either this or `upstreamId`.',
+    ),
     auth: z
       .enum(['none', 'api_key'])
       .default('none')
@@ -85,8 +97,22 @@ export const RouteSpec = z
       .default(1)
       .describe('Further attempts for idempotent requests that failed before a byte came back.'),
   })
-  .describe('A rule that sends requests of a tenant to one of its upstreams.');
+  .superRefine(({ upstreamId, sharedUpstreamId }, context) => {
+    if (upstreamId === undefined && sharedUpstreamId === undefined) {
+      const message = 'missing; a route has an upstreamId or a sharedUpstreamId';
+      context.addIssue({ code: 'custom', path: ['upstreamId'], message });
+    } else if (upstreamId !== undefined && sharedUpstreamId !== undefined) {
+      const message = 'a route has an upstreamId or a sharedUpstreamId, not both';
+      const input = sharedUpstreamId;
+      context.addIssue({ code: 'custom', path: ['sharedUpstreamId'], message, input });
+    }
+  })
+  .meta({
+    description:
+      'A rule that sends requests of a tenant to one of its upstreams, or to one of the platform.',
+    oneOf: [{ required: ['upstreamId'] }, { required: ['sharedUpstreamId'] }],
+  });
 export type RouteSpec = z.infer<typeof RouteSpec>;
 
-export const Route = RouteSpec.extend({ id: RouteId });
+export const Route = RouteSpec.safeExtend({ id: RouteId });
 export type Route = z.infer<typeof Route>;

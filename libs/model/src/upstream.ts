@@ -6,6 +6,7 @@ import {
   isDnsName,
   isHostName,
   PathPattern,
+  SharedUpstreamId,
   UpstreamId,
 } from './primitives.ts';
 
@@ -117,6 +118,10 @@ export type UpstreamSpec = z.infer<typeof UpstreamSpec>;
 
 export const Upstream = UpstreamSpec.safeExtend({ id: UpstreamId });
 export type Upstream = z.infer<typeof Upstream>;
+
+/** An upstream of the platform's, which routes of all tenants can be given. */
+export const SharedUpstream = UpstreamSpec.safeExtend({ id: SharedUpstreamId });
+export type SharedUpstream = z.infer<typeof SharedUpstream>;
 
 /** Id of an endpoint within its upstream: `host:port`, IPv6 in brackets. */
 export function endpointId(endpoint: Pick<Endpoint, 'host' | 'port'>): string {

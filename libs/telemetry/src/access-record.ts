@@ -36,6 +36,7 @@ export interface AccessRecord {
   /** Body bytes from and to the client. */
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** `orders` of the tenant, or `shared/mail` of the platform. */
   readonly upstreamId: string | null;
   /** Endpoint of the last attempt. */
   readonly endpoint: string | null;

@@ -47,10 +47,10 @@ const BUNDLE_FILE = /^[^.].*\.(ya?ml|json)$/;
 
 /**
  * Reads a bundle: a YAML or JSON file, `-` for standard input, or a folder, whose files (not those
- * of its subfolders) are put together by plan and tenant.
+ * of its subfolders) are put together by plan, shared upstream and tenant.
  *
  * @param what it is, for messages.
- * @throws CliError if it cannot be read, is no YAML, or two files define the same plan or tenant.
+ * @throws CliError if it cannot be read, is no YAML, or two files define the same plan, shared upstream or tenant.
  */
 export async function readBundleSource(
   path: string,
@@ -272,7 +272,9 @@ function unlike(section: string, source: BundleSource, other: BundleSource | und
   return new CliError(
     EXIT.failure,
     `${here ? formatPosition(here) : source.name}: ${section} is another one in ${there ? formatPosition(there) : 'another file'}`,
-    ['apiVersion is the same in all files of a folder; plans and tenants are maps of ids.'],
+    [
+      'apiVersion is the same in all files of a folder; plans, upstreams and tenants are maps of ids.',
+    ],
   );
 }
 

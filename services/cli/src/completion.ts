@@ -1,5 +1,5 @@
 import type { Command, Option } from 'commander';
-import { RESOURCE_KINDS } from './resource-kinds.ts';
+import { KIND_NAMES } from './resource-kinds.ts';
 
 /** Shells that {@link completionScript} writes for. */
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
@@ -53,7 +53,7 @@ function levelsOf(command: Command, path: string, inherited: readonly Option[]):
 function argumentWords(command: Command): Described[] {
   const [argument] = command.registeredArguments;
   if (argument?.name() === 'kind') {
-    return RESOURCE_KINDS.map(({ name }) => ({ name, description: `all ${name}` }));
+    return KIND_NAMES.map((name) => ({ name, description: `all ${name}` }));
   }
   const choices = argument?.argChoices ?? [];
   return choices.map((name) => ({ name, description: argument?.description ?? '' }));

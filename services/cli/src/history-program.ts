@@ -161,7 +161,7 @@ function addExport(parts: ProgramParts): void {
     .command('export')
     .description('Print a tenant, or everything, as a bundle.')
     .argument('[tenant]', 'id of the tenant')
-    .option('--all', 'every plan and tenant', false)
+    .option('--all', 'every plan, shared upstream and tenant', false)
     .option('--dir <path>', 'write YAML files to a new folder, one for each tenant')
     .addHelpText('after', EXPORT_HELP);
   type Options = { all: boolean; dir?: string };

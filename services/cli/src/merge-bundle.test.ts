@@ -8,6 +8,7 @@ const upstream = (host: string) => ({ endpoints: [{ host, port: 80 }] });
 const BUNDLE = Bundle.parse({
   apiVersion: 'headgate/v1',
   plans: { gold: { name: 'theirs' }, new: {} },
+  upstreams: { mail: upstream('a'), web: upstream('b') },
   tenants: {
     acme: {
       planId: 'gold',
@@ -22,6 +23,8 @@ const change = (action: string, kind: string, id: string, tenantId?: string) =>
 const CHANGES = [
   change('update', 'plan', 'gold'),
   change('create', 'plan', 'new'),
+  change('update', 'sharedUpstream', 'mail'),
+  change('create', 'sharedUpstream', 'web'),
   change('update', 'tenant', 'acme'),
   change('update', 'upstream', 'web', 'acme'),
   change('create', 'upstream', 'extra', 'acme'),
@@ -33,13 +36,15 @@ const ACME = { planId: 'gold', name: 'ours', added: 1, upstreams: { web: 'ours',
 function merged(mode: 'skip' | 'replace') {
   const bundle = mergeBundle(BUNDLE, CHANGES, new Map([['acme', ACME]]), mode) as {
     plans: object;
+    upstreams: object;
     tenants: { acme: { name: string; upstreams: Record<string, unknown> }; fresh: object };
   };
   const { acme, fresh } = bundle.tenants;
   const whose = Object.entries(acme.upstreams).map(
     ([id, one]) => `${id} ${one === 'ours' ? 'ours' : 'theirs'}`,
   );
-  return { plans: Object.keys(bundle.plans), name: acme.name, whose: whose.sort(), fresh, acme };
+  const [plans, shared] = [Object.keys(bundle.plans), Object.keys(bundle.upstreams)];
+  return { plans, shared, name: acme.name, whose: whose.sort(), fresh, acme };
 }
 
 test('tenants that something would be taken from have to be read', () => {
@@ -51,6 +56,7 @@ test('skip: what is there stays, what is missing comes', () => {
   const { fresh, acme, ...rest } = merged('skip');
   assert.deepEqual(rest, {
     plans: ['new'],
+    shared: ['web'],
     name: 'ours',
     whose: ['extra theirs', 'own ours', 'web ours'],
   });
@@ -59,7 +65,7 @@ test('skip: what is there stays, what is missing comes', () => {
 });
 
 test('replace: the bundle counts, and what it does not name stays', () => {
-  const { plans, name, whose } = merged('replace');
-  assert.deepEqual([plans, name], [['gold', 'new'], 'theirs']);
+  const { plans, shared, name, whose } = merged('replace');
+  assert.deepEqual([plans, shared, name], [['gold', 'new'], ['mail', 'web'], 'theirs']);
   assert.deepEqual(whose, ['extra theirs', 'own ours', 'web theirs']);
 });

@@ -24,15 +24,23 @@ export function mergeBundle(
   current: ReadonlyMap<string, StoredTenant>,
   mode: ConflictMode,
 ): object {
-  const plans = Object.entries(bundle.plans).filter(
-    ([id]) => mode !== 'skip' || !changes.some((one) => isConflict(one) && isPlan(one, id)),
-  );
+  const wanted = (kind: Change['kind'], entries: Readonly<Record<string, unknown>>) =>
+    Object.entries(entries).filter(
+      ([id]) =>
+        mode !== 'skip' ||
+        !changes.some((one) => isConflict(one) && one.kind === kind && one.id === id),
+    );
   const tenants = Object.entries<StoredTenant>(bundle.tenants).map(([id, tenant]) => {
     const stored = current.get(id);
     return [id, stored === undefined ? tenant : mergeTenant(stored, tenant, mode)] as const;
   });
   const { apiVersion } = bundle;
-  return { apiVersion, plans: Object.fromEntries(plans), tenants: Object.fromEntries(tenants) };
+  return {
+    apiVersion,
+    plans: Object.fromEntries(wanted('plan', bundle.plans)),
+    upstreams: Object.fromEntries(wanted('sharedUpstream', bundle.upstreams)),
+    tenants: Object.fromEntries(tenants),
+  };
 }
 
 /** Whether it is there and differs. */
@@ -47,10 +55,6 @@ export function tenantsToMerge(changes: readonly Change[]): string[] {
     ({ kind, id, tenantId }) => (kind === 'tenant' ? id : tenantId) ?? [],
   );
   return [...new Set(ids)].sort();
-}
-
-function isPlan({ kind, id }: Change, planId: string): boolean {
-  return kind === 'plan' && id === planId;
 }
 
 function mergeTenant(current: StoredTenant, wanted: StoredTenant, mode: ConflictMode): object {

@@ -17,15 +17,17 @@ const changes: readonly Change[] = [
   { action: 'create', kind: 'tenant', id: 'globex', fields: [] },
   { action: 'create', kind: 'apiKey', tenantId: 'globex', id: 'ci', fields: [] },
   { action: 'create', kind: 'route', tenantId: 'globex', id: 'web', fields: [] },
+  { action: 'update', kind: 'sharedUpstream', id: 'mail', fields: ['endpoints'] },
   { action: 'update', kind: 'plan', id: 'gold', fields: ['limits'] },
   { action: 'unchanged', kind: 'plan', id: 'trial', fields: [] },
 ];
 
-test('a plan lists plans first, then each tenant with what belongs to it', () => {
+test('a plan lists plans and shared upstreams first, then each tenant with what belongs to it', () => {
   assert.equal(
     formatPlan(changes, createColors(false)),
     [
       '~ plan gold  limits',
+      '~ shared upstream mail  endpoints',
       '  tenant acme',
       '  ~ upstream web  endpoints, picker',
       '  - route old',
@@ -39,7 +41,7 @@ test('a plan lists plans first, then each tenant with what belongs to it', () =>
 test('what stays as it is only counts', () => {
   assert.equal(
     formatCounts(countChanges(changes)),
-    '3 to create, 2 to update, 1 to delete, 2 unchanged',
+    '3 to create, 3 to update, 1 to delete, 2 unchanged',
   );
 });
 

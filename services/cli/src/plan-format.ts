@@ -5,6 +5,7 @@ import type { Colors } from './terminal.ts';
 
 const KIND_NAMES = {
   plan: 'plan',
+  sharedUpstream: 'shared upstream',
   tenant: 'tenant',
   upstream: 'upstream',
   route: 'route',
@@ -48,7 +49,7 @@ export function formatPlan(
       lines.push(`  tenant ${printable(owner)}`);
     }
     tenantShown = owner;
-    const indent = change.kind === 'plan' || change.kind === 'tenant' ? '' : '  ';
+    const indent = owner === undefined || change.kind === 'tenant' ? '' : '  ';
     const diff = options.values === true ? (change.diff ?? []) : [];
     const fields =
       diff.length === 0 && change.action === 'update' ? `  ${change.fields.join(', ')}` : '';
@@ -67,11 +68,14 @@ export function formatCounts(counts: ChangeCounts): string {
   );
 }
 
-const KIND_ORDER = ['plan', 'tenant', 'upstream', 'route', 'apiKey'] as const;
+const KIND_ORDER = [
+  ...(['plan', 'sharedUpstream', 'tenant'] as const),
+  ...(['upstream', 'route', 'apiKey'] as const),
+] as const;
 
 type RealChange = Change & { readonly action: keyof typeof SIGNS };
 
-/** Plans first, then tenant by tenant; what is unchanged is left out. */
+/** Plans and shared upstreams first, then tenant by tenant; what is unchanged is left out. */
 function sortByOwner(changes: readonly Change[]): RealChange[] {
   const key = (change: Change) =>
     [ownerOf(change) ?? '', KIND_ORDER.indexOf(change.kind), change.id] as const;

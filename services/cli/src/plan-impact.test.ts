@@ -114,6 +114,7 @@ test('tenants, routes, suspended tenants and revoked keys are told; what is unch
   assert.deepEqual(impact, {
     tenants: ['acme', 'back'],
     plans: [],
+    sharedUpstreams: [],
     routes: { create: 1, update: 0, delete: 1 },
     limits: [],
     suspended: ['acme'],
@@ -138,4 +139,13 @@ test('a limit of a route is told as its own, per whom it counts included', () =>
     before: '80/1000ms per client-ip',
     after: '50/1000ms per client-ip',
   });
+});
+
+test('shared upstreams that change are told apart from the upstreams of tenants', () => {
+  const diff = [{ path: 'endpoints[0].port', before: 80, after: 81 }];
+  const impact = describeImpact(
+    [update('sharedUpstream', 'mail', diff), update('upstream', 'main', diff, 'acme')],
+    bundle,
+  );
+  assert.deepEqual([impact.sharedUpstreams, impact.tenants], [['mail'], ['acme']]);
 });

@@ -17,10 +17,12 @@ export interface LimitImpact {
 
 /** What applying a bundle means for tenants. */
 export interface PlanImpact {
-  /** Every tenant that is touched, by id; those on a changed plan are not among them. */
+  /** Every tenant that is touched, by id; those on a changed plan or shared upstream are not among them. */
   readonly tenants: readonly string[];
   /** Plans that change, with all tenants on them. */
   readonly plans: readonly string[];
+  /** Shared upstreams that change, for all routes to them. */
+  readonly sharedUpstreams: readonly string[];
   readonly routes: { readonly create: number; readonly update: number; readonly delete: number };
   readonly limits: readonly LimitImpact[];
   /** Tenants that will answer 403, or no longer. */
@@ -61,7 +63,8 @@ export function describeImpact(changes: readonly Change[], bundle: Bundle): Plan
   const cutByKey = revoked.filter(({ tenantId = '' }) => !cut.has(tenantId));
   return {
     tenants: [...new Set(tenants)].sort(),
-    plans: real.filter(({ kind, action }) => kind === 'plan' && action === 'update').map(idOf),
+    plans: updatedOf(real, 'plan'),
+    sharedUpstreams: updatedOf(real, 'sharedUpstream'),
     routes,
     limits: real.flatMap((change) =>
       change.action === 'update' ? limitImpacts(change, bundle) : [],
@@ -71,6 +74,10 @@ export function describeImpact(changes: readonly Change[], bundle: Bundle): Plan
     keysRevoked: revoked.map(keyName),
     webSocketsCut: { tenants: suspended, apiKeys: cutByKey.map(keyName) },
   };
+}
+
+function updatedOf(changes: readonly Change[], wanted: Change['kind']): string[] {
+  return changes.filter(({ kind, action }) => kind === wanted && action === 'update').map(idOf);
 }
 
 function keyName({ tenantId, id }: Change): string {

@@ -17,7 +17,7 @@ import { URL_DEFAULT } from './environment.ts';
 import { addHistoryCommands } from './history-program.ts';
 import { addImportCommand } from './import-program.ts';
 import { addLimitsCommands } from './limits-program.ts';
-import { RESOURCE_KINDS } from './resource-kinds.ts';
+import { KIND_NAMES } from './resource-kinds.ts';
 import { addRolloutCommands } from './rollout-program.ts';
 import { addTenantCommands } from './tenant-program.ts';
 import type { CliIo, Terminal } from './terminal.ts';
@@ -51,19 +51,23 @@ A first tour:
   $ headgate rollback acme 41 --wait         undo it`;
 
 const APPLY_HELP = `
-A bundle names plans and tenants, with the upstreams, routes and API keys of each tenant. Those it
-does not name are left alone; but upstreams and routes that a named tenant has and the bundle does
-not are deleted. It is applied as a whole or not at all. A folder is read as one bundle.
+A bundle names plans, shared upstreams and tenants, with the upstreams, routes and API keys of each
+tenant. Those it does not name are left alone; but upstreams and routes that a named tenant has and the
+bundle does not are deleted. It is applied as a whole or not at all. A folder is read as one bundle.
 
   apiVersion: headgate/v1
   plans:
     gold: { limits: [{ name: per-second, limit: 100, windowMs: 1000 }] }
+  upstreams:
+    mail: { endpoints: [{ host: 10.1.0.1, port: 8080 }] }
   tenants:
     acme:
       planId: gold
       identity: { hosts: [api.acme.example] }
       upstreams: { web: { endpoints: [{ host: 10.0.0.7, port: 8080 }] } }
-      routes: { all: { upstreamId: web } }
+      routes:
+        all: { upstreamId: web }
+        mail: { sharedUpstreamId: mail, match: { path: { prefix: /mail } } }
 
 Examples:
   $ headgate apply -f acme.yaml              print the plan, then ask
@@ -72,7 +76,8 @@ Examples:
   $ cat acme.yaml | headgate apply -f - --dry-run -o json`;
 
 const GET_HELP = `
-Kinds: ${RESOURCE_KINDS.map((kind) => kind.name).join(', ')} (or the singular)
+Kinds: ${KIND_NAMES.join(', ')} (or the singular)
+Upstreams without --tenant are the shared ones.
 
 REVISION is that of the last change of the resource itself. "headgate history" shows those of a tenant with
 all that belongs to it: a change of a route is one of them, and leaves the REVISION of the tenant as it is.
@@ -82,7 +87,9 @@ Examples:
   $ headgate get tenant acme -o yaml
   $ headgate get tenants --label region=eu --status suspended
   $ headgate get tenants --host shop.acme.example       whose host is it?
+  $ headgate get upstreams                              those of the platform
   $ headgate get routes --tenant acme
+  $ headgate get routes -t acme --shared-upstream mail
   $ headgate get api-keys -t acme -o json`;
 
 const STATUS_HELP = `
@@ -171,22 +178,24 @@ function addGet(parts: ProgramParts): void {
   const command = parts.program
     .command('get')
     .description('Show one resource, or all of a kind.')
-    .argument('<kind>', RESOURCE_KINDS.map((kind) => kind.name).join(', '))
+    .argument('<kind>', KIND_NAMES.join(', '))
     .argument('[id]', 'only this one')
-    .option('-t, --tenant <id>', 'the tenant, for upstreams, routes and api-keys')
+    .option('-t, --tenant <id>', 'the tenant, for its upstreams, routes and api-keys')
     .option('-l, --label <key=value>', 'tenants with this label; may be repeated', collect, [])
     .option('--status <status>', 'tenants of this status: active or suspended')
     .option('--plan <id>', 'tenants on this plan')
     .option('--region <region>', 'tenants of this region')
     .option('--host <host>', 'tenants that this host leads to, or upstreams with such an endpoint')
-    .option('--upstream <id>', 'routes to this upstream')
+    .option('--upstream <id>', 'routes to this upstream of the tenant')
+    .option('--shared-upstream <id>', 'routes to this shared upstream')
     .option('--auth <kind>', 'routes with this authentication: none or api_key')
     .addHelpText('after', GET_HELP);
   addGlobalOptions(command).action(
     async (kind: string, id: string | undefined, options: GetCommandOptions) => {
       const { tenant: tenantId, label: labels, plan: planId, upstream: upstreamId } = options;
-      const { status: state, region, host, auth } = options;
-      const filter = { label: labels, status: state, planId, region, host, upstreamId, auth };
+      const { status: state, region, host, auth, sharedUpstream: sharedUpstreamId } = options;
+      const ofRoutes = { upstreamId, sharedUpstreamId, auth };
+      const filter = { label: labels, status: state, planId, region, host, ...ofRoutes };
       await withContext(command, parts, (context) => get(context, { kind, id, tenantId, filter }));
     },
   );
@@ -200,6 +209,7 @@ interface GetCommandOptions {
   readonly region?: string;
   readonly host?: string;
   readonly upstream?: string;
+  readonly sharedUpstream?: string;
   readonly auth?: string;
 }
 

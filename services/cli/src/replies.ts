@@ -15,7 +15,7 @@ export type FieldChange = z.infer<typeof FieldChange>;
 /** One change of a plan. */
 export const Change = z.object({
   action: z.enum(['create', 'update', 'delete', 'unchanged']),
-  kind: z.enum(['plan', 'tenant', 'upstream', 'route', 'apiKey']),
+  kind: z.enum(['plan', 'sharedUpstream', 'tenant', 'upstream', 'route', 'apiKey']),
   tenantId: z.string().optional(),
   id: z.string(),
   fields: z.array(z.string()).default([]),
@@ -108,7 +108,8 @@ export const StatusReply = z.object({
   healthServices: z.array(z.object({ id: z.string(), live: z.boolean() })),
   upstreams: z.array(
     z.object({
-      tenantId: z.string(),
+      /** Null: a shared upstream. */
+      tenantId: z.string().nullable(),
       upstreamId: z.string(),
       endpoints: z.array(EndpointHealth),
     }),

@@ -14,8 +14,8 @@ export interface ResourceKind {
   readonly name: string;
   /** Further names: singular, short. */
   readonly aliases: readonly string[];
-  /** Whether it lies below a tenant. */
-  readonly ofTenant: boolean;
+  /** Where it lies: at the top, below a tenant, or either. */
+  readonly place: 'platform' | 'tenant' | 'either';
   /** Query parameters that narrow its list. */
   readonly filters: readonly string[];
   readonly columns: readonly Column[];
@@ -25,11 +25,11 @@ const id: Column = { title: 'ID', cell: (resource) => resource.id };
 const revision: Column = field('REVISION', 'revision');
 
 /** Every kind, in the order of the help text. */
-export const RESOURCE_KINDS: readonly ResourceKind[] = [
+const RESOURCE_KINDS: readonly ResourceKind[] = [
   {
     name: 'plans',
     aliases: ['plan'],
-    ofTenant: false,
+    place: 'platform',
     filters: [],
     columns: [
       id,
@@ -42,7 +42,7 @@ export const RESOURCE_KINDS: readonly ResourceKind[] = [
   {
     name: 'tenants',
     aliases: ['tenant'],
-    ofTenant: false,
+    place: 'platform',
     filters: ['label', 'status', 'planId', 'host'],
     columns: [
       id,
@@ -56,7 +56,7 @@ export const RESOURCE_KINDS: readonly ResourceKind[] = [
   {
     name: 'upstreams',
     aliases: ['upstream'],
-    ofTenant: true,
+    place: 'either',
     filters: ['host'],
     columns: [
       id,
@@ -69,12 +69,12 @@ export const RESOURCE_KINDS: readonly ResourceKind[] = [
   {
     name: 'routes',
     aliases: ['route'],
-    ofTenant: true,
-    filters: ['upstreamId', 'auth'],
+    place: 'tenant',
+    filters: ['upstreamId', 'sharedUpstreamId', 'auth'],
     columns: [
       id,
       { title: 'MATCH', cell: (route) => describeMatch(route['match']) },
-      field('UPSTREAM', 'upstreamId'),
+      { title: 'UPSTREAM', cell: describeTarget },
       field('AUTH', 'auth'),
       limits('LIMITS', 'limits'),
       revision,
@@ -83,7 +83,7 @@ export const RESOURCE_KINDS: readonly ResourceKind[] = [
   {
     name: 'api-keys',
     aliases: ['api-key', 'apikeys', 'apikey', 'keys', 'key'],
-    ofTenant: true,
+    place: 'tenant',
     filters: [],
     columns: [
       id,
@@ -95,6 +95,9 @@ export const RESOURCE_KINDS: readonly ResourceKind[] = [
     ],
   },
 ];
+
+/** Names of all kinds, in the order of the help text. */
+export const KIND_NAMES: readonly string[] = RESOURCE_KINDS.map(({ name }) => name);
 
 /** Finds a kind by its name or an alias; null if there is none. */
 export function findResourceKind(name: string): ResourceKind | null {
@@ -142,6 +145,12 @@ function describeHealthCheck(value: unknown): string {
   if (!isRecord(value)) return '-';
   const path = value['type'] === 'http' ? ` ${text(value['path'])}` : '';
   return `${text(value['type'])}${path} every ${duration(value['intervalMs'])}`;
+}
+
+/** `api`, or `mail (shared)`. */
+function describeTarget(route: Resource): string {
+  const shared = route['sharedUpstreamId'];
+  return shared === undefined ? text(route['upstreamId']) : `${text(shared)} (shared)`;
 }
 
 function describeMatch(value: unknown): string {

@@ -128,3 +128,13 @@ Wrong:
   endpoint 10.0.0.7:80 of acme/web is unhealthy: status 503`,
   );
 });
+
+test('a shared upstream is called so', () => {
+  const endpoints = [{ id: '10.0.0.9:80', state: 'unhealthy', since: NOW_MS, reason: 'refused' }];
+  const upstreams = [{ tenantId: null, upstreamId: 'mail', endpoints }] as const;
+  const status = { ...healthy, upstreams: [...upstreams] } as unknown as StatusReply;
+  assert.deepEqual(findProblems(status), [
+    'endpoint 10.0.0.9:80 of mail (shared) is unhealthy: refused',
+  ]);
+  assert.match(formatStatus(status, createColors(false), NOW_MS), /\nmail \(shared\) +0\/1 /);
+});

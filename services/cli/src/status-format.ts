@@ -27,7 +27,7 @@ export function findProblems(status: StatusReply): string[] {
     for (const endpoint of endpoints) {
       if (endpoint.state === 'healthy') continue;
       problems.push(
-        `endpoint ${endpoint.id} of ${tenantId}/${upstreamId} is ${endpoint.state}: ${endpoint.reason}`,
+        `endpoint ${endpoint.id} of ${nameOf(tenantId, upstreamId)} is ${endpoint.state}: ${endpoint.reason}`,
       );
     }
   }
@@ -113,12 +113,17 @@ function formatUpstreams({ upstreams }: StatusReply, colors: Colors, nowMs: numb
       .map((endpoint) => `${endpoint.id} ${age(nowMs - endpoint.since)}`);
     if (bad.length > 3) shown.push(`+${bad.length - 3}`);
     return [
-      `${tenantId}/${upstreamId}`,
+      nameOf(tenantId, upstreamId),
       `${endpoints.length - bad.length}/${endpoints.length}`,
       shown.length === 0 ? '-' : shown.join(', '),
     ].map(printable);
   });
   return formatTable(['UPSTREAM', 'HEALTHY', 'UNHEALTHY SINCE'], rows, colors.bold);
+}
+
+/** `acme/api`, or `mail (shared)`. */
+function nameOf(tenantId: string | null, upstreamId: string): string {
+  return tenantId === null ? `${upstreamId} (shared)` : `${tenantId}/${upstreamId}`;
 }
 
 /** A duration for people, its two largest units cut to one: `42 s`, `7 min`, `3 h`, `12 d`. */

@@ -34,6 +34,7 @@ import { planOperations } from './resources/plans.ts';
 import { rollbackOperation } from './resources/rollback.ts';
 import { routeOperations } from './resources/routes.ts';
 import { bundleSchemaOperation } from './resources/schemas.ts';
+import { sharedUpstreamOperations } from './resources/shared-upstreams.ts';
 import { tenantOperations } from './resources/tenants.ts';
 import { upstreamOperations } from './resources/upstreams.ts';
 
@@ -112,6 +113,7 @@ export async function createApp(
   app.setErrorHandler(sendFailure);
   const operations = [
     ...planOperations(context),
+    ...sharedUpstreamOperations(context),
     ...tenantOperations(context),
     ...upstreamOperations(context),
     ...routeOperations(context),

@@ -75,7 +75,7 @@ test('a bundle that names what is not the token’s is refused for that alone, a
     );
     const misspelt = await tenantAdmin('POST', path, bundle(['Own']));
     assert.deepEqual([misspelt.status, faults(misspelt)[0]?.split(':')[0]], [422, 'tenants.Own']);
-    for (const collection of ['tenants', 'plans']) {
+    for (const collection of ['tenants', 'plans', 'upstreams']) {
       const listed = { apiVersion: 'headgate/v1', [collection]: [{ id: 'own' }] };
       const { status, body } = await tenantAdmin('POST', path, listed);
       assert.equal(status, 422, `${collection} as a list: ${String(body['detail'])}`);
@@ -92,6 +92,55 @@ test('a bundle that names what is not the token’s is refused for that alone, a
     assert.equal(byAdmin.status, 422, 'whoever sees all tenants may send more');
     assert.match(String(byAdmin.body['detail']), /^there are more than 1000 faults/);
   }
+});
+
+test('a tenant_admin writes no shared upstream, sees those its tenants use, and routes to these alone', async () => {
+  for (const id of ['mail', 'hidden']) await api.send('PUT', `/v1/upstreams/${id}`, UPSTREAM);
+  const to = (id: string) => ({ sharedUpstreamId: id, match: { path: { prefix: `/${id}` } } });
+  assert.equal(
+    (await api.send('PUT', '/v1/tenants/foreign/routes/hidden', to('hidden'))).status,
+    201,
+  );
+  const listed = async (send: Send) => {
+    const { body } = await send('GET', '/v1/upstreams');
+    return (body['items'] as readonly { readonly id: string }[]).map(({ id }) => id);
+  };
+  assert.deepEqual(await listed(tenantAdmin), []);
+  const path = '/v1/tenants/own/routes';
+  // The first route is the platform's to write; what is there and what is not are told apart by nothing.
+  for (const id of ['mail', 'hidden', 'missing']) {
+    const refused = await tenantAdmin('PUT', `${path}/first`, to(id));
+    assert.deepEqual(
+      [refused.status, faults(refused)],
+      [
+        403,
+        [
+          'sharedUpstreamId: no route of the tenant leads to a shared upstream of this name; only a platform_admin may write the first one',
+        ],
+      ],
+    );
+  }
+  assert.equal((await api.send('PUT', `${path}/first`, to('mail'))).status, 201);
+  for (const send of [tenantAdmin, viewer]) {
+    assert.deepEqual(await listed(send), ['mail']);
+    assert.equal((await send('GET', '/v1/upstreams/mail')).status, 200);
+    assert.equal((await send('GET', '/v1/upstreams/hidden')).status, 404);
+    assert.equal((await send('PUT', '/v1/upstreams/mail', UPSTREAM)).status, 403);
+    assert.equal((await send('DELETE', '/v1/upstreams/mail')).status, 403);
+  }
+  const second = { ...to('mail'), match: { path: { prefix: '/second' } } };
+  assert.equal((await tenantAdmin('PUT', `${path}/second`, second)).status, 201);
+  const bundle = (upstreams: object) => ({
+    apiVersion: 'headgate/v1',
+    upstreams,
+    tenants: { own: { ...TENANT, routes: { first: to('mail') } } },
+  });
+  const written = await tenantAdmin('POST', '/v1/apply', bundle({ mail: UPSTREAM }));
+  assert.deepEqual(faults(written), [
+    'upstreams.mail: shared upstreams may be changed by a platform_admin only; leave it out',
+  ]);
+  const applied = await tenantAdmin('POST', '/v1/apply', bundle({}));
+  assert.equal(applied.status, 200, JSON.stringify(applied.body));
 });
 
 test('a tenant_admin puts endpoints where no platform address is; what is there already stays', async () => {

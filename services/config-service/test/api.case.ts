@@ -11,6 +11,7 @@ import { testFilters } from './filters.case.ts';
 import { testHistory } from './history.case.ts';
 import { testIdempotency } from './idempotency.case.ts';
 import { testRollouts } from './rollouts.case.ts';
+import { testSharedUpstreams } from './shared-upstreams.case.ts';
 import { ADMIN_TOKEN, createSend, faults, type ApiReply, type TestApi } from './support/api.ts';
 
 /**
@@ -32,6 +33,12 @@ export function testApi(start: () => Promise<TestApi>): void {
 
   const resources = [
     ['plans', '/v1/plans/crud-plan', { name: 'A' }, { name: 'B' }],
+    [
+      'shared upstreams',
+      '/v1/upstreams/crud-shared',
+      { endpoints: [{ host: '10.0.0.1', port: 80 }] },
+      { endpoints: [{ host: '10.0.0.1', port: 81 }] },
+    ],
     ['tenants', '/v1/tenants/crud-tenant', { planId: 'base' }, { planId: 'base', name: 'B' }],
     [
       'upstreams',
@@ -420,6 +427,7 @@ export function testApi(start: () => Promise<TestApi>): void {
   testFilters(() => api);
   testAudit(() => api);
   testRollouts(() => api);
+  testSharedUpstreams(() => api);
 
   test('revisions of one document rise in the order of the commits', async () => {
     await Promise.all(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '@headgate/runtime';
+import { sql } from 'kysely';
 import { startDriftWatch } from '../src/drift/drift-watch.ts';
 import { buildTenantDocument } from '../src/publish/build-document.ts';
 import { readChangeMark } from '../src/store/commit.ts';
@@ -92,6 +93,24 @@ export function testDrift(api: () => TestApi): void {
     await send('POST', '/v1/apply?declare=true', DECLARED);
   });
 
+  test('drift: a shared upstream that differs, also from what a release without them declared', async () => {
+    const shared = { 'drift-shared': upstreams.api };
+    await send('POST', '/v1/apply?declare=true', { ...DECLARED, upstreams: shared });
+    const other = { endpoints: [{ host: '10.0.0.2', port: 80 }] };
+    await send('PUT', '/v1/upstreams/drift-shared', other);
+    const { body } = await send('GET', '/v1/drift');
+    const changes = body['changes'] as readonly Record<string, unknown>[];
+    assert.deepEqual(
+      changes.map(({ action, kind, id }) => [action, kind, id]),
+      [['update', 'sharedUpstream', 'drift-shared']],
+    );
+    await send('POST', '/v1/apply?declare=true', DECLARED);
+    await sql`update declaration set bundle = (bundle::jsonb - 'upstreams')::text,
+      revision = revision + 1`.execute(api().database.db);
+    assert.equal((await send('GET', '/v1/drift')).body['drift'], false);
+    await send('DELETE', '/v1/upstreams/drift-shared');
+  });
+
   test('drift: a commit of an older revision after a newer one is noticed', async () => {
     const { db } = api().database;
     const [older = 0] = await takeRevisions(db, 1);
@@ -171,6 +190,7 @@ export function testDrift(api: () => TestApi): void {
     const size = [
       { path: 'plans', after: 1 },
       { path: 'tenants', after: 2 },
+      { path: 'upstreams', after: 0 },
     ];
     await send('POST', '/v1/apply', DECLARED);
     await send('POST', '/v1/apply?declare=true', DECLARED);

@@ -13,6 +13,12 @@ const ROWS_OF_0_1_0 = [
     ('tenant.acme', 'tenant', 'acme', 3, false, 'x', '{}', '{"tenant":{"id":"acme"}}'),
     ('tenant.gone', 'tenant', 'gone', 5, true, 'x', null, ''),
     ('tenant.locked', '', '', 0, true, '', null, '')`,
+  `insert into plans values ('gold', '{}', 1, now(), now())`,
+  `insert into tenants (id, spec, revision, created_at, updated_at) values
+    ('acme', '{"planId": "gold"}', 3, now(), now())`,
+  `insert into upstreams values ('acme', 'api', '{}', 3, now(), now())`,
+  `insert into routes (tenant_id, id, spec, revision, created_at, updated_at) values
+    ('acme', 'web', '{"upstreamId": "api"}', 3, now(), now())`,
   `insert into audit (at, actor, source, action, kind, tenant_id, resource_id, revision) values
     ('2026-01-02T00:00:00Z', 'admin', '10.0.0.7', 'update', 'tenant', null, 'acme', 3),
     ('2026-01-02T00:00:00Z', 'admin', '10.0.0.7', 'create', 'route', 'acme', 'web', 3),
@@ -64,6 +70,14 @@ export function testMigrations(
       const { rows } = await sql<{ count: number }>`
         select count(*)::integer as count from tenant_history`.execute(db);
       assert.equal(rows[0]?.count, 2, 'plans and empty rows have no history');
+      const routes = await db
+        .selectFrom('routes')
+        .select(['id', 'upstream_id', 'shared_upstream_id'])
+        .execute();
+      assert.deepEqual(routes, [{ id: 'web', upstream_id: 'api', shared_upstream_id: null }]);
+      const written = sql`update routes set spec = '{"sharedUpstreamId": "none"}'`.execute(db);
+      await assert.rejects(written, /violates foreign key/);
+      await assert.rejects(sql`update routes set spec = '{}'`.execute(db), /routes_lead_somewhere/);
     } finally {
       await opened.close();
     }

@@ -107,6 +107,29 @@ test('a change of a plan publishes the plan alone, a change of a tenant that ten
   assert.deepEqual(changed.map(([key]) => key).sort(), ['plan.base', 'tenant.two']);
 });
 
+test('a change of a shared upstream publishes it alone, however many tenants have routes to it', async () => {
+  const ids = Array.from({ length: 20 }, (_, index) => `shared-${index}`);
+  const upstreams = { mail: { endpoints: [{ host: '10.0.0.1', port: 80 }] } };
+  const routes = { web: { sharedUpstreamId: 'mail' } };
+  const tenants = Object.fromEntries(ids.map((id) => [id, { planId: 'base', routes }]));
+  const bundle = { apiVersion: 'headgate/v1', upstreams, tenants };
+  assert.equal((await service.send('POST', '/v1/apply', bundle)).status, 200);
+  const come = () => order.filter((key) => key === 'upstream.mail' || key.includes('shared-'));
+  await waitFor(() => come().length === ids.length + 1, { message: 'all documents' });
+  assert.equal(come()[0], 'upstream.mail', 'before the tenants that need it');
+  const before = new Map(held);
+  const endpoints = [{ host: '10.0.0.2', port: 80 }];
+  await service.send('PUT', '/v1/upstreams/mail', { endpoints });
+  await waitFor(() => held.get('upstream.mail')?.body.includes('10.0.0.2'), {
+    message: 'the change',
+  });
+  const changed = [...held].filter(([key, { revision }]) => before.get(key)?.revision !== revision);
+  assert.deepEqual(
+    changed.map(([key]) => key),
+    ['upstream.mail'],
+  );
+});
+
 test('plans are published before the tenants on them', async () => {
   const ids = Array.from({ length: 20 }, (_, index) => `many-${index}`);
   const plans = Object.fromEntries(ids.map((id) => [id, {}]));

@@ -56,6 +56,29 @@ export function testRowLevelSecurity(database: WallDatabase): void {
     t.diagnostic(`${operations.length} operations, ${requests} requests, 0 leaks`);
   });
 
+  test(`${name}: of shared upstreams those of the own routes are seen, and none is written`, async () => {
+    await api.send('PUT', '/v1/plans/base', {});
+    const upstream = { endpoints: [{ host: '10.0.0.1', port: 80 }] };
+    for (const id of ['one', 'two']) {
+      await api.send('PUT', `/v1/tenants/su-${id}`, { planId: 'base' });
+      await api.send('PUT', `/v1/upstreams/su-${id}`, upstream);
+      const route = { sharedUpstreamId: `su-${id}` };
+      await api.send('PUT', `/v1/tenants/su-${id}/routes/web`, route);
+    }
+    const one = await bound('su-one', { role: 'tenant_admin', tenants: ['su-one'] });
+    const { body } = await one('GET', '/v1/upstreams');
+    const ids = (body['items'] as readonly { readonly id: string }[]).map(({ id }) => id);
+    assert.deepEqual(ids, ['su-one']);
+    assert.equal((await one('GET', '/v1/upstreams/su-two')).status, 404);
+    for (const id of ['su-one', 'su-two', 'su-three']) {
+      const written = await one('PUT', `/v1/upstreams/${id}`, { ...upstream, name: 'mine' });
+      assert.equal(written.status, 403, JSON.stringify(written.body));
+    }
+    assert.notEqual((await one('DELETE', '/v1/upstreams/su-one')).status, 204);
+    const stored = await api.send('GET', '/v1/upstreams');
+    assert.ok(!JSON.stringify(stored.body).includes('mine'));
+  });
+
   test(`${name}: every table with something of tenants has row-level security, forced only if need be`, async () => {
     const { rows } = await sql<{ name: string; enabled: boolean; forced: boolean }>`
       select relname as name, relrowsecurity as enabled, relforcerowsecurity as forced from pg_class

@@ -7,36 +7,37 @@ import {
 } from '@headgate/bus';
 import { documentKey } from '@headgate/model';
 import { BoundedMap, type Clock, type Random } from '@headgate/runtime';
-import { readTargets, type UpstreamTarget } from './targets.ts';
+import { readSharedTargets, readTargets, type UpstreamTarget } from './targets.ts';
 
 /** What the follower needs. */
 export interface ConfigFollowerDependencies {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly random: Random;
-  /** Gets the upstreams of a tenant each time they may have changed; none when the tenant is gone. */
-  readonly setTenant: (tenantId: string, upstreams: readonly UpstreamTarget[]) => void;
+  /** Gets the upstreams of a document (of a tenant, or a shared one) each time they may have changed; none when it is gone. */
+  readonly setUpstreams: (documentKey: string, upstreams: readonly UpstreamTarget[]) => void;
   readonly onSynced: () => void;
-  /** A document is unusable; the tenant keeps what it had. */
+  /** A document is unusable; what it was before stands. */
   readonly onRejected: (key: string, reason: string) => void;
 }
 
 /** The configuration as probe targets. Whoever creates it closes it. */
 export interface ConfigFollower {
   readonly feed: ConfigFeed;
-  /** Tenant documents that are unusable now, by key, with the reason; at most 100. */
+  /** Documents that are unusable now, by key, with the reason; at most 100. */
   rejected(): readonly { readonly key: string; readonly reason: string }[];
 }
 
 const REJECTED_MAX = 100;
-const TENANT_PREFIX = documentKey('tenant', '');
+/** Documents with upstreams; candidates of rollouts are not probed. */
+const PREFIXES = [documentKey('tenant', ''), documentKey('upstream', '')];
 
 /**
- * Follows the tenant documents on the bus. Configuration only ever changes by a document that says so: while config
+ * Follows the documents of tenants and shared upstreams on the bus. Configuration only ever changes by a document that says so: while config
  * or NATS are away, everything stays as it was.
  */
 export function followConfig(dependencies: ConfigFollowerDependencies): ConfigFollower {
-  const { bus, clock, random, setTenant, onSynced, onRejected } = dependencies;
+  const { bus, clock, random, setUpstreams, onSynced, onRejected } = dependencies;
   const rejected = new BoundedMap<string, string>(REJECTED_MAX);
   const reject = (key: string, reason: string) => {
     rejected.set(key, reason);
@@ -44,24 +45,25 @@ export function followConfig(dependencies: ConfigFollowerDependencies): ConfigFo
   };
   const take = (document: ReceivedDocument) => {
     const { key, header } = document;
-    const reading = readTargets(header.id, bodyText(document));
+    const read = header.kind === 'upstream' ? readSharedTargets : readTargets;
+    const reading = read(header.id, bodyText(document));
     if (!reading.ok) return reject(key, reading.reason);
     rejected.delete(key);
-    setTenant(header.id, reading.upstreams);
+    setUpstreams(key, reading.upstreams);
   };
   const feed = createConfigFeed(
     bus,
     { clock, random },
     {
       onDocument(document) {
-        if (document.header.kind === 'tenant') take(document);
+        if (hasUpstreams(document.key)) take(document);
       },
       onRemoved(key) {
-        if (!key.startsWith(TENANT_PREFIX)) return;
+        if (!hasUpstreams(key)) return;
         rejected.delete(key);
-        setTenant(key.slice(TENANT_PREFIX.length), []);
+        setUpstreams(key, []);
       },
-      onRejected: (key, reason) => key.startsWith(TENANT_PREFIX) && reject(key, reason),
+      onRejected: (key, reason) => hasUpstreams(key) && reject(key, reason),
       onSynced,
     },
   );
@@ -69,4 +71,8 @@ export function followConfig(dependencies: ConfigFollowerDependencies): ConfigFo
     feed,
     rejected: () => [...rejected.entries()].map(([key, reason]) => ({ key, reason })),
   };
+}
+
+function hasUpstreams(key: string): boolean {
+  return PREFIXES.some((prefix) => key.startsWith(prefix));
 }

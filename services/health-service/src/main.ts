@@ -131,7 +131,7 @@ async function join(
     bus,
     clock,
     random,
-    setTenant: (tenantId, upstreams) => monitor.setTenant(tenantId, upstreams),
+    setUpstreams: (documentKey, upstreams) => monitor.setUpstreams(documentKey, upstreams),
     onSynced() {
       synced = true;
       logger.info({ upstreams: monitor.ownedCount }, 'ready');

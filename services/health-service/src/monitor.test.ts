@@ -54,7 +54,7 @@ function setUp(self = 'a') {
 
 test('monitor: alone it owns every upstream', () => {
   const { monitor, states, calls } = setUp();
-  monitor.setTenant('t1', [upstream('t1', 'web', [1, 2]), upstream('t1', 'api', [2])]);
+  monitor.setUpstreams('t1', [upstream('t1', 'web', [1, 2]), upstream('t1', 'api', [2])]);
   assert.equal(monitor.ownedCount, 2);
   assert.deepEqual(
     [...states].map(([key, { users }]) => [key, users]),
@@ -68,7 +68,7 @@ test('monitor: alone it owns every upstream', () => {
 
 test('monitor: reads verdicts; endpoints without one are left out and make it incomplete', () => {
   const { monitor, states } = setUp();
-  monitor.setTenant('t1', [upstream('t1', 'web', [1, 2])]);
+  monitor.setUpstreams('t1', [upstream('t1', 'web', [1, 2])]);
   assert.deepEqual(monitor.read('t1/web'), { endpoints: [], complete: false });
   states.get('10.0.0.1:1')?.state.record(true, 'status 200', 5);
   assert.equal(monitor.read('t1/web')?.complete, false);
@@ -85,19 +85,19 @@ test('monitor: reads verdicts; endpoints without one are left out and make it in
 
 test('monitor: a changed upstream keeps the state of endpoints that stay', () => {
   const { monitor, states } = setUp();
-  monitor.setTenant('t1', [upstream('t1', 'web', [1, 2])]);
+  monitor.setUpstreams('t1', [upstream('t1', 'web', [1, 2])]);
   const kept = states.get('10.0.0.1:2');
-  monitor.setTenant('t1', [upstream('t1', 'web', [2, 3])]);
+  monitor.setUpstreams('t1', [upstream('t1', 'web', [2, 3])]);
   assert.equal(states.get('10.0.0.1:2'), kept);
   assert.deepEqual([...states.keys()], ['10.0.0.1:2', '10.0.0.1:3']);
 });
 
 test('monitor: an upstream or tenant that is gone is unpublished and its probes end', () => {
   const { monitor, states, calls } = setUp();
-  monitor.setTenant('t1', [upstream('t1', 'web', [1]), upstream('t1', 'api', [2])]);
-  monitor.setTenant('t1', [upstream('t1', 'web', [1])]);
+  monitor.setUpstreams('t1', [upstream('t1', 'web', [1]), upstream('t1', 'api', [2])]);
+  monitor.setUpstreams('t1', [upstream('t1', 'web', [1])]);
   assert.equal(calls.at(-1), 'remove t1/api');
-  monitor.setTenant('t1', []);
+  monitor.setUpstreams('t1', []);
   assert.equal(calls.at(-1), 'remove t1/web');
   assert.equal(states.size, 0);
   assert.equal(monitor.ownedCount, 0);
@@ -109,7 +109,7 @@ test('monitor: each upstream is owned by exactly one of the live replicas', () =
   const upstreams = Array.from({ length: 300 }, (_, index) => upstream('t1', `u${index}`, [index]));
   for (const { monitor } of monitors) {
     monitor.setReplicas(replicas);
-    monitor.setTenant('t1', upstreams);
+    monitor.setUpstreams('t1', upstreams);
   }
   assert.equal(
     monitors.reduce((sum, { monitor }) => sum + monitor.ownedCount, 0),
@@ -121,7 +121,7 @@ test('monitor: each upstream is owned by exactly one of the live replicas', () =
 test('monitor: what a replica loses is released, not unpublished; what it gains it adds', () => {
   const { monitor, calls } = setUp('a');
   const upstreams = Array.from({ length: 20 }, (_, index) => upstream('t1', `u${index}`, [index]));
-  monitor.setTenant('t1', upstreams);
+  monitor.setUpstreams('t1', upstreams);
   const lost = upstreams.filter(({ key }) => rendezvousOwner(['a', 'b'], key) === 'b');
   calls.length = 0;
   monitor.setReplicas(['a', 'b']);
@@ -139,7 +139,7 @@ test('monitor: what a replica loses is released, not unpublished; what it gains 
 
 test('monitor: a list of replicas without itself still counts itself', () => {
   const { monitor } = setUp('a');
-  monitor.setTenant('t1', [upstream('t1', 'web', [1])]);
+  monitor.setUpstreams('t1', [upstream('t1', 'web', [1])]);
   monitor.setReplicas([]);
   assert.equal(monitor.ownedCount, 1);
 });

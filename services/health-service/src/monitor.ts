@@ -23,7 +23,8 @@ export class Monitor {
   readonly #dependencies: MonitorDependencies;
   readonly #self: string;
   #replicas: readonly string[];
-  readonly #tenants = new Map<string, readonly UpstreamTarget[]>();
+  /** By the key of the document that holds them. */
+  readonly #upstreams = new Map<string, readonly UpstreamTarget[]>();
   readonly #owned = new Map<string, OwnedUpstream>();
 
   /** @param self id of this replica; it counts as live from the start, with or without NATS. */
@@ -38,11 +39,11 @@ export class Monitor {
     return this.#owned.size;
   }
 
-  /** Replaces what is known of a tenant. Probes that stay the same keep their state. */
-  setTenant(tenantId: string, upstreams: readonly UpstreamTarget[]): void {
-    const before = this.#tenants.get(tenantId) ?? [];
-    if (upstreams.length > 0) this.#tenants.set(tenantId, upstreams);
-    else this.#tenants.delete(tenantId);
+  /** Replaces the upstreams of a document: of a tenant, or a shared one. Probes that stay the same keep their state. */
+  setUpstreams(documentKey: string, upstreams: readonly UpstreamTarget[]): void {
+    const before = this.#upstreams.get(documentKey) ?? [];
+    if (upstreams.length > 0) this.#upstreams.set(documentKey, upstreams);
+    else this.#upstreams.delete(documentKey);
     const kept = new Set(upstreams.map(({ key }) => key));
     for (const target of upstreams) this.#assign(target);
     for (const { key } of before) if (!kept.has(key)) this.#drop(key, 'remove');
@@ -51,7 +52,7 @@ export class Monitor {
   /** Takes over and hands over upstreams after replicas came or went. */
   setReplicas(ids: readonly string[]): void {
     this.#replicas = ids.includes(this.#self) ? ids : [...ids, this.#self];
-    for (const upstreams of this.#tenants.values()) {
+    for (const upstreams of this.#upstreams.values()) {
       for (const target of upstreams) this.#assign(target);
     }
   }

@@ -1,11 +1,14 @@
-import type { EndpointHealth, HealthState, TenantId, UpstreamId } from '@headgate/model';
+import type { EndpointHealth, HealthState } from '@headgate/model';
 import { fullJitterMs, type Clock, type Random } from '@headgate/runtime';
 import type { UpstreamTarget } from './targets.ts';
 
 /** Where states go: a KV bucket on NATS. Both answer whether it was stored; neither rejects. */
 export interface HealthSink {
   publish(state: HealthState): Promise<boolean>;
-  remove(tenantId: TenantId, upstreamId: UpstreamId): Promise<boolean>;
+  remove(
+    tenantId: HealthState['tenantId'],
+    upstreamId: HealthState['upstreamId'],
+  ): Promise<boolean>;
 }
 
 /** What is known of an upstream now. */
@@ -41,8 +44,8 @@ const REFRESH_SCAN_MS = 1000;
 
 interface Publication {
   readonly key: string;
-  readonly tenantId: TenantId;
-  readonly upstreamId: UpstreamId;
+  readonly tenantId: HealthState['tenantId'];
+  readonly upstreamId: HealthState['upstreamId'];
   /** Whether this replica has published it since it took it over. */
   published: boolean;
   removed: boolean;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readTargets, type UpstreamTarget } from './targets.ts';
+import { readSharedTargets, readTargets, type UpstreamTarget } from './targets.ts';
 
 function document(upstreams: unknown[], tenant: object = {}): string {
   const base = { tenant: { id: 'acme', planId: 'gold', ...tenant }, routes: [], apiKeys: [] };
@@ -86,3 +86,26 @@ for (const [what, body, reason] of bad) {
     assert.match(reading.ok ? '' : reading.reason, reason);
   });
 }
+
+test('targets: a shared upstream is of no tenant, and cannot be taken for one of a tenant', () => {
+  const body = (upstream: object) => JSON.stringify({ upstream });
+  const healthCheck = {};
+  const reading = readSharedTargets('mail', body({ id: 'mail', endpoints, healthCheck }));
+  assert.ok(reading.ok);
+  const [target] = reading.upstreams;
+  assert.deepEqual(
+    [target?.key, target?.tenantId, target?.upstreamId, target?.probes.length],
+    ['/mail', null, 'mail', 2],
+  );
+  const unchecked = readSharedTargets('mail', body({ id: 'mail', endpoints }));
+  assert.deepEqual(unchecked, { ok: true, upstreams: [] });
+  for (const [text, reason] of [
+    ['{', /not JSON/],
+    [body({ id: 'other', endpoints }), /upstream\.id: is not that of the document/],
+    [body({ id: 'mail', endpoints: [] }), /upstream\.endpoints: /],
+  ] as const) {
+    const refused = readSharedTargets('mail', text);
+    assert.ok(!refused.ok);
+    assert.match(refused.reason, reason);
+  }
+});

@@ -2,10 +2,12 @@ import {
   describeFaults,
   endpointId,
   TenantDocument,
+  UpstreamDocument,
   type HealthCheck,
   type TenantId,
-  type Upstream,
+  type SharedUpstreamId,
   type UpstreamId,
+  type UpstreamSpec,
 } from '@headgate/model';
 
 /** What to probe: one address with one set of check settings. */
@@ -21,10 +23,11 @@ export interface ProbeTarget {
 
 /** An upstream that wants to be probed. */
 export interface UpstreamTarget {
-  /** `tenant/upstream`; ids hold no slash. */
+  /** `tenant/upstream`, of a shared one `/upstream`; ids hold no slash. */
   readonly key: string;
-  readonly tenantId: TenantId;
-  readonly upstreamId: UpstreamId;
+  /** Null: a shared upstream. */
+  readonly tenantId: TenantId | null;
+  readonly upstreamId: UpstreamId | SharedUpstreamId;
   readonly probes: readonly ProbeTarget[];
 }
 
@@ -43,17 +46,8 @@ const FAULTS_SHOWN_MAX = 3;
  * @param body JSON text from outside: nothing of it is trusted.
  */
 export function readTargets(tenantId: string, body: string): TargetReading {
-  let input: unknown;
-  try {
-    input = JSON.parse(body);
-  } catch {
-    return { ok: false, reason: 'the body is not JSON' };
-  }
-  const parsed = TenantDocument.safeParse(input);
-  if (!parsed.success) {
-    const faults = describeFaults(parsed.error, input).slice(0, FAULTS_SHOWN_MAX);
-    return { ok: false, reason: faults.map(({ path, rule }) => `${path}: ${rule}`).join('; ') };
-  }
+  const parsed = readBody(TenantDocument, body);
+  if (!parsed.ok) return parsed;
   const { tenant, upstreams } = parsed.data;
   if (tenant.id !== tenantId)
     return { ok: false, reason: 'tenant.id: is not that of the document' };
@@ -61,7 +55,45 @@ export function readTargets(tenantId: string, body: string): TargetReading {
   return { ok: true, upstreams: upstreams.flatMap((upstream) => toTarget(tenant.id, upstream)) };
 }
 
-function toTarget(tenantId: TenantId, upstream: Upstream): UpstreamTarget[] {
+/** Reads the body of a shared upstream's document, as {@link readTargets} does. */
+export function readSharedTargets(upstreamId: string, body: string): TargetReading {
+  const parsed = readBody(UpstreamDocument, body);
+  if (!parsed.ok) return parsed;
+  const { upstream } = parsed.data;
+  if (upstream.id !== upstreamId) {
+    return { ok: false, reason: 'upstream.id: is not that of the document' };
+  }
+  return { ok: true, upstreams: toTarget(null, upstream) };
+}
+
+type Parsed<Document> =
+  { readonly ok: true; readonly data: Document } | { readonly ok: false; readonly reason: string };
+
+interface Schema<Document> {
+  safeParse(
+    input: unknown,
+  ):
+    | { readonly success: true; readonly data: Document }
+    | { readonly success: false; readonly error: Parameters<typeof describeFaults>[0] };
+}
+
+function readBody<Document>(schema: Schema<Document>, body: string): Parsed<Document> {
+  let input: unknown;
+  try {
+    input = JSON.parse(body);
+  } catch {
+    return { ok: false, reason: 'the body is not JSON' };
+  }
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return { ok: true, data: parsed.data };
+  const faults = describeFaults(parsed.error, input).slice(0, FAULTS_SHOWN_MAX);
+  return { ok: false, reason: faults.map(({ path, rule }) => `${path}: ${rule}`).join('; ') };
+}
+
+function toTarget(
+  tenantId: TenantId | null,
+  upstream: UpstreamSpec & { readonly id: UpstreamId | SharedUpstreamId },
+): UpstreamTarget[] {
   const check = upstream.healthCheck;
   if (check === undefined) return [];
   const settings = JSON.stringify([
@@ -78,5 +110,5 @@ function toTarget(tenantId: TenantId, upstream: Upstream): UpstreamTarget[] {
     const id = endpointId({ host, port });
     return { key: `${id} ${settings}`, endpointId: id, host, port, check };
   });
-  return [{ key: `${tenantId}/${upstream.id}`, tenantId, upstreamId: upstream.id, probes }];
+  return [{ key: `${tenantId ?? ''}/${upstream.id}`, tenantId, upstreamId: upstream.id, probes }];
 }

@@ -9,7 +9,7 @@ import {
   watchHealth,
   type Bus,
 } from '@headgate/bus';
-import { documentKey, type EndpointHealth } from '@headgate/model';
+import { documentKey, healthKey, type EndpointHealth } from '@headgate/model';
 import { systemClock, systemRandom } from '@headgate/runtime';
 import {
   startNats,
@@ -38,6 +38,8 @@ export interface HealthCluster {
   /** Publishes a tenant with these upstreams; `body` replaces the whole document. */
   putTenant(id: string, upstreams: readonly object[], body?: string): Promise<void>;
   removeTenant(id: string): Promise<void>;
+  /** Publishes a shared upstream; null deletes it. */
+  putShared(id: string, upstream: object | null): Promise<void>;
   startReplica(env?: Readonly<Record<string, string>>): Promise<Replica>;
   /** Published endpoints of an upstream; undefined if there are none. */
   endpoints(upstream: string): readonly EndpointHealth[] | undefined;
@@ -63,9 +65,9 @@ export async function startHealthCluster(): Promise<HealthCluster> {
     bus,
     { random: systemRandom },
     {
-      onState({ tenantId, upstreamId, endpoints }) {
+      onState(state) {
         messages += 1;
-        states.set(`${tenantId}.${upstreamId}`, endpoints);
+        states.set(healthKey(state), state.endpoints);
       },
       onRemoved: (key) => states.delete(key),
     },
@@ -73,8 +75,10 @@ export async function startHealthCluster(): Promise<HealthCluster> {
   const replicas: Replica[] = [];
   const cluster: HealthCluster = {
     nats,
-    putTenant: (id, upstreams, body) => config.put(id, body ?? tenantBody(id, upstreams)),
-    removeTenant: (id) => config.put(id, null),
+    putTenant: (id, upstreams, body) => config.put('tenant', id, body ?? tenantBody(id, upstreams)),
+    removeTenant: (id) => config.put('tenant', id, null),
+    putShared: (id, upstream) =>
+      config.put('upstream', id, upstream === null ? null : JSON.stringify({ upstream })),
     async startReplica(env = {}) {
       const replica = await startReplica(nats.url, env);
       replicas.push(replica);
@@ -123,13 +127,13 @@ async function publishConfig(bus: Bus) {
     get: (keys) => Promise.resolve([...encoded].filter(([key]) => keys.includes(key))),
   });
   return {
-    async put(id: string, body: string | null) {
-      const key = documentKey('tenant', id);
+    async put(kind: 'tenant' | 'upstream', id: string, body: string | null) {
+      const key = documentKey(kind, id);
       const before = revisions.get(key);
       revision += 1;
       if (before !== undefined) digest.remove(key, before);
       revisions.delete(key);
-      const header = { kind: 'tenant', id, revision, deleted: body === null } as const;
+      const header = { kind, id, revision, deleted: body === null } as const;
       encoded.set(key, encodeDocument(header, body ?? ''));
       if (body !== null) {
         digest.add(key, revision);

@@ -96,6 +96,29 @@ test('a health-service in front of real endpoints', async (t) => {
     await cluster.removeTenant('shared');
   });
 
+  await t.test('a shared upstream is probed and published once, whoever uses it', async () => {
+    const [shared, added] = [await endpoint(), await endpoint()];
+    const mail = (...ports: number[]) => upstream('mail', ports);
+    for (const id of ['user-1', 'user-2', 'user-3']) await cluster.putTenant(id, []);
+    const owned = await replica.upstreams();
+    await cluster.putShared('mail', mail(shared.port));
+    await cluster.waitForState('_.mail', shared.port, 'healthy');
+    assert.equal(await replica.upstreams(), owned + 1);
+    await shared.stop();
+    await cluster.waitForState('_.mail', shared.port, 'unhealthy', DETECTION_MS);
+    await cluster.putShared('mail', mail(added.port));
+    await cluster.waitForState('_.mail', added.port, 'healthy');
+    await cluster.putShared('mail', { id: 'mail', endpoints: [] });
+    await waitFor(async () => (await replica.get('/status')).body.includes('upstream.mail'), {
+      message: 'the document to be reported',
+    });
+    await waitFor(() => cluster.endpoints('_.mail')?.[0]?.state === 'healthy', {
+      message: 'what was there to stay',
+    });
+    await cluster.putShared('mail', null);
+    await waitFor(() => cluster.endpoints('_.mail') === undefined, { message: 'the removal' });
+  });
+
   await t.test('publishes changes, not probes', async () => {
     const steady = await endpoint();
     await cluster.putTenant('steady', [upstream('web', [steady.port])]);

@@ -16,13 +16,13 @@ export interface ExportOptions {
   readonly dir: string | undefined;
 }
 
-const PLANS_PAGE_SIZE = 500;
+const SHARED_PAGE_SIZE = 500;
 const TENANTS_PAGE_SIZE = 50;
 /** 200,000 tenants; a server that never ends its list must not keep us for ever. */
 const PAGES_MAX = 4000;
 
 /**
- * Prints a tenant, or every plan and tenant, as a bundle; or writes them to a folder.
+ * Prints a tenant, or every plan, shared upstream and tenant, as a bundle; or writes them to a folder.
  *
  * @throws CliError if it is neither of the two, if the folder holds something, and for what the server refuses.
  */
@@ -51,6 +51,7 @@ export async function exportBundle(context: CommandContext, options: ExportOptio
 /** What an export holds. */
 interface BundleContent {
   readonly plans?: object;
+  readonly upstreams?: object;
   readonly tenants: object;
 }
 
@@ -68,11 +69,12 @@ async function makeEmptyFolder(folder: string): Promise<void> {
   ]);
 }
 
-/** The number of files: one for all plans, one for each tenant. */
+/** The number of files: one for all plans, one for all shared upstreams, one for each tenant. */
 async function writeBundleFolder(folder: string, content: BundleContent): Promise<number> {
-  const { plans = {}, tenants } = content;
+  const { plans = {}, upstreams = {}, tenants } = content;
   const files = new Map<string, object>();
   if (Object.keys(plans).length > 0) files.set('plans.yaml', { plans });
+  if (Object.keys(upstreams).length > 0) files.set('upstreams.yaml', { upstreams });
   for (const [id, tenant] of Object.entries(tenants)) {
     // Files are named by it: another server than ours must not choose where they are.
     if (!TenantId.safeParse(id).success) {
@@ -123,7 +125,7 @@ export async function readTenant(
   ]);
 }
 
-/** Plans come last: a tenant that is read never lacks the plan that it was on by then. */
+/** Plans and shared upstreams come last: a tenant that is read never lacks those that it referred to by then. */
 async function exportAll(
   { api }: CommandContext,
   onRead: (count: number) => void,
@@ -142,9 +144,16 @@ async function exportAll(
     onRead(tenants.size);
     cursor = reply.nextCursor;
   }
-  const plans = await readPages(api, Resource, '/v1/plans', PLANS_PAGE_SIZE);
+  const plans = await readShared(api, '/v1/plans');
+  const upstreams = await readShared(api, '/v1/upstreams');
   return {
-    plans: Object.fromEntries(plans.map((plan) => [plan.id, specOf(plan)])),
+    plans,
+    ...(Object.keys(upstreams).length === 0 ? {} : { upstreams }),
     tenants: Object.fromEntries(tenants),
   };
+}
+
+async function readShared(api: CommandContext['api'], path: string): Promise<object> {
+  const all = await readPages(api, Resource, path, SHARED_PAGE_SIZE);
+  return Object.fromEntries(all.map((one) => [one.id, specOf(one)]));
 }

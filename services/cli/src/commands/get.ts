@@ -3,7 +3,7 @@ import type { CommandContext } from '../context.ts';
 import { readPages } from '../pages.ts';
 import { printValue } from '../print-value.ts';
 import { Resource } from '../replies.ts';
-import { findResourceKind, RESOURCE_KINDS, type ResourceKind } from '../resource-kinds.ts';
+import { findResourceKind, KIND_NAMES, type ResourceKind } from '../resource-kinds.ts';
 import { formatTable, printable } from '../table.ts';
 
 /** Options of `headgate get`. */
@@ -27,7 +27,7 @@ export async function get(context: CommandContext, options: GetOptions): Promise
   const kind = findResourceKind(options.kind);
   if (kind === null) {
     throw new CliError(EXIT.usage, `unknown kind "${options.kind}"`, [
-      `Kinds: ${RESOURCE_KINDS.map(({ name }) => name).join(', ')}`,
+      `Kinds: ${KIND_NAMES.join(', ')}`,
     ]);
   }
   const path = resourcePath(kind, options.tenantId);
@@ -71,8 +71,9 @@ function filterQuery(kind: ResourceKind, filter: GetOptions['filter']): URLSearc
 }
 
 function resourcePath(kind: ResourceKind, tenantId: string | undefined): string {
-  if (!kind.ofTenant) return `/v1/${kind.name}`;
+  if (kind.place === 'platform') return `/v1/${kind.name}`;
   if (tenantId === undefined) {
+    if (kind.place === 'either') return `/v1/${kind.name}`;
     throw new CliError(EXIT.usage, `${kind.name} belong to a tenant; which one?`, [
       `Example: headgate get ${kind.name} --tenant acme`,
     ]);

@@ -46,8 +46,9 @@ export async function importBundle(context: CommandContext, options: ImportOptio
   const wanted = kong === null ? source : bundleOfKong(source, kong, context.terminal);
   const bundle = checkBundle(wanted);
   if (options.print) {
-    const { plans, tenants } = bundle;
-    return context.terminal.print(bundleText({ plans, tenants }, context.output));
+    const { plans, upstreams, tenants } = bundle;
+    const shared = Object.keys(upstreams).length === 0 ? {} : { upstreams };
+    return context.terminal.print(bundleText({ plans, ...shared, tenants }, context.output));
   }
   await importSource(context, wanted, bundle, { ...options, isFromInput });
 }

@@ -47,6 +47,7 @@ function formatImpact(impact: PlanImpact): string[] {
   return [
     line('Tenants touched', tenants),
     line('Plans changed, for every tenant on them', plans),
+    line('Shared upstreams changed, for every route to them', impact.sharedUpstreams),
     `Routes: ${routes.create} new, ${routes.update} changed, ${routes.delete} gone`,
     ...limits.map(formatLimit),
     line('Suspended (403 from then on)', suspended),

@@ -1,3 +1,4 @@
+import type { Bundle } from '@headgate/model';
 import { formatPosition, readBundleSource } from '../bundle-source.ts';
 import { CliError, EXIT } from '../cli-error.ts';
 import type { OutputFormat } from '../context.ts';
@@ -31,11 +32,12 @@ export async function validate(
   const structured = printValue(context, { valid: faults.length === 0, faults: located });
   if (bundle !== null && faults.length === 0) {
     if (structured) return;
-    const counts = [bundle.plans, bundle.tenants].map((section) => Object.keys(section).length);
-    terminal.print(`${source.name} is valid: plans ${counts[0]}, tenants ${counts[1]}`);
-    const elsewhere = plansElsewhere(bundle);
-    if (elsewhere.length > 0) {
-      terminal.note(`Plans that must be on the server: ${elsewhere.join(', ')}`);
+    terminal.print(`${source.name} is valid: ${countsOf(bundle)}`);
+    const plans = plansElsewhere(bundle);
+    if (plans.length > 0) terminal.note(`Plans that must be on the server: ${plans.join(', ')}`);
+    const upstreams = upstreamsElsewhere(bundle);
+    if (upstreams.length > 0) {
+      terminal.note(`Shared upstreams that must be on the server: ${upstreams.join(', ')}`);
     }
     return;
   }
@@ -46,10 +48,26 @@ export async function validate(
 }
 
 /** Plans that tenants are on and the bundle does not define; sorted. */
-function plansElsewhere(bundle: {
-  readonly plans: object;
-  readonly tenants: Readonly<Record<string, { readonly planId: string }>>;
-}): string[] {
-  const used = Object.values(bundle.tenants).map(({ planId }) => planId);
-  return [...new Set(used)].filter((id) => !Object.hasOwn(bundle.plans, id)).sort();
+function plansElsewhere({ plans, tenants }: Bundle): string[] {
+  const used = Object.values(tenants).map(({ planId }) => planId);
+  return elsewhere(used, plans);
+}
+
+/** Shared upstreams that routes lead to and the bundle does not define; sorted. */
+function upstreamsElsewhere({ upstreams, tenants }: Bundle): string[] {
+  const routes = Object.values(tenants).flatMap((tenant) => Object.values(tenant.routes));
+  const used = routes.flatMap(({ sharedUpstreamId }) => sharedUpstreamId ?? []);
+  return elsewhere(used, upstreams);
+}
+
+function elsewhere(used: readonly string[], defined: object): string[] {
+  return [...new Set(used)].filter((id) => !Object.hasOwn(defined, id)).sort();
+}
+
+/** Shared upstreams are told where there are any. */
+function countsOf({ plans, upstreams, tenants }: Bundle): string {
+  const shared = Object.keys(upstreams).length;
+  const counted = [`plans ${Object.keys(plans).length}`, `tenants ${Object.keys(tenants).length}`];
+  if (shared > 0) counted.splice(1, 0, `shared upstreams ${shared}`);
+  return counted.join(', ');
 }

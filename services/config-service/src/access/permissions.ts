@@ -26,6 +26,8 @@ export const PERMISSIONS = Object.freeze({
   /** Onboards, changes and removes tenants. */
   'tenants.write': { roles: ['platform_admin'] },
   'plans.write': { roles: ['platform_admin'] },
+  /** Upstreams that routes of all tenants can be given. */
+  'sharedUpstreams.write': { roles: ['platform_admin'] },
   /** Access tokens: whoever makes them can become anybody. */
   'tokens.manage': { roles: ['platform_admin'] },
 } satisfies Record<string, Permission>);

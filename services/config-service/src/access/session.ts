@@ -34,7 +34,7 @@ export function inScope(scope: TenantScope, tenantId: string): boolean {
   return scope === 'all' || scope.has(tenantId);
 }
 
-/** Whether a document lies in the scope, by its key; those of plans are the platform's. */
+/** Whether a document lies in the scope, by its key; those of plans and shared upstreams are the platform's. */
 export function isKeyInScope(scope: TenantScope, key: string): boolean {
   if (scope === 'all') return true;
   const [, tenantId] = /^(?:tenant|rollout)\.(.+)$/.exec(key) ?? [];

@@ -5,10 +5,13 @@ import type { ApiKeyRecord } from '../store/kinds.ts';
 import { accept } from '../store/outcome.ts';
 import { specsOf, type TenantSpecs, type TenantState } from '../store/state.ts';
 
-/** The changes that bring plans and tenants into the state that a bundle wants. */
+/** The changes that bring what a bundle names into the state that it wants. */
 export function bundleEdits(bundle: Bundle): Edits {
   return {
-    plans: new Map(Object.entries(bundle.plans).map(([id, plan]) => [id, () => accept(plan)])),
+    plan: new Map(Object.entries(bundle.plans).map(([id, plan]) => [id, () => accept(plan)])),
+    sharedUpstream: new Map(
+      Object.entries(bundle.upstreams).map(([id, upstream]) => [id, () => accept(upstream)]),
+    ),
     tenants: new Map(
       Object.entries(bundle.tenants).map(([id, tenant]) => [
         id,

@@ -8,6 +8,7 @@ import {
   PlanSpec,
   RouteId,
   RouteSpec,
+  SharedUpstreamId,
   TenantBundle,
   TenantId,
   UpstreamId,
@@ -27,7 +28,8 @@ type Raw = Readonly<Record<string, unknown>>;
 const MEMBERS_MAX = 20_000;
 /** Of what a frame holds an object that is looked at entry by entry. */
 const Entries = z.record(z.string(), z.unknown()).default({});
-const BundleFrame = Bundle.extend({ plans: Entries, tenants: Entries });
+const BundleFrame = Bundle.extend({ plans: Entries, upstreams: Entries, tenants: Entries });
+const SECTIONS = ['plans', 'upstreams', 'tenants'];
 const TenantFrame = TenantBundle.extend({ upstreams: Entries, routes: Entries, apiKeys: Entries });
 /** What belongs to a tenant, and the schemas of its ids and of what they name. */
 const COLLECTIONS = [
@@ -47,9 +49,16 @@ export function readBundle(raw: unknown): Promise<Outcome<Bundle>> {
 
 function* readSteps(raw: unknown): Generator<undefined, Outcome<Bundle>> {
   const reader = new EntryReader();
-  const frame = yield* reader.read(BundleFrame, framed(raw, ['plans', 'tenants']), '');
+  const frame = yield* reader.read(BundleFrame, framed(raw, SECTIONS), '');
   const plans = yield* readEntries(reader, PlanId, entriesOf(raw, 'plans'), 'plans', (value, at) =>
     reader.read(PlanSpec, value, at),
+  );
+  const upstreams = yield* readEntries(
+    reader,
+    SharedUpstreamId,
+    entriesOf(raw, 'upstreams'),
+    'upstreams',
+    (value, at) => reader.read(UpstreamSpec, value, at),
   );
   const tenants = yield* readEntries(
     reader,
@@ -60,7 +69,7 @@ function* readSteps(raw: unknown): Generator<undefined, Outcome<Bundle>> {
   );
   if (reader.faults.length > 0) return refuse({ reason: 'invalid', faults: reader.faults });
   // Each part was parsed with its schema, and there was no fault.
-  return accept({ ...(frame as object), plans, tenants } as Bundle);
+  return accept({ ...(frame as object), plans, upstreams, tenants } as Bundle);
 }
 
 function* readTenant(reader: EntryReader, raw: unknown, at: string): Generator<undefined, unknown> {

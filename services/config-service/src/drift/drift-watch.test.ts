@@ -8,7 +8,7 @@ import { startDriftWatch } from './drift-watch.ts';
 
 const DECLARED: Declaration = {
   ...{ revision: 1, at: new Date(0), by: 'admin', driftedAt: null },
-  bundle: { apiVersion: 'headgate/v1', plans: {}, tenants: {} },
+  bundle: { apiVersion: 'headgate/v1', plans: {}, upstreams: {}, tenants: {} },
 };
 
 interface Given {

@@ -33,11 +33,11 @@ export async function findDrift(
   return accept({ revision, changes: changes.filter(isDrift) });
 }
 
-/** Plans are the platform's. */
+/** Plans and shared upstreams are the platform's. */
 function bundleWithin(scope: TenantScope, bundle: Bundle): Bundle {
   if (scope === 'all') return bundle;
   const tenants = Object.entries(bundle.tenants).filter(([id]) => inScope(scope, id));
-  return { ...bundle, plans: {}, tenants: Object.fromEntries(tenants) };
+  return { ...bundle, plans: {}, upstreams: {}, tenants: Object.fromEntries(tenants) };
 }
 
 /** How many resources are missing, differ, or are there although they were not declared. */

@@ -3,12 +3,11 @@ import {
   documentKey,
   DOCUMENT_VERSION,
   type DocumentHeader,
-  type PlanSpec,
   type TenantIdentity,
 } from '@headgate/model';
 import type { TenantSpecs } from '../store/state.ts';
 
-/** The published form of a tenant or plan, or of its deletion. */
+/** The published form of a tenant, plan or shared upstream, or of its deletion. */
 export interface BuiltDocument {
   readonly key: string;
   readonly kind: DocumentHeader['kind'];
@@ -17,7 +16,7 @@ export interface BuiltDocument {
   readonly deleted: boolean;
   /** Hash of the body's UTF-8 bytes in lower-case hex. */
   readonly sha256: string;
-  /** Null for plans and deletions. */
+  /** Of tenants and their rollouts; null for all else, and for deletions. */
   readonly identity: TenantIdentity | null;
   /** JSON text; empty for a deletion. */
   readonly body: string;
@@ -25,14 +24,15 @@ export interface BuiltDocument {
   readonly rings: readonly string[] | null;
 }
 
-/** Builds the document of a plan; null deletes it. */
-export function buildPlanDocument(
+/** Builds the document of a plan or shared upstream; null deletes it. */
+export function buildSharedDocument(
+  kind: 'plan' | 'upstream',
   id: string,
-  spec: PlanSpec | null,
+  spec: object | null,
   revision: number,
 ): BuiltDocument {
-  const body = spec === null ? '' : JSON.stringify({ plan: { id, ...spec } });
-  return finish('plan', id, revision, null, body);
+  const body = spec === null ? '' : JSON.stringify({ [kind]: { id, ...spec } });
+  return finish(kind, id, revision, null, body);
 }
 
 /** Builds the document of a tenant; a null tenant deletes it. */

@@ -21,12 +21,16 @@ const APPLY_DEADLINE_MS = 110_000;
 const EXAMPLE = {
   apiVersion: 'headgate/v1',
   plans: { gold: { limits: [{ name: 'per-second', limit: 100, windowMs: 1000 }] } },
+  upstreams: { mail: { endpoints: [{ host: '10.0.0.9', port: 8080 }] } },
   tenants: {
     acme: {
       planId: 'gold',
       identity: { hosts: ['acme.example.com'] },
       upstreams: { api: { endpoints: [{ host: '10.0.0.1', port: 8080 }] } },
-      routes: { web: { upstreamId: 'api' } },
+      routes: {
+        web: { upstreamId: 'api' },
+        post: { sharedUpstreamId: 'mail', match: { path: { prefix: '/post' } } },
+      },
     },
   },
 };
@@ -60,7 +64,7 @@ export function applyOperation(context: ApiContext): Operation {
       operationId: 'apply',
       summary: 'Apply a bundle in one transaction',
       description:
-        'Plans and tenants that the bundle does not name are left alone. Of a tenant that it names, ' +
+        'Plans, shared upstreams and tenants that the bundle does not name are left alone. Of a tenant that it names, ' +
         'upstreams and routes are replaced as a whole; API keys that it does not name stay.',
       tag: 'apply',
       permission: 'tenant.write',
@@ -167,6 +171,10 @@ async function readOwnBundle(raw: unknown, { scope }: Session): Promise<Outcome<
   if (scope === 'all') return readBundle(raw);
   // What is no id is nobody's tenant: the schema names the rule.
   const tenants = Object.keys(entriesOf(raw, 'tenants')).filter((id) => ID_PATTERN.test(id));
-  const refusal = refuseNames(scope, tenants, Object.keys(entriesOf(raw, 'plans')));
+  const refusal = refuseNames(scope, {
+    tenants,
+    plans: Object.keys(entriesOf(raw, 'plans')),
+    upstreams: Object.keys(entriesOf(raw, 'upstreams')),
+  });
   return refusal === null ? readBundle(raw) : refuse(refusal);
 }

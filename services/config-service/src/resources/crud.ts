@@ -37,7 +37,7 @@ export function resourceReply(resource: z.ZodObject): z.ZodObject {
 
 /** Which resource: the ids in the path. */
 export interface Target {
-  /** Null for plans and tenants. */
+  /** Null for tenants and what is shared. */
   readonly tenantId: string | null;
   readonly id: string;
 }
@@ -100,7 +100,7 @@ function defineList<Kind extends ResourceKind, Spec extends z.ZodType>(
     {
       method: 'GET',
       path: resource.collectionPath,
-      operationId: `list${capitalise(COLLECTION_BY_KIND[resource.kind])}`,
+      operationId: `list${capitalise(resource.kind)}s`,
       summary: `List ${resource.title}s in the order of their ids`,
       tag: resource.title,
       permission: resource.permissions.list,

@@ -1,5 +1,5 @@
 import { failedPrecondition, type Preconditions } from '../http/etag.ts';
-import { onTenant, type Edits } from '../store/commit.ts';
+import { NO_EDITS, onTenant, type Edits } from '../store/commit.ts';
 import type { NestedKind, SpecByKind, Stored } from '../store/kinds.ts';
 import { accept, refuse, type Outcome, type Refusal } from '../store/outcome.ts';
 import { NO_TENANT, specsOf, type TenantSpecs, type TenantState } from '../store/state.ts';
@@ -13,17 +13,24 @@ export function editPlan(
   spec: SpecByKind['plan'] | null,
   preconditions: Preconditions,
 ): Edits {
-  return {
-    plans: new Map([
-      [
-        id,
-        ({ plan }) => {
-          const refusal = checkExisting(plan, spec === null, preconditions, `plan "${id}"`);
-          return refusal === null ? accept(spec) : refuse(refusal);
-        },
-      ],
-    ]),
-    tenants: new Map(),
+  const edit = editShared(`plan "${id}"`, spec, preconditions);
+  return { ...NO_EDITS, plan: new Map([[id, edit]]) };
+}
+
+/** Creates, replaces or (null) deletes a shared upstream. */
+export function editSharedUpstream(
+  id: string,
+  spec: SpecByKind['sharedUpstream'] | null,
+  preconditions: Preconditions,
+): Edits {
+  const edit = editShared(`shared upstream "${id}"`, spec, preconditions);
+  return { ...NO_EDITS, sharedUpstream: new Map([[id, edit]]) };
+}
+
+function editShared<Spec>(what: string, spec: Spec | null, preconditions: Preconditions) {
+  return ({ stored }: { readonly stored: Stored<unknown> | null }): Outcome<Spec | null> => {
+    const refusal = checkExisting(stored, spec === null, preconditions, what);
+    return refusal === null ? accept(spec) : refuse(refusal);
   };
 }
 

@@ -3,6 +3,7 @@ import {
   PlanId,
   Region,
   RouteSpec,
+  SharedUpstreamId,
   TenantSpec,
   TextLine,
   UpstreamId,
@@ -35,6 +36,10 @@ const Labels = z
     `Tenants with this label, \`KEY=VALUE\` or \`KEY\`; up to ${LABELS_MAX}, all of which must fit.`,
   );
 
+const UPSTREAM_FILTERS = {
+  host: TextLine.min(1).max(253).optional().describe('Upstreams with an endpoint of this host.'),
+};
+
 const LIST_FILTERS = {
   plan: {},
   tenant: {
@@ -46,11 +51,11 @@ const LIST_FILTERS = {
       'Tenants that requests for this host reach, by a host or a wildcard above it.',
     ),
   },
-  upstream: {
-    host: TextLine.min(1).max(253).optional().describe('Upstreams with an endpoint of this host.'),
-  },
+  sharedUpstream: UPSTREAM_FILTERS,
+  upstream: UPSTREAM_FILTERS,
   route: {
-    upstreamId: UpstreamId.optional().describe('Routes to this upstream.'),
+    upstreamId: UpstreamId.optional().describe('Routes to this upstream of the tenant.'),
+    sharedUpstreamId: SharedUpstreamId.optional().describe('Routes to this shared upstream.'),
     auth: RouteSpec.shape.auth.unwrap().optional().describe('Routes with this authentication.'),
   },
   apiKey: {

@@ -34,7 +34,7 @@ export function rollbackOperation(context: ApiContext): Operation {
       summary: 'Roll a tenant back to one of its revisions',
       description:
         'One transaction, which makes a new revision. The tenant, its upstreams and its routes ' +
-        'become what they were; a deleted tenant comes back. Plans are not touched. If-Match ' +
+        'become what they were; a deleted tenant comes back. Plans and shared upstreams are not touched. If-Match ' +
         'takes the newest revision of the history, which every change within the tenant raises.',
       tag: 'history',
       permission: 'tenant.write',

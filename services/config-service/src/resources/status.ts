@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { defineOperation, NOTHING, type Operation } from '../http/operation.ts';
 import { problem } from '../http/problems.ts';
 import { RevisionParameter } from '../http/query-integer.ts';
-import { inScope, isKeyInScope } from '../access/session.ts';
+import { inScope, isKeyInScope, type TenantScope } from '../access/session.ts';
 import { changeDelay, delayMs } from '../status/change-delay.ts';
 import type { ClusterView } from '../status/cluster-view.ts';
 import { digestHealth } from '../status/health-digest.ts';
@@ -39,7 +39,7 @@ const StatusReply = z.object({
   upstreams: z
     .array(
       z.object({
-        tenantId: z.string(),
+        tenantId: z.string().nullable().describe('Null: a shared upstream.'),
         upstreamId: z.string(),
         endpoints: z.array(EndpointHealth),
       }),
@@ -83,7 +83,7 @@ export function statusOperation({ store, view, bus }: StatusContext): Operation 
         if (error instanceof StoreUnavailableError) return null;
         throw error;
       });
-      const health = digestHealth(view.health(), ({ tenantId }) => inScope(scope, tenantId));
+      const health = digestHealth(view.health(), ({ tenantId }) => isTold(scope, tenantId));
       const body: z.output<typeof StatusReply> = {
         revision: figures?.revision ?? 0,
         edges: view.edges().map(({ id, info, live, lastSeenMs }) => ({
@@ -114,13 +114,20 @@ export function statusOperation({ store, view, bus }: StatusContext): Operation 
   );
 }
 
+/** Shared upstreams are the platform's. */
+function isTold(scope: TenantScope, tenantId: string | null): boolean {
+  return tenantId === null ? scope === 'all' : inScope(scope, tenantId);
+}
+
 function platformFacts({ version, adminAddress, documents }: EdgePresence) {
   return { version, address: adminAddress, documents };
 }
 
 const RevisionReply = z.object({
   revision: z.int(),
-  key: z.string().describe('The document: `tenant.<id>` or `plan.<id>`.'),
+  key: z
+    .string()
+    .describe('The document: `tenant.<id>`, `plan.<id>`, `upstream.<id>` or `rollout.<id>`.'),
   committedAt: z.iso.datetime(),
   publishedAt: z.iso.datetime().nullable().describe('Null until it, or a newer one, is published.'),
   edges: z.array(

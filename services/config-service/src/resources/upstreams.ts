@@ -7,7 +7,7 @@ import { defineResource, NESTED_PERMISSIONS } from './crud.ts';
 import { editNested, type StateCheck } from './edits.ts';
 import { exampleOf } from './example.ts';
 
-/** Operations on upstreams. One that routes send requests to cannot be deleted. */
+/** Operations on upstreams of tenants. One that routes send requests to cannot be deleted. */
 export function upstreamOperations(context: ApiContext): Operation[] {
   return defineResource(context, {
     kind: 'upstream',

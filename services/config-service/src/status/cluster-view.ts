@@ -6,7 +6,7 @@ import {
   type Bus,
   type Member,
 } from '@headgate/bus';
-import type { HealthState } from '@headgate/model';
+import { healthKey, type HealthState } from '@headgate/model';
 import { BoundedMap, type Clock, type Random } from '@headgate/runtime';
 import { z } from 'zod';
 import { Acknowledgements } from './acknowledgements.ts';
@@ -45,7 +45,7 @@ export function createClusterView(
   const acks = subscribeAcks(bus, (edgeId, batch) => acknowledgements.add(edgeId, batch));
   const states = new BoundedMap<string, HealthState>(UPSTREAMS_MAX);
   const health = watchHealth(bus, deps, {
-    onState: (state) => states.set(`${state.tenantId}.${state.upstreamId}`, state),
+    onState: (state) => states.set(healthKey(state), state),
     onRemoved: (key) => void states.delete(key),
   });
   const seenEdges = createMemory(() => edges.live(), deps.clock);

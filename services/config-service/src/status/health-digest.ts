@@ -1,8 +1,8 @@
-import type { HealthState } from '@headgate/model';
+import { healthKey, type HealthState } from '@headgate/model';
 
 /** Health of upstreams, cut to what a reply can hold. */
 export interface HealthDigest {
-  /** Sorted by tenant and upstream. */
+  /** Sorted by tenant and upstream, shared ones first. */
   readonly upstreams: readonly HealthState[];
   /** How many there are, told or not. */
   readonly total: number;
@@ -58,6 +58,5 @@ function isHealthy({ endpoints }: HealthState): boolean {
 }
 
 function byKey(a: HealthState, b: HealthState): number {
-  const [one, other] = [`${a.tenantId}.${a.upstreamId}`, `${b.tenantId}.${b.upstreamId}`];
-  return one < other ? -1 : 1;
+  return healthKey(a) < healthKey(b) ? -1 : 1;
 }

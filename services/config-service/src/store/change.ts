@@ -1,21 +1,31 @@
 import { isDeepStrictEqual } from 'node:util';
-import { NESTED_KINDS, type ResourceKind, type SpecByKind, type Stored } from './kinds.ts';
-import type { PlanState, TenantSpecs, TenantState } from './state.ts';
+import {
+  NESTED_KINDS,
+  type ResourceKind,
+  type SharedKind,
+  type SpecByKind,
+  type Stored,
+} from './kinds.ts';
+import type { SharedState, TenantSpecs, TenantState } from './state.ts';
 
 /** What happens to one resource. */
 export interface Change<Kind extends ResourceKind = ResourceKind> {
   readonly action: 'create' | 'update' | 'delete' | 'unchanged';
   readonly kind: Kind;
-  /** Null for plans and tenants. */
+  /** Null for what belongs to no tenant, and for tenants. */
   readonly tenantId: string | null;
   readonly id: string;
   readonly before: Stored<SpecByKind[Kind]> | null;
   readonly after: SpecByKind[Kind] | null;
 }
 
-/** What changes from the stored plan to the wanted one. */
-export function comparePlan(current: PlanState, next: SpecByKind['plan'] | null): Change[] {
-  return compareOne('plan', null, current.id, current.plan, next);
+/** What changes from the stored plan or shared upstream to the wanted one. */
+export function compareShared<Kind extends SharedKind>(
+  kind: Kind,
+  current: SharedState<Kind>,
+  next: SpecByKind[Kind] | null,
+): Change[] {
+  return compareOne(kind, null, current.id, current.stored, next);
 }
 
 /** What changes from the stored tenant to the wanted one, the resources inside of it included. */

@@ -1,16 +1,16 @@
 import type { ProblemFault } from '@headgate/errors';
-import type { Bundle, PlanSpec } from '@headgate/model';
+import type { Bundle } from '@headgate/model';
 import { documentKey } from '@headgate/model';
 import { sql, type Kysely } from 'kysely';
 import type { TenantScope } from '../access/session.ts';
 import {
-  buildPlanDocument,
+  buildSharedDocument,
   buildTenantDocument,
   documentBytes,
   type BuiltDocument,
 } from '../publish/build-document.ts';
 import { unbindTokens } from './access-tokens.ts';
-import { comparePlan, compareTenant, type Change } from './change.ts';
+import { compareShared, compareTenant, type Change } from './change.ts';
 import { CHUNK_ROWS, inChunks } from './chunks.ts';
 import { checkClaims, compareClaims, writeClaims, type ClaimChange } from './claims.ts';
 import { writeDeclaration } from './declaration.ts';
@@ -22,14 +22,15 @@ import {
   checkTenantIntegrity,
   type LocatedFault,
 } from './integrity.ts';
+import { SHARED_KINDS, type SharedKind, type SpecByKind } from './kinds.ts';
 import { newestRevision } from './newest-revision.ts';
 import { accept, refuse, type Committed, type Outcome, type Refusal } from './outcome.ts';
-import { checkApiKeyHashes, checkPlanReferences } from './references.ts';
+import { checkApiKeyHashes, checkPlanReferences, checkUpstreamReferences } from './references.ts';
 import type { RolloutState } from './rollouts.ts';
 import {
-  loadPlans,
+  loadShared,
   loadTenants,
-  type PlanState,
+  type SharedState,
   type TenantSpecs,
   type TenantState,
 } from './state.ts';
@@ -43,20 +44,28 @@ import {
   type Author,
   type NumberedChange,
 } from './write-changes.ts';
-import { checkKeyLimits, refuseChanges } from './write-rule.ts';
+import { checkKeyLimits, checkNewShares, refuseChanges } from './write-rule.ts';
 
 /** What is wanted, as functions of what is there; they run under the lock of the documents. */
-export interface Edits {
-  readonly plans: ReadonlyMap<string, (current: PlanState) => Outcome<PlanSpec | null>>;
+export type Edits = {
   readonly tenants: ReadonlyMap<string, TenantEdit>;
-}
+} & { readonly [Kind in SharedKind]: SharedEdits<Kind> };
+
+/** By id, what is wanted of plans or shared upstreams; null deletes. */
+export type SharedEdits<Kind extends SharedKind> = ReadonlyMap<
+  string,
+  (current: SharedState<Kind>) => Outcome<SpecByKind[Kind] | null>
+>;
 
 /** `newest` is the newest revision of the tenant's document, deletions included; 0 if none. */
 export type TenantEdit = (current: TenantState, newest: number) => Outcome<TenantSpecs>;
 
+/** Edits of nothing at all. */
+export const NO_EDITS: Edits = { plan: new Map(), sharedUpstream: new Map(), tenants: new Map() };
+
 /** An edit of one tenant and of nothing else. */
 export function onTenant(id: string, edit: TenantEdit): Edits {
-  return { plans: new Map(), tenants: new Map([[id, edit]]) };
+  return { ...NO_EDITS, tenants: new Map([[id, edit]]) };
 }
 
 /** What binds the author of a change. */
@@ -84,6 +93,9 @@ export interface ChangeOptions extends AuthorRules {
   /** What the change brings was written, and held to the rules of its author, before. */
   readonly isApproved?: boolean;
 }
+
+/** Kinds of the documents of what tenants share. */
+const DOCUMENT_KIND = { plan: 'plan', sharedUpstream: 'upstream' } as const;
 
 /** A document that changes, or would. */
 export interface Draft {
@@ -187,24 +199,33 @@ export async function prepareChanges(
   alsoLocked: readonly string[] = [],
 ): Promise<Outcome<PreparedChanges>> {
   const newest = await lockDocuments(db, [
-    ...Array.from(edits.plans.keys(), (id) => documentKey('plan', id)),
+    ...Array.from(edits.plan.keys(), (id) => documentKey(DOCUMENT_KIND.plan, id)),
+    ...Array.from(edits.sharedUpstream.keys(), (id) =>
+      documentKey(DOCUMENT_KIND.sharedUpstream, id),
+    ),
     ...Array.from(edits.tenants.keys(), (id) => documentKey('tenant', id)),
     ...alsoLocked,
   ]);
   const stale = options.precondition?.(newest) ?? null;
   if (stale !== null) return refuse(stale);
-  const plans = await editPlans(db, edits.plans);
+  const plans = await editShared(db, 'plan', edits.plan);
   if (!plans.ok) return plans;
+  const upstreams = await editShared(db, 'sharedUpstream', edits.sharedUpstream);
+  if (!upstreams.ok) return upstreams;
   const tenants = await editTenants(db, edits.tenants, newest);
   if (!tenants.ok) return tenants;
 
-  const drafts = [...plans.value.map(draftOfPlan), ...tenants.value.map(draftOfTenant)];
+  const drafts = [
+    ...plans.value.map((plan) => draftOfShared('plan', plan)),
+    ...upstreams.value.map((upstream) => draftOfShared('sharedUpstream', upstream)),
+    ...tenants.value.map(draftOfTenant),
+  ];
   const changed = drafts.filter(isChanged);
   const changes = changed.flatMap((draft) => draft.changes);
   const refusal = refuseChanges(options.scope, changes);
   if (refusal !== null) return refuse(refusal);
   const isBound = options.scope !== 'all' && options.isApproved !== true;
-  const foreign = isBound ? checkKeyLimits(changes) : [];
+  const foreign = isBound ? [...checkKeyLimits(changes), ...checkNewShares(tenants.value)] : [];
   if (foreign.length > 0) {
     return refuse({ reason: 'forbidden', faults: faultsOf(foreign, options) });
   }
@@ -216,6 +237,7 @@ export async function prepareChanges(
     ...tenants.value.flatMap(({ state, next }) => checkTenantIntegrity(state.id, next)),
     ...(isBound ? checkEndpoints(changes, options.isAllowedAddress) : []),
     ...(await checkPlanReferences(db, plans.value, tenants.value)),
+    ...(await checkUpstreamReferences(db, upstreams.value, tenants.value)),
     ...(await checkClaims(db, claims)),
     ...(await checkApiKeyHashes(
       db,
@@ -235,10 +257,10 @@ export function refuseTooLarge(
   return faults.length === 0 ? null : refusalOf(faults, options);
 }
 
-/** A plan with what it becomes. */
-export interface EditedPlan {
-  readonly state: PlanState;
-  readonly next: PlanSpec | null;
+/** A plan or shared upstream with what it becomes. */
+export interface EditedShared<Kind extends SharedKind = SharedKind> {
+  readonly state: SharedState<Kind>;
+  readonly next: SpecByKind[Kind] | null;
 }
 
 /** A tenant with what it becomes. */
@@ -247,13 +269,14 @@ export interface EditedTenant {
   readonly next: TenantSpecs;
 }
 
-/** Loads plans and edits them; a refusal of the first edit that refuses. */
-export async function editPlans(
+/** Loads plans or shared upstreams and edits them; a refusal of the first edit that refuses. */
+export async function editShared<Kind extends SharedKind>(
   db: Kysely<Tables>,
-  edits: Edits['plans'],
-): Promise<Outcome<readonly EditedPlan[]>> {
-  const edited: EditedPlan[] = [];
-  for (const state of await loadPlans(db, [...edits.keys()])) {
+  kind: Kind,
+  edits: SharedEdits<Kind>,
+): Promise<Outcome<readonly EditedShared<Kind>[]>> {
+  const edited: EditedShared<Kind>[] = [];
+  for (const state of await loadShared(db, kind, [...edits.keys()])) {
     const next = edits.get(state.id)?.(state);
     if (next === undefined) continue;
     if (!next.ok) return next;
@@ -279,12 +302,15 @@ export async function editTenants(
   return accept(edited);
 }
 
-function draftOfPlan({ state, next }: EditedPlan): Draft {
+function draftOfShared<Kind extends SharedKind>(
+  kind: Kind,
+  { state, next }: EditedShared<Kind>,
+): Draft {
   return {
-    key: documentKey('plan', state.id),
+    key: documentKey(DOCUMENT_KIND[kind], state.id),
     tenantId: null,
-    changes: comparePlan(state, next),
-    build: (revision) => buildPlanDocument(state.id, next, revision),
+    changes: compareShared(kind, state, next),
+    build: (revision) => buildSharedDocument(DOCUMENT_KIND[kind], state.id, next, revision),
   };
 }
 
@@ -348,7 +374,7 @@ function checkSize(document: BuiltDocument, bytesMax: number): LocatedFault[] {
   if (bytes <= bytesMax) return [];
   const rule = `the published document would have ${bytes} bytes, at most ${bytesMax} are possible`;
   const { id } = document;
-  const kind = document.kind === 'plan' ? 'plan' : 'tenant';
+  const kind = SHARED_KINDS.find((one) => DOCUMENT_KIND[one] === document.kind) ?? 'tenant';
   return [{ kind, tenantId: null, id, path: '', rule, conflict: false }];
 }
 

@@ -1,8 +1,8 @@
 import { documentKey } from '@headgate/model';
 import type { Kysely } from 'kysely';
 import type { TenantScope } from '../access/session.ts';
-import { comparePlan, compareTenant, type Change } from './change.ts';
-import { editPlans, editTenants, type Edits } from './commit.ts';
+import { compareShared, compareTenant, type Change } from './change.ts';
+import { editShared, editTenants, type Edits } from './commit.ts';
 import { isAnyOf } from './is-any-of.ts';
 import { newestRevision } from './newest-revision.ts';
 import { accept, type Outcome } from './outcome.ts';
@@ -26,14 +26,17 @@ export async function compareEdits(
   scope: TenantScope,
 ): Promise<Outcome<Comparison>> {
   const revision = await newestRevision(db, scope);
-  const plans = await editPlans(db, edits.plans);
+  const plans = await editShared(db, 'plan', edits.plan);
   if (!plans.ok) return plans;
+  const upstreams = await editShared(db, 'sharedUpstream', edits.sharedUpstream);
+  if (!upstreams.ok) return upstreams;
   const tenants = await editTenants(db, edits.tenants, new Map());
   if (!tenants.ok) return tenants;
   return accept({
     revision,
     changes: [
-      ...plans.value.flatMap(({ state, next }) => comparePlan(state, next)),
+      ...plans.value.flatMap(({ state, next }) => compareShared('plan', state, next)),
+      ...upstreams.value.flatMap(({ state, next }) => compareShared('sharedUpstream', state, next)),
       ...tenants.value.flatMap(({ state, next }) => compareTenant(state, next)),
     ],
   });

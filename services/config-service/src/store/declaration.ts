@@ -44,8 +44,9 @@ export async function writeDeclaration(
     .returning(sql<boolean>`xmax = 0`.as('isNew'))
     .executeTakeFirstOrThrow();
   const plans = Object.keys(bundle.plans).length;
+  const upstreams = Object.keys(bundle.upstreams).length;
   const tenants = Object.keys(bundle.tenants).length;
-  const entry = auditEntry(isNew ? 'create' : 'update', { plans, tenants });
+  const entry = auditEntry(isNew ? 'create' : 'update', { plans, upstreams, tenants });
   await writeAuditRows(db, [entry], author);
 }
 
@@ -53,8 +54,9 @@ export async function writeDeclaration(
 export async function readDeclaration(db: Kysely<Tables>): Promise<Declaration | null> {
   const row = await db.selectFrom('declaration').selectAll().executeTakeFirst();
   if (row === undefined) return null;
-  // Only writeDeclaration writes it, from what the schema had accepted.
-  return { ...stateOf(row), bundle: JSON.parse(row.bundle) as Bundle };
+  // Only writeDeclaration writes it, from what the schema had accepted; that of older releases knew no shared upstreams.
+  const bundle = JSON.parse(row.bundle) as Omit<Bundle, 'upstreams'> & Partial<Bundle>;
+  return { ...stateOf(row), bundle: { ...bundle, upstreams: bundle.upstreams ?? {} } };
 }
 
 /** As {@link readDeclaration}, without the bundle, which may be large. */
@@ -91,7 +93,7 @@ export async function deleteDeclaration(db: Kysely<Tables>, author: Author): Pro
 /** The bundle is too large for rows that are never deleted: its size is told. */
 function auditEntry(
   action: AuditEntry['action'],
-  after: { readonly plans: number; readonly tenants: number } | null,
+  after: Readonly<Record<'plans' | 'upstreams' | 'tenants', number>> | null,
 ): AuditEntry {
   // No document changes with it: there is no revision of one.
   const place = { kind: 'declaration', tenantId: null, id: 'declaration', revision: 0 } as const;

@@ -4,6 +4,7 @@ import type { TenantScope } from '../access/session.ts';
 import type { BuiltDocument } from '../publish/build-document.ts';
 import { inChunks } from './chunks.ts';
 import { isAnyOf } from './is-any-of.ts';
+import { TABLE_BY_KIND, type SharedKind } from './kinds.ts';
 import type { Tables } from './tables.ts';
 
 /**
@@ -46,17 +47,18 @@ async function lockPresent(
 }
 
 /**
- * Keeps plans from being deleted until the transaction ends, without keeping others from using them.
+ * Keeps plans or shared upstreams from being deleted until the transaction ends, without keeping others from using them.
  * Returns those that do not exist.
  */
-export async function sharePlans(
+export async function shareRows(
   db: Kysely<Tables>,
+  kind: SharedKind,
   ids: readonly string[],
 ): Promise<ReadonlySet<string>> {
   const missing = new Set(ids);
   for (const chunk of inChunks([...ids].sort())) {
     const { rows } = await sql<{ id: string }>`
-      select id from plans where id = any(${[...chunk]}::text[]) order by id for key share
+      select id from ${sql.table(TABLE_BY_KIND[kind])} where id = any(${[...chunk]}::text[]) order by id for key share
     `.execute(db);
     for (const { id } of rows) missing.delete(id);
   }

@@ -6,6 +6,7 @@ export type ApiKeyRecord = Omit<ApiKey, 'id'>;
 /** The content of each kind of resource, without its id. */
 export interface SpecByKind {
   readonly plan: PlanSpec;
+  readonly sharedUpstream: UpstreamSpec;
   readonly tenant: TenantSpec;
   readonly upstream: UpstreamSpec;
   readonly route: RouteSpec;
@@ -15,6 +16,9 @@ export interface SpecByKind {
 /** The kinds of resource that the management API knows. */
 export type ResourceKind = keyof SpecByKind;
 
+/** Kinds of the platform's own that tenants refer to; each is a document of its own. */
+export type SharedKind = 'plan' | 'sharedUpstream';
+
 /** Kinds that live inside of a tenant. */
 export type NestedKind = 'upstream' | 'route' | 'apiKey';
 
@@ -22,7 +26,13 @@ export type NestedKind = 'upstream' | 'route' | 'apiKey';
  * In the order in which they may be written: a kind refers only to kinds before it. Deletions go
  * the other way round.
  */
-export const RESOURCE_KINDS = ['plan', 'tenant', 'upstream', 'route', 'apiKey'] as const;
+export const RESOURCE_KINDS = [
+  ...(['plan', 'sharedUpstream', 'tenant'] as const),
+  ...(['upstream', 'route', 'apiKey'] as const),
+] as const;
+
+/** The shared kinds, in the order of {@link RESOURCE_KINDS}. */
+export const SHARED_KINDS = ['plan', 'sharedUpstream'] as const;
 
 /** Kinds inside of a tenant, in the order of {@link RESOURCE_KINDS}. */
 export const NESTED_KINDS = ['upstream', 'route', 'apiKey'] as const;
@@ -30,15 +40,17 @@ export const NESTED_KINDS = ['upstream', 'route', 'apiKey'] as const;
 /** Table of each kind. */
 export const TABLE_BY_KIND = {
   plan: 'plans',
+  sharedUpstream: 'shared_upstreams',
   tenant: 'tenants',
   upstream: 'upstreams',
   route: 'routes',
   apiKey: 'api_keys',
 } as const satisfies Record<ResourceKind, string>;
 
-/** Name of the collection in paths of faults, as in a bundle: `tenants.acme.routes.web`. */
+/** Name of the collection in paths of faults, as in a bundle: `tenants.acme.routes.web`, `upstreams.mail`. */
 export const COLLECTION_BY_KIND = {
   plan: 'plans',
+  sharedUpstream: 'upstreams',
   tenant: 'tenants',
   upstream: 'upstreams',
   route: 'routes',
@@ -47,7 +59,7 @@ export const COLLECTION_BY_KIND = {
 
 /** Whether resources of the kind belong to a tenant. */
 export function isNestedKind(kind: ResourceKind): kind is NestedKind {
-  return kind !== 'plan' && kind !== 'tenant';
+  return kind === 'upstream' || kind === 'route' || kind === 'apiKey';
 }
 
 /** A resource as stored. */

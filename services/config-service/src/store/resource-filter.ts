@@ -19,8 +19,10 @@ export interface ResourceFilter {
   readonly region?: string | undefined;
   /** Tenants that requests for this host can reach; upstreams with an endpoint of it. */
   readonly host?: string | undefined;
-  /** Routes to this upstream. */
+  /** Routes to this upstream of the tenant. */
   readonly upstreamId?: string | undefined;
+  /** Routes to this shared upstream. */
+  readonly sharedUpstreamId?: string | undefined;
   /** Routes with this authentication. */
   readonly auth?: string | undefined;
   /** API keys that start so. */
@@ -33,6 +35,7 @@ export function filterConditions(
   filter: ResourceFilter,
 ): readonly RawBuilder<boolean>[] {
   const { label = [], status, planId, region, host, upstreamId, auth, hint } = filter;
+  const { sharedUpstreamId } = filter;
   const conditions: RawBuilder<boolean>[] = [];
   const add = <Value>(
     value: Value | undefined,
@@ -47,11 +50,12 @@ export function filterConditions(
     add(region, (value) => sql`spec ->> 'region' = ${value}`);
     add(host, hasHost);
   }
-  if (kind === 'upstream') {
+  if (kind === 'upstream' || kind === 'sharedUpstream') {
     add(host, (value) => sql`spec -> 'endpoints' @> ${JSON.stringify([{ host: value }])}::jsonb`);
   }
   if (kind === 'route') {
     add(upstreamId, (value) => sql`upstream_id = ${value}`);
+    add(sharedUpstreamId, (value) => sql`shared_upstream_id = ${value}`);
     add(auth, (value) => sql`spec ->> 'auth' = ${value}`);
   }
   if (kind === 'apiKey') add(hint, (value) => sql`spec ->> 'hint' = ${value}`);

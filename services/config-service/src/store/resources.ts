@@ -18,7 +18,7 @@ export interface Page {
   readonly after: string | null;
 }
 
-/** One resource of the scope, or null. `tenantId` is null for plans and tenants. */
+/** One resource of the scope, or null. `tenantId` is null for tenants and what is shared. */
 export async function getResource<Kind extends ResourceKind>(
   db: Kysely<Tables>,
   scope: TenantScope,
@@ -67,7 +67,15 @@ function selectResources(
   }
   if (scope === 'all') return query;
   if (kind === 'tenant') return query.where(isAnyOf('id', [...scope]));
-  // Plans of others may tell who the others are.
+  // What others use may tell who the others are.
+  if (kind === 'sharedUpstream') {
+    const used = db
+      .selectFrom('routes')
+      .select(sql<string>`shared_upstream_id`.as('id'))
+      .where(isAnyOf('tenant_id', [...scope]))
+      .where('shared_upstream_id', 'is not', null);
+    return query.where('id', 'in', used);
+  }
   const own = db
     .selectFrom('tenants')
     .select('plan_id')

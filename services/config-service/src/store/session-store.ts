@@ -53,7 +53,7 @@ export interface RolloutOptions extends Pick<StoreChangeOptions, 'documentBytesM
  * method rejects with StoreUnavailableError when the database does not answer in time.
  */
 export interface SessionStore {
-  /** One resource, or null. `tenantId` is null for plans and tenants. */
+  /** One resource, or null. `tenantId` is null for tenants and what is shared. */
   get<Kind extends ResourceKind>(
     kind: Kind,
     tenantId: string | null,

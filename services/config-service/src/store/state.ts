@@ -1,4 +1,4 @@
-import type { PlanSpec, TenantSpec } from '@headgate/model';
+import type { TenantSpec } from '@headgate/model';
 import { sql, type Kysely } from 'kysely';
 import { inChunks } from './chunks.ts';
 import { isAnyOf } from './is-any-of.ts';
@@ -7,16 +7,17 @@ import {
   TABLE_BY_KIND,
   type NestedKind,
   type ResourceKind,
+  type SharedKind,
   type SpecByKind,
   type Stored,
 } from './kinds.ts';
 import type { RolloutState } from './rollouts.ts';
 import type { ResourceColumns, Tables } from './tables.ts';
 
-/** A plan as stored; null if there is none of that id. */
-export interface PlanState {
+/** A plan or shared upstream as stored; null if there is none of that id. */
+export interface SharedState<Kind extends SharedKind = SharedKind> {
   readonly id: string;
-  readonly plan: Stored<PlanSpec> | null;
+  readonly stored: Stored<SpecByKind[Kind]> | null;
 }
 
 /** A tenant as stored, with all that belongs to it. */
@@ -67,17 +68,23 @@ export function readStored<Kind extends ResourceKind>(
   };
 }
 
-/** Loads plans by id, in the order given. */
-export async function loadPlans(
+/** Loads plans or shared upstreams by id, in the order given. */
+export async function loadShared<Kind extends SharedKind>(
   db: Kysely<Tables>,
+  kind: Kind,
   ids: readonly string[],
-): Promise<readonly PlanState[]> {
-  const found = new Map<string, Stored<PlanSpec>>();
+): Promise<readonly SharedState<Kind>[]> {
+  const found = new Map<string, Stored<SpecByKind[Kind]>>();
   for (const chunk of inChunks(ids)) {
-    const rows = await db.selectFrom('plans').selectAll().where(isAnyOf('id', chunk)).execute();
-    for (const row of rows) found.set(row.id, readStored<'plan'>(row));
+    const rows = await db
+      // The columns are those of ResourceColumns in both tables.
+      .selectFrom(TABLE_BY_KIND[kind] as 'plans')
+      .selectAll()
+      .where(isAnyOf('id', chunk))
+      .execute();
+    for (const row of rows) found.set(row.id, readStored<Kind>(row));
   }
-  return ids.map((id) => ({ id, plan: found.get(id) ?? null }));
+  return ids.map((id) => ({ id, stored: found.get(id) ?? null }));
 }
 
 /** Loads tenants with all that belongs to them, by id, in the order given. */

@@ -21,7 +21,7 @@ export interface ClaimColumns {
   readonly tenant_id: string;
 }
 
-/** The newest published form of a tenant or plan, tombstones included. */
+/** The newest published form of a tenant, plan or shared upstream, tombstones included. */
 export interface DocumentColumns {
   readonly key: string;
   readonly kind: string;
@@ -144,9 +144,13 @@ export interface DeclarationColumns {
 export interface Tables {
   installation: { readonly epoch: string };
   plans: ResourceColumns;
+  shared_upstreams: ResourceColumns;
   tenants: ResourceColumns & { readonly plan_id: Generated<string> };
   upstreams: NestedColumns;
-  routes: NestedColumns & { readonly upstream_id: Generated<string> };
+  routes: NestedColumns & {
+    readonly upstream_id: Generated<string | null>;
+    readonly shared_upstream_id: Generated<string | null>;
+  };
   api_keys: NestedColumns & { readonly sha256: Generated<string> };
   claims: ClaimColumns;
   documents: DocumentColumns;

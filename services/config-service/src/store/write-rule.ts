@@ -1,18 +1,30 @@
 import { isDeepStrictEqual } from 'node:util';
-import { OWN_LIMIT_PREFIX } from '@headgate/model';
+import { OWN_LIMIT_PREFIX, type SharedUpstreamId } from '@headgate/model';
 import { inScope, type TenantScope } from '../access/session.ts';
 import type { Change } from './change.ts';
-import type { Edits } from './commit.ts';
+import type { EditedTenant, Edits } from './commit.ts';
 import { bundlePath, type LocatedFault } from './integrity.ts';
 import { isNestedKind, type SpecByKind } from './kinds.ts';
 import type { Refusal } from './outcome.ts';
+import { newShares } from './references.ts';
 
 const WHO = 'may be changed by a platform_admin only';
 
 /** {@link refuseNames} of edits. */
-export function refuseEdits(scope: TenantScope, { tenants, plans }: Edits): Refusal | null {
+export function refuseEdits(
+  scope: TenantScope,
+  { tenants, plan, sharedUpstream }: Edits,
+): Refusal | null {
   if (scope === 'all') return null;
-  return refuseNames(scope, [...tenants.keys()], [...plans.keys()]);
+  const upstreams = [...sharedUpstream.keys()];
+  return refuseNames(scope, { tenants: [...tenants.keys()], plans: [...plan.keys()], upstreams });
+}
+
+/** Ids of documents: of tenants, and of what the platform shares among them. */
+export interface Names {
+  readonly tenants: readonly string[];
+  readonly plans: readonly string[];
+  readonly upstreams: readonly string[];
 }
 
 /**
@@ -21,17 +33,21 @@ export function refuseEdits(scope: TenantScope, { tenants, plans }: Edits): Refu
  */
 export function refuseNames(
   scope: TenantScope,
-  tenants: readonly string[],
-  plans: readonly string[],
+  { tenants, plans, upstreams }: Names,
 ): Refusal | null {
   if (scope === 'all') return null;
   const foreign = tenants.find((id) => !inScope(scope, id));
   if (foreign !== undefined) {
     return { reason: 'not_found', detail: `there is no tenant "${foreign}"` };
   }
-  if (plans.length === 0) return null;
-  const faults = plans.map((id) => ({ path: `plans.${id}`, rule: `plans ${WHO}; leave it out` }));
-  return { reason: 'forbidden', faults };
+  const faults = [
+    ...plans.map((id) => ({ path: `plans.${id}`, rule: `plans ${WHO}; leave it out` })),
+    ...upstreams.map((id) => ({
+      path: `upstreams.${id}`,
+      rule: `shared upstreams ${WHO}; leave it out`,
+    })),
+  ];
+  return faults.length === 0 ? null : { reason: 'forbidden', faults };
 }
 
 /**
@@ -62,6 +78,24 @@ export function checkKeyLimits(changes: readonly Change[]): LocatedFault[] {
       const rule = `a limit of this name may replace one of the plan, so only a platform_admin may write it; one that begins with "${OWN_LIMIT_PREFIX}" adds to those of the plan`;
       const place = { kind, tenantId, id, path: `limits[${index}].name` };
       return [{ ...place, value: limit.name, rule, conflict: false }];
+    });
+  });
+}
+
+/**
+ * Routes to shared upstreams that no route of the tenant leads to yet: whom the platform lets in is the platform's. They are told the
+ * same whether or not there is one of that name.
+ */
+export function checkNewShares(tenants: readonly EditedTenant[]): LocatedFault[] {
+  return tenants.flatMap((tenant) => {
+    const { id: tenantId, route: routes } = tenant.state;
+    const known = new Set(Array.from(routes.values(), ({ spec }) => spec.sharedUpstreamId));
+    return newShares(tenant).flatMap(({ routeId: id, upstreamId: value }): LocatedFault[] => {
+      if (known.has(value as SharedUpstreamId)) return [];
+      const rule =
+        'no route of the tenant leads to a shared upstream of this name; only a platform_admin may write the first one';
+      const place = { kind: 'route', tenantId, id, path: 'sharedUpstreamId' } as const;
+      return [{ ...place, value, rule, conflict: false }];
     });
   });
 }

@@ -37,6 +37,7 @@ const EXAMPLE_IDS: Readonly<Record<string, string>> = {
   tenantId: 'acme',
   planId: 'gold',
   upstreamId: 'api',
+  sharedUpstreamId: 'mail',
   routeId: 'web',
   apiKeyId: 'mobile',
   accessTokenId: 'ci',
@@ -61,7 +62,7 @@ export function readOperations(document: unknown): readonly MatrixOperation[] {
  * Requests about the tenant with this mark in all its ids: one with each optional query parameter, and
  * last the one with none.
  *
- * @param isOfAll whether the asker may name plans in a bundle.
+ * @param isOfAll whether the asker may name plans and shared upstreams in a bundle.
  */
 export function requestsOf(
   operation: MatrixOperation,
@@ -96,10 +97,12 @@ export function exampleBody(
   const text = JSON.stringify(example)
     .replaceAll(EXAMPLE_WORDS, `$1-${mark}`)
     .replaceAll(/10\.0\.0\.(\d)/g, `${mark}-$1.internal`);
-  return JSON.parse(text, (key, value: unknown) => {
-    if (key === 'revision') return revision;
-    return key === 'plans' && !isOfAll ? undefined : value;
-  });
+  const body: unknown = JSON.parse(text, (key, value: unknown) =>
+    key === 'revision' ? revision : value,
+  );
+  const isBundle = typeof body === 'object' && body !== null && 'tenants' in body;
+  if (isOfAll || !isBundle) return body;
+  return { ...body, plans: undefined, upstreams: undefined };
 }
 
 function valueOf({ name, required, schema }: Parameter, mark: string, revision: number): string {

@@ -32,7 +32,7 @@ export interface LostWorkerVerdict {
  */
 export class Candidates {
   readonly #candidates = new Map<string, Candidate>();
-  /** The newest revisions that a worker could not compile, at most one of each: with another plan they may be good. */
+  /** The newest revisions that a worker could not compile, at most one of each: with another plan or shared upstream they may be good. */
   readonly #refused = new Map<string, WorkerDocument>();
 
   get size(): number {

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createFakeClock, temporaryDirectory, waitFor } from '@headgate/testkit';
-import { planDocument, rolloutDocument, tenantDocument } from '../../test/support/edge-process.ts';
+import {
+  planDocument,
+  rolloutDocument,
+  tenantDocument,
+  upstreamDocument,
+} from '../../test/support/edge-process.ts';
 import type { DocumentOutcome, PrimaryMessage, WorkerDocument } from '../ipc/messages.ts';
 import { Configuration } from './configuration.ts';
 import { Probation } from './probation.ts';
@@ -90,32 +95,38 @@ test('a revision that one worker rejects leaves the last good one in force, in m
   await harness.remove();
 });
 
-test('what a worker refused is tried again when a plan comes, and is in force once all have applied it', async () => {
-  const harness = await createHarness();
-  await harness.receive(2);
-  harness.answer('0.1', 2, 'plan test is not known here (yet)');
-  harness.answer('1.2', 2, 'plan test is not known here (yet)');
-  assert.equal(harness.configuration.rejected().length, 1);
-  const accept = async (document: WorkerDocument): Promise<readonly PrimaryMessage[]> => {
-    await harness.receive(document.header.revision, document);
-    const before = harness.sent.length;
-    for (const worker of ['0.1', '1.2']) {
-      harness.answer(worker, document.header.revision, '', document.key);
-    }
-    return harness.sent.slice(before);
-  };
-  assert.deepEqual(await accept(planDocument({}, 1)), [
-    { type: 'documents', compileNow: true, documents: [tenant(2)] },
-  ]);
-  harness.answer('0.1', 2);
-  harness.answer('1.2', 2);
-  assert.deepEqual(inForce(harness.configuration), { 'plan.test': 1, 'tenant.a': 2 });
-  assert.deepEqual(harness.configuration.rejected(), []);
-  assert.equal(harness.decided.at(-1)?.outcome, 'applied');
-  assert.deepEqual(await accept(planDocument({}, 3)), [], 'nothing is refused any more');
-  await harness.onDisk();
-  await harness.remove();
-});
+const needed: readonly (readonly [string, (revision: number) => WorkerDocument])[] = [
+  ['a plan', (revision) => planDocument({}, revision)],
+  ['a shared upstream', (revision) => upstreamDocument('mail', [80], revision)],
+];
+for (const [comes, at] of needed) {
+  test(`what a worker refused is tried again when ${comes} comes, and is in force once all have applied it`, async () => {
+    const harness = await createHarness();
+    await harness.receive(2);
+    harness.answer('0.1', 2, 'plan test is not known here (yet)');
+    harness.answer('1.2', 2, 'plan test is not known here (yet)');
+    assert.equal(harness.configuration.rejected().length, 1);
+    const accept = async (document: WorkerDocument): Promise<readonly PrimaryMessage[]> => {
+      await harness.receive(document.header.revision, document);
+      const before = harness.sent.length;
+      for (const worker of ['0.1', '1.2']) {
+        harness.answer(worker, document.header.revision, '', document.key);
+      }
+      return harness.sent.slice(before);
+    };
+    assert.deepEqual(await accept(at(1)), [
+      { type: 'documents', compileNow: true, documents: [tenant(2)] },
+    ]);
+    harness.answer('0.1', 2);
+    harness.answer('1.2', 2);
+    assert.deepEqual(inForce(harness.configuration), { [at(1).key]: 1, 'tenant.a': 2 });
+    assert.deepEqual(harness.configuration.rejected(), []);
+    assert.equal(harness.decided.at(-1)?.outcome, 'applied');
+    assert.deepEqual(await accept(at(3)), [], 'nothing is refused any more');
+    await harness.onDisk();
+    await harness.remove();
+  });
+}
 
 test('a better revision clears the rejection', async () => {
   const harness = await createHarness();

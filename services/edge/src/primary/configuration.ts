@@ -290,8 +290,8 @@ export class Configuration {
     this.#put(document);
     this.#writeToDisk(document);
     this.#completeIfDecided(key);
-    // Its tenants may have come before it, or have failed with the one before.
-    if (header.kind === 'plan') {
+    // Tenants that need it may have come before it, or have failed with the one before.
+    if (header.kind === 'plan' || header.kind === 'upstream') {
       this.#sends.sendAll(this.#candidates.retryRefused(this.#deps.workerIds()));
     }
     if (!isForRing(header, this.#deps.ring)) return;

@@ -1,4 +1,4 @@
-import type { HealthState } from '@headgate/model';
+import { healthKey, type HealthState } from '@headgate/model';
 import { BoundedMap } from '@headgate/runtime';
 import type { PrimaryMessage } from '../ipc/messages.ts';
 
@@ -16,7 +16,7 @@ export class HealthRelay {
   }
 
   receive(state: HealthState): void {
-    this.#states.set(`${state.tenantId}.${state.upstreamId}`, state);
+    this.#states.set(healthKey(state), state);
     if (this.#outbox.length === 0) setImmediate(() => this.#flush());
     this.#outbox.push(state);
   }

@@ -135,7 +135,7 @@ export class Exchange implements UpstreamUser, WaitingExchange {
   /** @hot */
   #start(route: CompiledRoute): void {
     this.#attempts.begin(route);
-    if (!this.#attempt(null, false)) this.#giveUp('none_available');
+    if (!this.#attempt(null, false)) this.#answerWithoutEndpoint();
   }
 
   // The endpoint's side
@@ -446,6 +446,12 @@ export class Exchange implements UpstreamUser, WaitingExchange {
   }
 
   // Endings
+
+  /** Only a shared upstream has no endpoints at all: its document has not come. */
+  #answerWithoutEndpoint(): void {
+    if (this.context.route?.upstream.endpoints.length !== 0) this.#giveUp('none_available');
+    else this.answer(localReply('HG_UPSTREAM_UNKNOWN', 'Retry-After: 1\r\n'));
+  }
 
   #giveUp(failure: UpstreamFailure): void {
     this.answer(failureReply(failure, this.context.route?.upstream.endpoints ?? []));

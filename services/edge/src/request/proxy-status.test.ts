@@ -48,6 +48,7 @@ suite('Proxy-Status', () => {
     ['HG_AUTH_INVALID', null, 'http_request_denied'],
     ['HG_TENANT_UNKNOWN', null, 'destination_not_found'],
     ['HG_CONFIG_QUARANTINED', null, 'proxy_configuration_error'],
+    ['HG_UPSTREAM_UNKNOWN', null, 'proxy_configuration_error'],
     ['HG_EDGE_OVERLOADED', null, 'proxy_internal_response'],
     ['HG_UPSTREAM_LOOP', null, 'proxy_loop_detected'],
     ['HG_UPSTREAM_TIMEOUT', 'response_timeout', 'http_response_timeout'],

@@ -45,6 +45,7 @@ const OF_CODES: Readonly<Partial<Record<ErrorCode, ProxyErrorType>>> = {
   HG_TENANT_UNKNOWN: 'destination_not_found',
   HG_ROUTE_NOT_FOUND: 'destination_not_found',
   HG_UPSTREAM_LOOP: 'proxy_loop_detected',
+  HG_UPSTREAM_UNKNOWN: 'proxy_configuration_error',
   HG_CONFIG_QUARANTINED: 'proxy_configuration_error',
   HG_INTERNAL: 'proxy_internal_error',
 };

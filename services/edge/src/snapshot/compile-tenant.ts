@@ -10,7 +10,7 @@ import {
 } from '@headgate/model';
 import { compileRoutes, type RouteMatcher } from '@headgate/routing';
 import { compileAccessTexts, type AccessTexts, type TenantSlot } from '@headgate/telemetry';
-import type { TenantUpstream } from '../upstream/upstream-registry.ts';
+import type { TenantUpstream, TenantUpstreams } from '../upstream/upstream-registry.ts';
 import type { DemandCell } from '../usage/demand-tally.ts';
 import {
   joinLevels,
@@ -92,7 +92,7 @@ export interface TenantSources {
   readonly document: TenantDocument;
   readonly planRevision: number;
   readonly plan: PlanDocument;
-  readonly upstreams: ReadonlyMap<string, TenantUpstream>;
+  readonly upstreams: TenantUpstreams;
   readonly metrics: TenantSlot;
   /** Lower-case name of the header that tells backends the tenant. */
   readonly tenantHeader: string;
@@ -152,10 +152,7 @@ function compileRoute(
   { upstreams, document, revision }: TenantSources,
 ): CompiledRoute {
   const { id: tenantId, timeZone } = document.tenant;
-  const upstream = upstreams.get(route.upstreamId);
-  if (upstream === undefined) {
-    throw new Error(`route ${route.id}: upstream ${route.upstreamId} does not exist`);
-  }
+  const upstream = upstreamOf(route, upstreams);
   const { path } = route.match;
   const owner = { level: 'route', scope: route.id } as const;
   const limits = levelLimits(route.limits, owner, timeZone);
@@ -182,6 +179,16 @@ function compileRoute(
       revision,
     }),
   };
+}
+
+function upstreamOf(
+  { id, upstreamId, sharedUpstreamId }: Route,
+  { own, shared }: TenantUpstreams,
+): TenantUpstream {
+  const upstream =
+    upstreamId === undefined ? shared.get(sharedUpstreamId ?? '') : own.get(upstreamId);
+  if (upstream !== undefined) return upstream;
+  throw new Error(`route ${id}: upstream ${upstreamId ?? ''} does not exist`);
 }
 
 /** Without a counter per consumer the chain is the same for all requests. */

@@ -32,7 +32,7 @@ function tenantOf(revision: number, limit: number): CompiledTenant {
     }),
     planRevision: 1,
     plan: PlanDocument.parse({ plan: { id: 'gold' } }),
-    upstreams: new Map([['u', upstream]]),
+    upstreams: { own: new Map([['u', upstream]]), shared: new Map() },
     metrics: createWorkerMetrics().tenantSlot('acme'),
     tenantHeader: 'x-tenant-id',
   });

@@ -36,18 +36,25 @@ export interface TenantEntryDeps {
  *
  *     lazy (text only) ── first request ──► compiled ── plan changed ──► stale ── next request ──► compiled
  *            └── does not compile ──► quarantined: null until a newer revision
+ *
+ * A changed shared upstream needs no compilation: the routes to it get their endpoints before the next request.
  */
 export class TenantEntry implements TenantHandle {
   readonly id: string;
   header: DocumentHeader;
-  /** A newer revision that was rejected, and may fit when its plan arrives; null for none. */
+  /** A newer revision that was rejected, and may fit when its plan or a shared upstream arrives; null for none. */
   rejected: { readonly header: DocumentHeader; readonly body: string } | null = null;
   readonly #deps: TenantEntryDeps;
   #body: string;
   #compiled: CompiledTenant | null = null;
-  /** Compile before the next use. */
+  /** Something is to be done before the next use. */
   #stale = true;
+  /** Compile, that is. */
+  #outdated = true;
+  /** Take over what shared upstreams have become. */
+  #sharedChanged = false;
   #planId: string | null = null;
+  #sharedIds: ReadonlySet<string> = NO_IDS;
 
   constructor(id: string, header: DocumentHeader, body: string, deps: TenantEntryDeps) {
     this.id = id;
@@ -65,20 +72,33 @@ export class TenantEntry implements TenantHandle {
   snapshot(): CompiledTenant | null {
     if (!this.#stale) return this.#compiled;
     this.#stale = false; // a document that does not compile is not tried again by each request
-    const fault = this.#compile(this.header, this.#body);
+    if (this.#sharedChanged) {
+      this.#sharedChanged = false;
+      this.#deps.upstreams.refresh(this.id);
+    }
+    if (!this.#outdated) return this.#compiled;
+    this.#outdated = false;
+    const fault = this.#compile(this.header, this.#body, false);
     if (fault === null) return this.#compiled;
     this.#deps.onLazyFailure(this, fault);
     // A candidate of a rollout has given way to the tenant's own document.
     return this.#stale ? this.snapshot() : this.#compiled;
   }
 
-  /** Puts a new revision in force if it compiles; else returns why, and everything stays as it was. */
-  replace(header: DocumentHeader, body: string): string | null {
-    const fault = this.#compile(header, body);
+  /**
+   * Puts a new revision in force if it compiles; else returns why, and everything stays as it was.
+   *
+   * @param replaces whether there is a revision that can go on serving: then it does until all shared upstreams are known.
+   */
+  replace(header: DocumentHeader, body: string, replaces: boolean): string | null {
+    const serves = replaces && (this.#compiled !== null || this.#outdated);
+    const fault = this.#compile(header, body, serves);
     if (fault !== null) return fault;
     this.header = header;
     this.#body = body;
     this.#stale = false;
+    this.#outdated = false;
+    this.#sharedChanged = false;
     return null;
   }
 
@@ -88,25 +108,41 @@ export class TenantEntry implements TenantHandle {
     this.#body = body;
     this.#compiled = null;
     this.#stale = true;
+    this.#outdated = true;
   }
 
   /** The plan has a new revision: compile again before the next use, if this tenant is on it. */
   onPlanChanged(planId: string): void {
-    if (this.#planId === planId || this.#compiled === null) this.#stale = true;
+    if (this.#planId !== planId && this.#compiled !== null) return;
+    this.#stale = true;
+    this.#outdated = true;
   }
 
-  #compile(header: DocumentHeader, body: string): string | null {
+  /** The shared upstream has a new revision, or is gone: routes to it change before the next use. */
+  onSharedUpstreamChanged(id: string): void {
+    if (!this.#sharedIds.has(id)) return;
+    this.#stale = true;
+    this.#sharedChanged = true;
+  }
+
+  #compile(header: DocumentHeader, body: string, needsShared: boolean): string | null {
     const faults = new RevisionFaults(documentKey(header.kind, header.id), header.revision);
-    return this.#deps.scope.run(faults, () => this.#compileAs(faults, body));
+    return this.#deps.scope.run(faults, () => this.#compileAs(faults, body, needsShared));
   }
 
-  #compileAs(faults: RevisionFaults, body: string): string | null {
+  #compileAs(faults: RevisionFaults, body: string, needsShared: boolean): string | null {
     try {
       const document = TenantDocument.parse(JSON.parse(body));
       if (document.tenant.id !== this.id) return 'the document names another tenant';
       const plan = this.#deps.findPlan(document.tenant.planId);
       if (plan === undefined) return `plan ${document.tenant.planId} is not known here (yet)`;
-      const upstreams = this.#deps.upstreams.build(this.id, document.upstreams);
+      const sharedIds = sharedIdsOf(document);
+      for (const id of needsShared ? sharedIds : NO_IDS) {
+        if (!this.#deps.upstreams.hasShared(id)) {
+          return `shared upstream ${id} is not known here (yet)`;
+        }
+      }
+      const upstreams = this.#deps.upstreams.build(this.id, document.upstreams, sharedIds);
       const compiled = compileTenant({
         revision: faults.revision,
         faults,
@@ -120,11 +156,20 @@ export class TenantEntry implements TenantHandle {
       this.#deps.upstreams.commit(this.id, upstreams, document.upstreams);
       this.#compiled = compiled;
       this.#planId = document.tenant.planId;
+      this.#sharedIds = sharedIds;
       return null;
     } catch (error) {
       return describeFault(error);
     }
   }
+}
+
+const NO_IDS: ReadonlySet<string> = new Set();
+
+/** Shared upstreams that routes lead to. */
+function sharedIdsOf({ routes }: TenantDocument): ReadonlySet<string> {
+  const ids = routes.flatMap(({ sharedUpstreamId }) => sharedUpstreamId ?? []);
+  return ids.length === 0 ? NO_IDS : new Set(ids);
 }
 
 /** What a document's fault is, in one short line. */

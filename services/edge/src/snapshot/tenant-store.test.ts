@@ -7,6 +7,7 @@ import {
   planDocument,
   rolloutDocument,
   tenantDocument,
+  upstreamDocument,
   type TestTenant,
 } from '../../test/support/edge-process.ts';
 import { HeldClock } from '../io/held-clock.ts';
@@ -181,6 +182,127 @@ suite('tenant store: plans', () => {
     const bad = { ...planDocument({}, 2), body: '{' };
     assert.equal(store.apply(bad, true).outcome, 'rejected');
     assert.equal(served(store, 'a.test'), 'a@1');
+  });
+});
+
+suite('tenant store: shared upstreams', () => {
+  /** A tenant whose route leads to a shared upstream. */
+  const user = (id: string, revision: number, sharedUpstreamId = 'mail') =>
+    tenant(id, [`${id}.test`], revision, {
+      routes: { own: { upstreamId: 'main', match: OWN }, rest: { sharedUpstreamId } },
+    });
+  const OWN = { path: { prefix: '/own' } };
+
+  /** Ports that a path of a tenant leads to; null for a tenant without snapshot. */
+  function portsOf(store: TenantStore, id: string, path = '/'): readonly number[] | null {
+    const snapshot = store.findByHost(`${id}.test`)?.snapshot();
+    if (snapshot === null || snapshot === undefined) return null;
+    const route = snapshot.routes.match(`${id}.test`, path, 'GET');
+    assert.ok(route !== null);
+    const { endpoints, picker } = route.upstream;
+    assert.equal(picker.pick(null) !== null, endpoints.length > 0);
+    return endpoints.map(({ port }) => port);
+  }
+
+  for (const compileNow of [true, false]) {
+    for (const order of ['first', 'last'] as const) {
+      test(`it comes ${order}, compileNow ${compileNow}: until it does only its routes have no endpoints`, () => {
+        const { store, outcomes } = createScene();
+        store.apply(planDocument(), compileNow);
+        if (order === 'first') store.apply(upstreamDocument('mail', [8]), compileNow);
+        assert.equal(store.apply(user('a', 2), compileNow).outcome, 'applied');
+        if (order === 'last') {
+          assert.deepEqual(portsOf(store, 'a'), []);
+          assert.deepEqual(portsOf(store, 'a', '/own'), [1]);
+          store.apply(upstreamDocument('mail', [8]), compileNow);
+        }
+        assert.deepEqual(portsOf(store, 'a'), [8]);
+        assert.deepEqual(outcomes, []);
+      });
+    }
+  }
+
+  test('a change counts for all tenants from their next request on, and compiles none of them', () => {
+    const { store } = createScene();
+    store.apply(planDocument(), true);
+    store.apply(upstreamDocument('mail', [8, 9]), true);
+    const ids = ['a', 'b', 'c'];
+    for (const id of ids) store.apply(user(id, 2), true);
+    store.apply(tenant('d', ['d.test'], 2), true);
+    const before = ['a', 'd'].map((id) => store.findByHost(`${id}.test`)?.snapshot());
+    store.apply(upstreamDocument('mail', [9, 10], 3, { picker: 'round_robin' }), true);
+    for (const id of ids) assert.deepEqual(portsOf(store, id), [9, 10]);
+    const after = ['a', 'd'].map((id) => store.findByHost(`${id}.test`)?.snapshot());
+    assert.deepEqual([before[0] === after[0], before[1] === after[1]], [true, true]);
+  });
+
+  test('a change and a new plan that come together both count', () => {
+    const { store } = createScene();
+    store.apply(planDocument(), true);
+    store.apply(upstreamDocument('mail', [8]), true);
+    store.apply(user('a', 2), true);
+    const [broken] = [{ ...planDocument({}, 3), body: '{' }];
+    store.apply(upstreamDocument('mail', [9], 4), true);
+    store.apply(planDocument({ name: 'new' }, 5), true);
+    assert.deepEqual(portsOf(store, 'a'), [9]);
+    store.apply(broken, true);
+    store.apply(upstreamDocument('mail', [10], 6), true);
+    assert.deepEqual(portsOf(store, 'a'), [10]);
+  });
+
+  test('what replaces a good revision waits for its shared upstream, and is in force when that has come', () => {
+    const { store, outcomes } = createScene();
+    store.apply(planDocument(), true);
+    store.apply(tenant('a', ['a.test'], 1), true);
+    const outcome = store.apply(user('a', 3), true);
+    assert.equal(outcome.outcome, 'rejected');
+    assert.equal(outcome.reason, 'shared upstream mail is not known here (yet)');
+    assert.equal(served(store, 'a.test'), 'a@1');
+    store.apply(upstreamDocument('mail', [8], 2), true);
+    assert.equal(served(store, 'a.test'), 'a@3');
+    assert.deepEqual(
+      outcomes.map(({ key, revision, outcome: is }) => [key, revision, is]),
+      [['tenant.a', 3, 'applied']],
+    );
+  });
+
+  test('its name is not that of an upstream of the tenant', () => {
+    const { store } = createScene();
+    store.apply(planDocument(), true);
+    store.apply(upstreamDocument('main', [8]), true);
+    store.apply(user('a', 2, 'main'), true);
+    assert.deepEqual([portsOf(store, 'a'), portsOf(store, 'a', '/own')], [[8], [1]]);
+    store.remove('upstream.main');
+    assert.deepEqual([portsOf(store, 'a'), portsOf(store, 'a', '/own')], [[], [1]]);
+    const bad = tenant('b', ['b.test'], 2, { routes: { rest: { upstreamId: 'mail' } } });
+    store.apply(upstreamDocument('mail', [8]), true);
+    assert.match(store.apply(bad, true).reason, /upstream mail does not exist/);
+  });
+
+  test('one that cannot be read is rejected; what was there goes on', () => {
+    const { store } = createScene();
+    store.apply(planDocument(), true);
+    store.apply(upstreamDocument('mail', [8]), true);
+    store.apply(user('a', 2), true);
+    const sound = upstreamDocument('mail', [9], 3);
+    const { body: other } = upstreamDocument('other', [9], 3);
+    for (const body of ['', '{', 'null', '{"upstream":{"id":"mail","endpoints":[]}}', other]) {
+      assert.equal(store.apply({ ...sound, body }, true).outcome, 'rejected', body);
+      assert.deepEqual(portsOf(store, 'a'), [8]);
+    }
+  });
+
+  test('a candidate leads where it says, and what was before comes back with its endpoints', () => {
+    const { store } = createScene();
+    store.apply(planDocument(), true);
+    store.apply(upstreamDocument('mail', [8]), true);
+    store.apply(tenant('a', ['a.test'], 1), true);
+    const routes = { rest: { sharedUpstreamId: 'mail' } };
+    const candidate = { id: 'a', hosts: ['a.test'], upstreams: UPSTREAMS, routes };
+    store.apply(rolloutDocument(candidate, 3, ['default']), true);
+    assert.deepEqual(portsOf(store, 'a'), [8]);
+    store.remove('rollout.a');
+    assert.deepEqual(portsOf(store, 'a'), [1]);
   });
 });
 

@@ -1,6 +1,7 @@
 import {
   documentKey,
   PlanDocument,
+  UpstreamDocument,
   type DocumentHeader,
   type TenantIdentity,
 } from '@headgate/model';
@@ -28,7 +29,7 @@ interface HeldDocument {
 }
 
 /**
- * All tenants and plans of one worker. Work per change depends on the changed document only; no fault in a document of
+ * All tenants, plans and shared upstreams of one worker. Work per change depends on the changed document only; no fault in a document of
  * one tenant can reach another.
  *
  * A rollout that names this ring serves in place of its tenant's own document if it is newer than that; without the
@@ -98,6 +99,7 @@ export class TenantStore implements TenantDirectory {
   #tryApply(header: DocumentHeader, body: string, compileNow: boolean): string | null {
     try {
       if (header.kind === 'plan') return this.#applyPlan(header, body);
+      if (header.kind === 'upstream') return this.#applyUpstream(header, body);
       if (header.kind === 'rollout') return this.#takeCandidate({ header, body }, compileNow);
       return this.#takeTenant({ header, body }, compileNow);
     } catch (error) {
@@ -110,6 +112,7 @@ export class TenantStore implements TenantDirectory {
     const separator = key.indexOf('.');
     const [kind, id] = [key.slice(0, separator), key.slice(separator + 1)];
     if (kind === 'plan') this.#removePlan(id);
+    else if (kind === 'upstream') this.#removeUpstream(id);
     else if (kind === 'rollout') this.#dropCandidate(id);
     else this.#removeTenant(id);
   }
@@ -181,7 +184,7 @@ export class TenantStore implements TenantDirectory {
     const entry = known ?? new TenantEntry(header.id, header, body, this.#entryDeps);
     const previous = known === undefined ? null : identityOf(known.header);
     if (compileNow) {
-      const fault = entry.replace(header, body);
+      const fault = entry.replace(header, body, known !== undefined);
       entry.rejected = fault === null ? null : { header, body };
       if (fault !== null) {
         if (known === undefined) this.#quarantine(entry);
@@ -216,6 +219,22 @@ export class TenantStore implements TenantDirectory {
       if (entry.rejected !== null) this.#retry(entry.rejected);
     }
     return null;
+  }
+
+  #applyUpstream(header: DocumentHeader, body: string): string | null {
+    const { upstream } = UpstreamDocument.parse(JSON.parse(body));
+    if (upstream.id !== header.id) return 'the document names another upstream';
+    this.#deps.upstreams.setShared(upstream);
+    for (const entry of this.#tenants.values()) {
+      entry.onSharedUpstreamChanged(upstream.id);
+      if (entry.rejected !== null) this.#retry(entry.rejected);
+    }
+    return null;
+  }
+
+  #removeUpstream(id: string): void {
+    this.#deps.upstreams.removeShared(id);
+    for (const entry of this.#tenants.values()) entry.onSharedUpstreamChanged(id);
   }
 
   /** A rejected revision may fit now. */

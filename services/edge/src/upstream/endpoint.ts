@@ -23,17 +23,24 @@ export class UpstreamEndpoint implements PickableEndpoint {
   readonly port: number;
   weight: number;
   activeRequests = 0;
-  readonly active: ActiveHealth = createActiveHealth();
+  readonly active: ActiveHealth;
   readonly passive: PassiveHealth;
   readonly pool: ConnectionPool;
   readonly #deps: PoolDeps;
 
-  constructor(endpoint: Endpoint, settings: PoolSettings, deps: PoolDeps) {
+  /** @param active of a shared upstream: what all tenants hear of the endpoint. */
+  constructor(
+    endpoint: Endpoint,
+    settings: PoolSettings,
+    deps: PoolDeps,
+    active: ActiveHealth = createActiveHealth(),
+  ) {
     this.id = endpointId(endpoint);
     this.accessText = endpointText(this.id);
     this.host = endpoint.host;
     this.port = endpoint.port;
     this.weight = endpoint.weight;
+    this.active = active;
     this.#deps = deps;
     this.passive = createPassiveHealth(
       deps.onEjected === undefined ? {} : { onEjected: deps.onEjected },

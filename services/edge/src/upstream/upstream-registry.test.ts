@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { Upstream, type HealthState } from '@headgate/model';
+import { SharedUpstream, Upstream, type HealthState } from '@headgate/model';
 import { DeadlineSweeper, systemClock, systemRandom } from '@headgate/runtime';
 import { createRecordingOrigin, waitFor, type RecordingOrigin } from '@headgate/testkit';
 import { HeldClock } from '../io/held-clock.ts';
@@ -31,7 +31,7 @@ function upstream(ports: readonly number[], settings: object = {}): Upstream {
 function put(registry: UpstreamRegistry, tenantId: string, spec: Upstream) {
   const built = registry.build(tenantId, [spec]);
   registry.commit(tenantId, built, [spec]);
-  const main = built.get('main');
+  const main = built.own.get('main');
   assert.ok(main !== undefined);
   return main;
 }
@@ -102,7 +102,7 @@ suite('upstream registry', () => {
   test('a revision picks nobody before it is in force', () => {
     const registry = createRegistry();
     const spec = upstream([9]);
-    const main = registry.build('a', [spec]).get('main');
+    const main = registry.build('a', [spec]).own.get('main');
     assert.equal(main?.picker.pick(null), null);
     assert.equal(put(registry, 'a', spec).picker.pick(null)?.id, '127.0.0.1:9');
   });
@@ -201,6 +201,109 @@ suite('upstream registry', () => {
     assert.equal(endpoint?.isAvailable(), false);
     registry.receiveHealth(state('healthy'));
     assert.equal(endpoint.isAvailable(), true);
+  });
+});
+
+/** Sets a shared upstream whose endpoints are these ports. */
+function share(registry: UpstreamRegistry, ports: readonly number[], settings: object = {}): void {
+  const rest = upstream(ports, settings);
+  registry.setShared(SharedUpstream.parse({ ...rest, id: 'mail' }));
+}
+
+/** A tenant with a route to it. */
+function lead(registry: UpstreamRegistry, tenantId: string) {
+  const built = registry.build(tenantId, [], ['mail']);
+  registry.commit(tenantId, built, []);
+  const mail = built.shared.get('mail');
+  assert.ok(mail !== undefined);
+  return mail;
+}
+
+/** What the health-service says of the shared upstream. */
+function stateOfShared(port: number, verdict: 'healthy' | 'unhealthy'): HealthState {
+  const endpoints = [{ id: `127.0.0.1:${port}`, state: verdict }];
+  // The fields that the registry reads.
+  return { tenantId: null, upstreamId: 'mail', endpoints } as unknown as HealthState;
+}
+
+suite('shared upstreams', () => {
+  test('each tenant has connections, bounds and counts of its own', async () => {
+    await withOrigin(async (origin) => {
+      const registry = createRegistry();
+      share(registry, [origin.port], { connectionsMax: 3 });
+      const pools = ['a', 'b'].map((id) => lead(registry, id).endpoints[0]?.pool);
+      for (const pool of pools) {
+        assert.equal(pool?.settings.connectionsMax, 3);
+        if (pool !== undefined) await use(pool);
+      }
+      assert.equal(origin.connections.length, 2);
+      assert.deepEqual(registry.countConnections(), { open: 2, idle: 2, waiting: 0 });
+      registry.remove('a');
+      assert.equal(registry.countConnections().open, 1);
+      registry.remove('b');
+    });
+  });
+
+  test('a change keeps connections to endpoints that stay, and closes the others', async () => {
+    await withOrigin(async (origin) => {
+      await withOrigin(async (other) => {
+        const registry = createRegistry();
+        share(registry, [origin.port, other.port]);
+        const mail = lead(registry, 'a');
+        const [kept, gone] = mail.endpoints;
+        for (const endpoint of mail.endpoints) await use(endpoint.pool);
+        share(registry, [9, origin.port], { connectionsMax: 7 });
+        assert.deepEqual(mail.endpoints, [kept, gone], 'before the next request');
+        registry.refresh('a');
+        assert.equal(mail.endpoints[1], kept);
+        assert.equal(kept?.pool.settings.connectionsMax, 7);
+        assert.deepEqual([kept.pool.openCount, gone?.pool.openCount], [1, 0]);
+        registry.removeShared('mail');
+        registry.refresh('a');
+        assert.deepEqual(
+          [mail.endpoints, mail.picker.pick(null), kept.pool.openCount],
+          [[], null, 0],
+        );
+      });
+    });
+  });
+
+  test('one message of the health-service is for all tenants, now and later', () => {
+    const registry = createRegistry();
+    registry.receiveHealth(stateOfShared(9, 'unhealthy'));
+    share(registry, [9]);
+    const [a, b] = ['a', 'b'].map((id) => lead(registry, id).endpoints[0]);
+    assert.deepEqual([a?.isAvailable(), b?.isAvailable()], [false, false]);
+    registry.receiveHealth(stateOfShared(9, 'healthy'));
+    assert.deepEqual([a?.isAvailable(), b?.isAvailable()], [true, true]);
+    registry.receiveHealth(stateOfShared(9, 'unhealthy'));
+    assert.equal(lead(registry, 'c').endpoints[0]?.isAvailable(), false);
+    share(registry, [9, 10]);
+    registry.refresh('a');
+    assert.equal(a?.isAvailable(), false, 'known still');
+  });
+
+  test('what one tenant sees of an endpoint ejects it for that tenant alone, until the probes see it recover', () => {
+    const registry = createRegistry();
+    share(registry, [9]);
+    const [a, b] = ['a', 'b'].map((id) => lead(registry, id).endpoints[0]);
+    const nowMs = systemClock.monotonicMs();
+    a?.passive.recordFailure(nowMs, 'connect_refused');
+    assert.deepEqual([a?.isHealthy(), b?.isHealthy()], [false, true]);
+    registry.receiveHealth(stateOfShared(9, 'unhealthy'));
+    registry.receiveHealth(stateOfShared(9, 'healthy'));
+    assert.deepEqual([a?.isHealthy(), b?.isHealthy()], [true, true]);
+  });
+
+  test('an endpoint that was gone and came back hears of its health again', () => {
+    const registry = createRegistry();
+    share(registry, [9]);
+    const mail = lead(registry, 'a');
+    share(registry, [10]);
+    share(registry, [9]); // no request of the tenant came in between
+    registry.refresh('a');
+    registry.receiveHealth(stateOfShared(9, 'unhealthy'));
+    assert.equal(mail.endpoints[0]?.isAvailable(), false);
   });
 });
 

@@ -5,6 +5,7 @@ import {
   documentKey,
   PlanDocument,
   TenantDocument,
+  UpstreamDocument,
   type DocumentHeader,
   type DocumentKind,
 } from '@headgate/model';
@@ -79,6 +80,18 @@ export function rolloutDocument(
 export function planDocument(plan: object = {}, revision = 1): WorkerDocument {
   const document = PlanDocument.parse({ plan: { id: 'test', ...plan } });
   return documentOf('plan', document.plan.id, revision, document);
+}
+
+/** The document of a shared upstream whose endpoints are these ports of this machine. */
+export function upstreamDocument(
+  id: string,
+  ports: readonly number[],
+  revision = 1,
+  settings: object = {},
+): WorkerDocument {
+  const endpoints = ports.map((port) => ({ host: '127.0.0.1', port }));
+  const document = UpstreamDocument.parse({ upstream: { id, endpoints, ...settings } });
+  return documentOf('upstream', id, revision, document);
 }
 
 function documentOf(

@@ -8,6 +8,7 @@ import { rowLevelSecuritySchema } from './0006-row-level-security.ts';
 import { rolloutsSchema } from './0007-rollouts.ts';
 import { declarationSchema } from './0008-declaration.ts';
 import { declarationRevisionSchema } from './0009-declaration-revision.ts';
+import { sharedUpstreamsSchema } from './0010-shared-upstreams.ts';
 
 /** Every migration by name, in the order of the names. A released migration never changes. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -20,4 +21,5 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0007-rollouts': rolloutsSchema,
   '0008-declaration': declarationSchema,
   '0009-declaration-revision': declarationRevisionSchema,
+  '0010-shared-upstreams': sharedUpstreamsSchema,
 };
