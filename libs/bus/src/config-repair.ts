@@ -1,3 +1,4 @@
+import { DocumentKind, isNeededByTenants } from '@headgate/model';
 import type { Bus } from './bus.ts';
 import { GET_KEYS_MAX, ListReply, type GetRequest, type ListRequest } from './config-messages.ts';
 import { DigestMessage } from './config-digest.ts';
@@ -31,8 +32,8 @@ export async function requestDigest(bus: Bus): Promise<DigestMessage | null> {
 }
 
 /**
- * Makes the given digest buckets equal to the config-service's database: fetches what is missing or
- * older here, and drops what is not there, one bucket after the other.
+ * Makes the given digest buckets equal to the config-service's database: drops what is not there, and fetches what is missing
+ * or older here. What tenants need is fetched first, from whichever bucket: an edge refuses a tenant whose plan it does not know.
  */
 export async function repairBuckets(
   bus: Bus,
@@ -40,6 +41,8 @@ export async function repairBuckets(
   epoch: string,
   buckets: readonly number[],
 ): Promise<RepairOutcome> {
+  const needed: string[] = [];
+  const others: string[][] = [];
   for (const bucket of buckets) {
     const listed = await listBucket(bus, bucket);
     if (listed === null) return 'no-answer';
@@ -53,9 +56,18 @@ export async function repairBuckets(
     const wanted = [...listed.entries]
       .filter(([key, revision]) => (target.held.liveRevision(key) ?? -1) < revision)
       .map(([key]) => key);
-    if (!(await fetchDocuments(bus, target, wanted))) return 'no-answer';
+    needed.push(...wanted.filter((key) => isNeeded(key)));
+    others.push(wanted.filter((key) => !isNeeded(key)));
+  }
+  for (const keys of [needed, ...others]) {
+    if (!(await fetchDocuments(bus, target, keys))) return 'no-answer';
   }
   return 'done';
+}
+
+function isNeeded(key: string): boolean {
+  const kind = DocumentKind.safeParse(key.slice(0, key.indexOf('.')));
+  return kind.success && isNeededByTenants(kind.data);
 }
 
 interface Listed {

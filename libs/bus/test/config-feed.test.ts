@@ -187,6 +187,21 @@ test('any lost message is repaired from the config-service', async () => {
   assert.ok(server.counts.answered >= 6);
 });
 
+test('what tenants need is repaired before them, whatever it is called', async () => {
+  const service = createMemoryConfigService(await bus('service'));
+  const server = service.serve();
+  open.push({ close: () => Promise.resolve(server.unsubscribe()) });
+  await service.putAll();
+  const edge = follow(await bus('edge'));
+  await waitFor(() => edge.feed.status().synced, { message: 'the feed to be in sync' });
+  const needed = ['plan.gold', 'plan.silver', 'upstream.mail'];
+  for (let number = 0; number < 200; number++) service.write(tenantKey(number), '{}');
+  for (const key of needed) service.write(key, '{}');
+  service.publisher.broadcastDigest(service.digest());
+  await edge.converges(service);
+  assert.deepEqual([...edge.documents.keys()].slice(0, needed.length).sort(), needed);
+});
+
 test('an answer that is older than a digest heard meanwhile does not hide that digest', async () => {
   const service = createMemoryConfigService(await bus('service'));
   let overtake = false;

@@ -60,6 +60,11 @@ export const DocumentHeader = z.object({
 });
 export type DocumentHeader = z.infer<typeof DocumentHeader>;
 
+/** Whether documents of tenants may need one of this kind: those come after it, and go before it. */
+export function isNeededByTenants(kind: DocumentKind): boolean {
+  return kind === 'plan' || kind === 'upstream';
+}
+
 /** Names a document across buckets, disk and logs: `tenant.acme`, `plan.gold`, `upstream.mail`, `rollout.acme`. */
 export function documentKey(kind: DocumentKind, id: TenantId | PlanId | string): string {
   return `${kind}.${id}`;

@@ -7,6 +7,7 @@ export {
   documentKey,
   DocumentHeader,
   DocumentKind,
+  isNeededByTenants,
   PlanDocument,
   RINGS_MAX,
   TenantDocument,

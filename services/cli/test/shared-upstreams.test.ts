@@ -73,7 +73,7 @@ test('requests of all tenants on a shared upstream reach its endpoints', async (
   const valid = await headgate('validate', '-f', file);
   assert.match(valid.stdout, /is valid: plans 1, shared upstreams 1, tenants 3/);
   const applied = await headgate('apply', '-f', file, '--yes', '--wait');
-  assert.equal(applied.code, 0, applied.stderr);
+  assert.equal(applied.code, 0, `${applied.stderr}\n${(await headgate('status')).stdout}`);
   assert.match(applied.stdout, /^\+ plan base\n\+ shared upstream mail\n\+ tenant one\n/);
   assert.deepEqual(await ask(), ['200 first', '200 first', '200 first']);
 });

@@ -1,3 +1,4 @@
+import { isNeededByTenants } from '@headgate/model';
 import type { BuiltDocument } from './build-document.ts';
 
 /**
@@ -10,7 +11,7 @@ export function publishSteps(
   const steps: [BuiltDocument[], BuiltDocument[], BuiltDocument[]] = [[], [], []];
   for (const document of documents) {
     const { kind, deleted } = document;
-    if (kind !== 'plan' && kind !== 'upstream') steps[1].push(document);
+    if (!isNeededByTenants(kind)) steps[1].push(document);
     else if (deleted) steps[2].push(document);
     else steps[0].push(document);
   }

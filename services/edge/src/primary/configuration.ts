@@ -1,5 +1,5 @@
 import { bodyText, type ReceivedDocument } from '@headgate/bus';
-import { documentKey } from '@headgate/model';
+import { documentKey, isNeededByTenants } from '@headgate/model';
 import type { Clock } from '@headgate/runtime';
 import type {
   DocumentOutcome,
@@ -291,7 +291,7 @@ export class Configuration {
     this.#writeToDisk(document);
     this.#completeIfDecided(key);
     // Tenants that need it may have come before it, or have failed with the one before.
-    if (header.kind === 'plan' || header.kind === 'upstream') {
+    if (isNeededByTenants(header.kind)) {
       this.#sends.sendAll(this.#candidates.retryRefused(this.#deps.workerIds()));
     }
     if (!isForRing(header, this.#deps.ring)) return;
