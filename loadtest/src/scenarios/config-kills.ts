@@ -5,6 +5,7 @@ import { startCluster, type Cluster, type ClusterOptions } from '../cluster/clus
 import { nameChangeOf } from '../cluster/name-change.ts';
 import { readPages } from '../cluster/read-pages.ts';
 import { readTenants, type TenantReader } from '../cluster/tenant-reader.ts';
+import { UNBOUNDED_RATES } from '../cluster/unbounded-rates.ts';
 import { timed, type Check, type Say, type ScenarioResult } from './scenario.ts';
 import { WriteLedger, type LedgerFaults, type NamedRevision } from './write-ledger.ts';
 
@@ -36,10 +37,7 @@ export async function configKills(options: ConfigKillsOptions, say: Say): Promis
     edges: 0,
     healthService: false,
     database,
-    configEnv: {
-      HEADGATE_CONFIG_REQUESTS_PER_SECOND: '100000',
-      HEADGATE_CONFIG_CREDENTIAL_REQUESTS_PER_SECOND: '100000',
-    },
+    configEnv: UNBOUNDED_RATES,
   });
   const ledgers = new Map(TENANTS.map((id) => [id, new WriteLedger()]));
   const reader = readTenants(cluster.nats.url, ({ tenantId, revision, name }) => {

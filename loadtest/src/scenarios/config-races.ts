@@ -1,6 +1,7 @@
 import { startCluster, type Cluster } from '../cluster/cluster.ts';
 import { nameChangeOf } from '../cluster/name-change.ts';
 import { readPages } from '../cluster/read-pages.ts';
+import { UNBOUNDED_RATES } from '../cluster/unbounded-rates.ts';
 import type { Say, ScenarioResult } from './scenario.ts';
 
 /** Options; the full run is 1,000 races of 8 clients. */
@@ -34,10 +35,7 @@ export async function configRaces(options: ConfigRacesOptions, say: Say): Promis
     healthService: false,
     database: 'postgres',
     configReplicas: 1,
-    configEnv: {
-      HEADGATE_CONFIG_REQUESTS_PER_SECOND: '100000',
-      HEADGATE_CONFIG_CREDENTIAL_REQUESTS_PER_SECOND: '100000',
-    },
+    configEnv: UNBOUNDED_RATES,
   });
   try {
     await cluster.api.put('/v1/plans/standard', {});

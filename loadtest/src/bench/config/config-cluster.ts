@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { temporaryDirectory, waitFor } from '@headgate/testkit';
 import { startCluster, type Cluster, type ClusterEdge } from '../../cluster/cluster.ts';
 import { waitForPublished } from '../../cluster/wait-for-published.ts';
+import { UNBOUNDED_RATES } from '../../cluster/unbounded-rates.ts';
 import { lowerPriority } from '../low-priority.ts';
 import { processTree, treeRssBytes, treesCpuMs } from '../process-tree.ts';
 import { raiseToRealTime } from '../real-time.ts';
@@ -38,11 +39,7 @@ export async function startConfigCluster(edges: number, nginx: string): Promise<
     startEdges: false,
     healthService: false,
     database: 'postgres',
-    // One client makes all changes.
-    configEnv: {
-      HEADGATE_CONFIG_REQUESTS_PER_SECOND: '1000000',
-      HEADGATE_CONFIG_CREDENTIAL_REQUESTS_PER_SECOND: '1000000',
-    },
+    configEnv: UNBOUNDED_RATES,
     // Their lines would go through a pipe to this process, which measures. `bench -- proxy` shows what records cost.
     edgeEnv: {
       HEADGATE_EDGE_ACCESS_RECORDS: 'off',

@@ -18,6 +18,7 @@ import {
 import { runLoad, tally, type Outcome } from '../../cluster/load.ts';
 import { NatsLink } from '../../cluster/nats-link.ts';
 import { waitForPublished } from '../../cluster/wait-for-published.ts';
+import { UNBOUNDED_RATES } from '../../cluster/unbounded-rates.ts';
 import { HeldEndpoint, type Gate } from './held-endpoint.ts';
 
 /** A change that the config-service has acknowledged. */
@@ -102,10 +103,7 @@ export class FaultRig {
         edges: options.edges,
         healthService: false,
         database: 'postgres',
-        configEnv: {
-          HEADGATE_CONFIG_REQUESTS_PER_SECOND: '1000000',
-          HEADGATE_CONFIG_CREDENTIAL_REQUESTS_PER_SECOND: '1000000',
-        },
+        configEnv: UNBOUNDED_RATES,
         async natsUrlOf(component, nats) {
           const link = await NatsLink.open(nats.port);
           links.set(component, link);
