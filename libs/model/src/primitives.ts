@@ -28,6 +28,9 @@ export type RouteId = z.infer<typeof RouteId>;
 export const ApiKeyId = id('API key').brand<'ApiKeyId'>();
 export type ApiKeyId = z.infer<typeof ApiKeyId>;
 
+export const JwtIssuerId = id('JWT issuer').brand<'JwtIssuerId'>();
+export type JwtIssuerId = z.infer<typeof JwtIssuerId>;
+
 export const AccessTokenId = id('access token').brand<'AccessTokenId'>();
 export type AccessTokenId = z.infer<typeof AccessTokenId>;
 

@@ -48,4 +48,5 @@ export {
 } from './start-redis-sentinel.ts';
 export { startStopwatch, type Stopwatch } from './stopwatch.ts';
 export { temporaryDirectory, type TemporaryDirectory } from './temporary-directory.ts';
+export { createTokenKey, unsignedToken, type TokenKey } from './token-key.ts';
 export { waitFor, type WaitOptions } from './wait-for.ts';

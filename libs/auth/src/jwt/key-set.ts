@@ -1,0 +1,73 @@
+import type { KeyObject } from 'node:crypto';
+import { importPublicJwk, PublicJwk, type JwtAlgorithm } from '@headgate/model';
+
+/** Keys of a fetched set that are looked at. Large issuers publish some ten. */
+const KEYS_MAX = 100;
+
+/** Members of a key that count; others are none of ours (RFC 7517, section 4). */
+const MEMBERS = ['kty', 'kid', 'alg', 'use', 'key_ops', 'crv', 'n', 'e', 'x', 'y'];
+
+interface HeldKey {
+  readonly key: KeyObject;
+  readonly algorithms: readonly JwtAlgorithm[];
+}
+
+/** The public keys of an issuer, by the `kid` that tokens name. */
+export class KeySet {
+  readonly size: number;
+  readonly #byKid = new Map<string | null, HeldKey[]>();
+  readonly #all: readonly HeldKey[];
+
+  constructor(jwks: readonly PublicJwk[]) {
+    const all: HeldKey[] = [];
+    for (const jwk of jwks) {
+      const imported = importPublicJwk(jwk);
+      if (imported.fault !== null) continue;
+      const kid = jwk.kid ?? null;
+      const ofKid = this.#byKid.get(kid);
+      if (ofKid === undefined) this.#byKid.set(kid, [imported]);
+      else ofKid.push(imported);
+      all.push(imported);
+    }
+    this.#all = all;
+    this.size = all.length;
+  }
+
+  /**
+   * The key that a token says it was signed with, if it is for the token's algorithm; null for none, and if several are: keys are not
+   * tried one after the other.
+   *
+   * @param kid null if the token names no key: then the only key for the algorithm.
+   */
+  find(kid: string | null, algorithm: JwtAlgorithm): KeyObject | null {
+    const named = kid === null ? this.#all : (this.#byKid.get(kid) ?? []);
+    const [found, ...others] = named.filter(({ algorithms }) => algorithms.includes(algorithm));
+    return found === undefined || others.length > 0 ? null : found.key;
+  }
+}
+
+/**
+ * The keys of a JWK set (RFC 7517, section 5); keys that are none of ours (private or symmetric ones, other curves, for encryption, too short)
+ * are passed over. Null if it is no such set, or no key is left.
+ */
+export function readKeySet(text: string): KeySet | null {
+  let set: unknown;
+  try {
+    set = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (!isRecord(set) || !Array.isArray(set['keys'])) return null;
+  const jwks = set['keys'].slice(0, KEYS_MAX).flatMap((jwk: unknown) => {
+    if (!isRecord(jwk) || Object.hasOwn(jwk, 'd') || Object.hasOwn(jwk, 'k')) return [];
+    const own = Object.entries(jwk).filter(([name]) => MEMBERS.includes(name));
+    const parsed = PublicJwk.safeParse(Object.fromEntries(own));
+    return parsed.success ? [parsed.data] : [];
+  });
+  const keys = new KeySet(jwks);
+  return keys.size === 0 ? null : keys;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
