@@ -1,4 +1,12 @@
-import { ApiKeySpec, Bundle, PlanSpec, RouteSpec, TenantSpec, UpstreamSpec } from '@headgate/model';
+import {
+  ApiKeySpec,
+  Bundle,
+  JwtIssuerSpec,
+  PlanSpec,
+  RouteSpec,
+  TenantSpec,
+  UpstreamSpec,
+} from '@headgate/model';
 import { markdownTable, pageHead } from './markdown.ts';
 import { fieldRows, inputSchema } from './schema-rows.ts';
 
@@ -7,6 +15,7 @@ const RESOURCES = [
   ['Shared upstream', 'upstreams/{sharedUpstreamId}', UpstreamSpec],
   ['Tenant', 'tenants/{tenantId}', TenantSpec],
   ['Upstream', 'tenants/{tenantId}/upstreams/{upstreamId}', UpstreamSpec],
+  ['JWT issuer', 'tenants/{tenantId}/jwt-issuers/{jwtIssuerId}', JwtIssuerSpec],
   ['Route', 'tenants/{tenantId}/routes/{routeId}', RouteSpec],
   ['API key', 'tenants/{tenantId}/api-keys/{apiKeyId}', ApiKeySpec],
 ] as const;
@@ -31,7 +40,7 @@ export function renderResourcesPage(): string {
     ),
   });
   sections.push(
-    `## Bundle\n\n${bundle.description ?? ''} A YAML or JSON file for \`headgate apply\` and \`POST /v1/apply\`. A plan or shared upstream is written as above; a tenant as above with \`upstreams\`, \`routes\` and \`apiKeys\`, each a map by id. An API key stands there by its hash (\`sha256\`).\n\n${markdownTable(COLUMNS, top)}`,
+    `## Bundle\n\n${bundle.description ?? ''} A YAML or JSON file for \`headgate apply\` and \`POST /v1/apply\`. A plan or shared upstream is written as above; a tenant as above with \`upstreams\`, \`jwtIssuers\`, \`routes\` and \`apiKeys\`, each a map by id. An API key stands there by its hash (\`sha256\`).\n\n${markdownTable(COLUMNS, top)}`,
   );
   return [head, ...sections].join('\n');
 }

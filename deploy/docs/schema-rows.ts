@@ -22,6 +22,7 @@ export interface JsonSchema {
   readonly propertyNames?: JsonSchema;
   readonly items?: JsonSchema;
   readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
 }
 
 /** JSON Schema of what a user writes (before defaults are filled in). */
@@ -69,7 +70,7 @@ function typeOf(field: JsonSchema): string {
   if (typeof field.additionalProperties === 'object') {
     return `map of ${typeOf(field.additionalProperties)}`;
   }
-  return field.format ?? field.type ?? 'text';
+  return field.format ?? field.type ?? (field.oneOf === undefined ? 'text' : 'object');
 }
 
 /** Bounds of a field with their unit; empty if it has none. */

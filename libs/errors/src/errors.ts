@@ -56,6 +56,15 @@ export const ERRORS = Object.freeze({
   ),
   HG_AUTH_REQUIRED: row(401, 'downstream', 'never', 'An API key is required'),
   HG_AUTH_INVALID: row(401, 'downstream', 'never', 'The API key is not valid'),
+  HG_AUTH_TOKEN_REQUIRED: row(401, 'downstream', 'never', 'A bearer token is required'),
+  HG_AUTH_TOKEN_INVALID: row(401, 'downstream', 'never', 'The bearer token is not valid'),
+  HG_AUTH_SCOPE_MISSING: row(403, 'downstream', 'never', 'The bearer token lacks a scope'),
+  HG_AUTH_ISSUER_UNAVAILABLE: row(
+    503,
+    'gateway',
+    'later',
+    'The keys of the issuer of the bearer token are not available',
+  ),
   // Limits (edge)
   HG_LIMIT_EXCEEDED: row(429, 'downstream', 'later', 'A rate limit is exceeded'),
   HG_LIMIT_SHARED: row(

@@ -1,7 +1,16 @@
 import { z } from 'zod';
 import { ApiKey } from './api-key.ts';
+import { JwtIssuerSpec } from './jwt-issuer.ts';
 import { PlanSpec } from './plan.ts';
-import { ApiKeyId, PlanId, RouteId, SharedUpstreamId, TenantId, UpstreamId } from './primitives.ts';
+import {
+  ApiKeyId,
+  JwtIssuerId,
+  PlanId,
+  RouteId,
+  SharedUpstreamId,
+  TenantId,
+  UpstreamId,
+} from './primitives.ts';
 import { RouteSpec } from './route.ts';
 import { TenantSpec } from './tenant.ts';
 import { UpstreamSpec } from './upstream.ts';
@@ -13,12 +22,13 @@ export const BundleApiKey = ApiKey.omit({ id: true, hint: true }).describe(
 export type BundleApiKey = z.infer<typeof BundleApiKey>;
 
 /**
- * A tenant with all that belongs to it. Upstreams and routes of the tenant that the bundle does not name are deleted;
+ * A tenant with all that belongs to it. Upstreams, routes and JWT issuers of the tenant that the bundle does not name are deleted;
  * API keys that it does not name are left alone, as they may have been made through the API.
  */
 export const TenantBundle = TenantSpec.extend({
   upstreams: z.record(UpstreamId, UpstreamSpec).default({}),
   routes: z.record(RouteId, RouteSpec).default({}),
+  jwtIssuers: z.record(JwtIssuerId, JwtIssuerSpec).default({}),
   apiKeys: z.record(ApiKeyId, BundleApiKey).default({}),
 });
 export type TenantBundle = z.infer<typeof TenantBundle>;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ApiKey } from './api-key.ts';
+import { JwtIssuer } from './jwt-issuer.ts';
 import { Plan } from './plan.ts';
 import type { PlanId, TenantId } from './primitives.ts';
 import { ID_PATTERN, Revision, Ring } from './primitives.ts';
@@ -14,7 +15,12 @@ export const DOCUMENT_VERSION = 1;
 export const RINGS_MAX = 16;
 
 /** Most of each that a tenant has. */
-export const TENANT_COUNTS_MAX = { upstreams: 1000, routes: 5000, apiKeys: 100_000 } as const;
+export const TENANT_COUNTS_MAX = {
+  upstreams: 1000,
+  routes: 5000,
+  jwtIssuers: 100,
+  apiKeys: 100_000,
+} as const;
 
 /** Everything an edge needs to serve one tenant. Plans and shared upstreams travel in documents of their own. */
 export const TenantDocument = z
@@ -23,6 +29,8 @@ export const TenantDocument = z
     tenant: Tenant.extend({ timeZone: z.string().default('UTC') }),
     upstreams: z.array(Upstream).max(TENANT_COUNTS_MAX.upstreams),
     routes: z.array(Route).max(TENANT_COUNTS_MAX.routes),
+    // Documents of tenants without any lack it, as those of releases before it.
+    jwtIssuers: z.array(JwtIssuer).max(TENANT_COUNTS_MAX.jwtIssuers).default([]),
     apiKeys: z.array(ApiKey).max(TENANT_COUNTS_MAX.apiKeys),
   })
   .describe('Everything an edge needs to serve one tenant.');

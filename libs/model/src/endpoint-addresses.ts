@@ -48,6 +48,20 @@ export function refusedEndpointHost(
   return found === undefined || isAllowed(host) ? null : found.what;
 }
 
+/**
+ * What is wrong with the host of a URL that keys of JWTs are fetched from: where endpoints may not be, whoever wrote it, and in plain text
+ * any address that the operator does not allow. Null if nothing is, or if it is a name: only its addresses can tell.
+ */
+export function refusedJwksHost(
+  host: string,
+  isPlain: boolean,
+  isAllowed: (address: string) => boolean,
+): string | null {
+  const what = refusedEndpointHost(host, isAllowed);
+  if (what !== null || !isPlain || isIP(host) === 0 || isAllowed(host)) return what;
+  return 'an address that is not allowed for http://';
+}
+
 /** Whether an endpoint called `name` may not be at an address that the name was resolved to. */
 export function isRefusedAddress(
   address: string,

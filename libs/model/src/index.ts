@@ -14,7 +14,7 @@ export {
   UpstreamDocument,
 } from './document.ts';
 export { describeFaults, type Fault } from './faults.ts';
-export { isRefusedAddress, refusedEndpointHost } from './endpoint-addresses.ts';
+export { isRefusedAddress, refusedEndpointHost, refusedJwksHost } from './endpoint-addresses.ts';
 export { EndpointHealth, healthKey, HealthState } from './health-state.ts';
 export { bundleFaults, countFaults, routeFaults } from './integrity.ts';
 export { importPublicJwk, JwtAlgorithm, KID_CHARS_MAX, PublicJwk } from './jwk.ts';
@@ -49,7 +49,7 @@ export {
   UpstreamId,
 } from './primitives.ts';
 export { RolloutGuard, RolloutPlan, RolloutRing, RolloutSpec } from './rollout.ts';
-export { Method, Priority, Route, RouteMatch, RouteSpec } from './route.ts';
+export { Method, Priority, Route, RouteJwt, RouteMatch, RouteSpec } from './route.ts';
 export { Tenant, TenantIdentity, TenantSpec } from './tenant.ts';
 export {
   Endpoint,

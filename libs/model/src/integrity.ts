@@ -4,22 +4,27 @@ import type { Fault } from './faults.ts';
 import type { RouteSpec } from './route.ts';
 
 /**
- * What routes of one tenant break: upstreams that it does not have, hosts that are not its own. Paths are those inside of
+ * What routes of one tenant break: upstreams and JWT issuers that it does not have, hosts that are not its own. Paths are those inside of
  * the route.
  *
  * @param hosts the tenant's own, as in its identity.
- * @param hasUpstream whether the tenant has an upstream of that id.
+ * @param has whether the tenant has an upstream, or a JWT issuer, of that id.
  */
 export function routeFaults(
   hosts: readonly string[],
-  hasUpstream: (upstreamId: string) => boolean,
-  route: Pick<RouteSpec, 'upstreamId' | 'match'>,
+  has: (kind: 'upstream' | 'jwtIssuer', id: string) => boolean,
+  route: Pick<RouteSpec, 'upstreamId' | 'match' | 'jwt'>,
 ): Fault[] {
   const faults: Fault[] = [];
-  if (route.upstreamId !== undefined && !hasUpstream(route.upstreamId)) {
+  if (route.upstreamId !== undefined && !has('upstream', route.upstreamId)) {
     const rule = `the tenant has no upstream "${route.upstreamId}"; create it first`;
     faults.push({ path: 'upstreamId', value: route.upstreamId, rule });
   }
+  route.jwt?.issuerIds.forEach((issuerId, index) => {
+    if (has('jwtIssuer', issuerId)) return;
+    const rule = `the tenant has no JWT issuer "${issuerId}"; create it first`;
+    faults.push({ path: `jwt.issuerIds[${index}]`, value: issuerId, rule });
+  });
   route.match.hosts.forEach((host, index) => {
     if (hosts.some((owned) => coversHost(owned, host))) return;
     const rule = 'must lie within identity.hosts of the tenant';
@@ -32,7 +37,7 @@ export function routeFaults(
 export function countFaults(
   counts: Readonly<Record<keyof typeof TENANT_COUNTS_MAX, number>>,
 ): Fault[] {
-  return (['upstreams', 'routes', 'apiKeys'] as const).flatMap((path) => {
+  return (['upstreams', 'routes', 'jwtIssuers', 'apiKeys'] as const).flatMap((path) => {
     const most = TENANT_COUNTS_MAX[path];
     if (counts[path] <= most) return [];
     return [{ path, value: counts[path], rule: `a tenant has at most ${most}` }];
@@ -56,14 +61,16 @@ export function bundleFaults(bundle: Bundle): Fault[] {
     const counts = {
       upstreams: Object.keys(tenant.upstreams).length,
       routes: Object.keys(tenant.routes).length,
+      jwtIssuers: Object.keys(tenant.jwtIssuers).length,
       apiKeys: Object.keys(tenant.apiKeys).length,
     };
     for (const { path, ...fault } of countFaults(counts)) {
       faults.push({ path: `tenants.${tenantId}.${path}`, ...fault });
     }
-    const hasUpstream = (id: string) => Object.hasOwn(tenant.upstreams, id);
+    const has = (kind: 'upstream' | 'jwtIssuer', id: string) =>
+      Object.hasOwn(kind === 'upstream' ? tenant.upstreams : tenant.jwtIssuers, id);
     for (const [routeId, route] of Object.entries(tenant.routes)) {
-      for (const { path, ...fault } of routeFaults(hosts, hasUpstream, route)) {
+      for (const { path, ...fault } of routeFaults(hosts, has, route)) {
         faults.push({ path: `tenants.${tenantId}.routes.${routeId}.${path}`, ...fault });
       }
     }

@@ -99,7 +99,7 @@ export const Limit = z
       .enum(['consumer', 'client-ip'])
       .optional()
       .describe(
-        'Each one has a counter of its own: "consumer" is the API key, or the client address of a request without one; "client-ip" the client address, of IPv6 its /64. Default: all requests of the level share one. `windowMs` is then at most a day.',
+        'Each one has a counter of its own: "consumer" is the API key or the consumer of a JWT, or the client address of a request without either; "client-ip" the client address, of IPv6 its /64. Default: all requests of the level share one. `windowMs` is then at most a day.',
       ),
     shadow: z
       .boolean()

@@ -3,6 +3,7 @@ import { LimitList } from './limit.ts';
 import {
   durationMs,
   HostPattern,
+  JwtIssuerId,
   PathPattern,
   RouteId,
   SharedUpstreamId,
@@ -38,6 +39,31 @@ export const RouteMatch = z
   .describe('Which requests a route takes.');
 export type RouteMatch = z.infer<typeof RouteMatch>;
 
+/** One scope (RFC 6749, section 3.3). */
+const Scope = z
+  .string()
+  .max(128)
+  .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'must be visible ASCII without blanks, \'"\' and "\\"');
+
+/** Which JWTs a route takes. */
+export const RouteJwt = z
+  .strictObject({
+    issuerIds: z
+      .array(JwtIssuerId)
+      .min(1)
+      .max(8)
+      .describe(
+        'JWT issuers of the tenant. Of several with the same `issuer` the first counts whose audiences fit.',
+      ),
+    scopes: z
+      .array(Scope)
+      .max(16)
+      .default([])
+      .describe('Scopes that a token must have, all of them, in `scope` or else `scp`.'),
+  })
+  .describe('Bearer tokens that are taken. With `auth` "jwt" only.');
+export type RouteJwt = z.infer<typeof RouteJwt>;
+
 /**
  * What an operator writes for a route. Among the routes that match, the most specific wins: exact host before wildcard
  * before none, then exact path before the longest prefix, then a method list before none.
@@ -52,9 +78,12 @@ export const RouteSpec = z
       'Where requests go: an upstream of the platform. Either this or `upstreamId`.',
     ),
     auth: z
-      .enum(['none', 'api_key'])
+      .enum(['none', 'api_key', 'jwt'])
       .default('none')
-      .describe('"api_key" needs a valid key in X-API-Key or as a bearer token.'),
+      .describe(
+        '"api_key" needs a valid key in X-API-Key or as a bearer token, "jwt" a token as `jwt` says.',
+      ),
+    jwt: RouteJwt.optional(),
     stripPrefix: z
       .boolean()
       .default(false)
@@ -96,6 +125,15 @@ export const RouteSpec = z
       .max(3)
       .default(1)
       .describe('Further attempts for idempotent requests that failed before a byte came back.'),
+  })
+  .superRefine(({ auth, jwt }, context) => {
+    if (auth === 'jwt' && jwt === undefined) {
+      const message = 'missing; with auth "jwt" a route tells whose tokens it takes';
+      context.addIssue({ code: 'custom', path: ['jwt'], message });
+    } else if (auth !== 'jwt' && jwt !== undefined) {
+      const message = 'must not be there without auth "jwt"';
+      context.addIssue({ code: 'custom', path: ['jwt'], message, input: jwt });
+    }
   })
   .superRefine(({ upstreamId, sharedUpstreamId }, context) => {
     if (upstreamId === undefined && sharedUpstreamId === undefined) {

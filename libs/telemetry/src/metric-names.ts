@@ -152,6 +152,12 @@ export const METRICS = Object.freeze({
     { merge: 'max' },
   ),
   headgate_active_requests: row('edge', 'gauge', [], 'Requests being handled'),
+  headgate_jwks_fetches_total: row(
+    'edge',
+    'counter',
+    ['outcome'],
+    'Fetches of the keys of JWT issuers, by outcome: ok or failed',
+  ),
   headgate_outlier_ejections_total: row(
     'edge',
     'counter',

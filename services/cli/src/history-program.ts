@@ -48,8 +48,8 @@ Examples:
   $ headgate drift -f tenants/ --watch 5m -o json   a line of JSON for each check, for a log`;
 
 const ROLLBACK_HELP = `
-The tenant, its upstreams and its routes become what they were, as a new revision; a deleted tenant
-comes back. API keys stay as they are now unless --api-keys restore is given: then keys that were
+The tenant, its upstreams, JWT issuers and routes become what they were, as a new revision; a deleted
+tenant comes back. API keys stay as they are now unless --api-keys restore is given: then keys that were
 deleted since work again. Plans are not touched. Shows what would change first, and asks. If somebody
 changes the tenant in between, it is refused.
 

@@ -13,8 +13,8 @@ import { CONFLICT_MODES } from './merge-bundle.ts';
 
 const IMPORT_HELP = `
 Creates what the bundle holds and the cluster lacks, such as tenants that were exported from another one.
-Nothing is ever deleted: unlike "headgate apply", upstreams and routes of a tenant that the bundle does not
-hold stay. What is there and differs is shown, and nothing is imported unless --on-conflict says what is to
+Nothing is ever deleted: unlike "headgate apply", upstreams, JWT issuers and routes of a tenant that the
+bundle does not hold stay. What is there and differs is shown, and nothing is imported unless --on-conflict says what is to
 become of it. API keys are imported by their hashes, so the keys that clients have go on working.
 
 --from kong makes a tenant out of a declarative file of Kong ("deck gateway dump"), and tells all that is not

@@ -8,6 +8,7 @@ const KIND_NAMES = {
   sharedUpstream: 'shared upstream',
   tenant: 'tenant',
   upstream: 'upstream',
+  jwtIssuer: 'JWT issuer',
   route: 'route',
   apiKey: 'API key',
 } as const;
@@ -70,7 +71,7 @@ export function formatCounts(counts: ChangeCounts): string {
 
 const KIND_ORDER = [
   ...(['plan', 'sharedUpstream', 'tenant'] as const),
-  ...(['upstream', 'route', 'apiKey'] as const),
+  ...(['upstream', 'jwtIssuer', 'route', 'apiKey'] as const),
 ] as const;
 
 type RealChange = Change & { readonly action: keyof typeof SIGNS };

@@ -51,9 +51,9 @@ A first tour:
   $ headgate rollback acme 41 --wait         undo it`;
 
 const APPLY_HELP = `
-A bundle names plans, shared upstreams and tenants, with the upstreams, routes and API keys of each
-tenant. Those it does not name are left alone; but upstreams and routes that a named tenant has and the
-bundle does not are deleted. It is applied as a whole or not at all. A folder is read as one bundle.
+A bundle names plans, shared upstreams and tenants, with the upstreams, JWT issuers, routes and API keys
+of each tenant. Those it does not name are left alone; but upstreams, JWT issuers and routes that a named
+tenant has and the bundle does not are deleted. It is applied as a whole or not at all. A folder is read as one bundle.
 
   apiVersion: headgate/v1
   plans:
@@ -180,7 +180,7 @@ function addGet(parts: ProgramParts): void {
     .description('Show one resource, or all of a kind.')
     .argument('<kind>', KIND_NAMES.join(', '))
     .argument('[id]', 'only this one')
-    .option('-t, --tenant <id>', 'the tenant, for its upstreams, routes and api-keys')
+    .option('-t, --tenant <id>', 'the tenant, for its upstreams, jwt-issuers, routes and api-keys')
     .option('-l, --label <key=value>', 'tenants with this label; may be repeated', collect, [])
     .option('--status <status>', 'tenants of this status: active or suspended')
     .option('--plan <id>', 'tenants on this plan')

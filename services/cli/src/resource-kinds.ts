@@ -81,6 +81,20 @@ const RESOURCE_KINDS: readonly ResourceKind[] = [
     ],
   },
   {
+    name: 'jwt-issuers',
+    aliases: ['jwt-issuer', 'jwtissuers', 'jwtissuer', 'issuers', 'issuer'],
+    place: 'tenant',
+    filters: [],
+    columns: [
+      id,
+      field('ISSUER', 'issuer'),
+      { title: 'AUDIENCES', cell: (issuer) => joined(strings(issuer['audiences'])) },
+      { title: 'ALGORITHMS', cell: (issuer) => joined(strings(issuer['algorithms'])) },
+      { title: 'KEYS', cell: describeKeys },
+      revision,
+    ],
+  },
+  {
     name: 'api-keys',
     aliases: ['api-key', 'apikeys', 'apikey', 'keys', 'key'],
     place: 'tenant',
@@ -151,6 +165,12 @@ function describeHealthCheck(value: unknown): string {
 function describeTarget(route: Resource): string {
   const shared = route['sharedUpstreamId'];
   return shared === undefined ? text(route['upstreamId']) : `${text(shared)} (shared)`;
+}
+
+/** Where they are fetched, or how many there are. */
+function describeKeys({ jwks, jwksUri }: Resource): string {
+  if (jwksUri !== undefined) return text(jwksUri);
+  return isRecord(jwks) ? `${records(jwks['keys']).length} inline` : '-';
 }
 
 function describeMatch(value: unknown): string {

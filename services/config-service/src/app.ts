@@ -30,6 +30,7 @@ import { auditOperation } from './resources/audit.ts';
 import { driftOperations } from './resources/drift.ts';
 import { exportOperation } from './resources/export.ts';
 import { historyOperations } from './resources/history.ts';
+import { jwtIssuerOperations } from './resources/jwt-issuers.ts';
 import { planOperations } from './resources/plans.ts';
 import { rollbackOperation } from './resources/rollback.ts';
 import { routeOperations } from './resources/routes.ts';
@@ -116,6 +117,7 @@ export async function createApp(
     ...sharedUpstreamOperations(context),
     ...tenantOperations(context),
     ...upstreamOperations(context),
+    ...jwtIssuerOperations(context),
     ...routeOperations(context),
     ...apiKeyOperations(context),
     ...accessTokenOperations(context),

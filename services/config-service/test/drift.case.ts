@@ -7,6 +7,7 @@ import { buildTenantDocument } from '../src/publish/build-document.ts';
 import { readChangeMark } from '../src/store/commit.ts';
 import { newestRevision } from '../src/store/newest-revision.ts';
 import { takeRevisions, writeDocuments } from '../src/store/documents.ts';
+import { NO_TENANT } from '../src/store/state.ts';
 import { createSend, type Send, type TestApi } from './support/api.ts';
 
 const upstreams = { api: { endpoints: [{ host: '10.0.0.1', port: 80 }] } };
@@ -123,8 +124,7 @@ export function testDrift(api: () => TestApi): void {
       ];
       assert.ok(newest > older);
       assert.equal(await readChangeMark(transaction), mark, 'nothing has changed');
-      const none = { tenant: null, upstream: new Map(), route: new Map(), apiKey: new Map() };
-      const late = buildTenantDocument('drift-late', none, older);
+      const late = buildTenantDocument('drift-late', NO_TENANT, older);
       await writeDocuments(transaction, [late], new Date(), { restored: false });
       assert.equal(await newestRevision(transaction, 'all'), newest);
       assert.notEqual(await readChangeMark(transaction), mark);

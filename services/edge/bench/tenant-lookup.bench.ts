@@ -9,6 +9,7 @@ import { createRevisionScope } from '../src/snapshot/revision-faults.ts';
 import { TenantStore } from '../src/snapshot/tenant-store.ts';
 import { UpstreamRegistry } from '../src/upstream/upstream-registry.ts';
 import { planDocument, tenantDocument } from '../test/support/edge-process.ts';
+import { noIssuerKeys } from '../test/support/no-issuer-keys.ts';
 
 // Identify the tenant and match its route: 10 against 10,000 tenants, each looked up in turn with a host text of its
 // own, as a parser makes it. Variants are interleaved; the median of all rounds counts.
@@ -36,6 +37,7 @@ function createStore(tenants: number): TenantStore {
   };
   const store = new TenantStore({
     upstreams: new UpstreamRegistry({ ...deps, random: { next: () => 0.5 } }),
+    issuerKeys: noIssuerKeys(),
     metrics: createWorkerMetrics(),
     tenantHeader: 'x-tenant-id',
     ring: 'default',

@@ -1,4 +1,5 @@
 import type { Exchange } from './request/exchange.ts';
+import { settleJwt, type AuthenticateJwtDeps } from './stages/authenticate-jwt.ts';
 import { authenticate } from './stages/authenticate.ts';
 import {
   applyVerdict,
@@ -13,7 +14,12 @@ import { matchRoute } from './stages/match-route.ts';
 
 /** What the request path works with. */
 export interface RequestPathDeps
-  extends IdentifyTenantDeps, FindLimitsDeps, TakeLimitsDeps, ApplyVerdictDeps {}
+  extends
+    IdentifyTenantDeps,
+    AuthenticateJwtDeps,
+    FindLimitsDeps,
+    TakeLimitsDeps,
+    ApplyVerdictDeps {}
 
 /**
  * The path of a request, all of it:
@@ -22,18 +28,31 @@ export interface RequestPathDeps
  *     → identify tenant → match route → authenticate → enforce limits      here, one stage a file
  *     → pick endpoint → forward → record                                   Exchange
  *
- * A stage returns null to go on or the local reply that ends the request. Only the limiter may need to wait; then the
- * rest runs when its verdict is there.
+ * A stage returns null to go on or the local reply that ends the request. Two may need to wait: a JWT is verified later once in a
+ * while, and the limiter may have to ask. Then the rest runs when their verdicts are there.
  *
  * @hot
  */
 export function handleRequest(exchange: Exchange, deps: RequestPathDeps): void {
   const { context } = exchange;
-  const refusal = identifyTenant(context, deps) ?? matchRoute(context) ?? authenticate(context);
-  if (refusal !== null) {
+  const refusal =
+    identifyTenant(context, deps) ?? matchRoute(context) ?? authenticate(context, deps);
+  if (refusal === null) {
+    admit(exchange, deps);
+  } else if (refusal instanceof Promise) {
+    exchange.awaitToken(refusal, (verdict) => {
+      const second = settleJwt(context, verdict);
+      if (second === null) admit(exchange, deps);
+      else exchange.answer(second);
+    });
+  } else {
     exchange.answer(refusal);
-    return;
   }
+}
+
+/** From the limits on. @hot */
+function admit(exchange: Exchange, deps: RequestPathDeps): void {
+  const { context } = exchange;
   const chain = limitsOf(context, deps);
   context.limitStartMs = context.startMs;
   const verdict = takeLimits(context, chain, deps);

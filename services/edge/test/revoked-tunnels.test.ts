@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { waitFor } from '@headgate/testkit';
+import { createTokenKey, waitFor } from '@headgate/testkit';
 import type { WorkerDocument } from '../src/ipc/messages.ts';
 import { planDocument, tenantDocument, type TestTenant } from './support/edge-process.ts';
 import { HANDSHAKE, SWITCHING } from './support/handshake.ts';
@@ -84,6 +84,39 @@ suite('an open WebSocket ends with its permission', () => {
       await client.closed();
       await waitFor(() => link.ended, { message: 'the end at the endpoint' });
       assert.ok(performance.now() - startMs < CUT_MS, `${performance.now() - startMs} ms`);
+      client.close();
+    });
+  }
+
+  for (const [title, id, lifeS, change] of [
+    ['its token expires', 'te', 2, () => Promise.resolve()],
+    [
+      'the issuer of its token is gone',
+      'ti',
+      300,
+      (id: string) => put(tenant(id, { routes: { all: { upstreamId: 'main' } } })),
+    ],
+  ] as const) {
+    test(`${title}: both sides are told, then it is cut`, async () => {
+      const key = await createTokenKey();
+      const login = {
+        ...{ issuer: 'https://login.test', audiences: ['api'], leewayMs: 0 },
+        jwks: { keys: [key.jwk] },
+      };
+      const jwt = { issuerIds: ['login'] };
+      const routes = { all: { upstreamId: 'main', auth: 'jwt', jwt } };
+      await put(tenant(id, { routes, jwtIssuers: { login } }));
+      const exp = Math.ceil(Date.now() / 1000) + lifeS;
+      const token = await key.sign({ iss: 'https://login.test', aud: 'api', sub: 'alice', exp });
+      const handshake = HANDSHAKE.replace('a.test', `${id}.test`);
+      const { client, toClient } = await openTunnel(
+        edge.port,
+        scene.origin,
+        handshake.replace('Sec-', `Authorization: Bearer ${token}\r\nSec-`),
+      );
+      await change(id);
+      await waitFor(() => toClient() === GOING_AWAY, { message: 'the close frame' });
+      await client.closed();
       client.close();
     });
   }

@@ -24,15 +24,15 @@ export function bundleEdits(bundle: Bundle): Edits {
 /** The documents of a bundle's tenants, without the API keys that stay: what is stored has at least their size. */
 export function leastDocuments({ tenants }: Bundle): BuiltDocument[] {
   return Object.entries(tenants).map(([id, tenant]) => {
-    const none = { upstream: new Map(), route: new Map(), apiKey: new Map() };
-    const nothing: TenantState = { id, tenant: null, rollout: null, ...none };
+    const of = { upstream: new Map(), jwtIssuer: new Map(), route: new Map(), apiKey: new Map() };
+    const nothing: TenantState = { id, tenant: null, rollout: null, ...of };
     return buildTenantDocument(id, mergeTenant(nothing, tenant), 0);
   });
 }
 
-/** A tenant as a bundle wants it: upstreams and routes are those of the bundle; API keys that it does not name stay. */
+/** A tenant as a bundle wants it: upstreams, JWT issuers and routes are those of the bundle; API keys that it does not name stay. */
 export function mergeTenant(current: TenantState, bundle: TenantBundle): TenantSpecs {
-  const { upstreams, routes, apiKeys, ...tenant } = bundle;
+  const { upstreams, jwtIssuers, routes, apiKeys, ...tenant } = bundle;
   const keys = new Map(specsOf(current).apiKey);
   for (const [id, key] of Object.entries(apiKeys)) {
     keys.set(id, keyRecord(key, keys.get(id)));
@@ -40,6 +40,7 @@ export function mergeTenant(current: TenantState, bundle: TenantBundle): TenantS
   return {
     tenant,
     upstream: new Map(Object.entries(upstreams)),
+    jwtIssuer: new Map(Object.entries(jwtIssuers)),
     route: new Map(Object.entries(routes)),
     apiKey: keys,
   };

@@ -4,6 +4,8 @@ import {
   BundleApiKey,
   countFaults,
   describeFaults,
+  JwtIssuerId,
+  JwtIssuerSpec,
   PlanId,
   PlanSpec,
   RouteId,
@@ -30,10 +32,16 @@ const MEMBERS_MAX = 20_000;
 const Entries = z.record(z.string(), z.unknown()).default({});
 const BundleFrame = Bundle.extend({ plans: Entries, upstreams: Entries, tenants: Entries });
 const SECTIONS = ['plans', 'upstreams', 'tenants'];
-const TenantFrame = TenantBundle.extend({ upstreams: Entries, routes: Entries, apiKeys: Entries });
+const TenantFrame = TenantBundle.extend({
+  upstreams: Entries,
+  jwtIssuers: Entries,
+  routes: Entries,
+  apiKeys: Entries,
+});
 /** What belongs to a tenant, and the schemas of its ids and of what they name. */
 const COLLECTIONS = [
   ['upstreams', UpstreamId, UpstreamSpec],
+  ['jwtIssuers', JwtIssuerId, JwtIssuerSpec],
   ['routes', RouteId, RouteSpec],
   ['apiKeys', ApiKeyId, BundleApiKey],
 ] as const;
@@ -76,6 +84,7 @@ function* readTenant(reader: EntryReader, raw: unknown, at: string): Generator<u
   const counts = {
     upstreams: Object.keys(entriesOf(raw, 'upstreams')).length,
     routes: Object.keys(entriesOf(raw, 'routes')).length,
+    jwtIssuers: Object.keys(entriesOf(raw, 'jwtIssuers')).length,
     apiKeys: Object.keys(entriesOf(raw, 'apiKeys')).length,
   };
   const tooMany = countFaults(counts).map(({ path, ...fault }) => ({

@@ -11,11 +11,12 @@ export type StoredTenant = z.input<typeof TenantBundle>;
  * is checked: it may come from a release with other rules.
  */
 export function bundleOfDocument(body: string): StoredTenant {
-  const { tenant, upstreams, routes, apiKeys } = parseBody(body);
+  const { tenant, upstreams, jwtIssuers = [], routes, apiKeys } = parseBody(body);
   const { id: _, ...spec } = tenant;
   return {
     ...spec,
     upstreams: byId(upstreams, withoutId),
+    jwtIssuers: byId(jwtIssuers, withoutId),
     routes: byId(routes, withoutId),
     apiKeys: byId(apiKeys, ({ id: _id, hint: _hint, ...key }) => key),
   };
@@ -32,11 +33,12 @@ export function specsOfDocument(body: string): Outcome<TenantSpecs> {
   if (!parsed.success) {
     return refuse({ reason: 'invalid', faults: describeFaults(parsed.error, stored) });
   }
-  const { upstreams, routes, apiKeys, ...tenant } = parsed.data;
+  const { upstreams, jwtIssuers, routes, apiKeys, ...tenant } = parsed.data;
   const hints = new Map(parseBody(body).apiKeys.map(({ id, hint }) => [String(id), hint]));
   return accept({
     tenant,
     upstream: new Map(Object.entries(upstreams)),
+    jwtIssuer: new Map(Object.entries(jwtIssuers)),
     route: new Map(Object.entries(routes)),
     apiKey: new Map(
       Object.entries(apiKeys).map(([id, key]) => [id, { ...key, hint: hints.get(id) ?? '' }]),
@@ -44,9 +46,13 @@ export function specsOfDocument(body: string): Outcome<TenantSpecs> {
   });
 }
 
+/** Releases before this one knew no JWT issuers. */
+type StoredDocument = Omit<TenantDocument, 'jwtIssuers'> &
+  Partial<Pick<TenantDocument, 'jwtIssuers'>>;
+
 /** Only buildTenantDocument writes bodies, from what the schemas had accepted. */
-function parseBody(body: string): TenantDocument {
-  return JSON.parse(body) as TenantDocument;
+function parseBody(body: string): StoredDocument {
+  return JSON.parse(body) as StoredDocument;
 }
 
 function byId<Item extends { readonly id: string }, Value>(

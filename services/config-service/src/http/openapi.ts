@@ -38,7 +38,7 @@ export function buildOpenApi(operations: readonly Operation[]): Json {
       title: 'Headgate management API',
       version: '1',
       description:
-        'Configures plans, shared upstreams, tenants, upstreams, routes and API keys of a Headgate cluster.',
+        'Configures plans, shared upstreams, tenants, upstreams, JWT issuers, routes and API keys of a Headgate cluster.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],

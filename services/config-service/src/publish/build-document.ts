@@ -46,6 +46,8 @@ export function buildTenantDocument(
     tenant: { id, ...specs.tenant },
     upstreams: listById(specs.upstream),
     routes: listById(specs.route),
+    // Tenants without any have the documents of releases before it.
+    ...(specs.jwtIssuer.size === 0 ? {} : { jwtIssuers: listById(specs.jwtIssuer) }),
     apiKeys: listById(specs.apiKey),
   });
   return finish('tenant', id, revision, specs.tenant.identity, body);

@@ -27,6 +27,13 @@ const EXAMPLE = {
       planId: 'gold',
       identity: { hosts: ['acme.example.com'] },
       upstreams: { api: { endpoints: [{ host: '10.0.0.1', port: 8080 }] } },
+      jwtIssuers: {
+        login: {
+          issuer: 'https://login.example.com',
+          audiences: ['https://api.example.com'],
+          jwksUri: 'https://login.example.com/jwks.json',
+        },
+      },
       routes: {
         web: { upstreamId: 'api' },
         post: { sharedUpstreamId: 'mail', match: { path: { prefix: '/post' } } },
@@ -65,7 +72,7 @@ export function applyOperation(context: ApiContext): Operation {
       summary: 'Apply a bundle in one transaction',
       description:
         'Plans, shared upstreams and tenants that the bundle does not name are left alone. Of a tenant that it names, ' +
-        'upstreams and routes are replaced as a whole; API keys that it does not name stay.',
+        'upstreams, JWT issuers and routes are replaced as a whole; API keys that it does not name stay.',
       tag: 'apply',
       permission: 'tenant.write',
       params: NOTHING,

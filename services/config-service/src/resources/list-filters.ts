@@ -53,6 +53,7 @@ const LIST_FILTERS = {
   },
   sharedUpstream: UPSTREAM_FILTERS,
   upstream: UPSTREAM_FILTERS,
+  jwtIssuer: {},
   route: {
     upstreamId: UpstreamId.optional().describe('Routes to this upstream of the tenant.'),
     sharedUpstreamId: SharedUpstreamId.optional().describe('Routes to this shared upstream.'),

@@ -19,6 +19,7 @@ import { historyParts, type TenantRevision } from './history.ts';
 import {
   bundlePath,
   checkEndpoints,
+  checkJwksUris,
   checkTenantIntegrity,
   type LocatedFault,
 } from './integrity.ts';
@@ -72,7 +73,7 @@ export function onTenant(id: string, edit: TenantEdit): Edits {
 export interface AuthorRules {
   /** Tenants that the author may change. */
   readonly scope: TenantScope;
-  /** Addresses that endpoints may have whoever writes them; see {@link checkEndpoints}. */
+  /** Addresses that endpoints may have whoever writes them, and URLs of keys; see {@link checkEndpoints}. */
   readonly isAllowedAddress: (address: string) => boolean;
 }
 
@@ -236,6 +237,7 @@ export async function prepareChanges(
     ...(options.byRollout === true ? [] : checkRollouts(tenants.value, changed)),
     ...tenants.value.flatMap(({ state, next }) => checkTenantIntegrity(state.id, next)),
     ...(isBound ? checkEndpoints(changes, options.isAllowedAddress) : []),
+    ...checkJwksUris(changes, options.isAllowedAddress),
     ...(await checkPlanReferences(db, plans.value, tenants.value)),
     ...(await checkUpstreamReferences(db, upstreams.value, tenants.value)),
     ...(await checkClaims(db, claims)),

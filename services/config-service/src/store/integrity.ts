@@ -1,8 +1,11 @@
 import {
   countFaults,
   endpointId,
+  hostOfUrl,
   refusedEndpointHost,
+  refusedJwksHost,
   routeFaults,
+  type JwtIssuerSpec,
   type UpstreamSpec,
 } from '@headgate/model';
 import type { Change } from './change.ts';
@@ -29,14 +32,15 @@ export function bundlePath(fault: Pick<LocatedFault, 'kind' | 'tenantId' | 'id' 
   return `${parents}${collection}.${fault.id}${fault.path === '' ? '' : `.${fault.path}`}`;
 }
 
-/** What a tenant's own resources break among themselves: missing upstreams, foreign route hosts, too many of a kind. */
+/** What a tenant's own resources break among themselves: missing upstreams and JWT issuers, foreign route hosts, too many of a kind. */
 export function checkTenantIntegrity(tenantId: string, specs: TenantSpecs): LocatedFault[] {
   if (specs.tenant === null) return [];
   const { hosts } = specs.tenant.identity;
-  const hasUpstream = (upstreamId: string) => specs.upstream.has(upstreamId);
+  const has = (kind: 'upstream' | 'jwtIssuer', id: string) => specs[kind].has(id);
   const counts = {
     upstreams: specs.upstream.size,
     routes: specs.route.size,
+    jwtIssuers: specs.jwtIssuer.size,
     apiKeys: specs.apiKey.size,
   };
   const tooMany = countFaults(counts).map((fault) => ({
@@ -44,7 +48,7 @@ export function checkTenantIntegrity(tenantId: string, specs: TenantSpecs): Loca
     ...{ kind: 'tenant' as const, tenantId: null, id: tenantId, conflict: false },
   }));
   const ofRoutes = [...specs.route].flatMap(([id, route]) =>
-    routeFaults(hosts, hasUpstream, route).map((fault) => ({
+    routeFaults(hosts, has, route).map((fault) => ({
       ...fault,
       ...{ kind: 'route' as const, tenantId, id, conflict: false },
     })),
@@ -76,5 +80,26 @@ export function checkEndpoints(
       const place = { kind, tenantId, id, path: `endpoints[${index}].host` };
       return [{ ...place, value: endpoint.host, rule, conflict: false }];
     });
+  });
+}
+
+/**
+ * JWT issuers whose keys changes bring to where edges fetch none, whoever writes it. What is there already may stay.
+ *
+ * @param isAllowed addresses that the operator allows.
+ */
+export function checkJwksUris(
+  changes: readonly Change[],
+  isAllowed: (address: string) => boolean,
+): LocatedFault[] {
+  return changes.flatMap(({ kind, tenantId, id, action, before, after }): LocatedFault[] => {
+    if (kind !== 'jwtIssuer' || action === 'unchanged' || after === null) return [];
+    const { jwksUri } = after as JwtIssuerSpec; // of its kind
+    const known = before === null ? undefined : (before.spec as JwtIssuerSpec).jwksUri; // of its kind
+    if (jwksUri === undefined || jwksUri === known) return [];
+    const what = refusedJwksHost(hostOfUrl(jwksUri), jwksUri.startsWith('http:'), isAllowed);
+    if (what === null) return [];
+    const rule = `leads to ${what}; an operator allows it in HEADGATE_ENDPOINT_ADDRESSES_ALLOWED, here and for edges`;
+    return [{ kind, tenantId, id, path: 'jwksUri', value: jwksUri, rule, conflict: false }];
   });
 }

@@ -1,4 +1,11 @@
-import type { ApiKey, PlanSpec, RouteSpec, TenantSpec, UpstreamSpec } from '@headgate/model';
+import type {
+  ApiKey,
+  JwtIssuerSpec,
+  PlanSpec,
+  RouteSpec,
+  TenantSpec,
+  UpstreamSpec,
+} from '@headgate/model';
 
 /** What the store keeps of an API key: what the operator wrote, the hash and the hint. */
 export type ApiKeyRecord = Omit<ApiKey, 'id'>;
@@ -9,6 +16,7 @@ export interface SpecByKind {
   readonly sharedUpstream: UpstreamSpec;
   readonly tenant: TenantSpec;
   readonly upstream: UpstreamSpec;
+  readonly jwtIssuer: JwtIssuerSpec;
   readonly route: RouteSpec;
   readonly apiKey: ApiKeyRecord;
 }
@@ -20,7 +28,7 @@ export type ResourceKind = keyof SpecByKind;
 export type SharedKind = 'plan' | 'sharedUpstream';
 
 /** Kinds that live inside of a tenant. */
-export type NestedKind = 'upstream' | 'route' | 'apiKey';
+export type NestedKind = 'upstream' | 'jwtIssuer' | 'route' | 'apiKey';
 
 /**
  * In the order in which they may be written: a kind refers only to kinds before it. Deletions go
@@ -28,14 +36,14 @@ export type NestedKind = 'upstream' | 'route' | 'apiKey';
  */
 export const RESOURCE_KINDS = [
   ...(['plan', 'sharedUpstream', 'tenant'] as const),
-  ...(['upstream', 'route', 'apiKey'] as const),
+  ...(['upstream', 'jwtIssuer', 'route', 'apiKey'] as const),
 ] as const;
 
 /** The shared kinds, in the order of {@link RESOURCE_KINDS}. */
 export const SHARED_KINDS = ['plan', 'sharedUpstream'] as const;
 
 /** Kinds inside of a tenant, in the order of {@link RESOURCE_KINDS}. */
-export const NESTED_KINDS = ['upstream', 'route', 'apiKey'] as const;
+export const NESTED_KINDS = ['upstream', 'jwtIssuer', 'route', 'apiKey'] as const;
 
 /** Table of each kind. */
 export const TABLE_BY_KIND = {
@@ -43,6 +51,7 @@ export const TABLE_BY_KIND = {
   sharedUpstream: 'shared_upstreams',
   tenant: 'tenants',
   upstream: 'upstreams',
+  jwtIssuer: 'jwt_issuers',
   route: 'routes',
   apiKey: 'api_keys',
 } as const satisfies Record<ResourceKind, string>;
@@ -53,13 +62,15 @@ export const COLLECTION_BY_KIND = {
   sharedUpstream: 'upstreams',
   tenant: 'tenants',
   upstream: 'upstreams',
+  jwtIssuer: 'jwtIssuers',
   route: 'routes',
   apiKey: 'apiKeys',
 } as const satisfies Record<ResourceKind, string>;
 
 /** Whether resources of the kind belong to a tenant. */
 export function isNestedKind(kind: ResourceKind): kind is NestedKind {
-  return kind === 'upstream' || kind === 'route' || kind === 'apiKey';
+  const nested: readonly ResourceKind[] = NESTED_KINDS;
+  return nested.includes(kind);
 }
 
 /** A resource as stored. */

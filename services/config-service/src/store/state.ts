@@ -37,6 +37,7 @@ export type TenantSpecs = {
 export const NO_TENANT: TenantSpecs = {
   tenant: null,
   upstream: new Map(),
+  jwtIssuer: new Map(),
   route: new Map(),
   apiKey: new Map(),
 };
@@ -46,6 +47,7 @@ export function specsOf(state: TenantState): TenantSpecs {
   return {
     tenant: state.tenant?.spec ?? null,
     upstream: withoutBookkeeping(state.upstream),
+    jwtIssuer: withoutBookkeeping(state.jwtIssuer),
     route: withoutBookkeeping(state.route),
     apiKey: withoutBookkeeping(state.apiKey),
   };
@@ -133,6 +135,7 @@ class LoadedTenant implements TenantState {
   tenant: Stored<TenantSpec> | null = null;
   rollout: RolloutState | null = null;
   readonly upstream = new Map<string, Stored<SpecByKind['upstream']>>();
+  readonly jwtIssuer = new Map<string, Stored<SpecByKind['jwtIssuer']>>();
   readonly route = new Map<string, Stored<SpecByKind['route']>>();
   readonly apiKey = new Map<string, Stored<SpecByKind['apiKey']>>();
 

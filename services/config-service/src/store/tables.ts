@@ -147,6 +147,7 @@ export interface Tables {
   shared_upstreams: ResourceColumns;
   tenants: ResourceColumns & { readonly plan_id: Generated<string> };
   upstreams: NestedColumns;
+  jwt_issuers: NestedColumns;
   routes: NestedColumns & {
     readonly upstream_id: Generated<string | null>;
     readonly shared_upstream_id: Generated<string | null>;

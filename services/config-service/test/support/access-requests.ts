@@ -39,6 +39,7 @@ const EXAMPLE_IDS: Readonly<Record<string, string>> = {
   upstreamId: 'api',
   sharedUpstreamId: 'mail',
   routeId: 'web',
+  jwtIssuerId: 'login',
   apiKeyId: 'mobile',
   accessTokenId: 'ci',
 };

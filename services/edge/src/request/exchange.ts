@@ -86,6 +86,16 @@ export class Exchange implements UpstreamUser, WaitingExchange {
     this.#finish(this.#client.writeLocalReply(reply));
   }
 
+  /** Waits until the token is verified, and goes on with the request if it is still there. */
+  awaitToken<Verdict>(pending: Promise<Verdict>, goOn: (verdict: Verdict) => void): void {
+    const { requestId } = this.context;
+    const onVerdict = (verdict: Verdict): void => {
+      if (this.#done || this.context.requestId !== requestId) return;
+      this.#client.guard(() => goOn(verdict));
+    };
+    pending.then(onVerdict, (error: unknown) => this.onBug(error)); // what is wrong with a token is no error
+  }
+
   /** Waits for the limiter; the client may be gone by the time it answers. */
   awaitVerdict(chain: LimitChain | null, pending: Promise<LimitVerdict>): void {
     const { context } = this;

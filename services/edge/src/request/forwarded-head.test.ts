@@ -73,11 +73,16 @@ suite('forwarded head', () => {
     const principal = {
       keyId: 'k',
       sha256: '',
+      token: null,
       limits: levelLimits([], { level: 'tenant', scope: '' }, 'UTC'),
       chain: null,
       shadows: levelLimits([], { level: 'tenant', scope: '' }, 'UTC'),
     };
     assert.ok(!forward(head, { principal }).includes('Authorization: Bearer x'));
+    const token = { issuerId: 'login', expiresAtMs: Infinity };
+    assert.ok(
+      forward(head, { principal: { ...principal, token } }).includes('Authorization: Bearer x'),
+    );
     const both = head.replace('\r\n\r\n', '\r\nX-API-Key: k\r\n\r\n');
     const lines = forward(both, { principal });
     assert.ok(lines.includes('Authorization: Bearer x'));

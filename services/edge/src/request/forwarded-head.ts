@@ -77,8 +77,10 @@ export function writeForwardedHead(
   rules: ForwardingRules,
   traceparent: string,
 ): string {
-  const { head } = context;
-  const usedAuthorization = context.principal !== null && head.indexOf('x-api-key') === -1;
+  const { head, principal } = context;
+  // A JWT goes on: backends read its claims.
+  const usedAuthorization =
+    principal !== null && principal.token === null && head.indexOf('x-api-key') === -1;
   const host = head.hostPort === '' ? head.host : head.host + head.hostPort;
   let append =
     (context.tenant === null ? '' : context.tenant.identityLine) +

@@ -44,6 +44,7 @@ const OF_FAILURES: Readonly<Record<UpstreamFailure, ProxyErrorType>> = {
 const OF_CODES: Readonly<Partial<Record<ErrorCode, ProxyErrorType>>> = {
   HG_TENANT_UNKNOWN: 'destination_not_found',
   HG_ROUTE_NOT_FOUND: 'destination_not_found',
+  HG_AUTH_ISSUER_UNAVAILABLE: 'proxy_internal_response',
   HG_UPSTREAM_LOOP: 'proxy_loop_detected',
   HG_UPSTREAM_UNKNOWN: 'proxy_configuration_error',
   HG_CONFIG_QUARANTINED: 'proxy_configuration_error',

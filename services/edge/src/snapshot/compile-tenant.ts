@@ -1,9 +1,18 @@
-import { compileApiKeys, type ApiKeyTable } from '@headgate/auth';
+import {
+  compileApiKeys,
+  compileJwtRules,
+  TokenRealm,
+  type ApiKeyTable,
+  type JwtIdentity,
+  type KeySource,
+  type TokenIssuer,
+} from '@headgate/auth';
 import { compileChain, type LimitChain } from '@headgate/limiting';
 import {
   overrideLimits,
   poolSpread,
   type ApiKey,
+  type JwtIssuer,
   type PlanDocument,
   type Route,
   type TenantDocument,
@@ -24,15 +33,27 @@ import type { RevisionFaults } from './revision-faults.ts';
 
 /** Who authenticated. */
 export interface Principal {
+  /** Of the API key; of a token the issuer's, a slash and the consumer, which no API key has. */
   readonly keyId: string;
-  /** Of the key, by which the tenant's later revisions know it. */
+  /** Of the key, by which the tenant's later revisions know it; '' of a token. */
   readonly sha256: string;
+  /** Null: an API key. */
+  readonly token: { readonly issuerId: string; readonly expiresAtMs: number } | null;
   /** Of the tenant and of this key together. */
   readonly limits: LevelLimits;
   /** The same for critical requests, compiled; null for none, or if they depend on who asks. */
   readonly chain: LimitChain | null;
   /** Of the tenant and of this key together, in shadow. */
   readonly shadows: LevelLimits;
+}
+
+/** The tokens that a route takes. */
+export interface RequiredJwt {
+  readonly realm: TokenRealm<Principal>;
+  /** All of them. */
+  readonly scopes: readonly string[];
+  /** `WWW-Authenticate` for a token without them. */
+  readonly scopeChallenge: string;
 }
 
 /** A route with everything resolved that its requests need. */
@@ -42,6 +63,8 @@ export interface CompiledRoute {
   readonly pathPattern: string;
   readonly upstream: TenantUpstream;
   readonly requiresKey: boolean;
+  /** Null: no token is required. */
+  readonly jwt: RequiredJwt | null;
   /** Length of the prefix to cut off the path before forwarding; 0 for none. */
   readonly strippedChars: number;
   /** Units that a request takes of each limit. */
@@ -72,6 +95,7 @@ export interface CompiledTenant {
   readonly suspended: boolean;
   readonly routes: RouteMatcher<CompiledRoute>;
   readonly apiKeys: ApiKeyTable<Principal>;
+  readonly jwtIssuerIds: ReadonlySet<string>;
   /** Of requests without an API key. */
   readonly limits: LevelLimits;
   /** The same for critical requests, compiled; null for none, or if they depend on who asks. */
@@ -93,6 +117,8 @@ export interface TenantSources {
   readonly planRevision: number;
   readonly plan: PlanDocument;
   readonly upstreams: TenantUpstreams;
+  /** Of the JWT issuers, by their ids. */
+  readonly keySources: ReadonlyMap<string, KeySource>;
   readonly metrics: TenantSlot;
   /** Lower-case name of the header that tells backends the tenant. */
   readonly tenantHeader: string;
@@ -118,11 +144,14 @@ export function compileTenant(sources: TenantSources): CompiledTenant {
     return {
       keyId: key.id,
       sha256: key.sha256,
+      token: null,
       limits: joined,
       chain: chainOf(tenant.id, joined),
       shadows: joinLevels(shadows, shadowLimits(keyLimits, keyOwner, timeZone)),
     };
   };
+  const chain = chainOf(tenant.id, limits);
+  const realmOf = compileRealms(sources, { sha256: '', limits, chain, shadows });
   return {
     id: tenant.id,
     revision: sources.revision,
@@ -134,12 +163,13 @@ export function compileTenant(sources: TenantSources): CompiledTenant {
     routes: compileRoutes(
       sources.document.routes.map((route) => ({
         pattern: route.match,
-        route: compileRoute(route, sources),
+        route: compileRoute(route, sources, realmOf),
       })),
     ),
     apiKeys: compileApiKeys(sources.document.apiKeys, principalOf),
+    jwtIssuerIds: new Set(sources.document.jwtIssuers.map(({ id }) => id)),
     limits,
-    chain: chainOf(tenant.id, limits),
+    chain,
     shadows,
     metrics: sources.metrics,
     demand: { tenantId: tenant.id, cost: 0 },
@@ -147,9 +177,75 @@ export function compileTenant(sources: TenantSources): CompiledTenant {
   };
 }
 
+/** Makes the realm of a list of issuers; routes with the same list share one. */
+type RealmOf = (issuerIds: readonly string[]) => TokenRealm<Principal>;
+
+/** @param holder what all consumers of the tenant have in common. */
+function compileRealms(
+  { document, keySources }: TenantSources,
+  holder: Omit<Principal, 'keyId' | 'token'>,
+): RealmOf {
+  const issuers = new Map(
+    document.jwtIssuers.map((issuer) => [
+      String(issuer.id),
+      compileIssuer(issuer, keySources, holder),
+    ]),
+  );
+  const realms = new Map<string, TokenRealm<Principal>>();
+  return (issuerIds) => {
+    const name = `${document.tenant.id} ${issuerIds.join(' ')}`;
+    const realm =
+      realms.get(name) ??
+      new TokenRealm(
+        name,
+        issuerIds.map((id) => {
+          const issuer = issuers.get(id);
+          if (issuer === undefined) throw new Error(`JWT issuer ${id} does not exist`);
+          return issuer;
+        }),
+      );
+    realms.set(name, realm);
+    return realm;
+  };
+}
+
+function compileIssuer(
+  issuer: JwtIssuer,
+  keySources: TenantSources['keySources'],
+  holder: Omit<Principal, 'keyId' | 'token'>,
+): TokenIssuer<Principal> {
+  const { id: issuerId } = issuer;
+  const keys = keySources.get(issuerId);
+  if (keys === undefined) throw new Error(`JWT issuer ${issuerId} has no source of keys`);
+  const principalOf = ({ consumer, expiresAtMs }: JwtIdentity): Principal => ({
+    keyId: consumerId(issuerId, consumer),
+    token: { issuerId, expiresAtMs },
+    ...holder,
+  });
+  return { ...compileJwtRules(issuer), keys, principalOf };
+}
+
+/** One text for each consumer, without blanks, quotes and what else would have to be escaped in counters and records. */
+export function consumerId(issuerId: string, consumer: string): string {
+  return `${issuerId}/${consumer.replace(/[^\w.~@:|+=,/-]/gu, encodeURIComponent)}`;
+}
+
+function compileJwt(route: Route, realmOf: RealmOf): RequiredJwt | null {
+  const { jwt } = route;
+  if (jwt === undefined) return null;
+  const { scopes } = jwt;
+  const scope = scopes.length === 0 ? '' : `, scope="${scopes.join(' ')}"`;
+  return {
+    realm: realmOf(jwt.issuerIds),
+    scopes,
+    scopeChallenge: `WWW-Authenticate: Bearer realm="headgate", error="insufficient_scope"${scope}\r\n`,
+  };
+}
+
 function compileRoute(
   route: Route,
   { upstreams, document, revision }: TenantSources,
+  realmOf: RealmOf,
 ): CompiledRoute {
   const { id: tenantId, timeZone } = document.tenant;
   const upstream = upstreamOf(route, upstreams);
@@ -162,6 +258,7 @@ function compileRoute(
     pathPattern: 'prefix' in path ? `${prefix}/*` : path.exact,
     upstream,
     requiresKey: route.auth === 'api_key',
+    jwt: compileJwt(route, realmOf),
     strippedChars: route.stripPrefix ? prefix.length : 0,
     cost: route.cost,
     priority: priorityClass(route.priority),

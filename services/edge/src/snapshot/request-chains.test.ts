@@ -33,6 +33,7 @@ function tenantOf(revision: number, limit: number): CompiledTenant {
     planRevision: 1,
     plan: PlanDocument.parse({ plan: { id: 'gold' } }),
     upstreams: { own: new Map([['u', upstream]]), shared: new Map() },
+    keySources: new Map(),
     metrics: createWorkerMetrics().tenantSlot('acme'),
     tenantHeader: 'x-tenant-id',
   });
@@ -78,6 +79,7 @@ test('a consumer is the key if there is one; an address never counts as a key', 
   const principal = {
     keyId: '192.0.2.1',
     sha256: '',
+    token: null,
     limits: tenant.limits,
     chain: null,
     shadows: tenant.shadows,

@@ -8,6 +8,7 @@ import {
 import type { WorkerMetrics } from '@headgate/telemetry';
 import { z } from 'zod';
 import { shortReason } from '../ipc/reason.ts';
+import type { IssuerKeys } from '../jwt/issuer-keys.ts';
 import type { TenantHandle } from '../stages/identify-tenant.ts';
 import type { UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import { compileTenant, type CompiledTenant } from './compile-tenant.ts';
@@ -22,6 +23,7 @@ export interface HeldPlan {
 /** What entries of one worker share. */
 export interface TenantEntryDeps {
   readonly upstreams: UpstreamRegistry;
+  readonly issuerKeys: IssuerKeys;
   readonly metrics: WorkerMetrics;
   readonly tenantHeader: string;
   /** Entered while a revision is compiled. */
@@ -143,6 +145,7 @@ export class TenantEntry implements TenantHandle {
         }
       }
       const upstreams = this.#deps.upstreams.build(this.id, document.upstreams, sharedIds);
+      const keySources = this.#deps.issuerKeys.build(this.id, document.jwtIssuers);
       const compiled = compileTenant({
         revision: faults.revision,
         faults,
@@ -150,10 +153,12 @@ export class TenantEntry implements TenantHandle {
         planRevision: plan.revision,
         plan: plan.document,
         upstreams,
+        keySources,
         metrics: this.#deps.metrics.tenantSlot(this.id),
         tenantHeader: this.#deps.tenantHeader,
       });
       this.#deps.upstreams.commit(this.id, upstreams, document.upstreams);
+      this.#deps.issuerKeys.commit(this.id, document.jwtIssuers, keySources);
       this.#compiled = compiled;
       this.#planId = document.tenant.planId;
       this.#sharedIds = sharedIds;

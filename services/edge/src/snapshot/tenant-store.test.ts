@@ -10,6 +10,7 @@ import {
   upstreamDocument,
   type TestTenant,
 } from '../../test/support/edge-process.ts';
+import { noIssuerKeys } from '../../test/support/no-issuer-keys.ts';
 import { HeldClock } from '../io/held-clock.ts';
 import { ReadBuffers } from '../io/read-buffers.ts';
 import { ConnectionBudget } from '../upstream/connection-budget.ts';
@@ -38,6 +39,7 @@ function createScene(): Scene {
       budget: new ConnectionBudget(Infinity),
       random: systemRandom,
     }),
+    issuerKeys: noIssuerKeys(),
     metrics: createWorkerMetrics(),
     tenantHeader: 'x-tenant-id',
     ring: 'default',

@@ -130,6 +130,7 @@ export class TenantStore implements TenantDirectory {
     this.#contested.delete(entry);
     this.#index.remove(entry, identityOf(entry.header));
     this.#deps.upstreams.remove(id);
+    this.#deps.issuerKeys.remove(id);
     this.#deps.metrics.releaseTenant(id);
     this.#settleContested();
   }

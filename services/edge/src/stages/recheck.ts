@@ -7,8 +7,8 @@ export interface TenantsById {
 }
 
 /**
- * Whether a WebSocket that was opened some time ago may go on: its tenant is there and not suspended, and the key that
- * opened it is still accepted. Routes and limits are those that it began with.
+ * Whether a WebSocket that was opened some time ago may go on: its tenant is there and not suspended, and the key or token that
+ * opened it has neither expired nor lost its place in the tenant's configuration. Routes and limits are those that it began with.
  *
  * @param nowMs wall-clock time, for expiry.
  */
@@ -22,5 +22,8 @@ export function mayGoOn(
   if (handle === null) return false;
   const present = handle.snapshot() ?? tenant; // without one that compiles nothing newer is known
   if (present.suspended) return false;
-  return principal === null || present.apiKeys.holds(principal.sha256, nowMs);
+  if (principal === null) return true;
+  const { sha256, token } = principal;
+  if (token === null) return present.apiKeys.holds(sha256, nowMs);
+  return nowMs < token.expiresAtMs && present.jwtIssuerIds.has(token.issuerId);
 }

@@ -2,6 +2,7 @@ import { lookup as resolve } from 'node:dns';
 import { randomBytes } from 'node:crypto';
 import { monitorEventLoopDelay, type ELDHistogram } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { TokenVerifier } from '@headgate/auth';
 import type { LimitUsage } from '@headgate/bus';
 import { DEFAULT_HTTP1_LIMITS, HostCache } from '@headgate/http1';
 import {
@@ -16,7 +17,7 @@ import {
   type QuotaMark,
 } from '@headgate/limiting';
 import { createRedisLimitStores } from '@headgate/limiting-redis';
-import { isRefusedAddress } from '@headgate/model';
+import { isRefusedAddress, refusedJwksHost } from '@headgate/model';
 import {
   compileAddressRanges,
   createGuardedLookup,
@@ -25,7 +26,9 @@ import {
   ShutdownStack,
   systemClock,
   systemRandom,
+  systemTimers,
   type Clock,
+  type ResolveAll,
 } from '@headgate/runtime';
 import {
   createAccessLog,
@@ -45,9 +48,14 @@ import { handleRequest } from '../handle-request.ts';
 import { HeldClock } from '../io/held-clock.ts';
 import { ReadBuffers } from '../io/read-buffers.ts';
 import type { DocumentOutcome, RevisionFault, WorkerSettings } from '../ipc/messages.ts';
+import { shortReason } from '../ipc/reason.ts';
+import { createFetchText } from '../jwt/fetch-text.ts';
+import { FetchLanes } from '../jwt/fetch-lanes.ts';
+import { IssuerKeys } from '../jwt/issuer-keys.ts';
 import { compileForwardingRules } from '../request/forwarded-head.ts';
 import { localReply } from '../request/local-reply.ts';
 import type { RequestContext } from '../request/request-context.ts';
+import type { Principal } from '../snapshot/compile-tenant.ts';
 import { RequestChains } from '../snapshot/request-chains.ts';
 import { THROWS_MAX, type RevisionScope } from '../snapshot/revision-faults.ts';
 import { describeFault } from '../snapshot/tenant-entry.ts';
@@ -134,8 +142,9 @@ export async function createDataPlane(
   const clock = new HeldClock(systemClock);
   const fdShare = connectionsWithinFdLimit();
   const budget = new ConnectionBudget(fdShare);
-  const upstreams = openUpstreams(settings, { buffers, sweeper, clock, budget }, metrics);
-  const tenants = openTenants(settings, { upstreams, metrics, log }, reports);
+  const names = createNameCache({ resolve });
+  const upstreams = openUpstreams(settings, names, { buffers, sweeper, clock, budget }, metrics);
+  const tenants = openTenants(settings, { upstreams, names, metrics, log }, reports);
   const recorder = openRecorder(settings, outputs, clock);
   const tally = new UsageTally();
   const sharedLevels = new SharedLevels({ limiter, note: tally.note.bind(tally) });
@@ -144,7 +153,7 @@ export async function createDataPlane(
   const limitHeaders = limitHeadersOf(settings.limitHeaders);
   const verdicts = { tally, shadows, limitHeaders };
   const limits = { limiter, ...shared, ...verdicts, chains: new RequestChains() };
-  const requestPath = { tenants, tenantHeader, isTrusted, ...limits };
+  const requestPath = { tenants, tenantHeader, isTrusted, tokens: openTokens(), ...limits };
   const overload = openOverloadWatch(settings, log, () => listener, shutdown);
   const listener = openListener(settings, fdShare, {
     buffers,
@@ -217,13 +226,14 @@ function startSweeper(log: ServiceLogger): DeadlineSweeper {
 
 function openUpstreams(
   { allowedAddresses }: WorkerSettings,
+  names: ResolveAll,
   parts: Pick<PoolDeps, 'buffers' | 'sweeper' | 'clock' | 'budget'>,
   metrics: WorkerMetrics,
 ): UpstreamRegistry {
   const isAllowed = compileAddressRanges(allowedAddresses);
   return new UpstreamRegistry({
     ...parts,
-    lookup: createGuardedLookup(createNameCache({ resolve }), (address, name) =>
+    lookup: createGuardedLookup(names, (address, name) =>
       isRefusedAddress(address, name, isAllowed),
     ),
     readers: new ResponseReaders(),
@@ -233,19 +243,50 @@ function openUpstreams(
   });
 }
 
+function openIssuerKeys(
+  { allowedAddresses }: WorkerSettings,
+  names: ResolveAll,
+  { metrics, log }: Pick<Outputs, 'metrics' | 'log'>,
+): IssuerKeys {
+  const isAllowed = compileAddressRanges(allowedAddresses);
+  const countOf = (outcome: 'ok' | 'failed') =>
+    metrics.counter('headgate_jwks_fetches_total', { outcome });
+  return new IssuerKeys({
+    clock: systemClock,
+    random: systemRandom,
+    lanes: new FetchLanes({ clock: systemClock, ...systemTimers }),
+    fetchText: createFetchText(names, (address, isPlain) =>
+      refusedJwksHost(address, isPlain, isAllowed),
+    ),
+    onFetched(tenantId, issuerId, error) {
+      countOf(error === null ? 'ok' : 'failed').value += 1;
+      if (error === null) return;
+      const reason = shortReason(error.message);
+      log.logger.warn({ tenantId, issuerId, reason }, 'the keys of a JWT issuer were not fetched');
+    },
+  });
+}
+
 function openTenants(
-  { tenantHeader, ring }: WorkerSettings,
-  parts: Pick<Outputs, 'metrics' | 'log'> & { readonly upstreams: UpstreamRegistry },
+  settings: WorkerSettings,
+  parts: Pick<Outputs, 'metrics' | 'log'> & {
+    readonly upstreams: UpstreamRegistry;
+    readonly names: ResolveAll;
+  },
   { scope, onOutcomes }: DataPlaneReports,
 ): TenantStore {
-  const { upstreams, metrics, log } = parts;
+  const { upstreams, names, metrics, log } = parts;
+  const { tenantHeader, ring } = settings;
+  const issuerKeys = openIssuerKeys(settings, names, parts);
   return new TenantStore({
-    ...{ upstreams, metrics, tenantHeader, ring, scope },
+    ...{ upstreams, issuerKeys, metrics, tenantHeader, ring, scope },
     onOutcome: (outcome) => onOutcomes([outcome]),
     onConflict: (tenantId, pattern, holderId) =>
       log.logger.warn({ tenantId, pattern, holderId }, 'the pattern belongs to another tenant'),
   });
 }
+
+const openTokens = (): TokenVerifier<Principal> => new TokenVerifier();
 
 function openShadows(parts: Omit<ShadowDeps, 'onDenied'>, metrics: WorkerMetrics): Shadows {
   const denials = new DenialCells(metrics, 'headgate_limit_shadow_denials_total');

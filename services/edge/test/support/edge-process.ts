@@ -28,6 +28,7 @@ export interface TestTenant {
   readonly timeZone?: string;
   readonly upstreams: Readonly<Record<string, object>>;
   readonly routes: Readonly<Record<string, object>>;
+  readonly jwtIssuers?: Readonly<Record<string, object>>;
   readonly apiKeys?: Readonly<
     Record<string, { readonly key: string; readonly [field: string]: unknown }>
   >;
@@ -55,6 +56,7 @@ export function tenantDocument(tenant: TestTenant, revision = 1): WorkerDocument
     },
     upstreams: Object.entries(tenant.upstreams).map(([id, upstream]) => ({ id, ...upstream })),
     routes: Object.entries(tenant.routes).map(([id, route]) => ({ id, ...route })),
+    jwtIssuers: Object.entries(tenant.jwtIssuers ?? {}).map(([id, issuer]) => ({ id, ...issuer })),
     apiKeys: Object.entries(tenant.apiKeys ?? {}).map(([id, { key, ...rest }]) => ({
       id,
       sha256: sha256(key),

@@ -9,6 +9,7 @@ import { rolloutsSchema } from './0007-rollouts.ts';
 import { declarationSchema } from './0008-declaration.ts';
 import { declarationRevisionSchema } from './0009-declaration-revision.ts';
 import { sharedUpstreamsSchema } from './0010-shared-upstreams.ts';
+import { jwtIssuersSchema } from './0011-jwt-issuers.ts';
 
 /** Every migration by name, in the order of the names. A released migration never changes. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -22,4 +23,5 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0008-declaration': declarationSchema,
   '0009-declaration-revision': declarationRevisionSchema,
   '0010-shared-upstreams': sharedUpstreamsSchema,
+  '0011-jwt-issuers': jwtIssuersSchema,
 };
