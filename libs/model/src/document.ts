@@ -18,7 +18,7 @@ export const RINGS_MAX = 16;
 export const TENANT_COUNTS_MAX = {
   upstreams: 1000,
   routes: 5000,
-  jwtIssuers: 100,
+  jwtIssuers: 32,
   apiKeys: 100_000,
 } as const;
 

@@ -17,7 +17,7 @@ export { describeFaults, type Fault } from './faults.ts';
 export { isRefusedAddress, refusedEndpointHost, refusedJwksHost } from './endpoint-addresses.ts';
 export { EndpointHealth, healthKey, HealthState } from './health-state.ts';
 export { bundleFaults, countFaults, routeFaults } from './integrity.ts';
-export { importPublicJwk, JwtAlgorithm, KID_CHARS_MAX, PublicJwk } from './jwk.ts';
+export { algorithmsOfJwk, importPublicJwk, JwtAlgorithm, KID_CHARS_MAX, PublicJwk } from './jwk.ts';
 export { hostOfUrl, JwtIssuer, JwtIssuerSpec } from './jwt-issuer.ts';
 export { Headroom, Limit, LimitKind, LimitUnit, overrideLimits } from './limit.ts';
 export { Plan, PlanSpec } from './plan.ts';

@@ -1,15 +1,17 @@
 import type { KeyObject } from 'node:crypto';
-import { importPublicJwk, PublicJwk, type JwtAlgorithm } from '@headgate/model';
+import { algorithmsOfJwk, importPublicJwk, PublicJwk, type JwtAlgorithm } from '@headgate/model';
 
-/** Keys of a fetched set that are looked at. Large issuers publish some ten. */
-const KEYS_MAX = 100;
+/** Keys of a fetched set that are looked at, in up to 3 ms. Large issuers publish some ten. */
+const KEYS_MAX = 32;
 
 /** Members of a key that count; others are none of ours (RFC 7517, section 4). */
 const MEMBERS = ['kty', 'kid', 'alg', 'use', 'key_ops', 'crv', 'n', 'e', 'x', 'y'];
 
 interface HeldKey {
-  readonly key: KeyObject;
+  readonly jwk: PublicJwk;
   readonly algorithms: readonly JwtAlgorithm[];
+  /** Made for the first token. */
+  key: KeyObject | null;
 }
 
 /** The public keys of an issuer, by the `kid` that tokens name. */
@@ -19,15 +21,12 @@ export class KeySet {
   readonly #all: readonly HeldKey[];
 
   constructor(jwks: readonly PublicJwk[]) {
-    const all: HeldKey[] = [];
-    for (const jwk of jwks) {
-      const imported = importPublicJwk(jwk);
-      if (imported.fault !== null) continue;
-      const kid = jwk.kid ?? null;
+    const all = jwks.map((jwk): HeldKey => ({ jwk, algorithms: algorithmsOfJwk(jwk), key: null }));
+    for (const held of all) {
+      const kid = held.jwk.kid ?? null;
       const ofKid = this.#byKid.get(kid);
-      if (ofKid === undefined) this.#byKid.set(kid, [imported]);
-      else ofKid.push(imported);
-      all.push(imported);
+      if (ofKid === undefined) this.#byKid.set(kid, [held]);
+      else ofKid.push(held);
     }
     this.#all = all;
     this.size = all.length;
@@ -42,7 +41,12 @@ export class KeySet {
   find(kid: string | null, algorithm: JwtAlgorithm): KeyObject | null {
     const named = kid === null ? this.#all : (this.#byKid.get(kid) ?? []);
     const [found, ...others] = named.filter(({ algorithms }) => algorithms.includes(algorithm));
-    return found === undefined || others.length > 0 ? null : found.key;
+    if (found === undefined || others.length > 0) return null;
+    if (found.key === null) {
+      const imported = importPublicJwk(found.jwk);
+      if (imported.fault === null) found.key = imported.key;
+    }
+    return found.key;
   }
 }
 

@@ -259,6 +259,13 @@ suite('T10: which key', () => {
     const set = readKeySet(textOf([...others, { ...key.jwk, x5c: ['AAAA'], ours: 1 }]));
     assert.equal(set?.size, 1);
     assert.equal(await outcomeOf(await key.sign(CLAIMS), issuerOf(set)), 'accepted');
+    const many = Array.from({ length: 40 }, (_, count) => ({ ...key.jwk, kid: `k${count}` }));
+    const bounded = readKeySet(textOf(many));
+    assert.equal(bounded?.size, 32, 'as reading them takes time');
+    assert.deepEqual(
+      [bounded.find('k31', 'ES256') === null, bounded.find('k32', 'ES256')],
+      [false, null],
+    );
     for (const text of ['', '[]', '{}', '{"keys":{}}', '{"keys":[]}', '<html>']) {
       assert.equal(readKeySet(text), null, text);
     }
