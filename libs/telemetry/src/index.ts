@@ -50,7 +50,7 @@ export {
   type ServiceDefinition,
   type ServiceProcess,
 } from './service-process.ts';
-export { BUCKETS_AT as TENANT_BUCKETS_AT, STATUS_CLASSES, type TenantSlot } from './tenant-slot.ts';
+export { BUCKETS_AT as TENANT_BUCKETS_AT, STATUS_CLASSES, TenantSlot } from './tenant-slot.ts';
 export { DURATION_BOUNDS_SECONDS, DURATION_BUCKETS } from './duration-buckets.ts';
 export {
   createWorkerMetrics,

@@ -6,8 +6,8 @@ export const COMPILE_ENDS_MAX = 2;
 /** A document that workers are deciding on. */
 export interface Candidate {
   readonly document: WorkerDocument;
-  /** Workers that have not answered. */
-  readonly awaited: Set<string>;
+  /** Workers that have not answered. An array, as there are few: 100,000 candidates at once come with a set each. */
+  readonly awaited: string[];
   /** Those of them that were asked for it in a message of its own; null for none, as nearly always. */
   askedAlone: Set<string> | null;
   /** Workers that have it in force. */
@@ -52,7 +52,7 @@ export class Candidates {
     this.delete(document.key); // to the end: workers compile in this order
     this.#candidates.set(document.key, {
       document,
-      awaited: new Set(workerIds),
+      awaited: [...workerIds],
       askedAlone: null,
       approvals: 0,
       ends: 0,
@@ -81,7 +81,7 @@ export class Candidates {
   /** A new worker decides too; returns what to ask it, in order, each in a message of its own. */
   join(workerId: string): WorkerDocument[] {
     return [...this.#candidates.values()].map((candidate) => {
-      candidate.awaited.add(workerId);
+      candidate.awaited.push(workerId);
       candidate.askedAlone ??= new Set();
       candidate.askedAlone.add(workerId);
       return candidate.document;
@@ -90,8 +90,8 @@ export class Candidates {
 
   /** A worker has applied a candidate; true once nobody is awaited any more. */
   approve(candidate: Candidate, workerId: string): boolean {
-    if (candidate.awaited.delete(workerId)) candidate.approvals += 1;
-    return candidate.awaited.size === 0 && candidate.approvals > 0;
+    if (strike(candidate.awaited, workerId)) candidate.approvals += 1;
+    return candidate.awaited.length === 0 && candidate.approvals > 0;
   }
 
   /**
@@ -102,9 +102,9 @@ export class Candidates {
     const accepted: Candidate[] = [];
     let busyWith: Candidate | null = null;
     for (const candidate of this.#candidates.values()) {
-      if (!candidate.awaited.delete(workerId)) continue;
+      if (!strike(candidate.awaited, workerId)) continue;
       busyWith ??= candidate;
-      if (candidate.awaited.size === 0 && candidate.approvals > 0) accepted.push(candidate);
+      if (candidate.awaited.length === 0 && candidate.approvals > 0) accepted.push(candidate);
     }
     if (busyWith?.askedAlone?.has(workerId) === true) busyWith.ends += 1;
     const refused = busyWith !== null && busyWith.ends >= COMPILE_ENDS_MAX ? busyWith : null;
@@ -114,4 +114,12 @@ export class Candidates {
       wasCompiling: busyWith !== null,
     };
   }
+}
+
+/** Takes a worker off a list; returns whether it was on it. */
+function strike(workerIds: string[], id: string): boolean {
+  const index = workerIds.indexOf(id);
+  if (index === -1) return false;
+  workerIds.splice(index, 1);
+  return true;
 }

@@ -5,7 +5,7 @@ import {
   type DocumentHeader,
   type PlanDocument,
 } from '@headgate/model';
-import type { WorkerMetrics } from '@headgate/telemetry';
+import { TenantSlot, type WorkerMetrics } from '@headgate/telemetry';
 import { z } from 'zod';
 import { shortReason } from '../ipc/reason.ts';
 import type { IssuerKeys } from '../jwt/issuer-keys.ts';
@@ -80,7 +80,7 @@ export class TenantEntry implements TenantHandle {
     }
     if (!this.#outdated) return this.#compiled;
     this.#outdated = false;
-    const fault = this.#compile(this.header, this.#body, false);
+    const fault = this.#compile(this.header, this.#body, { needsShared: false, keeps: true });
     if (fault === null) return this.#compiled;
     this.#deps.onLazyFailure(this, fault);
     // A candidate of a rollout has given way to the tenant's own document.
@@ -88,14 +88,21 @@ export class TenantEntry implements TenantHandle {
   }
 
   /**
-   * Puts a new revision in force if it compiles; else returns why, and everything stays as it was.
+   * Puts a new revision in force if it compiles; else returns why, and everything stays as it was. If nobody has asked for
+   * the tenant yet, that it compiles is all that is kept: of 100,000 tenants most wait for nobody, and what survives the
+   * next garbage collection makes it long.
    *
    * @param replaces whether there is a revision that can go on serving: then it does until all shared upstreams are known.
    */
   replace(header: DocumentHeader, body: string, replaces: boolean): string | null {
-    const serves = replaces && (this.#compiled !== null || this.#outdated);
-    const fault = this.#compile(header, body, serves);
+    const inUse = this.#compiled !== null;
+    const needsShared = replaces && (inUse || this.#outdated);
+    const fault = this.#compile(header, body, { needsShared, keeps: inUse });
     if (fault !== null) return fault;
+    if (!inUse) {
+      this.replaceLazily(header, body);
+      return null;
+    }
     this.header = header;
     this.#body = body;
     this.#stale = false;
@@ -127,19 +134,19 @@ export class TenantEntry implements TenantHandle {
     this.#sharedChanged = true;
   }
 
-  #compile(header: DocumentHeader, body: string, needsShared: boolean): string | null {
+  #compile(header: DocumentHeader, body: string, purpose: Purpose): string | null {
     const faults = new RevisionFaults(documentKey(header.kind, header.id), header.revision);
-    return this.#deps.scope.run(faults, () => this.#compileAs(faults, body, needsShared));
+    return this.#deps.scope.run(faults, () => this.#compileAs(faults, body, purpose));
   }
 
-  #compileAs(faults: RevisionFaults, body: string, needsShared: boolean): string | null {
+  #compileAs(faults: RevisionFaults, body: string, purpose: Purpose): string | null {
     try {
       const document = TenantDocument.parse(JSON.parse(body));
       if (document.tenant.id !== this.id) return 'the document names another tenant';
       const plan = this.#deps.findPlan(document.tenant.planId);
       if (plan === undefined) return `plan ${document.tenant.planId} is not known here (yet)`;
       const sharedIds = sharedIdsOf(document);
-      for (const id of needsShared ? sharedIds : NO_IDS) {
+      for (const id of purpose.needsShared ? sharedIds : NO_IDS) {
         if (!this.#deps.upstreams.hasShared(id)) {
           return `shared upstream ${id} is not known here (yet)`;
         }
@@ -154,9 +161,10 @@ export class TenantEntry implements TenantHandle {
         plan: plan.document,
         upstreams,
         keySources,
-        metrics: this.#deps.metrics.tenantSlot(this.id),
+        metrics: purpose.keeps ? this.#deps.metrics.tenantSlot(this.id) : NO_SLOT,
         tenantHeader: this.#deps.tenantHeader,
       });
+      if (!purpose.keeps) return null;
       this.#deps.upstreams.commit(this.id, upstreams, document.upstreams);
       this.#deps.issuerKeys.commit(this.id, document.jwtIssuers, keySources);
       this.#compiled = compiled;
@@ -170,6 +178,17 @@ export class TenantEntry implements TenantHandle {
 }
 
 const NO_IDS: ReadonlySet<string> = new Set();
+
+/** Of snapshots that serve nobody. */
+const NO_SLOT = new TenantSlot('');
+
+/** What a compilation is for. */
+interface Purpose {
+  /** It fails while a shared upstream is unknown. */
+  readonly needsShared: boolean;
+  /** Its result serves; else it only shows whether there is one. */
+  readonly keeps: boolean;
+}
 
 /** Shared upstreams that routes lead to. */
 function sharedIdsOf({ routes }: TenantDocument): ReadonlySet<string> {

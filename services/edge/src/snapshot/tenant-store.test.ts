@@ -24,11 +24,15 @@ interface Scene {
   readonly store: TenantStore;
   readonly outcomes: DocumentOutcome[];
   readonly conflicts: string[];
+  /** Tenants whose requests are counted by a snapshot, one for each snapshot that was kept. */
+  readonly counted: string[];
 }
 
 function createScene(): Scene {
   const outcomes: DocumentOutcome[] = [];
   const conflicts: string[] = [];
+  const counted: string[] = [];
+  const metrics = createWorkerMetrics();
   const clock = new HeldClock(createFakeClock());
   const store = new TenantStore({
     upstreams: new UpstreamRegistry({
@@ -40,7 +44,13 @@ function createScene(): Scene {
       random: systemRandom,
     }),
     issuerKeys: noIssuerKeys(),
-    metrics: createWorkerMetrics(),
+    metrics: {
+      ...metrics,
+      tenantSlot(id) {
+        counted.push(id);
+        return metrics.tenantSlot(id);
+      },
+    },
     tenantHeader: 'x-tenant-id',
     ring: 'default',
     scope: createRevisionScope(),
@@ -48,7 +58,7 @@ function createScene(): Scene {
     onConflict: (tenantId, pattern, holderId) =>
       conflicts.push(`${tenantId} wants ${pattern} of ${holderId}`),
   });
-  return { store, outcomes, conflicts };
+  return { store, outcomes, conflicts, counted };
 }
 
 const UPSTREAMS = { main: { endpoints: [{ host: '127.0.0.1', port: 1 }] } };
@@ -95,6 +105,20 @@ suite('tenant store: revisions', () => {
     assert.equal(served(store, 'more.test'), null, 'its hosts do not count either');
     store.apply(tenant('a', ['a.test'], 3), true);
     assert.equal(served(store, 'a.test'), 'a@3');
+  });
+
+  test('revisions of a tenant that nobody asks for are compiled to see whether they can be, and not kept', () => {
+    const { store, counted } = createScene();
+    store.apply(planDocument(), true);
+    store.apply(tenant('a', ['a.test'], 1), true);
+    store.apply(tenant('a', ['a.test'], 2), true);
+    assert.equal(store.apply(broken('a', ['a.test'], 3), true).outcome, 'rejected');
+    assert.deepEqual(counted, []);
+    assert.equal(served(store, 'a.test'), 'a@2');
+    assert.deepEqual(counted, ['a']);
+    store.apply(tenant('a', ['a.test'], 4), true);
+    assert.deepEqual(counted, ['a', 'a'], 'requests wait for no compilation from now on');
+    assert.equal(served(store, 'a.test'), 'a@4');
   });
 
   test('a rejected revision changes no weight of the endpoints in use', () => {

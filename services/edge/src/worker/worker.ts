@@ -47,7 +47,6 @@ export function startWorker(): void {
     uncaught.serving = true;
     mendStringPrototype(); // all modules are loaded by now, those of tracing too
     lowerHelperThreads();
-    flushCompileCache(); // now, as a worker is killed in the end; this takes 35 ms, once for each build
     send({ type: 'started' });
     setInterval(() => {
       const entries = created.takeLimitUsage();
@@ -87,9 +86,15 @@ function createInbox(
     onOutcomes: (outcomes) => send({ type: 'outcomes', outcomes }),
     handle: (message) => {
       if (message.type === 'removed') for (const key of message.keys) plane.tenants.remove(key);
-      else plane.listen().then((port) => send({ type: 'listening', port }), fail);
+      else listen(plane, send).catch(fail);
     },
   });
+}
+
+/** With all documents in its hands, and before anybody waits for it. */
+async function listen(plane: DataPlane, send: (message: WorkerMessage) => void): Promise<void> {
+  flushCompileCache(); // a worker is killed in the end; this takes 35 ms, once for each build
+  send({ type: 'listening', port: await plane.listen() });
 }
 
 async function handle(
