@@ -21,6 +21,14 @@ export { mendStringPrototype } from './mend-string-prototype.ts';
 export { createNameCache, type NameCacheOptions } from './name-cache.ts';
 export { PacedWalk } from './paced-walk.ts';
 export { fullJitterMs, systemRandom, type Random } from './random.ts';
+export { openSealedText, SEAL_KEY_BYTES, sealText } from './sealed-text.ts';
+export {
+  environmentSecretsKeys,
+  SECRETS_KEY,
+  SecretsKeys,
+  type OpenedSecret,
+  type SecretPlace,
+} from './secrets-keys.ts';
 export {
   readServiceSettings,
   serviceEnvironment,

@@ -1,9 +1,5 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
-
-const CIPHER = 'aes-256-gcm';
-const KEY_BYTES = 32;
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
+import { hkdfSync } from 'node:crypto';
+import { openSealedText, SEAL_KEY_BYTES, sealText } from '@headgate/runtime';
 
 /** Makes a text unreadable without a secret, and readable with it. */
 export interface Seal {
@@ -24,26 +20,10 @@ export const NO_SEAL: Seal = { seal: (text) => text, open: (text) => text };
  */
 export function createSeal(credential: string, purpose: string): Seal {
   const key = Buffer.from(
-    hkdfSync('sha256', credential, '', `headgate kept reply ${purpose}`, KEY_BYTES),
+    hkdfSync('sha256', credential, '', `headgate kept reply ${purpose}`, SEAL_KEY_BYTES),
   );
   return {
-    seal(text) {
-      const nonce = randomBytes(NONCE_BYTES);
-      const cipher = createCipheriv(CIPHER, key, nonce);
-      const sealed = Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final()]);
-      return Buffer.concat([sealed, cipher.getAuthTag()]).toString('base64url');
-    },
-    open(sealed) {
-      const bytes = Buffer.from(sealed, 'base64url');
-      if (bytes.length < NONCE_BYTES + TAG_BYTES) return null;
-      const decipher = createDecipheriv(CIPHER, key, bytes.subarray(0, NONCE_BYTES));
-      decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
-      const text = decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES));
-      try {
-        return Buffer.concat([text, decipher.final()]).toString('utf8');
-      } catch {
-        return null; // the tag does not fit: another key
-      }
-    },
+    seal: (text) => sealText(key, text),
+    open: (sealed) => openSealedText(key, sealed),
   };
 }
