@@ -11,6 +11,13 @@ export {
 export { freePort } from './free-port.ts';
 export { createHttpOrigin, type HttpOrigin } from './http-origin.ts';
 export {
+  inHours,
+  makeCertificate,
+  type CertificateOptions,
+  type KeyKind,
+  type TestCertificate,
+} from './make-certificate.ts';
+export {
   createOtlpReceiver,
   otlpAttributes,
   type OtlpReceiver,
