@@ -22,7 +22,7 @@ async function containerEnvironment(
 function resolve(value: string): string {
   return value
     .replaceAll(/\$\{\w+:-([^}]*)\}/g, '$1')
-    .replaceAll(/\$\{\w+:\?[^}]*\}/g, 's0123456789abcdef0123456789abcdef');
+    .replaceAll(/\$\{\w+:\?[^}]*\}/g, 's0123456789abcdef0123456789abcdef0123456789');
 }
 
 const compose = await readComposeFile();

@@ -22,7 +22,7 @@ USER 1000:1000
 ENV HEADGATE_DATA_DIR=/var/lib/headgate \
     HEADGATE_ADMIN_LISTEN=0.0.0.0:9090 \
     HEADGATE_EDGE_LISTEN=0.0.0.0:8080
-EXPOSE 8080 9090
+EXPOSE 8080 8443 9090
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
     CMD ["node", "/app/healthcheck.mjs"]

@@ -1,6 +1,7 @@
 import {
   ApiKeySpec,
   Bundle,
+  CertificateSpec,
   JwtIssuerSpec,
   PlanSpec,
   RouteSpec,
@@ -18,6 +19,7 @@ const RESOURCES = [
   ['JWT issuer', 'tenants/{tenantId}/jwt-issuers/{jwtIssuerId}', JwtIssuerSpec],
   ['Route', 'tenants/{tenantId}/routes/{routeId}', RouteSpec],
   ['API key', 'tenants/{tenantId}/api-keys/{apiKeyId}', ApiKeySpec],
+  ['Certificate', 'tenants/{tenantId}/certificates/{certificateId}', CertificateSpec],
 ] as const;
 
 const COLUMNS = ['field', 'type', 'range', 'default', 'meaning'];
@@ -40,7 +42,7 @@ export function renderResourcesPage(): string {
     ),
   });
   sections.push(
-    `## Bundle\n\n${bundle.description ?? ''} A YAML or JSON file for \`headgate apply\` and \`POST /v1/apply\`. A plan or shared upstream is written as above; a tenant as above with \`upstreams\`, \`jwtIssuers\`, \`routes\` and \`apiKeys\`, each a map by id. An API key stands there by its hash (\`sha256\`).\n\n${markdownTable(COLUMNS, top)}`,
+    `## Bundle\n\n${bundle.description ?? ''} A YAML or JSON file for \`headgate apply\` and \`POST /v1/apply\`. A plan or shared upstream is written as above; a tenant as above with \`upstreams\`, \`jwtIssuers\`, \`routes\`, \`apiKeys\` and \`certificates\`, each a map by id. An API key stands there by its hash (\`sha256\`), a certificate with its key or without it (see Certificate).\n\n${markdownTable(COLUMNS, top)}`,
   );
   return [head, ...sections].join('\n');
 }

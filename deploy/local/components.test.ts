@@ -9,6 +9,7 @@ const settings: ClusterSettings = {
   dataDirectory: '/data',
   ports: clusterPorts(9000, 2, true),
   adminToken: 'secret-token-of-the-test',
+  secretsKey: 'secret-key-of-the-test',
 };
 const stages = createComponentSpecs(settings);
 const specs = new Map(stages.flat().map((spec) => [spec.name, spec]));
@@ -35,6 +36,8 @@ test('each edge has its own name, admin port and folder, and shares the gateway 
     HEADGATE_ADMIN_LISTEN: '127.0.0.1:9022',
     HEADGATE_DATA_DIR: '/data/edge-2',
     HEADGATE_EDGE_LISTEN: '127.0.0.1:9000',
+    HEADGATE_EDGE_TLS_LISTEN: '127.0.0.1:9050',
+    HEADGATE_SECRETS_KEY: 'secret-key-of-the-test',
     HEADGATE_EDGE_WORKERS: '1',
     HEADGATE_EDGE_DRAIN_MS: '2000',
     HEADGATE_EDGE_TRUSTED_PROXIES: '127.0.0.1/32',
@@ -53,6 +56,8 @@ test('only the config-service gets the admin token, and its own store', () => {
   for (const [name, spec] of specs) {
     const shown = JSON.stringify([spec.args, name === 'config-service' ? null : spec.env]);
     assert.ok(!shown.includes(settings.adminToken), `${name} must not see the token`);
+    const keyed = Object.hasOwn(spec.env, 'HEADGATE_SECRETS_KEY');
+    assert.equal(keyed, name === 'config-service' || name.startsWith('edge-'), name);
   }
 });
 

@@ -25,6 +25,8 @@ export interface ClusterSettings {
   readonly dataDirectory: string;
   readonly ports: ClusterPorts;
   readonly adminToken: string;
+  /** Of config-service and edges. */
+  readonly secretsKey: string;
 }
 
 const HOST = '127.0.0.1';
@@ -100,12 +102,13 @@ function demoEndpoints({ root, node, ports }: ClusterSettings): ComponentSpec[] 
 }
 
 function configService(settings: ClusterSettings): ComponentSpec {
-  const { ports, adminToken } = settings;
+  const { ports, adminToken, secretsKey } = settings;
   return service(settings, 'config-service', 'config', ports.configAdmin, {
     address: `http://${HOST}:${ports.configApi}`,
     env: {
       HEADGATE_CONFIG_LISTEN: `${HOST}:${ports.configApi}`,
       HEADGATE_ADMIN_TOKEN: adminToken,
+      HEADGATE_SECRETS_KEY: secretsKey,
       // Empty counts as not set: the local cluster keeps its own store whatever the shell exports.
       HEADGATE_DATABASE_URL: '',
       HEADGATE_ENDPOINT_ADDRESSES_ALLOWED: ENDPOINTS_ALLOWED,
@@ -122,7 +125,7 @@ function healthService(settings: ClusterSettings): ComponentSpec {
 }
 
 function edge(settings: ClusterSettings, index: number): ComponentSpec {
-  const { ports } = settings;
+  const { ports, secretsKey } = settings;
   const name = `edge-${index + 1}`;
   const listen = `${HOST}:${ports.edges[index] ?? 0}`;
   const admin = ports.edgeAdmins[index] ?? 0;
@@ -131,6 +134,8 @@ function edge(settings: ClusterSettings, index: number): ComponentSpec {
     address: `http://${listen}, admin http://${HOST}:${admin}`,
     env: {
       HEADGATE_EDGE_LISTEN: listen,
+      HEADGATE_EDGE_TLS_LISTEN: `${HOST}:${ports.edgesTls[index] ?? 0}`,
+      HEADGATE_SECRETS_KEY: secretsKey,
       HEADGATE_EDGE_WORKERS: '1',
       HEADGATE_EDGE_DRAIN_MS: String(EDGE_DRAIN_MS),
       // Whoever can reach this port is on this machine, so its tenant header is heard.

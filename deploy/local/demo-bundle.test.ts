@@ -15,6 +15,7 @@ const yaml = readFileSync(join(import.meta.dirname, 'demo.yaml'), 'utf8');
 function settingsAt(portBase: number, dataDirectory: string): ClusterSettings {
   return {
     ...{ root: '/work', node: 'node', adminToken: 'secret-token-of-the-test', dataDirectory },
+    secretsKey: 'secret-key-of-the-test',
     ports: clusterPorts(portBase, 2, true),
   };
 }

@@ -10,6 +10,7 @@ function allPorts(ports: ClusterPorts): number[] {
 test('all edges share one port where the system can, else each has its own', () => {
   assert.deepEqual(clusterPorts(8080, 2, true).edges, [8080, 8080]);
   assert.deepEqual(clusterPorts(8080, 3, false).edges, [8080, 8081, 8082]);
+  assert.deepEqual(clusterPorts(8080, 2, true).edgesTls, [8130, 8130]);
 });
 
 test('no port is used twice, and none is beyond the span, with the most edges', () => {
@@ -32,7 +33,10 @@ test('a port in use is named with its purpose and the flag that helps', async (t
   const { port } = server.address() as AddressInfo; // listens on TCP
   const ports = clusterPorts(port - 31, 1, true);
   // Free ports for the others: only the one of NATS is in use.
-  const others: ClusterPorts = { ...ports, edges: [], edgeAdmins: [], demoEndpoints: [] };
+  const others: ClusterPorts = {
+    ...ports,
+    ...{ edges: [], edgesTls: [], edgeAdmins: [], demoEndpoints: [] },
+  };
   const free = await Promise.all(Array.from({ length: 4 }, () => listen(t, 0)));
   const [configApi = 0, configAdmin = 0, healthAdmin = 0, redis = 0] = free.map(
     (one) => (one.address() as AddressInfo).port,

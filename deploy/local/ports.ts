@@ -7,7 +7,7 @@ export const PORT_BASE_DEFAULT = 8080;
 /** Edges of a local cluster; their admin ports lie between +21 and +29. */
 export const EDGES_MAX = 9;
 /** Distance of the highest port from the base. */
-export const PORT_SPAN = 43;
+export const PORT_SPAN = 58;
 /** Number of demo endpoints. */
 export const DEMO_ENDPOINTS = 3;
 
@@ -15,6 +15,8 @@ export const DEMO_ENDPOINTS = 3;
 export interface ClusterPorts {
   /** Where each edge listens: all on one port where the system can share it. */
   readonly edges: readonly number[];
+  /** The same for TLS. */
+  readonly edgesTls: readonly number[];
   readonly edgeAdmins: readonly number[];
   readonly configApi: number;
   readonly configAdmin: number;
@@ -33,8 +35,11 @@ export interface ClusterPorts {
 export function clusterPorts(base: number, edges: number, sharePort: boolean): ClusterPorts {
   const range = (first: number, count: number) =>
     Array.from({ length: count }, (_, index) => first + index);
+  const spread = (first: number) =>
+    sharePort ? Array.from({ length: edges }, () => first) : range(first, edges);
   return {
-    edges: sharePort ? Array.from({ length: edges }, () => base) : range(base, edges),
+    edges: spread(base),
+    edgesTls: spread(base + 50),
     edgeAdmins: range(base + 21, edges),
     configApi: base + 10,
     configAdmin: base + 11,
@@ -65,6 +70,7 @@ export async function checkPorts(ports: ClusterPorts): Promise<void> {
 
 function* describePorts(ports: ClusterPorts): Iterable<readonly [string, number]> {
   for (const port of new Set(ports.edges)) yield ['the gateway', port];
+  for (const port of new Set(ports.edgesTls)) yield ['the gateway, with TLS', port];
   yield ['the REST API of the config-service', ports.configApi];
   yield ['the admin pages of the config-service', ports.configAdmin];
   yield ['the admin pages of the health-service', ports.healthAdmin];

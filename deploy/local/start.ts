@@ -44,6 +44,7 @@ async function runCluster(options: StartOptions, state: StateDirectory): Promise
     dataDirectory: state.path,
     ports,
     adminToken: state.adminToken,
+    secretsKey: state.secretsKey,
   };
   const stages = createComponentSpecs(settings);
   const output = createConsole(process.stdout, process.env);

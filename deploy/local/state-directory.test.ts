@@ -11,14 +11,16 @@ async function emptyFolder(context: TestContext): Promise<string> {
   return join(directory.path, 'data');
 }
 
-test('the token is made once, is secret, and stays', async (t) => {
+test('the token and the key are made once, are secret, and stay', async (t) => {
   const path = await emptyFolder(t);
   const first = openStateDirectory(path, { fresh: false });
   assert.match(first.adminToken, /^hgt_[\w-]{43}$/);
   assert.equal(statSync(join(path, 'admin-token')).mode & 0o777, 0o600);
   first.release();
   const second = openStateDirectory(path, { fresh: false });
-  assert.equal(second.adminToken, first.adminToken);
+  assert.match(first.secretsKey, /^[\w-]{43}$/);
+  assert.equal(statSync(join(path, 'secrets-key')).mode & 0o777, 0o600);
+  assert.deepEqual([second.adminToken, second.secretsKey], [first.adminToken, first.secretsKey]);
   second.release();
   assert.equal(existsSync(join(path, 'lock')), false);
 });
@@ -35,6 +37,7 @@ test('fresh deletes what earlier runs left', async (t) => {
   assert.equal(existsSync(join(path, 'thesis.txt')), true, 'what is not ours stays');
   assert.equal(existsSync(join(path, 'second')), true, 'another cluster beside it stays');
   assert.notEqual(after.adminToken, before.adminToken);
+  assert.notEqual(after.secretsKey, before.secretsKey);
   after.release();
 });
 

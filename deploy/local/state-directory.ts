@@ -18,6 +18,8 @@ export interface StateDirectory {
   readonly path: string;
   /** Bearer token of the config-service, made at the first start. */
   readonly adminToken: string;
+  /** Key of the cluster's secrets, made at the first start. */
+  readonly secretsKey: string;
   /** Gives the folder up, for the next start. Idempotent. */
   release(): void;
 }
@@ -25,11 +27,13 @@ export interface StateDirectory {
 const FREE_BYTES_MIN = 300e6;
 const LOCK = 'lock';
 const TOKEN = 'admin-token';
+const SECRETS_KEY = 'secrets-key';
 /** Names in the folder that components.ts, demo-bundle.ts and this file make. */
-const CLUSTER_DATA = /^(?:admin-token|config|health|nats|edge-\d|demo\.yaml|demo-applied)$/;
+const CLUSTER_DATA =
+  /^(?:admin-token|secrets-key|config|health|nats|edge-\d|demo\.yaml|demo-applied)$/;
 
 /**
- * Opens the folder, alone: creates it if need be, takes its lock, makes the admin token.
+ * Opens the folder, alone: creates it if need be, takes its lock, makes the admin token and the key of secrets.
  *
  * @param options.fresh deletes what earlier runs left.
  * @throws Failure if another cluster has it, it cannot be written, or the disk is full.
@@ -52,7 +56,13 @@ export function openStateDirectory(
   try {
     if (options.fresh) removeClusterData(path);
     checkFreeSpace(path);
-    return { path, adminToken: readOrCreateToken(join(path, TOKEN)), release };
+    const adminToken = readOrCreate(join(path, TOKEN), () => `hgt_${randomText()}`);
+    return {
+      path,
+      adminToken,
+      secretsKey: readOrCreate(join(path, SECRETS_KEY), randomText),
+      release,
+    };
   } catch (error) {
     release();
     throw describeWriteError(path, error);
@@ -114,15 +124,20 @@ export function diskFull(path: string): Failure {
   );
 }
 
-function readOrCreateToken(file: string): string {
+function randomText(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+/** A secret of one line, for the eyes of the owner alone. */
+function readOrCreate(file: string, make: () => string): string {
   const present = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
   if (present.length >= 16) {
     chmodSync(file, 0o600);
     return present;
   }
-  const token = `hgt_${randomBytes(32).toString('base64url')}`;
-  writeFileSync(file, `${token}\n`, { mode: 0o600 });
-  return token;
+  const secret = make();
+  writeFileSync(file, `${secret}\n`, { mode: 0o600 });
+  return secret;
 }
 
 function describeWriteError(path: string, error: unknown): unknown {

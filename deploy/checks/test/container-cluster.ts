@@ -150,6 +150,7 @@ async function startHaproxy(
   const port = await freePort();
   let text = await readFile(join(DEPLOY, 'haproxy/haproxy.cfg'), 'utf8');
   text = text.replace('bind :8080', `bind 127.0.0.1:${port}`);
+  text = text.replace('bind :8443', `bind 127.0.0.1:${await freePort()}`);
   // Needs two file descriptors for each; the test's machine may not allow so many.
   text = text.replace('maxconn 20000', 'maxconn 1000');
   edges.forEach((edge, index) => {

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { ApiKey } from './api-key.ts';
+import { CertificateSpec } from './certificate.ts';
 import { JwtIssuerSpec } from './jwt-issuer.ts';
 import { PlanSpec } from './plan.ts';
 import {
   ApiKeyId,
+  CertificateId,
   JwtIssuerId,
   PlanId,
   RouteId,
@@ -23,13 +25,14 @@ export type BundleApiKey = z.infer<typeof BundleApiKey>;
 
 /**
  * A tenant with all that belongs to it. Upstreams, routes and JWT issuers of the tenant that the bundle does not name are deleted;
- * API keys that it does not name are left alone, as they may have been made through the API.
+ * API keys and certificates that it does not name are left alone, as they may have been made through the API.
  */
 export const TenantBundle = TenantSpec.extend({
   upstreams: z.record(UpstreamId, UpstreamSpec).default({}),
   routes: z.record(RouteId, RouteSpec).default({}),
   jwtIssuers: z.record(JwtIssuerId, JwtIssuerSpec).default({}),
   apiKeys: z.record(ApiKeyId, BundleApiKey).default({}),
+  certificates: z.record(CertificateId, CertificateSpec).default({}),
 });
 export type TenantBundle = z.infer<typeof TenantBundle>;
 

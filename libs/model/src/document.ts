@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ApiKey } from './api-key.ts';
+import { Certificate } from './certificate.ts';
 import { JwtIssuer } from './jwt-issuer.ts';
 import { Plan } from './plan.ts';
 import type { PlanId, TenantId } from './primitives.ts';
@@ -20,6 +21,7 @@ export const TENANT_COUNTS_MAX = {
   routes: 5000,
   jwtIssuers: 32,
   apiKeys: 100_000,
+  certificates: 100,
 } as const;
 
 /** Everything an edge needs to serve one tenant. Plans and shared upstreams travel in documents of their own. */
@@ -32,6 +34,8 @@ export const TenantDocument = z
     // Documents of tenants without any lack it, as those of releases before it.
     jwtIssuers: z.array(JwtIssuer).max(TENANT_COUNTS_MAX.jwtIssuers).default([]),
     apiKeys: z.array(ApiKey).max(TENANT_COUNTS_MAX.apiKeys),
+    // Releases that know no certificates write none.
+    certificates: z.array(Certificate).max(TENANT_COUNTS_MAX.certificates).default([]),
   })
   .describe('Everything an edge needs to serve one tenant.');
 export type TenantDocument = z.infer<typeof TenantDocument>;

@@ -8,6 +8,9 @@ export interface Fault {
 }
 
 const VALUE_CHARS_MAX = 80;
+/** Shown in place of a private key, wherever it was written by mistake. */
+const HIDDEN = '(hidden)';
+const SECRET = /PRIVATE KEY/;
 const MISSING = /^Invalid input: (expected .+), received undefined$/;
 
 /**
@@ -39,7 +42,8 @@ function describeIssue(issue: z.core.$ZodIssue, input: unknown, prefix: string):
       );
     }
   }
-  const value = shorten(valueAt(input, issue.path));
+  const isSecret = issue.path.at(-1) === 'privateKey';
+  const value = isSecret ? undefined : shorten(valueAt(input, issue.path));
   const rule = issue.message.replace(MISSING, 'missing; $1');
   return [value === undefined ? { path, rule } : { path, value, rule }];
 }
@@ -71,8 +75,13 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
+function hidePrivateKey(key: string, value: unknown): unknown {
+  return key === 'privateKey' ? HIDDEN : value;
+}
+
 function shorten(value: unknown): unknown {
   if (value === undefined || typeof value === 'number' || typeof value === 'boolean') return value;
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  const text = typeof value === 'string' ? value : JSON.stringify(value, hidePrivateKey);
+  if (SECRET.test(text)) return HIDDEN;
   return text.length > VALUE_CHARS_MAX ? `${text.slice(0, VALUE_CHARS_MAX)}…` : text;
 }

@@ -3,6 +3,14 @@ export { API_KEY_PREFIX, ApiKey, ApiKeySpec, OWN_LIMIT_PREFIX } from './api-key.
 export { bundleJsonSchema } from './bundle-json-schema.ts';
 export { Bundle, BundleApiKey, TenantBundle } from './bundle.ts';
 export {
+  Certificate,
+  CertificateSpec,
+  coversName,
+  servedHosts,
+  ShownCertificate,
+  wildcardOf,
+} from './certificate.ts';
+export {
   DOCUMENT_VERSION,
   documentKey,
   DocumentHeader,
@@ -16,7 +24,18 @@ export {
 export { describeFaults, type Fault } from './faults.ts';
 export { isRefusedAddress, refusedEndpointHost, refusedJwksHost } from './endpoint-addresses.ts';
 export { EndpointHealth, healthKey, HealthState } from './health-state.ts';
-export { bundleFaults, countFaults, routeFaults } from './integrity.ts';
+export {
+  bundleFaults,
+  certificateFaults,
+  countFaults,
+  hostFaults,
+  routeFaults,
+} from './integrity.ts';
+export {
+  inspectCertificate,
+  type InspectedCertificate,
+  type ReadCertificate,
+} from './inspect-certificate.ts';
 export { algorithmsOfJwk, importPublicJwk, JwtAlgorithm, KID_CHARS_MAX, PublicJwk } from './jwk.ts';
 export { hostOfUrl, JwtIssuer, JwtIssuerSpec } from './jwt-issuer.ts';
 export { Headroom, Limit, LimitKind, LimitUnit, overrideLimits } from './limit.ts';
@@ -33,6 +52,7 @@ export {
 export {
   AccessTokenId,
   ApiKeyId,
+  CertificateId,
   HostPattern,
   ID_PATTERN,
   isHostName,

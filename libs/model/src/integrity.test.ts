@@ -31,7 +31,7 @@ test('a tenant with more upstreams than an edge takes is refused, one with as ma
       Array.from({ length: count }, (_, n) => [`u${n}`, upstream]),
     );
     const tenants = { acme: { planId: 'gold', upstreams } };
-    return bundleFaults(Bundle.parse({ apiVersion: 'headgate/v1', tenants }));
+    return bundleFaults(Bundle.parse({ apiVersion: 'headgate/v1', tenants }), 0);
   };
   assert.deepEqual(faultsOf(most), []);
   assert.deepEqual(faultsOf(most + 1), [

@@ -1,6 +1,8 @@
 import type { Bundle } from './bundle.ts';
+import { servedHosts, type CertificateSpec } from './certificate.ts';
 import { TENANT_COUNTS_MAX } from './document.ts';
 import type { Fault } from './faults.ts';
+import { inspectCertificate } from './inspect-certificate.ts';
 import type { RouteSpec } from './route.ts';
 
 /**
@@ -37,15 +39,42 @@ export function routeFaults(
 export function countFaults(
   counts: Readonly<Record<keyof typeof TENANT_COUNTS_MAX, number>>,
 ): Fault[] {
-  return (['upstreams', 'routes', 'jwtIssuers', 'apiKeys'] as const).flatMap((path) => {
+  const paths = ['upstreams', 'routes', 'jwtIssuers', 'apiKeys', 'certificates'] as const;
+  return paths.flatMap((path) => {
     const most = TENANT_COUNTS_MAX[path];
     if (counts[path] <= most) return [];
     return [{ path, value: counts[path], rule: `a tenant has at most ${most}` }];
   });
 }
 
-/** What a bundle breaks among its own tenants, as far as the bundle alone can tell: routes, hosts wanted twice, and too many of a kind. */
-export function bundleFaults(bundle: Bundle): Fault[] {
+/** What a certificate breaks, on its own and because it serves none of the tenant's hosts. */
+export function certificateFaults(
+  hosts: readonly string[],
+  spec: Pick<CertificateSpec, 'chain' | 'privateKey'>,
+  nowMs: number,
+): readonly Fault[] {
+  const inspected = inspectCertificate(spec, nowMs);
+  if (!inspected.ok) return inspected.faults;
+  return hostFaults(hosts, inspected.certificate.facts.dnsNames);
+}
+
+/** What is wrong with the names of a certificate: the tenant has none of them. */
+export function hostFaults(hosts: readonly string[], dnsNames: readonly string[]): Fault[] {
+  if (servedHosts(dnsNames, hosts).length > 0) return [];
+  const shown = dnsNames.slice(0, NAMES_SHOWN_MAX).join(', ');
+  const rule = `none of its names (${shown}${dnsNames.length > NAMES_SHOWN_MAX ? ', …' : ''}) lies within identity.hosts of the tenant`;
+  return [{ path: 'chain', rule }];
+}
+
+const NAMES_SHOWN_MAX = 5;
+
+/**
+ * What a bundle breaks among its own tenants, as far as the bundle alone can tell: routes, certificates, hosts wanted twice, and too many of a
+ * kind.
+ *
+ * @param nowMs wall-clock time, for certificates that have expired.
+ */
+export function bundleFaults(bundle: Bundle, nowMs: number): Fault[] {
   const faults: Fault[] = [];
   const owners = new Map<string, string>();
   for (const [tenantId, tenant] of Object.entries(bundle.tenants)) {
@@ -63,9 +92,15 @@ export function bundleFaults(bundle: Bundle): Fault[] {
       routes: Object.keys(tenant.routes).length,
       jwtIssuers: Object.keys(tenant.jwtIssuers).length,
       apiKeys: Object.keys(tenant.apiKeys).length,
+      certificates: Object.keys(tenant.certificates).length,
     };
     for (const { path, ...fault } of countFaults(counts)) {
       faults.push({ path: `tenants.${tenantId}.${path}`, ...fault });
+    }
+    for (const [id, certificate] of Object.entries(tenant.certificates)) {
+      for (const { path, ...fault } of certificateFaults(hosts, certificate, nowMs)) {
+        faults.push({ path: `tenants.${tenantId}.certificates.${id}.${path}`, ...fault });
+      }
     }
     const has = (kind: 'upstream' | 'jwtIssuer', id: string) =>
       Object.hasOwn(kind === 'upstream' ? tenant.upstreams : tenant.jwtIssuers, id);

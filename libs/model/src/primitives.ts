@@ -30,6 +30,8 @@ export type ApiKeyId = z.infer<typeof ApiKeyId>;
 
 export const JwtIssuerId = id('JWT issuer').brand<'JwtIssuerId'>();
 export type JwtIssuerId = z.infer<typeof JwtIssuerId>;
+export const CertificateId = id('certificate').brand<'CertificateId'>();
+export type CertificateId = z.infer<typeof CertificateId>;
 
 export const AccessTokenId = id('access token').brand<'AccessTokenId'>();
 export type AccessTokenId = z.infer<typeof AccessTokenId>;

@@ -42,9 +42,9 @@ test('a bundle has shared upstreams beside its plans; those that its routes name
       ...{ apiVersion: 'headgate/v1', upstreams: { mail: { endpoints } } },
       tenants: { acme: { planId: 'gold', upstreams, routes } },
     });
-  assert.deepEqual(bundleFaults(bundle({ mail: { endpoints } })), []);
+  assert.deepEqual(bundleFaults(bundle({ mail: { endpoints } }), 0), []);
   // The shared one does not stand in for one of the tenant.
-  const faults = bundleFaults(bundle({})).map(({ path }) => path);
+  const faults = bundleFaults(bundle({}), 0).map(({ path }) => path);
   assert.deepEqual(faults, ['tenants.acme.routes.own.upstreamId']);
 });
 

@@ -33,6 +33,7 @@ const record = {
   tenantId: 'acme',
   routeId: 'orders',
   principalId: 'key-1',
+  tlsText: '',
   clientIp: '203.0.113.7',
   method: 'GET',
   host: 'api.acme.example',

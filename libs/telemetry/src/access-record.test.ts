@@ -14,6 +14,7 @@ const record: AccessRecord = {
   tenantId: 'acme',
   routeId: 'orders',
   principalId: null,
+  tlsText: '',
   clientIp: '203.0.113.7',
   method: 'GET',
   host: 'api.acme.example',
@@ -38,9 +39,21 @@ const record: AccessRecord = {
 };
 
 /** What is told of a record: all but how it is written. */
-function toldBy({ texts: _, endpointText: __, ...told }: AccessRecord) {
+function toldBy({ texts: _, endpointText: __, tlsText: ___, ...told }: AccessRecord) {
   return told;
 }
+
+test('a record of a request over TLS tells so after the address, and is otherwise as others', () => {
+  const tlsText = '","tlsVersion":"TLSv1.3","tlsCipher":"TLS_AES_128_GCM_SHA256","sni":"a.test';
+  const line = accessRecordLine('edge-1', { ...record, tlsText });
+  assert.match(
+    line,
+    /"clientIp":"203\.0\.113\.7","tlsVersion":"TLSv1\.3",.*"sni":"a\.test","method":"GET"/,
+  );
+  const { tlsVersion, tlsCipher, sni, ...others } = JSON.parse(line) as Record<string, unknown>;
+  assert.deepEqual([tlsVersion, tlsCipher, sni], ['TLSv1.3', 'TLS_AES_128_GCM_SHA256', 'a.test']);
+  assert.deepEqual(others, JSON.parse(accessRecordLine('edge-1', record)));
+});
 
 test('a record is one JSON line with fixed keys and rounded times', () => {
   assert.equal(
@@ -127,6 +140,7 @@ test('what records have in common is written ahead, and each one tells its own a
       const told = { ...toldBy(record), durationMs: 0.25, ...common, ...own };
       const line = accessRecordLine(nodeId, {
         ...told,
+        tlsText: '',
         texts,
         endpointText: ahead ? endpointText(own.endpoint) : null,
       });

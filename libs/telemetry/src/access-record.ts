@@ -17,6 +17,11 @@ export interface AccessRecord {
   /** Who authenticated, such as an API key's id; never the secret. */
   readonly principalId: string | null;
   readonly clientIp: string;
+  /**
+   * Of requests over TLS `","tlsVersion":"TLSv1.3","tlsCipher":"…","sni":"…`, from the end of the value of `clientIp` to that of `sni`; '' for others,
+   * whose records have none of these. Made ahead, once for a connection.
+   */
+  readonly tlsText: string;
   readonly method: string;
   readonly host: string;
   /** Path without query: queries carry secrets. */
@@ -107,6 +112,7 @@ export function accessRecordLine(nodeId: string, record: AccessRecord): string {
     texts.ids +
     (principalId === null ? 'null,"clientIp":"' : '"' + principalId + '","clientIp":"') +
     record.clientIp +
+    record.tlsText +
     (record.method === 'GET'
       ? '","method":"GET","host":"'
       : '","method":"' + record.method + '","host":"') +

@@ -136,6 +136,19 @@ export const METRICS = Object.freeze({
     ['cause'],
     'Times that a worker stopped accepting connections for a while, by cause (open_files, overload)',
   ),
+  headgate_tls_handshakes_total: row(
+    'edge',
+    'counter',
+    ['result'],
+    'TLS handshakes that ended, by result (ok, unknown_name, unusable: the certificate cannot be opened, failed, closed by the client, timeout, refused: too many at once)',
+  ),
+  headgate_tls_handshakes: row('edge', 'gauge', [], 'TLS handshakes under way'),
+  headgate_tls_contexts: row(
+    'edge',
+    'gauge',
+    [],
+    'Certificates that workers keep ready; each worker counts its own',
+  ),
   headgate_accepting: row('edge', 'gauge', [], 'Workers that accept connections at the moment'),
   headgate_overload_level: row(
     'edge',
@@ -406,6 +419,19 @@ export const METRICS = Object.freeze({
     'counter',
     ['event'],
     'Times that a limit was used to 80 % (near) or began to refuse (reached), not of limits per consumer; each replica counts all',
+  ),
+  headgate_certificate_expiry_seconds: row(
+    'config-service',
+    'gauge',
+    [],
+    'Time until the first certificate of all tenants expires, below 0 if one has; +Inf without any',
+    { unit: 'seconds' },
+  ),
+  headgate_certificates_expiring: row(
+    'config-service',
+    'gauge',
+    ['within'],
+    'Certificates that expire within so many days (1d, 7d, 14d, 30d), those that have included',
   ),
   headgate_config_drift: row(
     'config-service',

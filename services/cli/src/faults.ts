@@ -26,7 +26,7 @@ export function inspectBundle(source: BundleSource): {
   if (!result.success) {
     return { bundle: null, faults: describeFaults(result.error, source.value) };
   }
-  return { bundle: result.data, faults: bundleFaults(result.data) };
+  return { bundle: result.data, faults: bundleFaults(result.data, Date.now()) };
 }
 
 /** An error that lists faults, each with its place in the files. */

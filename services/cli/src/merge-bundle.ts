@@ -9,7 +9,7 @@ export type ConflictMode = (typeof CONFLICT_MODES)[number];
 /** A tenant with all that belongs to it, as an export has it; another version may have written it. */
 export type StoredTenant = Readonly<Record<string, unknown>>;
 
-const SECTIONS = ['upstreams', 'jwtIssuers', 'routes', 'apiKeys'];
+const SECTIONS = ['upstreams', 'jwtIssuers', 'routes', 'apiKeys', 'certificates'];
 
 /**
  * A bundle that deletes nothing when it is applied: what is there and is not in the bundle stays, and with `skip` so

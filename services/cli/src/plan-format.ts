@@ -11,6 +11,7 @@ const KIND_NAMES = {
   jwtIssuer: 'JWT issuer',
   route: 'route',
   apiKey: 'API key',
+  certificate: 'certificate',
 } as const;
 
 const SIGNS = { create: '+', update: '~', delete: '-' } as const;
@@ -71,7 +72,7 @@ export function formatCounts(counts: ChangeCounts): string {
 
 const KIND_ORDER = [
   ...(['plan', 'sharedUpstream', 'tenant'] as const),
-  ...(['upstream', 'jwtIssuer', 'route', 'apiKey'] as const),
+  ...(['upstream', 'jwtIssuer', 'route', 'apiKey', 'certificate'] as const),
 ] as const;
 
 type RealChange = Change & { readonly action: keyof typeof SIGNS };

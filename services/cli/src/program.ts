@@ -11,6 +11,7 @@ import {
 import { completionScript, SHELLS, type Shell } from './completion.ts';
 import { apply, type ApplyOptions } from './commands/apply.ts';
 import { get } from './commands/get.ts';
+import { certificatePut } from './commands/certificate.ts';
 import { keyCreate, keyHash } from './commands/key.ts';
 import { status } from './commands/status.ts';
 import { URL_DEFAULT } from './environment.ts';
@@ -51,9 +52,10 @@ A first tour:
   $ headgate rollback acme 41 --wait         undo it`;
 
 const APPLY_HELP = `
-A bundle names plans, shared upstreams and tenants, with the upstreams, JWT issuers, routes and API keys
-of each tenant. Those it does not name are left alone; but upstreams, JWT issuers and routes that a named
-tenant has and the bundle does not are deleted. It is applied as a whole or not at all. A folder is read as one bundle.
+A bundle names plans, shared upstreams and tenants, with the upstreams, JWT issuers, routes, API keys and
+certificates of each tenant. Those it does not name are left alone; but upstreams, JWT issuers and routes that a
+named tenant has and the bundle does not are deleted. It is applied as a whole or not at all. A folder is read as
+one bundle.
 
   apiVersion: headgate/v1
   plans:
@@ -90,7 +92,8 @@ Examples:
   $ headgate get upstreams                              those of the platform
   $ headgate get routes --tenant acme
   $ headgate get routes -t acme --shared-upstream mail
-  $ headgate get api-keys -t acme -o json`;
+  $ headgate get api-keys -t acme -o json
+  $ headgate get certificates -t acme                   what they serve, and until when`;
 
 const STATUS_HELP = `
 Shows the revision of each edge, documents that an edge refused (it then keeps serving the last good
@@ -106,6 +109,14 @@ Examples:
   $ headgate key create acme mobile-app      the key is shown once
   $ KEY=$(headgate key create acme ci --expires 2027-01-01T00:00:00Z)
   $ printf %s "$KEY" | headgate key hash     the sha256 for a bundle`;
+
+const CERTIFICATE_HELP = `
+Edges serve it within a second, and no connection ends. The key is kept encrypted and never shown.
+
+Examples:
+  $ headgate certificate put acme web --chain fullchain.pem --key privkey.pem
+  $ headgate certificate put acme web --chain renewed.pem      the same key as before
+  $ headgate get certificates -t acme`;
 
 const COMPLETION_HELP = `
 Commands, options, and values of options that have a choice. Needs no server.
@@ -138,6 +149,7 @@ export function createProgram(io: CliIo, terminal: Terminal): Command {
   addTenantCommands(parts);
   addRolloutCommands(parts);
   addKey(parts);
+  addCertificate(parts);
   addTokenCommands(parts);
   addLimitsCommands(parts);
   addCompletion(parts);
@@ -180,7 +192,7 @@ function addGet(parts: ProgramParts): void {
     .description('Show one resource, or all of a kind.')
     .argument('<kind>', KIND_NAMES.join(', '))
     .argument('[id]', 'only this one')
-    .option('-t, --tenant <id>', 'the tenant, for its upstreams, jwt-issuers, routes and api-keys')
+    .option('-t, --tenant <id>', 'the tenant, for all that belongs to one')
     .option('-l, --label <key=value>', 'tenants with this label; may be repeated', collect, [])
     .option('--status <status>', 'tenants of this status: active or suspended')
     .option('--plan <id>', 'tenants on this plan')
@@ -252,6 +264,30 @@ function addKey(parts: ProgramParts): void {
     .option('--no-color', 'no colours')
     .addHelpText('after', KEY_HELP)
     .action(() => keyHash(io, terminal));
+}
+
+function addCertificate(parts: ProgramParts): void {
+  const certificate = parts.program
+    .command('certificate')
+    .description('Write TLS certificates of tenants.')
+    .addHelpText('after', CERTIFICATE_HELP);
+  const put = certificate
+    .command('put')
+    .description('Create or replace a certificate from PEM files.')
+    .argument('<tenant>', 'id of the tenant')
+    .argument('<id>', 'id of the certificate: a-z, 0-9 and -')
+    .requiredOption('--chain <file>', 'the certificate, then those that issued it')
+    .option('--key <file>', 'its private key; without it the one that is stored stays')
+    .option('--name <text>', 'name for people')
+    .addHelpText('after', CERTIFICATE_HELP);
+  type Options = { chain: string; key?: string; name?: string };
+  addGlobalOptions(put).action(
+    async (tenantId: string, id: string, { chain, key, name }: Options) => {
+      await withContext(put, parts, (context) =>
+        certificatePut(context, { tenantId, id, name, chain, key }),
+      );
+    },
+  );
 }
 
 /** Last: it knows the commands that were added before it. */

@@ -15,7 +15,10 @@ export type FieldChange = z.infer<typeof FieldChange>;
 /** One change of a plan. */
 export const Change = z.object({
   action: z.enum(['create', 'update', 'delete', 'unchanged']),
-  kind: z.enum(['plan', 'sharedUpstream', 'tenant', 'upstream', 'jwtIssuer', 'route', 'apiKey']),
+  kind: z.enum([
+    ...(['plan', 'sharedUpstream', 'tenant'] as const),
+    ...(['upstream', 'jwtIssuer', 'route', 'apiKey', 'certificate'] as const),
+  ]),
   tenantId: z.string().optional(),
   id: z.string(),
   fields: z.array(z.string()).default([]),

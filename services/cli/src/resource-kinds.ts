@@ -108,6 +108,19 @@ const RESOURCE_KINDS: readonly ResourceKind[] = [
       revision,
     ],
   },
+  {
+    name: 'certificates',
+    aliases: ['certificate', 'certs', 'cert'],
+    place: 'tenant',
+    filters: [],
+    columns: [
+      id,
+      { title: 'SERVES', cell: (certificate) => joined(strings(certificate['hosts'])) },
+      field('EXPIRES', 'notAfter'),
+      field('SUBJECT', 'subject'),
+      revision,
+    ],
+  },
 ];
 
 /** Names of all kinds, in the order of the help text. */

@@ -15,12 +15,17 @@ const services = join(import.meta.dirname, '..', '..');
 /** Admin token of {@link startCliCluster}. */
 export const CLUSTER_TOKEN = 'token-of-the-cli-test-0123456789';
 
+/** Of its secrets. */
+const SECRETS_KEY = Buffer.alloc(32, 'cli').toString('base64url');
+
 /** A config-service, and an edge if asked for, as processes of their own. */
 export interface CliCluster {
   /** Address of the config-service. */
   readonly url: string;
   /** Port of the edge; 0 without one. */
   readonly edgePort: number;
+  /** The same for TLS. */
+  readonly tlsPort: number;
   /** Lines that the config-service has written. */
   configLines(): readonly string[];
   /** Empty directory for the files of a test; it goes with the cluster. */
@@ -51,11 +56,13 @@ export async function startCliCluster(options: { readonly edge: boolean }): Prom
     stops.push(() => started.stop(0));
     return started;
   };
-  const startEdge = async (natsUrl: string, edgePort: number) => {
+  const startEdge = async (natsUrl: string, edgePort: number, tlsPort: number) => {
     const redis = await startRedis();
     stops.push(() => redis.stop());
     await start('edge', {
       HEADGATE_EDGE_LISTEN: `127.0.0.1:${edgePort}`,
+      HEADGATE_EDGE_TLS_LISTEN: `127.0.0.1:${tlsPort}`,
+      HEADGATE_SECRETS_KEY: SECRETS_KEY,
       HEADGATE_EDGE_WORKERS: '1',
       HEADGATE_NATS_URL: natsUrl,
       HEADGATE_REDIS_URL: redis.url,
@@ -67,20 +74,23 @@ export async function startCliCluster(options: { readonly edge: boolean }): Prom
     stops.push(() => nats.stop());
     await providePGlite(join(directory.path, 'config-service', 'pglite'));
     const [port, edgePort] = [await freePort(), options.edge ? await freePort() : 0];
+    const tlsPort = options.edge ? await freePort() : 0;
     const config = start('config-service', {
       HEADGATE_CONFIG_LISTEN: `127.0.0.1:${port}`,
       HEADGATE_ADMIN_TOKEN: CLUSTER_TOKEN,
+      HEADGATE_SECRETS_KEY: SECRETS_KEY,
       HEADGATE_DATABASE_URL: undefined,
       HEADGATE_NATS_URL: nats.url,
     });
     const [configService] = await Promise.all([
       config,
-      options.edge ? startEdge(nats.url, edgePort) : null,
+      options.edge ? startEdge(nats.url, edgePort, tlsPort) : null,
     ]);
     const folder = join(directory.path, 'files');
     await mkdir(folder);
     const configLines = () => configService.stdout();
-    return { url: `http://127.0.0.1:${port}`, edgePort, configLines, folder, stop };
+    const url = `http://127.0.0.1:${port}`;
+    return { url, edgePort, tlsPort, configLines, folder, stop };
   } catch (error) {
     await stop();
     throw error;

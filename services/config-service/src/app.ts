@@ -25,6 +25,7 @@ import { answerOnce } from './idempotency/answer-once.ts';
 import type { ApiContext } from './resources/api-context.ts';
 import { accessTokenOperations } from './resources/access-tokens.ts';
 import { apiKeyOperations } from './resources/api-keys.ts';
+import { certificateOperations } from './resources/certificates.ts';
 import { applyOperation, compareOperation } from './resources/apply.ts';
 import { auditOperation } from './resources/audit.ts';
 import { driftOperations } from './resources/drift.ts';
@@ -120,6 +121,7 @@ export async function createApp(
     ...jwtIssuerOperations(context),
     ...routeOperations(context),
     ...apiKeyOperations(context),
+    ...certificateOperations(context),
     ...accessTokenOperations(context),
     applyOperation(context),
     compareOperation(context),

@@ -3,6 +3,7 @@ import {
   environmentAddress,
   environmentAddressRanges,
   environmentInteger,
+  environmentSecretsKeys,
   readEnvironment,
   readServiceSettings,
   serviceEnvironment,
@@ -28,6 +29,11 @@ export const ConfigServiceEnvironment = z.object({
     .regex(/^[!-~]{16,4096}$/, 'must be 16 to 4096 visible ASCII characters')
     .describe('Bearer token of the administrator.'),
   ...oidcEnvironment,
+  HEADGATE_SECRETS_KEY: environmentSecretsKeys
+    .optional()
+    .describe(
+      'Keys that private keys of certificates are kept with: 32 bytes in base64url, several with commas in between; the first one encrypts, all decrypt. The same as on the edges. Without it no certificate can be written.',
+    ),
   HEADGATE_DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/, error: 'must be postgres://USER:PASSWORD@HOST:PORT/DB' })
     .optional()
@@ -63,6 +69,8 @@ export const ConfigServiceEnvironment = z.object({
 export interface Settings extends ServiceSettings {
   readonly listen: { readonly host: string; readonly port: number };
   readonly adminToken: string;
+  /** Empty: certificates cannot be written. */
+  readonly secretsKeys: readonly string[];
   /** Null: JWTs are not taken. */
   readonly oidc: OidcSettings | null;
   readonly database: DatabaseLocation;
@@ -87,6 +95,7 @@ export function readSettings(
       ...readServiceSettings(settings, `config-${randomBytes(4).toString('hex')}`),
       listen: settings.HEADGATE_CONFIG_LISTEN,
       adminToken: settings.HEADGATE_ADMIN_TOKEN,
+      secretsKeys: settings.HEADGATE_SECRETS_KEY ?? [],
       oidc: readOidcSettings(settings),
       database:
         url === undefined

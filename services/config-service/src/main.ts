@@ -19,7 +19,13 @@ import {
   subscribeTenantDemand,
   type Bus,
 } from '@headgate/bus';
-import { compileAddressRanges, StartError, systemClock, systemRandom } from '@headgate/runtime';
+import {
+  compileAddressRanges,
+  SecretsKeys,
+  StartError,
+  systemClock,
+  systemRandom,
+} from '@headgate/runtime';
 import {
   createAdminServer,
   createMetricsRegistry,
@@ -149,6 +155,7 @@ async function serve(parts: Parts): Promise<void> {
     documentBytesMax: () => documentBytesMax(bus),
     onCommitted: () => publisher.wake(),
     randomBytes,
+    certificates: { clock, secrets: secretsOf(settings) },
     guardian,
   };
   const app = await createApp(
@@ -269,6 +276,10 @@ function verifyJwtOf(oidc: OidcSettings, logger: Parts['output']['logger']): Ver
   const onFailure = (error: Error) => logger.warn({ err: error }, 'cannot fetch OIDC keys');
   const keys = createIssuerKeys({ clock, fetchJson, onFailure }, oidc);
   return createVerifyJwt({ clock, keys }, oidc);
+}
+
+function secretsOf({ secretsKeys }: Settings): SecretsKeys | null {
+  return secretsKeys.length === 0 ? null : new SecretsKeys(secretsKeys);
 }
 
 function documentBytesMax(bus: Bus): number {

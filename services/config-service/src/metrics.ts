@@ -96,6 +96,14 @@ function collectAtScrape(registry: MetricsRegistry, sources: MetricSources): voi
     const known = await store.declaration.state().catch(() => undefined);
     if (known !== undefined) gauge.set(known === null || known.driftedAt === null ? 0 : 1);
   });
+  const expiring = registry.gauge('headgate_certificates_expiring');
+  registry.gauge('headgate_certificate_expiry_seconds', async (gauge) => {
+    const nowMs = clock.nowMs();
+    const expiry = await store.certificateExpiry(nowMs).catch(() => null);
+    if (expiry === null) return;
+    gauge.set(expiry.soonestMs === null ? Infinity : (expiry.soonestMs - nowMs) / 1000);
+    for (const { days, count } of expiry.within) expiring.set({ within: `${days}d` }, count);
+  });
   const age = registry.gauge('headgate_outbox_age_seconds');
   registry.gauge('headgate_outbox_pending', async (gauge) => {
     const figures = await store.figures().catch(() => null);

@@ -11,6 +11,7 @@ import { testFilters } from './filters.case.ts';
 import { testHistory } from './history.case.ts';
 import { testIdempotency } from './idempotency.case.ts';
 import { testRollouts } from './rollouts.case.ts';
+import { testCertificates } from './certificates.case.ts';
 import { testJwtIssuers } from './jwt-issuers.case.ts';
 import { testSharedUpstreams } from './shared-upstreams.case.ts';
 import { ADMIN_TOKEN, createSend, faults, type ApiReply, type TestApi } from './support/api.ts';
@@ -430,6 +431,7 @@ export function testApi(start: () => Promise<TestApi>): void {
   testRollouts(() => api);
   testSharedUpstreams(() => api);
   testJwtIssuers(() => api);
+  testCertificates(() => api);
 
   test('revisions of one document rise in the order of the commits', async () => {
     await Promise.all(

@@ -49,6 +49,7 @@ async function assemble() {
     documentBytesMax: () => 0,
     onCommitted: () => undefined,
     randomBytes,
+    certificates: nothing,
   };
   const extra = [
     ...clusterOperations({

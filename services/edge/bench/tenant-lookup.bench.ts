@@ -36,6 +36,7 @@ function createStore(tenants: number): TenantStore {
     budget: new ConnectionBudget(Infinity),
   };
   const store = new TenantStore({
+    contexts: null,
     upstreams: new UpstreamRegistry({ ...deps, random: { next: () => 0.5 } }),
     issuerKeys: noIssuerKeys(),
     metrics: createWorkerMetrics(),

@@ -6,6 +6,8 @@ import {
   environmentAddress,
   environmentAddressRanges,
   environmentInteger,
+  environmentSecretsKeys,
+  EnvironmentError,
   readEnvironment,
   readServiceSettings,
   serviceEnvironment,
@@ -13,7 +15,7 @@ import {
   type ServiceSettings,
 } from '@headgate/runtime';
 import { z } from 'zod';
-import type { ClientLimits } from './ipc/messages.ts';
+import type { ClientLimits, TlsWorkerSettings } from './ipc/messages.ts';
 import { parseRedisUrl } from './redis-url.ts';
 
 const redisUrl = z.string().transform((text, context) => {
@@ -61,12 +63,46 @@ const clientEnvironment = {
     .describe('How far in ms a client may be behind that rate with an answer, then it is cut.'),
 } as const;
 
+/** The listener with TLS. */
+const tlsEnvironment = {
+  HEADGATE_EDGE_TLS_LISTEN: environmentAddress
+    .optional()
+    .describe('Where clients connect with TLS, beside HEADGATE_EDGE_LISTEN; without it nowhere.'),
+  HEADGATE_SECRETS_KEY: environmentSecretsKeys
+    .optional()
+    .describe(
+      'Keys that open the private keys of certificates: those of the config-service. Without the right one a tenant has no TLS here.',
+    ),
+  HEADGATE_EDGE_TLS_CERTIFICATE_FILE: z
+    .string()
+    .optional()
+    .describe(
+      'PEM of a certificate and its chain for clients that name no host of a tenant with a certificate; without it these are refused. Read at the start.',
+    ),
+  HEADGATE_EDGE_TLS_KEY_FILE: z
+    .string()
+    .optional()
+    .describe('PEM of the key of HEADGATE_EDGE_TLS_CERTIFICATE_FILE, without a passphrase.'),
+  HEADGATE_EDGE_TLS_HANDSHAKE_MS: environmentInteger(100, 60_000)
+    .default(5000)
+    .describe('Longest time in ms from the opening of a connection to the end of its handshake.'),
+  HEADGATE_EDGE_TLS_HANDSHAKES_MAX: environmentInteger(1, 1_000_000)
+    .default(2000)
+    .describe('Handshakes under way per worker; more are closed at once.'),
+  HEADGATE_EDGE_TLS_CONTEXTS_MAX: environmentInteger(1, 1_000_000)
+    .default(2000)
+    .describe(
+      'Certificates that a worker keeps ready, those used last; others are made ready (0.4 ms) by the next handshake.',
+    ),
+} as const;
+
 /** The variables that an edge reads; `docs/reference/environment.md` is generated from this schema. */
 export const EdgeEnvironment = z.object({
   ...serviceEnvironment,
   HEADGATE_EDGE_LISTEN: environmentAddress
     .prefault('127.0.0.1:8080')
     .describe('Where clients connect; several edges on one machine may share it.'),
+  ...tlsEnvironment,
   HEADGATE_EDGE_WORKERS: environmentInteger(1, 256)
     .default(() => availableParallelism())
     .describe('Worker processes; default: one per core.'),
@@ -146,9 +182,17 @@ export const EdgeEnvironment = z.object({
   HEADGATE_ZONE: z.string().max(63).optional().describe('Zone of this edge, for status.'),
 });
 
+/** Settings of the listener with TLS. */
+export interface TlsSettings extends Omit<TlsWorkerSettings, 'defaultCertificate'> {
+  /** Of the edge's own certificate; null for none. */
+  readonly files: { readonly chain: string; readonly privateKey: string } | null;
+}
+
 /** Settings of an edge, all from the environment; {@link EdgeEnvironment} says what they mean. */
 export interface Settings extends ServiceSettings {
   readonly listen: { readonly host: string; readonly port: number };
+  /** Null: no listener with TLS. */
+  readonly tls: TlsSettings | null;
   readonly workers: number;
   readonly redis: RedisTarget;
   /** Longest time that a call of Redis may take. */
@@ -186,6 +230,7 @@ export function readSettings(
     settings: Object.freeze({
       ...readServiceSettings(settings, `edge-${hostname()}`),
       listen: settings.HEADGATE_EDGE_LISTEN,
+      tls: readTls(settings),
       workers: settings.HEADGATE_EDGE_WORKERS,
       redis: settings.HEADGATE_REDIS_URL,
       redisTimeoutMs: settings.HEADGATE_REDIS_TIMEOUT_MS,
@@ -215,4 +260,29 @@ export function readSettings(
       zone: settings.HEADGATE_ZONE ?? '',
     }),
   };
+}
+
+function readTls(settings: z.output<typeof EdgeEnvironment>): TlsSettings | null {
+  const {
+    HEADGATE_EDGE_TLS_LISTEN: listen,
+    HEADGATE_EDGE_TLS_CERTIFICATE_FILE: chain,
+    HEADGATE_EDGE_TLS_KEY_FILE: privateKey,
+  } = settings;
+  if ((chain === undefined) !== (privateKey === undefined)) {
+    const names = 'HEADGATE_EDGE_TLS_CERTIFICATE_FILE and HEADGATE_EDGE_TLS_KEY_FILE';
+    throw new EnvironmentError([`${names}: one without the other; set both or none`]);
+  }
+  if (listen === undefined) return null;
+  if (listen.port === settings.HEADGATE_EDGE_LISTEN.port && listen.port !== 0) {
+    const rule = `the port of HEADGATE_EDGE_LISTEN is ${listen.port} too; TLS needs one of its own`;
+    throw new EnvironmentError([`HEADGATE_EDGE_TLS_LISTEN: ${rule}`]);
+  }
+  return Object.freeze({
+    listen,
+    secretsKeys: settings.HEADGATE_SECRETS_KEY ?? [],
+    files: chain === undefined || privateKey === undefined ? null : { chain, privateKey },
+    handshakeMs: settings.HEADGATE_EDGE_TLS_HANDSHAKE_MS,
+    handshakesMax: settings.HEADGATE_EDGE_TLS_HANDSHAKES_MAX,
+    contextsMax: settings.HEADGATE_EDGE_TLS_CONTEXTS_MAX,
+  });
 }

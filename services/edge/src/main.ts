@@ -3,6 +3,7 @@ import manifest from '../package.json' with { type: 'json' };
 import { readSettings, type Settings } from './environment.ts';
 import { lowerHelperThreads } from './helper-threads.ts';
 import { Edge } from './primary/edge.ts';
+import { readDefaultCertificate } from './tls/default-certificate.ts';
 
 // Entry of an edge: reads the environment, starts the primary, ends it on SIGTERM or SIGINT. A second signal ends at once.
 
@@ -21,6 +22,7 @@ async function start(service: ServiceProcess<Settings>): Promise<void> {
   const edge = new Edge({
     version: manifest.version,
     settings: service.settings,
+    defaultCertificate: await readDefaultCertificate(service.settings.tls?.files ?? null),
     tracing: tracingVariables(process.env),
     logger: service.output.logger,
     onFatal: (reason) => service.fail(reason),

@@ -25,6 +25,7 @@ const settingsOf =
     workerIndex,
     version: '0',
     listen: { host: '127.0.0.1', port },
+    tls: null,
     proxyProtocol: false,
     trustedProxies: [],
     allowedAddresses: [],

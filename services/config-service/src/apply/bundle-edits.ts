@@ -1,12 +1,20 @@
 import type { Bundle, BundleApiKey, TenantBundle } from '@headgate/model';
+import {
+  certificateRecord,
+  type BundleCertificates,
+  type PreparedCertificates,
+} from '../certificates/prepare-certificate.ts';
 import { buildTenantDocument, type BuiltDocument } from '../publish/build-document.ts';
 import type { Edits } from '../store/commit.ts';
-import type { ApiKeyRecord } from '../store/kinds.ts';
-import { accept } from '../store/outcome.ts';
-import { specsOf, type TenantSpecs, type TenantState } from '../store/state.ts';
+import { bundlePath } from '../store/integrity.ts';
+import type { ApiKeyRecord, CertificateRecord } from '../store/kinds.ts';
+import { accept, refuse, type Outcome, type Refusal } from '../store/outcome.ts';
+import { NO_TENANT, specsOf, type TenantSpecs, type TenantState } from '../store/state.ts';
 
-/** The changes that bring what a bundle names into the state that it wants. */
-export function bundleEdits(bundle: Bundle): Edits {
+const NO_CERTIFICATES: PreparedCertificates = new Map();
+
+/** The changes that bring what a bundle names into the state that it wants; `certificates` are those of the bundle. */
+export function bundleEdits(bundle: Bundle, certificates: BundleCertificates): Edits {
   return {
     plan: new Map(Object.entries(bundle.plans).map(([id, plan]) => [id, () => accept(plan)])),
     sharedUpstream: new Map(
@@ -15,25 +23,45 @@ export function bundleEdits(bundle: Bundle): Edits {
     tenants: new Map(
       Object.entries(bundle.tenants).map(([id, tenant]) => [
         id,
-        (current: TenantState) => accept(mergeTenant(current, tenant)),
+        (current: TenantState) => mergeTenant(current, tenant, certificates.get(id)),
       ]),
     ),
   };
 }
 
-/** The documents of a bundle's tenants, without the API keys that stay: what is stored has at least their size. */
+/** The documents of a bundle's tenants, without the API keys and certificates that stay: what is stored has at least their size. */
 export function leastDocuments({ tenants }: Bundle): BuiltDocument[] {
   return Object.entries(tenants).map(([id, tenant]) => {
-    const of = { upstream: new Map(), jwtIssuer: new Map(), route: new Map(), apiKey: new Map() };
-    const nothing: TenantState = { id, tenant: null, rollout: null, ...of };
-    return buildTenantDocument(id, mergeTenant(nothing, tenant), 0);
+    const specs = { ...mergeOthers(NO_TENANT, tenant), certificate: NO_TENANT.certificate };
+    return buildTenantDocument(id, specs, 0);
   });
 }
 
-/** A tenant as a bundle wants it: upstreams, JWT issuers and routes are those of the bundle; API keys that it does not name stay. */
-export function mergeTenant(current: TenantState, bundle: TenantBundle): TenantSpecs {
-  const { upstreams, jwtIssuers, routes, apiKeys, ...tenant } = bundle;
-  const keys = new Map(specsOf(current).apiKey);
+/**
+ * A tenant as a bundle wants it: upstreams, JWT issuers and routes are those of the bundle; API keys and certificates that it does not
+ * name stay.
+ *
+ * @param certificates those of the bundle.
+ * @returns a refusal if one has no key and the stored one does not fit.
+ */
+export function mergeTenant(
+  current: TenantState,
+  bundle: TenantBundle,
+  certificates = NO_CERTIFICATES,
+): Outcome<TenantSpecs> {
+  const specs = specsOf(current);
+  const merged = new Map<string, CertificateRecord>(specs.certificate);
+  for (const [id, prepared] of certificates) {
+    const record = certificateRecord(prepared, merged.get(id));
+    if (!record.ok) return refuse(locate(record.refusal, current.id, id));
+    merged.set(id, record.value);
+  }
+  return accept({ ...mergeOthers(specs, bundle), certificate: merged });
+}
+
+function mergeOthers(current: TenantSpecs, bundle: TenantBundle): Omit<TenantSpecs, 'certificate'> {
+  const { upstreams, jwtIssuers, routes, apiKeys, certificates: _, ...tenant } = bundle;
+  const keys = new Map(current.apiKey);
   for (const [id, key] of Object.entries(apiKeys)) {
     keys.set(id, keyRecord(key, keys.get(id)));
   }
@@ -44,6 +72,16 @@ export function mergeTenant(current: TenantState, bundle: TenantBundle): TenantS
     route: new Map(Object.entries(routes)),
     apiKey: keys,
   };
+}
+
+function locate(refusal: Refusal, tenantId: string, id: string): Refusal {
+  if (!('faults' in refusal)) return refusal;
+  const kind = 'certificate' as const;
+  const faults = refusal.faults.map((fault) => ({
+    ...fault,
+    path: bundlePath({ kind, tenantId, id, path: fault.path }),
+  }));
+  return { ...refusal, faults };
 }
 
 /** A bundle holds no key to show the first characters of; those of its hash tell keys apart too. */

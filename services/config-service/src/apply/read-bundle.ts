@@ -2,6 +2,8 @@ import {
   ApiKeyId,
   Bundle,
   BundleApiKey,
+  CertificateId,
+  CertificateSpec,
   countFaults,
   describeFaults,
   JwtIssuerId,
@@ -37,6 +39,7 @@ const TenantFrame = TenantBundle.extend({
   jwtIssuers: Entries,
   routes: Entries,
   apiKeys: Entries,
+  certificates: Entries,
 });
 /** What belongs to a tenant, and the schemas of its ids and of what they name. */
 const COLLECTIONS = [
@@ -44,6 +47,7 @@ const COLLECTIONS = [
   ['jwtIssuers', JwtIssuerId, JwtIssuerSpec],
   ['routes', RouteId, RouteSpec],
   ['apiKeys', ApiKeyId, BundleApiKey],
+  ['certificates', CertificateId, CertificateSpec],
 ] as const;
 const COLLECTION_NAMES = COLLECTIONS.map(([name]) => name);
 
@@ -86,6 +90,7 @@ function* readTenant(reader: EntryReader, raw: unknown, at: string): Generator<u
     routes: Object.keys(entriesOf(raw, 'routes')).length,
     jwtIssuers: Object.keys(entriesOf(raw, 'jwtIssuers')).length,
     apiKeys: Object.keys(entriesOf(raw, 'apiKeys')).length,
+    certificates: Object.keys(entriesOf(raw, 'certificates')).length,
   };
   const tooMany = countFaults(counts).map(({ path, ...fault }) => ({
     path: `${at}.${path}`,

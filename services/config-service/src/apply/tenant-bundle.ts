@@ -11,7 +11,8 @@ export type StoredTenant = z.input<typeof TenantBundle>;
  * is checked: it may come from a release with other rules.
  */
 export function bundleOfDocument(body: string): StoredTenant {
-  const { tenant, upstreams, jwtIssuers = [], routes, apiKeys } = parseBody(body);
+  const stored = parseBody(body);
+  const { tenant, upstreams, jwtIssuers = [], routes, apiKeys, certificates = [] } = stored;
   const { id: _, ...spec } = tenant;
   return {
     ...spec,
@@ -19,6 +20,11 @@ export function bundleOfDocument(body: string): StoredTenant {
     jwtIssuers: byId(jwtIssuers, withoutId),
     routes: byId(routes, withoutId),
     apiKeys: byId(apiKeys, ({ id: _id, hint: _hint, ...key }) => key),
+    // The key never leaves, not even sealed: whoever applies this keeps the one that is stored.
+    certificates: byId(certificates, ({ name, chain }) => ({
+      ...(name === undefined ? {} : { name }),
+      chain,
+    })),
   };
 }
 
@@ -33,8 +39,9 @@ export function specsOfDocument(body: string): Outcome<TenantSpecs> {
   if (!parsed.success) {
     return refuse({ reason: 'invalid', faults: describeFaults(parsed.error, stored) });
   }
-  const { upstreams, jwtIssuers, routes, apiKeys, ...tenant } = parsed.data;
-  const hints = new Map(parseBody(body).apiKeys.map(({ id, hint }) => [String(id), hint]));
+  const { upstreams, jwtIssuers, routes, apiKeys, certificates: _, ...tenant } = parsed.data;
+  const { apiKeys: keys, certificates = [] } = parseBody(body);
+  const hints = new Map(keys.map(({ id, hint }) => [String(id), hint]));
   return accept({
     tenant,
     upstream: new Map(Object.entries(upstreams)),
@@ -43,12 +50,13 @@ export function specsOfDocument(body: string): Outcome<TenantSpecs> {
     apiKey: new Map(
       Object.entries(apiKeys).map(([id, key]) => [id, { ...key, hint: hints.get(id) ?? '' }]),
     ),
+    certificate: new Map(certificates.map(({ id, ...record }) => [String(id), record])),
   });
 }
 
-/** Releases before this one knew no JWT issuers. */
-type StoredDocument = Omit<TenantDocument, 'jwtIssuers'> &
-  Partial<Pick<TenantDocument, 'jwtIssuers'>>;
+/** Releases before this one knew no JWT issuers and no certificates, and a tenant may have none. */
+type StoredDocument = Omit<TenantDocument, 'jwtIssuers' | 'certificates'> &
+  Partial<Pick<TenantDocument, 'jwtIssuers' | 'certificates'>>;
 
 /** Only buildTenantDocument writes bodies, from what the schemas had accepted. */
 function parseBody(body: string): StoredDocument {

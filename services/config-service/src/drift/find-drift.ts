@@ -2,6 +2,7 @@ import type { Bundle } from '@headgate/model';
 import { inScope, type TenantScope } from '../access/session.ts';
 import { bundleEdits } from '../apply/bundle-edits.ts';
 import { isNamed } from '../apply/is-named.ts';
+import { readCertificates } from '../certificates/prepare-certificate.ts';
 import type { Change } from '../store/change.ts';
 import type { Declaration } from '../store/declaration.ts';
 import type { Outcome } from '../store/outcome.ts';
@@ -26,7 +27,10 @@ export async function findDrift(
   { bundle, revision: asOf }: Pick<Declaration, 'bundle' | 'revision'>,
 ): Promise<Outcome<Drift>> {
   const visible = bundleWithin(scope, bundle);
-  const compared = await store.compare(bundleEdits(visible), DEADLINE_MS, asOf);
+  const certificates = await readCertificates(visible);
+  if (!certificates.ok) return certificates;
+  const edits = bundleEdits(visible, certificates.value);
+  const compared = await store.compare(edits, DEADLINE_MS, asOf);
   if (!compared.ok) return compared;
   const { revision, changes } = compared.value;
   const isDrift = (change: Change) => change.action !== 'unchanged' && isNamed(visible, change);

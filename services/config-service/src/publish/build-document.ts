@@ -49,6 +49,8 @@ export function buildTenantDocument(
     // Tenants without any have the documents of releases before it.
     ...(specs.jwtIssuer.size === 0 ? {} : { jwtIssuers: listById(specs.jwtIssuer) }),
     apiKeys: listById(specs.apiKey),
+    // Edges of releases before certificates refuse none of those that have none.
+    ...(specs.certificate.size === 0 ? {} : { certificates: listById(specs.certificate) }),
   });
   return finish('tenant', id, revision, specs.tenant.identity, body);
 }

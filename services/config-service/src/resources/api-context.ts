@@ -1,3 +1,4 @@
+import type { CertificateDeps } from '../certificates/prepare-certificate.ts';
 import type { Store } from '../store/store.ts';
 
 /** A document that edges must have at this revision, or a newer one. */
@@ -30,4 +31,6 @@ export interface ApiContext {
   readonly onCommitted: () => void;
   /** `count` bytes that nobody can guess. */
   readonly randomBytes: (count: number) => Buffer;
+  /** What certificates are checked and sealed with. */
+  readonly certificates: CertificateDeps;
 }

@@ -2,6 +2,7 @@ import { Bundle, ID_PATTERN } from '@headgate/model';
 import { z } from 'zod';
 import { bundleEdits, leastDocuments } from '../apply/bundle-edits.ts';
 import { failedStateCondition, stateOf } from '../apply/bundle-state.ts';
+import { prepareCertificates, readCertificates } from '../certificates/prepare-certificate.ts';
 import { defineOperation, NOTHING, type Operation } from '../http/operation.ts';
 import { isNamed } from '../apply/is-named.ts';
 import { problem, problemOfRefusal } from '../http/problems.ts';
@@ -72,7 +73,7 @@ export function applyOperation(context: ApiContext): Operation {
       summary: 'Apply a bundle in one transaction',
       description:
         'Plans, shared upstreams and tenants that the bundle does not name are left alone. Of a tenant that it names, ' +
-        'upstreams, JWT issuers and routes are replaced as a whole; API keys that it does not name stay.',
+        'upstreams, JWT issuers and routes are replaced as a whole; API keys and certificates that it does not name stay.',
       tag: 'apply',
       permission: 'tenant.write',
       params: NOTHING,
@@ -110,8 +111,10 @@ export function applyOperation(context: ApiContext): Operation {
         });
         if (tooLarge !== null) return problemOfRefusal(tooLarge);
       }
+      const certificates = await prepareCertificates(context.certificates, body);
+      if (!certificates.ok) return problemOfRefusal(certificates.refusal);
       return answerWrite(context, session, query, {
-        edits: bundleEdits(body),
+        edits: bundleEdits(body, certificates.value),
         options: {
           deadlineMs: APPLY_DEADLINE_MS,
           ...(query.declare ? { declares: body } : {}),
@@ -163,7 +166,10 @@ export function compareOperation({ store }: ApiContext): Operation {
       errors: ['HG_API_NOT_FOUND'],
     },
     async ({ body, session }) => {
-      const compared = await store.as(session).compare(bundleEdits(body), APPLY_DEADLINE_MS);
+      const certificates = await readCertificates(body);
+      if (!certificates.ok) return problemOfRefusal(certificates.refusal);
+      const edits = bundleEdits(body, certificates.value);
+      const compared = await store.as(session).compare(edits, APPLY_DEADLINE_MS);
       if (!compared.ok) return problemOfRefusal(compared.refusal);
       const { revision, changes } = compared.value;
       const named = changes.filter((change) => isNamed(body, change));

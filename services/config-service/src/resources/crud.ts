@@ -15,9 +15,11 @@ import {
   COLLECTION_BY_KIND,
   isNestedKind,
   type ResourceKind,
+  type SpecByKind,
   type Stored,
 } from '../store/kinds.ts';
 import type { Committed } from '../store/outcome.ts';
+import type { SessionStore } from '../store/session-store.ts';
 import type { ApiContext } from './api-context.ts';
 import { ChangesReply, presentChange } from './change-reply.ts';
 import { listQuery } from './list-filters.ts';
@@ -67,6 +69,8 @@ export interface ResourceOperations<Kind extends ResourceKind, Spec extends z.Zo
     readonly spec: unknown;
     readonly resource: Readonly<Record<string, unknown>>;
   };
+  /** What a reply shows of it, where that is not what is stored; `hosts` are those of the tenant. */
+  readonly show?: (spec: SpecByKind[Kind], hosts: readonly string[]) => object;
   /** The change that a PUT or (null) DELETE makes. */
   edit(target: Target, spec: z.output<Spec> | null, preconditions: Preconditions): Edits;
 }
@@ -123,7 +127,8 @@ function defineList<Kind extends ResourceKind, Spec extends z.ZodType>(
         const tenant = await store.get('tenant', null, tenantId);
         if (tenant === null) return notFound(`there is no tenant "${tenantId}"`);
       }
-      return { status: 200, body: toPage(found.map(present), limit, ({ id }) => id) };
+      const shown = await showerOf(resource, store, tenantId);
+      return { status: 200, body: toPage(found.map(shown), limit, ({ id }) => id) };
     },
   );
 }
@@ -157,14 +162,16 @@ function defineGet<Kind extends ResourceKind, Spec extends z.ZodType>(
     },
     async ({ session, params, preconditions }) => {
       const { tenantId, id } = targetOf(resource, params);
-      const stored = await context.store.as(session).get(resource.kind, tenantId, id);
+      const store = context.store.as(session);
+      const stored = await store.get(resource.kind, tenantId, id);
       if (stored === null) return notFound(`there is no ${resource.title} "${id}"`);
       const headers = { etag: formatEtag(stored.revision) };
       const { ifNoneMatch } = preconditions;
       if (ifNoneMatch !== null && matchesWeakly(ifNoneMatch, stored.revision)) {
         return { status: 304, headers };
       }
-      return { status: 200, headers, body: present(stored) };
+      const shown = await showerOf(resource, store, tenantId);
+      return { status: 200, headers, body: shown(stored) };
     },
   );
 }
@@ -209,11 +216,11 @@ function definePut<Kind extends ResourceKind, Spec extends z.ZodType>(
         options: { pathOf: pathWithin(resource.kind, target) },
         replyTo(committed) {
           if (query.dryRun) return dryRunReply(committed);
-          const stored = storedAfter<unknown>(committed, resource.kind, target.id);
+          const stored = storedAfter<SpecByKind[Kind]>(committed, resource.kind, target.id);
           return {
             status: stored.created ? 201 : 200,
             headers: { etag: formatEtag(stored.resource.revision) },
-            body: present(stored.resource),
+            body: shownWith(resource, hostsAfter(committed))(stored.resource),
           };
         },
       });
@@ -287,6 +294,37 @@ export function storedAfter<Spec>(
   const createdAt = before?.createdAt ?? committed.at;
   const { revision, at: updatedAt } = committed;
   return { created: before === null, resource: { id, spec, revision, createdAt, updatedAt } };
+}
+
+/** How resources of a kind are shown. */
+type Shower<Kind extends ResourceKind> = (stored: Stored<SpecByKind[Kind]>) => {
+  readonly id: string;
+};
+
+/** Reads the hosts of the tenant, if they are shown. */
+async function showerOf<Kind extends ResourceKind>(
+  resource: Pick<ResourceOperations<Kind, z.ZodType>, 'show'>,
+  store: Pick<SessionStore, 'get'>,
+  tenantId: string | null,
+): Promise<Shower<Kind>> {
+  if (resource.show === undefined || tenantId === null) return present;
+  const tenant = await store.get('tenant', null, tenantId);
+  return shownWith(resource, tenant?.spec.identity.hosts ?? []);
+}
+
+function shownWith<Kind extends ResourceKind>(
+  { show }: Pick<ResourceOperations<Kind, z.ZodType>, 'show'>,
+  hosts: readonly string[],
+): Shower<Kind> {
+  if (show === undefined) return present;
+  return (stored) => present({ ...stored, spec: show(stored.spec, hosts) });
+}
+
+/** Hosts of the tenant that a change within it names. */
+function hostsAfter({ changes }: Committed): readonly string[] {
+  const tenant = changes.find(({ kind }) => kind === 'tenant');
+  // The change of a tenant holds its spec.
+  return (tenant?.after as SpecByKind['tenant'] | undefined)?.identity.hosts ?? [];
 }
 
 /** A resource as it is answered. */

@@ -77,6 +77,7 @@ export function editNested<Kind extends NestedKind>(
 /**
  * Makes a tenant what it was; it need not be there any more. The preconditions are compared with the
  * newest revision of all that belongs to the tenant: nothing that changed since it was read is lost.
+ * Certificates stay as they are, as those of then may have been renewed since; a tenant that comes back gets its own.
  */
 export function editRollback(
   id: string,
@@ -87,7 +88,12 @@ export function editRollback(
   return onTenant(id, (current, newest) => {
     const detail = failedPrecondition(preconditions, current.tenant === null ? null : newest);
     if (detail !== null) return refuse({ reason: 'precondition_failed', detail });
-    return accept(apiKeys === 'restore' ? wanted : { ...wanted, apiKey: specsOf(current).apiKey });
+    const { apiKey, certificate } = specsOf(current);
+    return accept({
+      ...wanted,
+      apiKey: apiKeys === 'restore' ? wanted.apiKey : apiKey,
+      certificate: current.tenant === null ? wanted.certificate : certificate,
+    });
   });
 }
 

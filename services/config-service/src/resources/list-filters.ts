@@ -59,6 +59,7 @@ const LIST_FILTERS = {
     sharedUpstreamId: SharedUpstreamId.optional().describe('Routes to this shared upstream.'),
     auth: RouteSpec.shape.auth.unwrap().optional().describe('Routes with this authentication.'),
   },
+  certificate: {},
   apiKey: {
     hint: z
       .string()

@@ -34,7 +34,7 @@ export function rollbackOperation(context: ApiContext): Operation {
       summary: 'Roll a tenant back to one of its revisions',
       description:
         'One transaction, which makes a new revision. The tenant, its upstreams, JWT issuers and routes ' +
-        'become what they were; a deleted tenant comes back. Plans and shared upstreams are not touched. If-Match ' +
+        'become what they were; a deleted tenant comes back. Certificates stay as they are. Plans and shared upstreams are not touched. If-Match ' +
         'takes the newest revision of the history, which every change within the tenant raises.',
       tag: 'history',
       permission: 'tenant.write',

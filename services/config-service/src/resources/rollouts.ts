@@ -1,6 +1,7 @@
 import { RolloutGuard, RolloutPlan, RolloutSpec, TenantId } from '@headgate/model';
 import { z } from 'zod';
 import type { Session } from '../access/session.ts';
+import { prepareCertificates } from '../certificates/prepare-certificate.ts';
 import {
   defineOperation,
   NOTHING,
@@ -136,7 +137,12 @@ function defineStart(context: RolloutContext): Operation {
         return problem('HG_API_CONFLICT', { errors: [{ path: 'rings', rule: refusal }] });
       }
       const { rollouts } = context.store.as(session);
-      const start = { tenantId, plan, candidate };
+      const prepared = await prepareCertificates(context.certificates, {
+        tenants: { [tenantId]: candidate },
+      });
+      if (!prepared.ok) return problemOfRefusal(prepared.refusal);
+      const certificates = prepared.value.get(tenantId) ?? new Map<string, never>();
+      const start = { tenantId, plan, candidate, certificates };
       return answer(context, await rollouts.start(start, optionsOf(context, session)));
     },
   );

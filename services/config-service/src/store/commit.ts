@@ -18,6 +18,7 @@ import { documentParts, lockDocuments, runParts, takeRevisions } from './documen
 import { historyParts, type TenantRevision } from './history.ts';
 import {
   bundlePath,
+  checkCertificateHosts,
   checkEndpoints,
   checkJwksUris,
   checkTenantIntegrity,
@@ -236,6 +237,7 @@ export async function prepareChanges(
   const faults = [
     ...(options.byRollout === true ? [] : checkRollouts(tenants.value, changed)),
     ...tenants.value.flatMap(({ state, next }) => checkTenantIntegrity(state.id, next)),
+    ...tenants.value.flatMap(checkCertificateHosts),
     ...(isBound ? checkEndpoints(changes, options.isAllowedAddress) : []),
     ...checkJwksUris(changes, options.isAllowedAddress),
     ...(await checkPlanReferences(db, plans.value, tenants.value)),

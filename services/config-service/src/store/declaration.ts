@@ -35,7 +35,7 @@ export async function writeDeclaration(
 ): Promise<void> {
   const [revision = 0] = await takeRevisions(db, 1);
   const declared = { declared_at: author.at, declared_by: author.actor };
-  const row = { bundle: JSON.stringify(bundle), revision, ...declared };
+  const row = { bundle: JSON.stringify(bundle, withoutPrivateKey), revision, ...declared };
   const { isNew } = await db
     .insertInto('declaration')
     .values({ id: 1, ...row, drifted_at: null })
@@ -48,6 +48,11 @@ export async function writeDeclaration(
   const tenants = Object.keys(bundle.tenants).length;
   const entry = auditEntry(isNew ? 'create' : 'update', { plans, upstreams, tenants });
   await writeAuditRows(db, [entry], author);
+}
+
+/** Keys of certificates are kept with the certificates, sealed, and nowhere else. */
+function withoutPrivateKey(name: string, value: unknown): unknown {
+  return name === 'privateKey' && typeof value === 'string' ? undefined : value;
 }
 
 /** The declaration, or null. */

@@ -1,6 +1,7 @@
 import {
   countFaults,
   endpointId,
+  hostFaults,
   hostOfUrl,
   refusedEndpointHost,
   refusedJwksHost,
@@ -9,6 +10,7 @@ import {
   type UpstreamSpec,
 } from '@headgate/model';
 import type { Change } from './change.ts';
+import type { EditedTenant } from './commit.ts';
 import { COLLECTION_BY_KIND, type ResourceKind } from './kinds.ts';
 import type { TenantSpecs } from './state.ts';
 
@@ -42,6 +44,7 @@ export function checkTenantIntegrity(tenantId: string, specs: TenantSpecs): Loca
     routes: specs.route.size,
     jwtIssuers: specs.jwtIssuer.size,
     apiKeys: specs.apiKey.size,
+    certificates: specs.certificate.size,
   };
   const tooMany = countFaults(counts).map((fault) => ({
     ...fault,
@@ -54,6 +57,16 @@ export function checkTenantIntegrity(tenantId: string, specs: TenantSpecs): Loca
     })),
   );
   return [...tooMany, ...ofRoutes];
+}
+
+/** Certificates that change and serve none of their tenant's hosts. One that has lost its host later is not used, and hurts nobody. */
+export function checkCertificateHosts({ state, next }: EditedTenant): LocatedFault[] {
+  const hosts = next.tenant?.identity.hosts ?? [];
+  return [...next.certificate].flatMap(([id, { fingerprint, dnsNames }]) => {
+    if (state.certificate.get(id)?.spec.fingerprint === fingerprint) return [];
+    const place = { kind: 'certificate', tenantId: state.id, id, conflict: false } as const;
+    return hostFaults(hosts, dnsNames).map((fault) => ({ ...fault, ...place }));
+  });
 }
 
 /**

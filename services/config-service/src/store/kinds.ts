@@ -1,5 +1,6 @@
 import type {
   ApiKey,
+  Certificate,
   JwtIssuerSpec,
   PlanSpec,
   RouteSpec,
@@ -10,6 +11,9 @@ import type {
 /** What the store keeps of an API key: what the operator wrote, the hash and the hint. */
 export type ApiKeyRecord = Omit<ApiKey, 'id'>;
 
+/** What the store keeps of a certificate: what the operator wrote, the key sealed, and what was read from it. */
+export type CertificateRecord = Omit<Certificate, 'id'>;
+
 /** The content of each kind of resource, without its id. */
 export interface SpecByKind {
   readonly plan: PlanSpec;
@@ -19,6 +23,7 @@ export interface SpecByKind {
   readonly jwtIssuer: JwtIssuerSpec;
   readonly route: RouteSpec;
   readonly apiKey: ApiKeyRecord;
+  readonly certificate: CertificateRecord;
 }
 
 /** The kinds of resource that the management API knows. */
@@ -28,7 +33,7 @@ export type ResourceKind = keyof SpecByKind;
 export type SharedKind = 'plan' | 'sharedUpstream';
 
 /** Kinds that live inside of a tenant. */
-export type NestedKind = 'upstream' | 'jwtIssuer' | 'route' | 'apiKey';
+export type NestedKind = 'upstream' | 'jwtIssuer' | 'route' | 'apiKey' | 'certificate';
 
 /**
  * In the order in which they may be written: a kind refers only to kinds before it. Deletions go
@@ -36,14 +41,14 @@ export type NestedKind = 'upstream' | 'jwtIssuer' | 'route' | 'apiKey';
  */
 export const RESOURCE_KINDS = [
   ...(['plan', 'sharedUpstream', 'tenant'] as const),
-  ...(['upstream', 'jwtIssuer', 'route', 'apiKey'] as const),
+  ...(['upstream', 'jwtIssuer', 'route', 'apiKey', 'certificate'] as const),
 ] as const;
 
 /** The shared kinds, in the order of {@link RESOURCE_KINDS}. */
 export const SHARED_KINDS = ['plan', 'sharedUpstream'] as const;
 
 /** Kinds inside of a tenant, in the order of {@link RESOURCE_KINDS}. */
-export const NESTED_KINDS = ['upstream', 'jwtIssuer', 'route', 'apiKey'] as const;
+export const NESTED_KINDS = ['upstream', 'jwtIssuer', 'route', 'apiKey', 'certificate'] as const;
 
 /** Table of each kind. */
 export const TABLE_BY_KIND = {
@@ -54,6 +59,7 @@ export const TABLE_BY_KIND = {
   jwtIssuer: 'jwt_issuers',
   route: 'routes',
   apiKey: 'api_keys',
+  certificate: 'certificates',
 } as const satisfies Record<ResourceKind, string>;
 
 /** Name of the collection in paths of faults, as in a bundle: `tenants.acme.routes.web`, `upstreams.mail`. */
@@ -65,6 +71,7 @@ export const COLLECTION_BY_KIND = {
   jwtIssuer: 'jwtIssuers',
   route: 'routes',
   apiKey: 'apiKeys',
+  certificate: 'certificates',
 } as const satisfies Record<ResourceKind, string>;
 
 /** Whether resources of the kind belong to a tenant. */

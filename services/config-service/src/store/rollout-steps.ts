@@ -3,6 +3,7 @@ import { documentKey, type RolloutPlan, type TenantBundle } from '@headgate/mode
 import type { Kysely } from 'kysely';
 import { mergeTenant } from '../apply/bundle-edits.ts';
 import { specsOfDocument } from '../apply/tenant-bundle.ts';
+import type { PreparedCertificates } from '../certificates/prepare-certificate.ts';
 import { buildRolloutDocument, type BuiltDocument } from '../publish/build-document.ts';
 import {
   makeChanges,
@@ -26,6 +27,8 @@ export interface RolloutStart {
   readonly tenantId: string;
   readonly plan: RolloutPlan;
   readonly candidate: TenantBundle;
+  /** Those of the candidate. */
+  readonly certificates: PreparedCertificates;
 }
 
 /** What is to happen to a rollout. */
@@ -60,14 +63,14 @@ export type RolloutStep =
  */
 export async function startRollout(
   db: Kysely<Tables>,
-  { tenantId, plan, candidate }: RolloutStart,
+  { tenantId, plan, candidate, certificates }: RolloutStart,
   author: Author,
   options: ChangeOptions,
 ): Promise<Outcome<StoredRollout>> {
   const prepared = await prepareChanges(
     db,
     onTenant(tenantId, (current) => {
-      if (current.tenant !== null) return accept(mergeTenant(current, candidate));
+      if (current.tenant !== null) return mergeTenant(current, candidate, certificates);
       return refuse({ reason: 'not_found', detail: `there is no tenant "${tenantId}"` });
     }),
     { ...options, byRollout: true },

@@ -40,6 +40,7 @@ export const NO_TENANT: TenantSpecs = {
   jwtIssuer: new Map(),
   route: new Map(),
   apiKey: new Map(),
+  certificate: new Map(),
 };
 
 /** The wanted form of a tenant that stays as it is: where an edit starts. */
@@ -50,6 +51,7 @@ export function specsOf(state: TenantState): TenantSpecs {
     jwtIssuer: withoutBookkeeping(state.jwtIssuer),
     route: withoutBookkeeping(state.route),
     apiKey: withoutBookkeeping(state.apiKey),
+    certificate: withoutBookkeeping(state.certificate),
   };
 }
 
@@ -138,6 +140,7 @@ class LoadedTenant implements TenantState {
   readonly jwtIssuer = new Map<string, Stored<SpecByKind['jwtIssuer']>>();
   readonly route = new Map<string, Stored<SpecByKind['route']>>();
   readonly apiKey = new Map<string, Stored<SpecByKind['apiKey']>>();
+  readonly certificate = new Map<string, Stored<SpecByKind['certificate']>>();
 
   constructor(id: string) {
     this.id = id;

@@ -1,5 +1,6 @@
 import type { Session } from '../access/session.ts';
 import { findToken, type StoredToken } from './access-tokens.ts';
+import { readCertificateExpiry, type CertificateExpiry } from './certificate-expiry.ts';
 import { readChangeMark } from './commit.ts';
 import type { OpenDatabase } from './database.ts';
 import {
@@ -49,6 +50,8 @@ export interface Store {
   isPublished(revision: number): Promise<boolean>;
   /** Forgets published revisions beyond the newest 100,000, tenants deleted long ago, and replies kept for a day. */
   forgetOld(): Promise<void>;
+  /** When certificates expire, of all tenants. */
+  certificateExpiry(nowMs: number): Promise<CertificateExpiry>;
   /** Differs after each commit that changed a plan or a tenant, and only then. */
   changeMark(): Promise<string>;
   /** Newest revision; how many are still to be published, and since when (null: none is). */
@@ -113,6 +116,8 @@ export function createStore(
       await history.forgetDeleted(new Date(deps.clock.nowMs()));
       await replies.forgetOld();
     },
+    certificateExpiry: (nowMs) =>
+      withDeadline(REQUEST_DEADLINE_MS, () => readCertificateExpiry(db, nowMs)),
     changeMark: () => withDeadline(REQUEST_DEADLINE_MS, () => readChangeMark(db)),
     figures: () =>
       withDeadline(REQUEST_DEADLINE_MS, async () => {

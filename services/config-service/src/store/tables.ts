@@ -153,6 +153,7 @@ export interface Tables {
     readonly shared_upstream_id: Generated<string | null>;
   };
   api_keys: NestedColumns & { readonly sha256: Generated<string> };
+  certificates: NestedColumns & { readonly not_after: Generated<string> };
   claims: ClaimColumns;
   documents: DocumentColumns;
   revisions: RevisionColumns;

@@ -23,11 +23,11 @@ const GRANT_LOCK = '7522537965575564396';
 
 /** What a limited transaction may do with tables at all; policies say with which rows. */
 const RIGHTS = [
-  `select on plans, shared_upstreams, tenants, claims, upstreams, jwt_issuers, routes, api_keys, documents,
-    revisions, tenant_history, audit`,
+  `select on plans, shared_upstreams, tenants, claims, upstreams, jwt_issuers, routes, api_keys, certificates,
+    documents, revisions, tenant_history, audit`,
   // To lock them for the time of a change; the policy lets nobody change them.
   `update (id) on plans, shared_upstreams`,
-  `insert, update, delete on upstreams, jwt_issuers, routes, api_keys`,
+  `insert, update, delete on upstreams, jwt_issuers, routes, api_keys, certificates`,
   `insert, update on documents`,
   `insert, delete on tenant_history`,
   `insert on revisions, audit`,

@@ -39,6 +39,7 @@ export async function createFixtures(api: TestApi, operations: readonly MatrixOp
     return found;
   };
   const [apply, startRollout] = [described('apply'), described('startRollout')];
+  const certificate = described('putCertificate');
   const revisions = new Map<Target, number>([['missing', MISSING_REVISION]]);
   const restoreOne = async (target: Target) => {
     const mark = MARKS[target];
@@ -48,6 +49,8 @@ export async function createFixtures(api: TestApi, operations: readonly MatrixOp
     // Of this limit edges tell: see `access-cluster.ts`.
     const limit = { name: mark, kind: 'quota', limit: 9, period: 'day', per: 'consumer' };
     await api.send('POST', `${tenant}/api-keys/mobile-${mark}`, { name: mark, limits: [limit] });
+    const put = exampleBody(certificate, mark, 0, true);
+    await api.send('PUT', `${tenant}/certificates/web-${mark}`, put);
     const token = { role: 'tenant_admin', tenants: [`acme-${mark}`], name: mark };
     await api.send('POST', `/v1/access-tokens/ci-${mark}`, token);
     // One that is open would keep every change of the tenant from being made.

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { compileAddressRanges, systemClock } from '@headgate/runtime';
+import { compileAddressRanges, SecretsKeys, systemClock } from '@headgate/runtime';
 import { providePGlite, temporaryDirectory } from '@headgate/testkit';
 import { pino } from 'pino';
 import type { Authorise } from '../../src/access/authorise.ts';
@@ -17,6 +17,8 @@ import {
 import { createStore, type Store } from '../../src/store/store.ts';
 
 export const ADMIN_TOKEN = 'test-admin-token-0123456789';
+/** Of secrets, unless a test brings its own. */
+const KEY = Buffer.alloc(32, 'test').toString('base64url');
 
 /** A reply with its body parsed. */
 export interface ApiReply {
@@ -53,6 +55,8 @@ export interface TestApiOptions {
   readonly trustedProxies?: readonly string[];
   /** Where endpoints of tenants may be beside. */
   readonly allowedAddresses?: readonly string[];
+  /** Of secrets; null: none. */
+  readonly secretsKeys?: readonly string[] | null;
   /** In place of the rule of the application. */
   readonly authorise?: Authorise;
   readonly verifyJwt?: VerifyJwt;
@@ -91,6 +95,10 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     documentBytesMax: () => options.documentBytesMax ?? 1024 * 1024,
     onCommitted: () => (commits += 1),
     randomBytes,
+    certificates: {
+      clock: systemClock,
+      secrets: options.secretsKeys === null ? null : new SecretsKeys(options.secretsKeys ?? [KEY]),
+    },
   };
   const extra = options.extra?.(context.store) ?? [];
   const rollouts = rolloutOperations({ ...context, guardian: QUIET_GUARDIAN });

@@ -16,6 +16,8 @@ import type { DownstreamDeps } from './downstream-deps.ts';
 import { faultReply } from './fault-reply.ts';
 import { FrontLimits } from './front-limits.ts';
 import { Lingering } from './lingering.ts';
+import { connectionTls } from '../tls/connection-tls.ts';
+import type { SecuredSocket } from '../tls/tls-handshake.ts';
 import { RequestReader } from './request-reader.ts';
 import type { RequestReceiver } from './request-receiver.ts';
 
@@ -48,19 +50,31 @@ export class DownstreamConnection
   /** What the client had not taken of these at the last look. */
   #unsentBytes = 0;
 
-  /** @param addressKey what the connection was counted as in `deps.addresses`; '' if it was not yet. */
-  constructor(deps: DownstreamDeps, socket: Socket, addressKey: string) {
+  /**
+   * @param addressKey what the connection was counted as in `deps.addresses`; '' if it was not yet.
+   * @param secured the TLS that `socket` is the upper end of; null for plain TCP.
+   */
+  constructor(
+    deps: DownstreamDeps,
+    socket: Socket,
+    addressKey: string,
+    secured: SecuredSocket | null = null,
+  ) {
     const { settings } = deps;
     const parser = new RequestParser(settings.http1, deps.hosts);
     this.deps = deps;
     this.#context = new RequestContext(parser.head);
-    this.#setClient(socket.remoteAddress ?? '');
+    this.#setClient(secured?.clientAddress ?? socket.remoteAddress ?? '');
+    if (secured !== null) this.#context.tls = connectionTls(secured);
     this.exchange = new Exchange(this.#context, this);
     this.#limits = new FrontLimits(deps, addressKey);
     this.#idleFromMs = deps.clock.monotonicMs();
     this.deadlineMs = this.#idleFromMs + settings.headerTimeoutMs;
     // The socket reports nothing before the next turn of the loop: the reader is there by then.
-    this.bytes = ByteSocket.adopt(socket, deps.buffers, this);
+    this.bytes =
+      secured === null
+        ? ByteSocket.adopt(socket, deps.buffers, this)
+        : ByteSocket.secured(socket, secured.below, deps.buffers, this);
     this.requests = new RequestReader(settings, this.bytes, parser, this, this.exchange);
     deps.sweeper.add(this);
   }

@@ -24,4 +24,4 @@ for (const [soft, connections] of cases) {
 
 test('without the line there is no limit', () => assert.equal(connectionsWithin(''), Infinity));
 
-test('the limit of this process can be read', () => assert.ok(connectionsWithinFdLimit() >= 1));
+test('the limit of this process can be read', () => assert.ok(connectionsWithinFdLimit(1) >= 1));

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 
-/** Kept free of client connections: listening sockets (32), standard streams, IPC, Redis, exporters, epoll, and what files need for a moment. */
+/** Listening sockets of a port. */
+const LISTENING_FDS = 32;
+
+/** Kept free of client connections: listening sockets of one port, standard streams, IPC, Redis, exporters, epoll, and what files need for a moment. */
 const RESERVED_FDS = 96;
 
 /**
@@ -9,18 +12,19 @@ const RESERVED_FDS = 96;
  * request that was accepted can be served.
  *
  * @param limits text of `/proc/self/limits`.
+ * @param ports that are listened on.
  * @returns at least 1; Infinity when there is no limit.
  */
-export function connectionsWithin(limits: string): number {
+export function connectionsWithin(limits: string, ports = 1): number {
   const soft = /^Max open files +(\d+|unlimited)/m.exec(limits)?.[1];
   if (soft === undefined || soft === 'unlimited') return Infinity;
-  return Math.max(1, Math.floor((Number(soft) - RESERVED_FDS) / 2));
+  return Math.max(1, Math.floor((Number(soft) - RESERVED_FDS - (ports - 1) * LISTENING_FDS) / 2));
 }
 
 /** {@link connectionsWithin} of this process; Infinity on systems without `/proc`. */
-export function connectionsWithinFdLimit(): number {
+export function connectionsWithinFdLimit(ports: number): number {
   try {
-    return connectionsWithin(readFileSync('/proc/self/limits', 'utf8'));
+    return connectionsWithin(readFileSync('/proc/self/limits', 'utf8'), ports);
   } catch {
     return Infinity; // not Linux: EMFILE alone makes the listener pause
   }

@@ -1,7 +1,15 @@
 import net from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { PacedWalk } from '@headgate/runtime';
+import type { SecureContext } from 'node:tls';
 import { addressKey } from '../request/address-key.ts';
+import type { ServerNamesDeps } from '../tls/server-names.ts';
+import {
+  TlsHandshake,
+  type TlsHandshakeDeps,
+  type TlsHandshakeSettings,
+} from '../tls/tls-handshake.ts';
+import type { TlsStats } from '../tls/tls-stats.ts';
 import { addressBounds, AddressCounts } from './address-counts.ts';
 import { DownstreamConnection } from './downstream-connection.ts';
 import { createDownstreamStats, type DownstreamDeps } from './downstream-deps.ts';
@@ -17,6 +25,23 @@ export interface ListenerSettings {
   /** Open connections at which accepting pauses, so that the process keeps file descriptors for other things. */
   readonly connectionsWithinFds: number;
 }
+
+/** A second port, for TLS. */
+export interface TlsListening {
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly settings: Pick<TlsHandshakeSettings, 'handshakeMs' | 'handshakesMax'>;
+  readonly names: ServerNamesDeps;
+  readonly firstContext: SecureContext;
+  readonly stats: TlsStats;
+  /** Runs the request path of requests over TLS. */
+  readonly handle: DownstreamDeps['handle'];
+}
+
+/** What the listener asks of a connection, or of one that is still to come. */
+type OpenConnection = Pick<
+  DownstreamConnection,
+  'cutIfSlow' | 'endIfRevoked' | 'goAway' | 'destroy' | 'idleSince'
+>;
 
 /** Why accepting is paused. */
 export type PauseCause = 'fds' | 'overload';
@@ -59,14 +84,18 @@ export class Listener {
   readonly stats = createDownstreamStats();
   readonly #settings: ListenerSettings;
   readonly #deps: DownstreamDeps;
-  readonly #connections = new Set<DownstreamConnection>();
+  /** `null`: plain TCP alone. */
+  readonly #tls: TlsHandshakeDeps | null;
+  readonly #tlsListen: TlsListening['listen'] | null;
+  readonly #connections = new Set<OpenConnection>();
   readonly #addresses: AddressCounts;
   readonly #pauses = new Set<PauseCause>();
   /** Empty while paused, before the start and after the end. */
   #servers: readonly net.Server[] = [];
   #port = 0;
+  #tlsPort = 0;
   #lookTimer: NodeJS.Timeout | null = null;
-  readonly #walk: PacedWalk<DownstreamConnection>;
+  readonly #walk: PacedWalk<OpenConnection>;
   #stopped = false;
   /** Connections that came out of the queues, welcome or not. */
   #arrivals = 0;
@@ -74,6 +103,7 @@ export class Listener {
   constructor(
     settings: ListenerSettings,
     deps: Omit<DownstreamDeps, 'onClosed' | 'stats' | 'addresses'>,
+    tls: TlsListening | null = null,
   ) {
     this.#settings = settings;
     const { connectionsPerAddressMax, connectionsWithinFds } = settings;
@@ -86,10 +116,17 @@ export class Listener {
       addresses: this.#addresses,
       onClosed: (connection) => this.#connections.delete(connection),
     };
+    this.#tls = tls === null ? null : this.#handshakeDeps(tls);
+    this.#tlsListen = tls === null ? null : tls.listen;
     this.#walk = new PacedWalk({
       visit: (connection, nowMs) => connection.cutIfSlow(nowMs) || connection.endIfRevoked(),
       now: () => deps.clock.monotonicMs(),
     });
+  }
+
+  /** The port of connections with TLS; 0 before {@link listen}, and without any. */
+  get tlsPort(): number {
+    return this.#tlsPort;
   }
 
   get openConnections(): number {
@@ -168,25 +205,56 @@ export class Listener {
 
   /** Opens all sockets or none; resolves with the port. */
   async #open(): Promise<number> {
-    const servers = Array.from({ length: SOCKETS }, () =>
-      net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) =>
-        this.#accept(socket),
-      ),
-    );
-    this.#servers = servers;
+    const servers = createServers((socket) => this.#accept(socket, null));
+    const { host } = this.#settings;
+    const [tls, tlsListen] = [this.#tls, this.#tlsListen];
+    const tlsServers = tls === null ? [] : createServers((socket) => this.#accept(socket, tls));
+    this.#servers = [...servers, ...tlsServers];
+    const all = this.#servers;
     let port = this.#port;
+    let tlsPort = this.#tlsPort || (tlsListen?.port ?? 0);
     try {
-      for (const server of servers) port = await listenOn(server, this.#settings.host, port);
+      for (const server of servers) port = await listenOn(server, host, port);
+      for (const server of tlsServers) {
+        tlsPort = await listenOn(server, tlsListen?.host ?? host, tlsPort);
+      }
     } catch (error) {
-      for (const server of servers) server.close();
-      if (this.#servers === servers) this.#servers = [];
+      for (const server of all) server.close();
+      if (this.#servers === all) this.#servers = [];
       throw error;
     }
-    for (const server of servers) {
+    this.#tlsPort = tlsPort;
+    for (const server of all) {
       server.on('error', (error: NodeJS.ErrnoException) => this.#onAcceptError(error));
-      if (this.#servers !== servers) server.close(); // paused or stopped in the meantime
+      if (this.#servers !== all) server.close(); // paused or stopped in the meantime
     }
     return port;
+  }
+
+  /** A connection whose handshake is done goes on as one that begins with a request, and takes the place of the handshake. */
+  #handshakeDeps({ settings, names, firstContext, stats, handle }: TlsListening): TlsHandshakeDeps {
+    const deps = this.#deps;
+    const { proxyProtocol } = deps.settings;
+    const secured = { ...deps, handle, settings: { ...deps.settings, proxyProtocol: false } };
+    return {
+      ...{ names, firstContext, stats, settings: { ...settings, proxyProtocol } },
+      sweeper: deps.sweeper,
+      monotonicMs: () => deps.clock.monotonicMs(),
+      countAddress: (address) => {
+        const key = addressKey(address);
+        if (this.#addresses.take(key, address)) return key;
+        this.stats.refusedAddress += 1;
+        return null;
+      },
+      releaseAddress: (key) => this.#addresses.release(key),
+      onSecured: (handshake, client) => {
+        this.#connections.delete(handshake);
+        const { socket, addressKey: key } = client;
+        this.#connections.add(new DownstreamConnection(secured, socket, key, client));
+      },
+      onClosed: (handshake) => this.#connections.delete(handshake),
+      onBug: (error) => deps.onBug(error, null),
+    };
   }
 
   #close(): void {
@@ -207,7 +275,7 @@ export class Listener {
     }
   }
 
-  #accept(socket: net.Socket): void {
+  #accept(socket: net.Socket, tls: TlsHandshakeDeps | null): void {
     this.#arrivals += 1;
     const address = socket.remoteAddress;
     const { connectionsMax, connectionsWithinFds } = this.#settings;
@@ -224,9 +292,20 @@ export class Listener {
       return;
     }
     this.stats.accepted += 1;
-    this.#connections.add(new DownstreamConnection(this.#deps, socket, key));
+    if (tls === null) {
+      this.#connections.add(new DownstreamConnection(this.#deps, socket, key));
+    } else {
+      const handshake = new TlsHandshake(tls, socket, key);
+      this.#connections.add(handshake);
+      handshake.start();
+    }
     if (this.#connections.size >= connectionsWithinFds) this.pause('fds');
   }
+}
+
+function createServers(onSocket: (socket: net.Socket) => void): net.Server[] {
+  const options = { pauseOnConnect: true, allowHalfOpen: true, noDelay: true };
+  return Array.from({ length: SOCKETS }, () => net.createServer(options, onSocket));
 }
 
 /** Listens on a port that may be shared; resolves with the port, which is another one for 0. */

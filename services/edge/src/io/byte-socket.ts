@@ -52,6 +52,8 @@ const QUIET_READS_MAX = 8;
  */
 export class ByteSocket implements HandleEvents, QueuedWriter {
   readonly socket: net.Socket;
+  /** The TCP connection below TLS, which alone can be reset; null: `socket` itself. */
+  #below: net.Socket | null = null;
   /** Carries the bytes once the socket is connected; null before, and where it is not available. */
   #handle: StreamHandle | null = null;
   /** Writes of `#handle` that the kernel has not taken yet. */
@@ -135,6 +137,28 @@ export class ByteSocket implements HandleEvents, QueuedWriter {
     const byteSocket = new ByteSocket(buffers, receiver, () => socket);
     socket.on('data', (chunk: Buffer) => receiver.onBytes(chunk, chunk.length));
     socket.resume();
+    return byteSocket;
+  }
+
+  /**
+   * Serves a connection with TLS, whose handshake is done. As {@link listen}: records of up to 16 KiB come decrypted, each in a buffer of
+   * its own, so there is no read buffer to share, and nothing below `'data'` to be won (ADR 33).
+   *
+   * @param below the TCP connection that it runs over.
+   */
+  static secured(
+    socket: net.Socket,
+    below: net.Socket,
+    buffers: ReadBuffers,
+    receiver: ByteReceiver,
+  ): ByteSocket {
+    const byteSocket = ByteSocket.listen(socket, buffers, receiver);
+    byteSocket.#below = below;
+    // After end() there is no 'drain' any more, and somebody waits for the end of what is unsent.
+    socket.on('finish', () => {
+      byteSocket.#releaseWritten();
+      receiver.onDrain();
+    });
     return byteSocket;
   }
 
@@ -276,7 +300,7 @@ export class ByteSocket implements HandleEvents, QueuedWriter {
   /** Closes at once with an RST, see {@link resetSocket}; queued data is dropped. */
   reset(): void {
     this.#writable = false;
-    resetSocket(this.socket);
+    resetSocket(this.#below ?? this.socket);
   }
 
   /** A pending write refers to `chunk`, which must not be read into again. False if that was known, or is no concern. */

@@ -20,6 +20,18 @@ export interface ClientLimits {
   readonly requestsPerConnectionMax: number;
 }
 
+/** The listener with TLS; `environment.ts` says what the fields mean. */
+export interface TlsWorkerSettings {
+  readonly listen: { readonly host: string; readonly port: number };
+  /** That open the keys of tenants' certificates; empty: none can be opened. */
+  readonly secretsKeys: readonly string[];
+  /** Of the edge itself, in PEM; null: names without a tenant's certificate are refused. */
+  readonly defaultCertificate: { readonly chain: string; readonly privateKey: string } | null;
+  readonly handshakeMs: number;
+  readonly handshakesMax: number;
+  readonly contextsMax: number;
+}
+
 /** What a worker needs to know of its environment; plain data. */
 export interface WorkerSettings {
   readonly nodeId: string;
@@ -28,6 +40,8 @@ export interface WorkerSettings {
   readonly workerIndex: number;
   readonly version: string;
   readonly listen: { readonly host: string; readonly port: number };
+  /** Null: no listener with TLS. */
+  readonly tls: TlsWorkerSettings | null;
   readonly proxyProtocol: boolean;
   readonly trustedProxies: readonly string[];
   readonly allowedAddresses: readonly string[];

@@ -139,10 +139,15 @@ function forwardedTarget(
 function ownForwardedLines(context: RequestContext): string {
   if (context.forwardedLines === '') {
     // One flat text: joined pieces would be walked through with every request.
-    const lines = Buffer.from(linesOf(context.clientIp, 'http'), 'latin1');
+    const lines = Buffer.from(linesOf(context.clientIp, schemeOf(context)), 'latin1');
     context.forwardedLines = lines.toString('latin1');
   }
   return context.forwardedLines;
+}
+
+/** Of the connection of the client. */
+function schemeOf({ tls }: RequestContext): 'http' | 'https' {
+  return tls === null ? 'http' : 'https';
 }
 
 /** From `X-Forwarded-For` up to the value of `X-Forwarded-Host`. */
@@ -154,6 +159,7 @@ function linesOf(addresses: string, proto: string): string {
 function forwardedLines(context: RequestContext): string {
   const { head, clientIp } = context;
   const before = joinedValues(head, 'x-forwarded-for');
-  const proto = head.get('x-forwarded-proto') === 'https' ? 'https' : 'http';
+  const said = head.get('x-forwarded-proto');
+  const proto = said === null ? schemeOf(context) : said === 'https' ? 'https' : 'http';
   return linesOf(before === null ? clientIp : `${before}, ${clientIp}`, proto);
 }

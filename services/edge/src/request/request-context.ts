@@ -9,6 +9,7 @@ import {
   type TraceContext,
 } from '@headgate/telemetry';
 import type { CompiledRoute, CompiledTenant, Principal } from '../snapshot/compile-tenant.ts';
+import type { ConnectionTls } from '../tls/connection-tls.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoint.ts';
 import type { UpstreamFailure } from '../upstream/failure.ts';
 import type { BodyMeter } from './body-meter.ts';
@@ -39,6 +40,8 @@ export class RequestContext implements AccessRecord {
   trustedSource = false;
   /** `X-Forwarded-…` lines of a source that is not trusted, made by the first request; '' before. */
   forwardedLines = '';
+  /** Null for plain TCP. */
+  tls: ConnectionTls | null = null;
   readonly apiKeyVerifier = new ApiKeyVerifier<Principal>();
 
   // parse
@@ -124,6 +127,10 @@ export class RequestContext implements AccessRecord {
 
   get traceId(): string | null {
     return this.trace.traceId;
+  }
+
+  get tlsText(): string {
+    return this.tls === null ? '' : this.tls.recordText;
   }
 
   get tenantId(): string | null {

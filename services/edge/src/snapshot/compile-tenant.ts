@@ -30,6 +30,7 @@ import {
   type PriorityClass,
 } from './level-limits.ts';
 import type { RevisionFaults } from './revision-faults.ts';
+import { compileCertificates, type TenantCertificates } from './tenant-certificates.ts';
 
 /** Who authenticated. */
 export interface Principal {
@@ -96,6 +97,7 @@ export interface CompiledTenant {
   readonly routes: RouteMatcher<CompiledRoute>;
   readonly apiKeys: ApiKeyTable<Principal>;
   readonly jwtIssuerIds: ReadonlySet<string>;
+  readonly certificates: TenantCertificates;
   /** Of requests without an API key. */
   readonly limits: LevelLimits;
   /** The same for critical requests, compiled; null for none, or if they depend on who asks. */
@@ -168,6 +170,7 @@ export function compileTenant(sources: TenantSources): CompiledTenant {
     ),
     apiKeys: compileApiKeys(sources.document.apiKeys, principalOf),
     jwtIssuerIds: new Set(sources.document.jwtIssuers.map(({ id }) => id)),
+    certificates: compileCertificates(tenant.id, sources.document.certificates),
     limits,
     chain,
     shadows,

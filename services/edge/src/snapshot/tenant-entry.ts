@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { shortReason } from '../ipc/reason.ts';
 import type { IssuerKeys } from '../jwt/issuer-keys.ts';
 import type { TenantHandle } from '../stages/identify-tenant.ts';
+import type { SecureContexts } from '../tls/secure-contexts.ts';
 import type { UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import { compileTenant, type CompiledTenant } from './compile-tenant.ts';
 import { RevisionFaults, type RevisionScope } from './revision-faults.ts';
@@ -28,6 +29,8 @@ export interface TenantEntryDeps {
   readonly tenantHeader: string;
   /** Entered while a revision is compiled. */
   readonly scope: RevisionScope;
+  /** Of the listener with TLS; null: there is none, and certificates are not looked at. */
+  readonly contexts: Pick<SecureContexts, 'whyClosed' | 'replace'> | null;
   readonly findPlan: (planId: string) => HeldPlan | undefined;
   /** An entry was compiled, or could not be: told for work that nobody waits for. */
   readonly onLazyFailure: (entry: TenantEntry, reason: string) => void;
@@ -80,7 +83,7 @@ export class TenantEntry implements TenantHandle {
     }
     if (!this.#outdated) return this.#compiled;
     this.#outdated = false;
-    const fault = this.#compile(this.header, this.#body, { needsShared: false, keeps: true });
+    const fault = this.#compile(this.header, this.#body, { needsAll: false, keeps: true });
     if (fault === null) return this.#compiled;
     this.#deps.onLazyFailure(this, fault);
     // A candidate of a rollout has given way to the tenant's own document.
@@ -92,12 +95,13 @@ export class TenantEntry implements TenantHandle {
    * the tenant yet, that it compiles is all that is kept: of 100,000 tenants most wait for nobody, and what survives the
    * next garbage collection makes it long.
    *
-   * @param replaces whether there is a revision that can go on serving: then it does until all shared upstreams are known.
+   * @param replaces whether there is a revision that can go on serving: then it does until all shared upstreams are known and all certificates
+   * can be opened.
    */
   replace(header: DocumentHeader, body: string, replaces: boolean): string | null {
     const inUse = this.#compiled !== null;
-    const needsShared = replaces && (inUse || this.#outdated);
-    const fault = this.#compile(header, body, { needsShared, keeps: inUse });
+    const needsAll = replaces && (inUse || this.#outdated);
+    const fault = this.#compile(header, body, { needsAll, keeps: inUse });
     if (fault !== null) return fault;
     if (!inUse) {
       this.replaceLazily(header, body);
@@ -115,9 +119,14 @@ export class TenantEntry implements TenantHandle {
   replaceLazily(header: DocumentHeader, body: string): void {
     this.header = header;
     this.#body = body;
-    this.#compiled = null;
+    this.#replaceCompiled(null);
     this.#stale = true;
     this.#outdated = true;
+  }
+
+  /** The tenant is gone. */
+  close(): void {
+    this.#replaceCompiled(null);
   }
 
   /** The plan has a new revision: compile again before the next use, if this tenant is on it. */
@@ -139,6 +148,26 @@ export class TenantEntry implements TenantHandle {
     return this.#deps.scope.run(faults, () => this.#compileAs(faults, body, purpose));
   }
 
+  /**
+   * A certificate whose key cannot be opened here, as the edge has not the key of the platform that it was sealed with. Only what replaces
+   * a revision that serves is refused for it: otherwise HTTP would be lost beside TLS.
+   */
+  #whyClosed({ certificates }: TenantDocument): string | null {
+    const { contexts } = this.#deps;
+    if (contexts === null) return null;
+    for (const certificate of certificates) {
+      const reason = contexts.whyClosed(certificate);
+      if (reason !== null) return reason;
+    }
+    return null;
+  }
+
+  #replaceCompiled(compiled: CompiledTenant | null): void {
+    const before = this.#compiled?.certificates.all ?? [];
+    this.#compiled = compiled;
+    if (before.length > 0) this.#deps.contexts?.replace(before, compiled?.certificates.all ?? []);
+  }
+
   #compileAs(faults: RevisionFaults, body: string, purpose: Purpose): string | null {
     try {
       const document = TenantDocument.parse(JSON.parse(body));
@@ -146,11 +175,13 @@ export class TenantEntry implements TenantHandle {
       const plan = this.#deps.findPlan(document.tenant.planId);
       if (plan === undefined) return `plan ${document.tenant.planId} is not known here (yet)`;
       const sharedIds = sharedIdsOf(document);
-      for (const id of purpose.needsShared ? sharedIds : NO_IDS) {
+      for (const id of purpose.needsAll ? sharedIds : NO_IDS) {
         if (!this.#deps.upstreams.hasShared(id)) {
           return `shared upstream ${id} is not known here (yet)`;
         }
       }
+      const closed = purpose.needsAll ? this.#whyClosed(document) : null;
+      if (closed !== null) return closed;
       const upstreams = this.#deps.upstreams.build(this.id, document.upstreams, sharedIds);
       const keySources = this.#deps.issuerKeys.build(this.id, document.jwtIssuers);
       const compiled = compileTenant({
@@ -167,7 +198,7 @@ export class TenantEntry implements TenantHandle {
       if (!purpose.keeps) return null;
       this.#deps.upstreams.commit(this.id, upstreams, document.upstreams);
       this.#deps.issuerKeys.commit(this.id, document.jwtIssuers, keySources);
-      this.#compiled = compiled;
+      this.#replaceCompiled(compiled);
       this.#planId = document.tenant.planId;
       this.#sharedIds = sharedIds;
       return null;
@@ -184,8 +215,8 @@ const NO_SLOT = new TenantSlot('');
 
 /** What a compilation is for. */
 interface Purpose {
-  /** It fails while a shared upstream is unknown. */
-  readonly needsShared: boolean;
+  /** It fails while a shared upstream is unknown, or a certificate cannot be opened. */
+  readonly needsAll: boolean;
   /** Its result serves; else it only shows whether there is one. */
   readonly keeps: boolean;
 }

@@ -35,6 +35,7 @@ function createScene(): Scene {
   const metrics = createWorkerMetrics();
   const clock = new HeldClock(createFakeClock());
   const store = new TenantStore({
+    contexts: null,
     upstreams: new UpstreamRegistry({
       buffers: new ReadBuffers(),
       sweeper: new DeadlineSweeper({ now: () => clock.monotonicMs(), onError: assert.ifError }),

@@ -127,6 +127,7 @@ export class TenantStore implements TenantDirectory {
     const entry = this.#tenants.get(id);
     if (entry === undefined) return;
     this.#tenants.delete(id);
+    entry.close();
     this.#contested.delete(entry);
     this.#index.remove(entry, identityOf(entry.header));
     this.#deps.upstreams.remove(id);

@@ -156,7 +156,7 @@ function traceOf(context: RequestContext): RequestTrace {
     startMs: context.timeMs,
     endMs: context.timeMs + context.durationMs,
     method: context.method,
-    scheme: 'http',
+    scheme: context.tls === null ? 'http' : 'https',
     host: context.host,
     path: context.path,
     clientIp: context.clientIp,

@@ -43,8 +43,8 @@ import {
 } from '@headgate/telemetry';
 import type { DownstreamDeps } from '../downstream/downstream-deps.ts';
 import { connectionsWithinFdLimit } from '../downstream/fd-limit.ts';
-import { Listener } from '../downstream/listener.ts';
-import { handleRequest } from '../handle-request.ts';
+import { Listener, type TlsListening } from '../downstream/listener.ts';
+import { handleRequest, type RequestPathDeps } from '../handle-request.ts';
 import { HeldClock } from '../io/held-clock.ts';
 import { ReadBuffers } from '../io/read-buffers.ts';
 import type { DocumentOutcome, RevisionFault, WorkerSettings } from '../ipc/messages.ts';
@@ -64,6 +64,7 @@ import { DenialCells } from '../stages/denial-cells.ts';
 import { Shadows, type ShadowDeps } from '../stages/evaluate-shadows.ts';
 import { mayGoOn } from '../stages/recheck.ts';
 import { Recorder } from '../stages/record.ts';
+import type { SecureContexts } from '../tls/secure-contexts.ts';
 import { DemandTally, type DemandSecond } from '../usage/demand-tally.ts';
 import { UsageTally } from '../usage/usage-tally.ts';
 import { ConnectionBudget } from '../upstream/connection-budget.ts';
@@ -72,6 +73,7 @@ import { ResponseReaders } from '../upstream/response-readers.ts';
 import { UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import { createDateLine } from './date-line.ts';
 import { watchOverload, type OverloadWatch } from './overload-watch.ts';
+import { openTls } from './open-tls.ts';
 import { createRequestIds } from './request-ids.ts';
 import { exportWorkerMetrics } from './worker-gauges.ts';
 
@@ -140,11 +142,12 @@ export async function createDataPlane(
   const sweeper = startSweeper(log);
   const buffers = new ReadBuffers();
   const clock = new HeldClock(systemClock);
-  const fdShare = connectionsWithinFdLimit();
+  const fdShare = connectionsWithinFdLimit(settings.tls === null ? 1 : 2);
   const budget = new ConnectionBudget(fdShare);
   const names = createNameCache({ resolve });
   const upstreams = openUpstreams(settings, names, { buffers, sweeper, clock, budget }, metrics);
-  const tenants = openTenants(settings, { upstreams, names, metrics, log }, reports);
+  const tls = openTls(settings.tls, log);
+  const tenants = openTenants(settings, { upstreams, names, metrics, log, ...tls }, reports);
   const recorder = openRecorder(settings, outputs, clock);
   const tally = new UsageTally();
   const sharedLevels = new SharedLevels({ limiter, note: tally.note.bind(tally) });
@@ -155,7 +158,8 @@ export async function createDataPlane(
   const limits = { limiter, ...shared, ...verdicts, chains: new RequestChains() };
   const requestPath = { tenants, tenantHeader, isTrusted, tokens: openTokens(), ...limits };
   const overload = openOverloadWatch(settings, log, () => listener, shutdown);
-  const listener = openListener(settings, fdShare, {
+  const serve = serveWith(overload, requestPath);
+  const parts: ListenerParts = {
     buffers,
     hosts: new HostCache(),
     sweeper,
@@ -168,14 +172,12 @@ export async function createDataPlane(
     overloaded: () => overload.ladder.level > 0,
     letsGo: () => overload.ladder.letsGo(),
     mayGoOn: (context) => mayGoOn(context, tenants, systemClock.nowMs()),
-    handle: (exchange) => {
-      if (overload.sheds(exchange.context.startMs)) exchange.answer(SHED_REPLY);
-      else handleRequest(exchange, requestPath);
-    },
+    handle: serve,
     onBug: (error, context) => onRequestBug(error, context, log, reports),
-  });
+  };
+  const listener = openListener(settings, fdShare, parts, tls.listening(tenants, serve));
   const gauged = { limiter, listener, recorder, upstreams, budget, ladder: overload.ladder };
-  exportWorkerMetrics({ ...outputs, ...gauged, loopDelay: openLoopDelay() });
+  exportWorkerMetrics({ ...outputs, ...gauged, tls, loopDelay: openLoopDelay() });
   return {
     tenants,
     upstreams,
@@ -193,6 +195,16 @@ export async function createDataPlane(
       sweeper.stop();
       await shutdown.close();
     },
+  };
+}
+
+function serveWith(
+  overload: OverloadWatch,
+  requestPath: RequestPathDeps,
+): DownstreamDeps['handle'] {
+  return (exchange) => {
+    if (overload.sheds(exchange.context.startMs)) exchange.answer(SHED_REPLY);
+    else handleRequest(exchange, requestPath);
   };
 }
 
@@ -272,14 +284,15 @@ function openTenants(
   parts: Pick<Outputs, 'metrics' | 'log'> & {
     readonly upstreams: UpstreamRegistry;
     readonly names: ResolveAll;
+    readonly contexts: SecureContexts | null;
   },
   { scope, onOutcomes }: DataPlaneReports,
 ): TenantStore {
-  const { upstreams, names, metrics, log } = parts;
+  const { upstreams, names, metrics, log, contexts } = parts;
   const { tenantHeader, ring } = settings;
   const issuerKeys = openIssuerKeys(settings, names, parts);
   return new TenantStore({
-    ...{ upstreams, issuerKeys, metrics, tenantHeader, ring, scope },
+    ...{ upstreams, issuerKeys, metrics, tenantHeader, ring, scope, contexts },
     onOutcome: (outcome) => onOutcomes([outcome]),
     onConflict: (tenantId, pattern, holderId) =>
       log.logger.warn({ tenantId, pattern, holderId }, 'the pattern belongs to another tenant'),
@@ -330,28 +343,32 @@ function openRecorder(settings: WorkerSettings, outputs: Outputs, clock: Clock):
   return new Recorder({ ...outputs, accessLog, clock, nodeId: settings.nodeId });
 }
 
+/** What a listener gets from its worker. */
+type ListenerParts = Pick<
+  DownstreamDeps,
+  | 'buffers'
+  | 'hosts'
+  | 'clock'
+  | 'sweeper'
+  | 'recorder'
+  | 'limiter'
+  | 'isTrusted'
+  | 'tally'
+  | 'shadows'
+  | 'limitHeaders'
+  | 'draining'
+  | 'overloaded'
+  | 'letsGo'
+  | 'mayGoOn'
+  | 'handle'
+  | 'onBug'
+>;
+
 function openListener(
   settings: WorkerSettings,
   connectionsWithinFds: number,
-  parts: Pick<
-    DownstreamDeps,
-    | 'buffers'
-    | 'hosts'
-    | 'clock'
-    | 'sweeper'
-    | 'recorder'
-    | 'limiter'
-    | 'isTrusted'
-    | 'tally'
-    | 'shadows'
-    | 'limitHeaders'
-    | 'draining'
-    | 'overloaded'
-    | 'letsGo'
-    | 'mayGoOn'
-    | 'handle'
-    | 'onBug'
-  >,
+  parts: ListenerParts,
+  tls: TlsListening | null,
 ): Listener {
   const { proxyProtocol, clients } = settings;
   return new Listener(
@@ -378,6 +395,7 @@ function openListener(
       dateLine: createDateLine(parts.clock),
       nextRequestId: createRequestIds(),
     },
+    tls,
   );
 }
 

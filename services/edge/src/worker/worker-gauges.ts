@@ -10,9 +10,11 @@ import type {
 } from '@headgate/telemetry';
 import type { DownstreamStats } from '../downstream/downstream-deps.ts';
 import type { Listener } from '../downstream/listener.ts';
+import type { TlsStats } from '../tls/tls-stats.ts';
 import type { Recorder } from '../stages/record.ts';
 import type { ConnectionBudget } from '../upstream/connection-budget.ts';
 import type { UpstreamRegistry } from '../upstream/upstream-registry.ts';
+import type { WorkerTls } from './open-tls.ts';
 import type { OverloadLadder } from './overload-ladder.ts';
 
 /** What is read when metrics are taken. */
@@ -20,6 +22,7 @@ export interface WorkerSources {
   readonly metrics: WorkerMetrics;
   readonly limiter: Limiter;
   readonly listener: Listener;
+  readonly tls: Pick<WorkerTls, 'contexts' | 'stats'>;
   readonly recorder: Recorder;
   readonly upstreams: UpstreamRegistry;
   readonly budget: ConnectionBudget;
@@ -73,6 +76,17 @@ const CUTS: readonly (readonly [keyof DownstreamStats, string])[] = [
   ['endedOverload', 'overload'],
 ];
 
+/** What became of TLS handshakes. */
+const HANDSHAKES: readonly (readonly [keyof TlsStats, string])[] = [
+  ['ok', 'ok'],
+  ['unknownName', 'unknown_name'],
+  ['unusable', 'unusable'],
+  ['failed', 'failed'],
+  ['closed', 'closed'],
+  ['timeout', 'timeout'],
+  ['refused', 'refused'],
+];
+
 /** Connections that were not accepted, by cause. */
 const REFUSALS: readonly (readonly [keyof DownstreamStats, string])[] = [
   ['refusedTotal', 'connections_max'],
@@ -87,7 +101,7 @@ const PAUSES: readonly (readonly [keyof DownstreamStats, string])[] = [
 
 /** Exports what others count already: read at each scrape, not on the request path. */
 export function exportWorkerMetrics(sources: WorkerSources): void {
-  const { metrics, limiter, listener, budget, accessLog, log, tracing } = sources;
+  const { metrics, limiter, listener, tls, budget, accessLog, log, tracing } = sources;
   const totals: (readonly [CounterCell, () => number])[] = [
     ...DECISIONS.map(([field, outcome, source]) => {
       const cell = metrics.counter('headgate_limit_decisions_total', { outcome, source });
@@ -124,6 +138,10 @@ export function exportWorkerMetrics(sources: WorkerSources): void {
       const cell = metrics.counter('headgate_downstream_cut_total', { cause });
       return [cell, () => listener.stats[field]] as const;
     }),
+    ...HANDSHAKES.map(([field, result]) => {
+      const cell = metrics.counter('headgate_tls_handshakes_total', { result });
+      return [cell, () => tls.stats[field]] as const;
+    }),
     ...PAUSES.map(([field, cause]) => {
       const cell = metrics.counter('headgate_accept_pauses_total', { cause });
       return [cell, () => listener.stats[field]] as const;
@@ -149,6 +167,9 @@ export function exportWorkerMetrics(sources: WorkerSources): void {
 
 function exportGauges(sources: WorkerSources): void {
   const { metrics, limiter, listener, recorder, upstreams, loopDelay, ladder } = sources;
+  const { tls } = sources;
+  const handshakes = metrics.gauge('headgate_tls_handshakes', {});
+  const opened = metrics.gauge('headgate_tls_contexts', {});
   const active = metrics.gauge('headgate_active_requests', {});
   const downstream = metrics.gauge('headgate_downstream_connections', {});
   const degraded = metrics.gauge('headgate_limit_degraded', {});
@@ -177,6 +198,8 @@ function exportGauges(sources: WorkerSources): void {
     level.value = ladder.level;
     shedShare.value = ladder.shedShare;
     accepting.value = listener.accepting ? 1 : 0;
+    handshakes.value = tls.stats.open;
+    opened.value = tls.contexts === null ? 0 : tls.contexts.size;
     workers.value = 1;
   });
 }

@@ -3,13 +3,21 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   documentKey,
+  inspectCertificate,
   PlanDocument,
   TenantDocument,
   UpstreamDocument,
   type DocumentHeader,
   type DocumentKind,
 } from '@headgate/model';
-import { freePort, startProcess, temporaryDirectory, type StartedProcess } from '@headgate/testkit';
+import { SecretsKeys } from '@headgate/runtime';
+import {
+  freePort,
+  startProcess,
+  temporaryDirectory,
+  type StartedProcess,
+  type TestCertificate,
+} from '@headgate/testkit';
 import type { WorkerDocument } from '../../src/ipc/messages.ts';
 import { SnapshotFiles } from '../../src/primary/snapshot-files.ts';
 
@@ -29,10 +37,17 @@ export interface TestTenant {
   readonly upstreams: Readonly<Record<string, object>>;
   readonly routes: Readonly<Record<string, object>>;
   readonly jwtIssuers?: Readonly<Record<string, object>>;
+  /** Their keys are sealed with {@link SECRETS_KEY_OF_TESTS}, unless `sealedWith` is another. */
+  readonly certificates?: Readonly<
+    Record<string, TestCertificate & { readonly sealedWith?: string }>
+  >;
   readonly apiKeys?: Readonly<
     Record<string, { readonly key: string; readonly [field: string]: unknown }>
   >;
 }
+
+/** Key of secrets that edges in tests have. */
+export const SECRETS_KEY_OF_TESTS = Buffer.alloc(32, 'edge').toString('base64url');
 
 /** SHA-256 in hex. */
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -63,8 +78,27 @@ export function tenantDocument(tenant: TestTenant, revision = 1): WorkerDocument
       hint: key.slice(0, 8),
       ...rest,
     })),
+    certificates: Object.entries(tenant.certificates ?? {}).map(([id, certificate]) =>
+      publishedCertificate(tenant.id, id, certificate),
+    ),
   });
   return documentOf('tenant', tenant.id, revision, body, identity);
+}
+
+function publishedCertificate(
+  tenantId: string,
+  id: string,
+  {
+    chain,
+    privateKey,
+    sealedWith = SECRETS_KEY_OF_TESTS,
+  }: NonNullable<TestTenant['certificates']>[string],
+): object {
+  const inspected = inspectCertificate({ chain, privateKey }, null);
+  if (!inspected.ok) throw new TypeError(JSON.stringify(inspected.faults));
+  const place = { kind: 'certificate', tenantId, id } as const;
+  const sealedPrivateKey = new SecretsKeys([sealedWith]).seal(privateKey, place);
+  return { id, chain, ...inspected.certificate.facts, sealedPrivateKey };
 }
 
 /** The same as the candidate of a rollout to `rings`. */
@@ -120,6 +154,8 @@ function documentOf(
 export interface TestEdge {
   readonly process: StartedProcess;
   readonly port: number;
+  /** Of its listener with TLS; 0 for none. */
+  readonly tlsPort: number;
   readonly admin: string;
   readonly dataDirectory: string;
   /** Ends it at once: tests that are about draining send SIGTERM themselves, and wait for the exit. */
@@ -136,6 +172,8 @@ export interface TestEdgeOptions {
   /** Default: a new directory that goes with the edge. */
   readonly dataDirectory?: string;
   readonly port?: number;
+  /** Whether it listens with TLS too. */
+  readonly tls?: boolean;
 }
 
 /** Starts a real edge, without NATS unless `env` names one, and waits until it is ready. */
@@ -148,6 +186,7 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
     await files.compact(options.documents);
   }
   const port = options.port ?? (await freePort());
+  const tlsPort = options.tls === true ? await freePort() : 0;
   const started = await startProcess({
     name: 'edge',
     command: process.execPath,
@@ -161,6 +200,12 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
       HEADGATE_REDIS_URL: 'redis://127.0.0.1:1',
       // A machine that stands still for a while is no overload of the edge: it would refuse requests, and end connections.
       HEADGATE_EDGE_OVERLOAD_LAG_MS: '60000',
+      ...(tlsPort === 0
+        ? {}
+        : {
+            HEADGATE_EDGE_TLS_LISTEN: `127.0.0.1:${tlsPort}`,
+            HEADGATE_SECRETS_KEY: SECRETS_KEY_OF_TESTS,
+          }),
       ...options.env,
     },
     readyWhen: /"msg":"ready"/,
@@ -171,6 +216,7 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
   return {
     process: started,
     port,
+    tlsPort,
     admin: `http://${admin}`,
     dataDirectory,
     async stop() {

@@ -34,13 +34,22 @@ export async function connectRaw(
     ...{ host: '127.0.0.1', port, noDelay: true, allowHalfOpen: true },
     ...(localAddress === undefined ? {} : { localAddress }),
   });
+  const client = rawClientOf(socket, options);
+  await once(socket, 'connect');
+  return client;
+}
+
+/** The same of a socket that connects, or has connected, in whatever way. */
+export function rawClientOf(
+  socket: Socket,
+  options: { readonly paused?: boolean } = {},
+): RawClient {
   const chunks: Buffer[] = [];
   let state: 'open' | 'ended' | 'reset' = 'open';
   socket.on('end', () => (state = 'ended'));
   socket.on('error', () => (state = state === 'ended' ? 'ended' : 'reset'));
   socket.on('close', () => (state = state === 'open' ? 'reset' : state));
   if (options.paused !== true) socket.on('data', (chunk: Buffer) => chunks.push(chunk));
-  await once(socket, 'connect');
   const received = (): string => Buffer.concat(chunks).toString('latin1');
   const responses = (methods: readonly string[] = []): readonly RawResponse[] =>
     readResponses(received(), methods, state === 'ended');

@@ -19,6 +19,7 @@ await runService({
     const edge = new Edge({
       version: '0.0.0',
       settings,
+      defaultCertificate: null,
       tracing: {},
       logger: output.logger,
       onFatal: (reason) => service.fail(reason),

@@ -10,6 +10,7 @@ import { declarationSchema } from './0008-declaration.ts';
 import { declarationRevisionSchema } from './0009-declaration-revision.ts';
 import { sharedUpstreamsSchema } from './0010-shared-upstreams.ts';
 import { jwtIssuersSchema } from './0011-jwt-issuers.ts';
+import { certificatesSchema } from './0012-certificates.ts';
 
 /** Every migration by name, in the order of the names. A released migration never changes. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -24,4 +25,5 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0009-declaration-revision': declarationRevisionSchema,
   '0010-shared-upstreams': sharedUpstreamsSchema,
   '0011-jwt-issuers': jwtIssuersSchema,
+  '0012-certificates': certificatesSchema,
 };
