@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
-import { ProcessStartError, temporaryDirectory } from '@headgate/testkit';
+import { ProcessStartError, temporaryDirectory, waitFor } from '@headgate/testkit';
 import { pino } from 'pino';
 import { loadSnapshots } from '../src/primary/data-directory.ts';
 import { SnapshotFiles } from '../src/primary/snapshot-files.ts';
@@ -29,7 +29,10 @@ test('a second edge on the same data directory ends with one clear line; the fir
 test('an edge takes over the data directory of one that was killed, with the compiled code of its workers', async () => {
   const env = { NODE_COMPILE_CACHE: undefined }; // would keep the code instead
   const first = await startTestEdge({ documents, env });
-  assert.equal((await readdir(join(first.dataDirectory, 'code'))).length, 1);
+  const folders = () => readdir(join(first.dataDirectory, 'code'));
+  await waitFor(async () => (await folders()).length === 1, {
+    message: 'compiled code on the disk',
+  });
   first.process.kill('SIGKILL');
   await first.process.exited;
   const second = await startTestEdge({ dataDirectory: first.dataDirectory, env });

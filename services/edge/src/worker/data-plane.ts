@@ -99,6 +99,8 @@ export interface DataPlane {
   readonly tenants: TenantStore;
   readonly upstreams: UpstreamRegistry;
   setShare(share: EdgeShare): void;
+  /** Connections of clients. */
+  openConnections(): number;
   /** Starts to accept; resolves with the port. */
   listen(): Promise<number>;
   takeMetrics(): WorkerSnapshot;
@@ -139,7 +141,7 @@ export async function createDataPlane(
   let share: EdgeShare = { liveEdges: 1, rank: 0 };
   let draining = false;
   const { limiter, inUse } = openLimiter(settings, log, () => share, shutdown);
-  const sweeper = startSweeper(log);
+  const sweeper = startSweeper(log, shutdown);
   const buffers = new ReadBuffers();
   const clock = new HeldClock(systemClock);
   const fdShare = connectionsWithinFdLimit(settings.tls === null ? 1 : 2);
@@ -182,6 +184,7 @@ export async function createDataPlane(
     tenants,
     upstreams,
     setShare: (next) => (share = next),
+    openConnections: () => listener.openConnections,
     listen: () => Promise.race([inUse, storeWait(settings)]).then(() => listener.listen()),
     takeMetrics: () => metrics.takeSnapshot(),
     takeLimitUsage: () => tally.take(),
@@ -192,7 +195,6 @@ export async function createDataPlane(
     async drain(deadlineMs) {
       draining = true;
       await listener.drain(monotonicMs() + deadlineMs);
-      sweeper.stop();
       await shutdown.close();
     },
   };
@@ -227,12 +229,13 @@ function onRequestBug(
   reports.onFault({ key, revision, reason });
 }
 
-function startSweeper(log: ServiceLogger): DeadlineSweeper {
+function startSweeper(log: ServiceLogger, shutdown: ShutdownStack): DeadlineSweeper {
   const sweeper = new DeadlineSweeper({
     now: monotonicMs,
     onError: (error) => log.logger.error({ err: error }, 'a deadline handler failed'),
   });
   sweeper.start();
+  shutdown.push('sweeper', () => sweeper.stop());
   return sweeper;
 }
 
