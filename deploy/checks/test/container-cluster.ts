@@ -154,10 +154,10 @@ async function startHaproxy(
   // Needs two file descriptors for each; the test's machine may not allow so many.
   text = text.replace('maxconn 20000', 'maxconn 1000');
   edges.forEach((edge, index) => {
-    text = text.replace(
-      `"\${EDGE_${index + 1}_HOST}:8080"`,
-      `127.0.0.1:${edge.port} port ${edge.adminPort}`,
-    );
+    const address = `127.0.0.1:${edge.port} port ${edge.adminPort}`;
+    text = text.replace(`"\${EDGE_${index + 1}_HOST}:8080"`, address);
+    // These edges have no port with TLS.
+    text = text.replace(`"\${EDGE_${index + 1}_HOST}:8443"`, address);
   });
   const file = join(directory, 'haproxy.cfg');
   await writeFile(file, text);
