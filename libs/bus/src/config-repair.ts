@@ -53,11 +53,13 @@ export async function repairBuckets(
         target.removeAbsent(key, listed.revision);
       }
     }
-    const wanted = [...listed.entries]
-      .filter(([key, revision]) => (target.held.liveRevision(key) ?? -1) < revision)
-      .map(([key]) => key);
-    needed.push(...wanted.filter((key) => isNeeded(key)));
-    others.push(wanted.filter((key) => !isNeeded(key)));
+    const ofTenants: string[] = [];
+    for (const [key, revision] of listed.entries) {
+      if ((target.held.liveRevision(key) ?? -1) < revision) {
+        (isNeeded(key) ? needed : ofTenants).push(key);
+      }
+    }
+    others.push(ofTenants);
   }
   for (const keys of [needed, ...others]) {
     if (!(await fetchDocuments(bus, target, keys))) return 'no-answer';

@@ -30,25 +30,24 @@ export interface SpecByKind {
 export type ResourceKind = keyof SpecByKind;
 
 /** Kinds of the platform's own that tenants refer to; each is a document of its own. */
-export type SharedKind = 'plan' | 'sharedUpstream';
+export const SHARED_KINDS = ['plan', 'sharedUpstream'] as const satisfies readonly ResourceKind[];
+export type SharedKind = (typeof SHARED_KINDS)[number];
 
 /** Kinds that live inside of a tenant. */
-export type NestedKind = 'upstream' | 'jwtIssuer' | 'route' | 'apiKey' | 'certificate';
+export const NESTED_KINDS = [
+  'upstream',
+  'jwtIssuer',
+  'route',
+  'apiKey',
+  'certificate',
+] as const satisfies readonly ResourceKind[];
+export type NestedKind = (typeof NESTED_KINDS)[number];
 
 /**
- * In the order in which they may be written: a kind refers only to kinds before it. Deletions go
+ * In the order in which they may be written, which is that of both lists: a kind refers only to kinds before it. Deletions go
  * the other way round.
  */
-export const RESOURCE_KINDS = [
-  ...(['plan', 'sharedUpstream', 'tenant'] as const),
-  ...(['upstream', 'jwtIssuer', 'route', 'apiKey', 'certificate'] as const),
-] as const;
-
-/** The shared kinds, in the order of {@link RESOURCE_KINDS}. */
-export const SHARED_KINDS = ['plan', 'sharedUpstream'] as const;
-
-/** Kinds inside of a tenant, in the order of {@link RESOURCE_KINDS}. */
-export const NESTED_KINDS = ['upstream', 'jwtIssuer', 'route', 'apiKey', 'certificate'] as const;
+export const RESOURCE_KINDS = [...SHARED_KINDS, 'tenant', ...NESTED_KINDS] as const;
 
 /** Table of each kind. */
 export const TABLE_BY_KIND = {

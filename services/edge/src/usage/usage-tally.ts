@@ -47,6 +47,7 @@ export class UsageTally {
     bytes: BodyBytes | null = null,
   ): void {
     const known = this.#chains.get(chain) ?? this.#addChain(chain);
+    if (known === null && !hasConsumer(chain)) return;
     const count = known ?? emptyCount(chain);
     if (verdict.remaining.length > 0) count.verdict = verdict;
     if (verdict.outcome === 'admitted') {
@@ -63,6 +64,7 @@ export class UsageTally {
   /** Bytes that were noted as admitted will not pass. */
   giveBack(chain: LimitChain, { request, response }: BodyBytes): void {
     const known = this.#chains.get(chain) ?? this.#addChain(chain);
+    if (known === null && !hasConsumer(chain)) return;
     const count = known ?? emptyCount(chain);
     count.bytes ??= new ByteCount();
     count.bytes.add({ request: -request, response: -response }, false);
@@ -73,15 +75,8 @@ export class UsageTally {
   take(): LimitUsage[] {
     const limits = this.#shared;
     for (const [chain, count] of this.#chains) {
-      for (let index = 0; index < chain.compiled.length; index += 1) {
-        const compiled = chain.compiled[index];
-        if (compiled === undefined) break;
-        let limit = limits.get(compiled.key);
-        if (limit === undefined) {
-          limit = new LimitCount(chain.tenantId, compiled);
-          limits.set(compiled.key, limit);
-        }
-        limit.add(count, index, compiled);
+      for (const [index, compiled] of chain.compiled.entries()) {
+        countOf(limits, chain, compiled, Infinity)?.add(count, index, compiled);
       }
     }
     this.#chains = new Map();
@@ -100,20 +95,28 @@ export class UsageTally {
     return count;
   }
 
-  /** Counts what a chain has found no room to count for itself. */
+  /** Counts what a chain of consumers has found no room to count for itself. */
   #addShared(chain: LimitChain, count: ChainCount): void {
-    if (!hasConsumer(chain)) return;
     for (const [index, compiled] of chain.compiled.entries()) {
       if (compiled.rule.consumer !== undefined) continue;
-      let limit = this.#shared.get(compiled.key);
-      if (limit === undefined) {
-        if (this.#shared.size >= CHAINS_MAX) continue;
-        limit = new LimitCount(chain.tenantId, compiled);
-        this.#shared.set(compiled.key, limit);
-      }
-      limit.add(count, index, compiled);
+      countOf(this.#shared, chain, compiled, CHAINS_MAX)?.add(count, index, compiled);
     }
   }
+}
+
+/** The count of a limit, made if there is room for it; else null. */
+function countOf(
+  limits: Map<string, LimitCount>,
+  { tenantId }: LimitChain,
+  compiled: CompiledRule,
+  countsMax: number,
+): LimitCount | null {
+  const known = limits.get(compiled.key);
+  if (known !== undefined) return known;
+  if (limits.size >= countsMax) return null;
+  const made = new LimitCount(tenantId, compiled);
+  limits.set(compiled.key, made);
+  return made;
 }
 
 function emptyCount(chain: LimitChain): ChainCount {
