@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { createServer, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { suite, test, type TestContext } from 'node:test';
 import { refusedJwksHost } from '@headgate/model';
 import { compileAddressRanges, type ResolveAll } from '@headgate/runtime';
+import { makeCertificate } from '@headgate/testkit';
 import { createFetchText } from './fetch-text.ts';
 
 const LOOPBACK = compileAddressRanges(['127.0.0.0/8']);
@@ -100,6 +102,20 @@ suite('what is fetched', () => {
       },
       /more than 262144 bytes/,
     ],
+    [
+      'more than 256 KiB of interim answers',
+      (socket) => {
+        const pour = (): void => {
+          while (
+            !socket.destroyed &&
+            socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(1000))
+          );
+        };
+        socket.on('drain', pour);
+        pour();
+      },
+      /interim answers/,
+    ],
     ['a head without an end', (socket) => socket.write('HTTP/1.1 200 OK\r\nX: '), /within 300 ms/],
     ['fields without an end', `HTTP/1.1 200 OK\r\n${'X: y\r\n'.repeat(20_000)}`, /overflow/i],
     ['silence', () => undefined, /nothing whole within 300 ms/],
@@ -125,6 +141,25 @@ suite('what is fetched', () => {
     await assert.rejects(fetchWith(LOOPBACK)(`https://here.test:${port}/`), /SSL|EPROTO/);
   });
 });
+
+for (const [title, options] of [
+  [
+    'TLS 1.2',
+    { ciphers: 'DHE-RSA-AES128-GCM-SHA256', dhparam: 'auto', maxVersion: 'TLSv1.2' } as const,
+  ],
+  ['TLS 1.3', { ecdhCurve: 'ffdhe3072', minVersion: 'TLSv1.3' } as const],
+] as const) {
+  test(`a server cannot choose finite-field Diffie-Hellman, which takes long, in ${title}`, async (t) => {
+    const { pem, privateKey } = makeCertificate({ keyKind: 'rsa2048' });
+    const server = createTlsServer({ ...options, cert: pem, key: privateKey });
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    t.after(() => server.close());
+    const address = server.address();
+    assert.ok(address !== null && typeof address === 'object');
+    const url = `https://here.test:${address.port}/`;
+    await assert.rejects(fetchWith(LOOPBACK)(url), /handshake failure/);
+  });
+}
 
 suite('what is connected to', () => {
   const REFUSED = [
