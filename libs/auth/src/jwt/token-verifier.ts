@@ -12,8 +12,11 @@ import { readJwt, TOKEN_CHARS_MAX } from './read-jwt.ts';
 import type { KeySource } from './remote-keys.ts';
 import { isSlow } from './verify-signature.ts';
 
-/** Verified tokens that a worker keeps, of all tenants together; some 1 KB each. */
+/** Verified tokens that a worker keeps, of all tenants together; some 1 KB each, 10 KB at most. */
 const TOKENS_MAX = 8192;
+
+/** A token with more scopes is not kept: 1,500 of them take 40 KB. */
+const KEPT_SCOPES_MAX = 64;
 
 /** An issuer of one revision of a tenant. */
 export interface TokenIssuer<Principal> extends JwtRules {
@@ -23,7 +26,7 @@ export interface TokenIssuer<Principal> extends JwtRules {
 }
 
 /**
- * What is wrong with a token, or whom it stands for. `busy`: too many of the realm are being verified that take long.
+ * What is wrong with a token, or whom it stands for. `busy`: too many of the tenant are being verified that take long.
  */
 export type TokenVerdict<Principal> =
   | {
@@ -50,7 +53,7 @@ interface VerifiedToken<Principal> {
 const INVALID = Object.freeze({ outcome: 'invalid' });
 const BUSY = Object.freeze({ outcome: 'busy' });
 
-/** Verifications of a realm on other threads at the same time: whoever sends forged tokens has these, and leaves the rest to others. */
+/** Verifications of a tenant on other threads at the same time: whoever sends forged tokens has these, and leaves the rest to others. */
 const SLOW_CHECKS_MAX = 8;
 
 /**
@@ -58,14 +61,15 @@ const SLOW_CHECKS_MAX = 8;
  * says nothing to any other.
  */
 export class TokenRealm<Principal> {
+  readonly tenantId: string;
   /** The tenant and the list, the same in each revision. */
   readonly name: string;
   readonly issuers: readonly TokenIssuer<Principal>[];
-  /** Verifications on other threads now. */
-  slowChecks = 0;
 
-  constructor(name: string, issuers: readonly TokenIssuer<Principal>[]) {
-    this.name = name;
+  /** @param list names the list of issuers within the tenant. */
+  constructor(tenantId: string, list: string, issuers: readonly TokenIssuer<Principal>[]) {
+    this.tenantId = tenantId;
+    this.name = `${tenantId} ${list}`;
     this.issuers = issuers;
   }
 }
@@ -73,6 +77,8 @@ export class TokenRealm<Principal> {
 /** Verifies bearer tokens, and remembers those that are valid by their SHA-256: looking at one again takes some 2 µs. One per worker. */
 export class TokenVerifier<Principal> {
   readonly #verified: BoundedMap<string, VerifiedToken<Principal>>;
+  /** Verifications on other threads now, of each tenant with any. */
+  readonly #slowChecks = new Map<string, number>();
 
   /** @param capacity tokens that are remembered; the one unused for longest makes room. Default 8,192. */
   constructor(capacity: number = TOKENS_MAX) {
@@ -121,13 +127,20 @@ export class TokenVerifier<Principal> {
       if (!issuer.algorithms.has(jwt.algorithm)) return INVALID;
       return { outcome: 'no_keys', keys: issuer.keys };
     }
-    if (isSlow(jwt) && realm.slowChecks >= SLOW_CHECKS_MAX) return BUSY;
+    const { tenantId } = realm;
+    if (isSlow(jwt) && (this.#slowChecks.get(tenantId) ?? 0) >= SLOW_CHECKS_MAX) return BUSY;
     const checked = checkJwt(jwt, issuer, keys, nowMs);
     if (!(checked instanceof Promise)) return this.#settle(name, { realm, issuer, keys }, checked);
-    realm.slowChecks += 1;
+    this.#addSlowChecks(tenantId, 1);
     return checked
       .then((verdict) => this.#settle(name, { realm, issuer, keys }, verdict))
-      .finally(() => (realm.slowChecks -= 1));
+      .finally(() => this.#addSlowChecks(tenantId, -1));
+  }
+
+  #addSlowChecks(tenantId: string, change: 1 | -1): void {
+    const count = (this.#slowChecks.get(tenantId) ?? 0) + change;
+    if (count === 0) this.#slowChecks.delete(tenantId);
+    else this.#slowChecks.set(tenantId, count);
   }
 
   #settle(
@@ -140,7 +153,7 @@ export class TokenVerifier<Principal> {
     const { scopes, expiresAtMs } = checked.identity;
     const principal = by.issuer.principalOf(checked.identity);
     const verdict: TokenVerdict<Principal> = { outcome: 'accepted', principal, scopes };
-    this.#verified.set(name, { ...by, expiresAtMs, verdict });
+    if (scopes.size <= KEPT_SCOPES_MAX) this.#verified.set(name, { ...by, expiresAtMs, verdict });
     return verdict;
   }
 }

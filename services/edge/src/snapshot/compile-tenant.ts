@@ -196,18 +196,19 @@ function compileRealms(
   );
   const realms = new Map<string, TokenRealm<Principal>>();
   return (issuerIds) => {
-    const name = `${document.tenant.id} ${issuerIds.join(' ')}`;
+    const list = issuerIds.join(' ');
     const realm =
-      realms.get(name) ??
+      realms.get(list) ??
       new TokenRealm(
-        name,
+        document.tenant.id,
+        list,
         issuerIds.map((id) => {
           const issuer = issuers.get(id);
           if (issuer === undefined) throw new Error(`JWT issuer ${id} does not exist`);
           return issuer;
         }),
       );
-    realms.set(name, realm);
+    realms.set(list, realm);
     return realm;
   };
 }
