@@ -1,4 +1,5 @@
 import { bearerToken, type TokenVerdict, type TokenVerifier } from '@headgate/auth';
+import type { Turns } from '../jwt/turns.ts';
 import { localReply, type LocalReply } from '../request/local-reply.ts';
 import type { RequestContext } from '../request/request-context.ts';
 import type { Principal, RequiredJwt } from '../snapshot/compile-tenant.ts';
@@ -6,6 +7,8 @@ import type { Principal, RequiredJwt } from '../snapshot/compile-tenant.ts';
 /** What checking tokens takes. */
 export interface AuthenticateJwtDeps {
   readonly tokens: TokenVerifier<Principal>;
+  /** Of tokens that have waited for keys. */
+  readonly turns: Turns;
 }
 
 /** The realm is the same for all tenants, so it tells nothing about them. */
@@ -28,7 +31,7 @@ type Verdict = TokenVerdict<Principal>;
 export function authenticateJwt(
   context: RequestContext,
   required: RequiredJwt,
-  { tokens }: AuthenticateJwtDeps,
+  { tokens, turns }: AuthenticateJwtDeps,
 ): LocalReply | Promise<Verdict> | null {
   const { head, timeMs } = context;
   const token = bearerToken(head.get('authorization') ?? '');
@@ -39,7 +42,11 @@ export function authenticateJwt(
   if (verdict.outcome === 'unknown_key' || verdict.outcome === 'no_keys') {
     const fetched = verdict.keys.refresh();
     // Whatever has come: this time no keys are waited for.
-    if (fetched !== null) return fetched.then(() => tokens.verify(token, required.realm, timeMs));
+    if (fetched !== null) {
+      return fetched
+        .then(() => turns.take())
+        .then(() => tokens.verify(token, required.realm, timeMs));
+    }
   }
   return settle(context, required, verdict);
 }

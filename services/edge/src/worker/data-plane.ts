@@ -52,15 +52,16 @@ import { shortReason } from '../ipc/reason.ts';
 import { createFetchText } from '../jwt/fetch-text.ts';
 import { FetchLanes } from '../jwt/fetch-lanes.ts';
 import { IssuerKeys } from '../jwt/issuer-keys.ts';
+import { Turns } from '../jwt/turns.ts';
 import { compileForwardingRules } from '../request/forwarded-head.ts';
 import { localReply } from '../request/local-reply.ts';
 import type { RequestContext } from '../request/request-context.ts';
-import type { Principal } from '../snapshot/compile-tenant.ts';
 import { RequestChains } from '../snapshot/request-chains.ts';
 import { THROWS_MAX, type RevisionScope } from '../snapshot/revision-faults.ts';
 import { describeFault } from '../snapshot/tenant-entry.ts';
 import { TenantStore } from '../snapshot/tenant-store.ts';
 import { DenialCells } from '../stages/denial-cells.ts';
+import type { AuthenticateJwtDeps } from '../stages/authenticate-jwt.ts';
 import { Shadows, type ShadowDeps } from '../stages/evaluate-shadows.ts';
 import { mayGoOn } from '../stages/recheck.ts';
 import { Recorder } from '../stages/record.ts';
@@ -158,7 +159,7 @@ export async function createDataPlane(
   const limitHeaders = limitHeadersOf(settings.limitHeaders);
   const verdicts = { tally, shadows, limitHeaders };
   const limits = { limiter, ...shared, ...verdicts, chains: new RequestChains() };
-  const requestPath = { tenants, tenantHeader, isTrusted, tokens: openTokens(), ...limits };
+  const requestPath = { tenants, tenantHeader, isTrusted, ...openTokens(), ...limits };
   const overload = openOverloadWatch(settings, log, () => listener, shutdown);
   const serve = serveWith(overload, requestPath);
   const parts: ListenerParts = {
@@ -302,7 +303,10 @@ function openTenants(
   });
 }
 
-const openTokens = (): TokenVerifier<Principal> => new TokenVerifier();
+const openTokens = (): AuthenticateJwtDeps => ({
+  tokens: new TokenVerifier(),
+  turns: new Turns(setImmediate),
+});
 
 function openShadows(parts: Omit<ShadowDeps, 'onDenied'>, metrics: WorkerMetrics): Shadows {
   const denials = new DenialCells(metrics, 'headgate_limit_shadow_denials_total');
