@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createPrivateKey } from 'node:crypto';
 import { suite, test } from 'node:test';
 import { inHours, makeCertificate, type KeyKind } from '@headgate/testkit';
 import { Bundle, TenantBundle } from './bundle.ts';
@@ -32,10 +33,11 @@ suite('a certificate', () => {
   });
 
   const kinds: readonly (readonly [KeyKind, RegExp | null])[] = [
-    ...(['p256', 'p384', 'p521', 'ed25519', 'rsa2048'] as const).map(
+    ...(['p256', 'p384', 'p521', 'ed25519', 'rsa2048', 'rsa4096'] as const).map(
       (kind) => [kind, null] as const,
     ),
     ['rsa1024', /^chain: the RSA key has 1024 bits; at least 2048/],
+    ['rsa4104', /^chain: the RSA key has 4104 bits; at most 4096/],
     ['secp256k1', /^chain: the key must be RSA, EC on P-256/],
   ];
   for (const [keyKind, fault] of kinds) {
@@ -87,6 +89,34 @@ suite('a certificate', () => {
     assert.deepEqual(faultsOf({ privateKey: encrypted }), [
       'privateKey: is encrypted; give it without a passphrase',
     ]);
+  });
+
+  suite('with an RSA key whose handshakes would hold up a worker', () => {
+    const rsa = makeCertificate({ dnsNames: ['a.test'], keyKind: 'rsa2048' });
+    const jwk = rsa.key.export({ format: 'jwk' });
+    const { n = '' } = jwk;
+    const large = Buffer.from(n, 'base64url').fill(0x7f, 0, 1).toString('base64url');
+    const parts: readonly Readonly<Record<string, string>>[] = [
+      ...[{ dp: large }, { dq: large }, { qi: large }, { dp: large, dq: large }],
+      { p: n, q: 'AQ', dp: large },
+    ];
+    for (const part of parts) {
+      test(`${Object.keys(part).join(', ')} as large as the modulus: refused`, () => {
+        const key = createPrivateKey({ key: { ...jwk, ...part }, format: 'jwk' });
+        const pem = key.export({ type: 'pkcs8', format: 'pem' }).toString();
+        assert.deepEqual(faultsOf({ chain: rsa.chain, privateKey: pem }), [
+          'privateKey: is damaged: its parts do not fit',
+        ]);
+      });
+    }
+
+    test('the public exponent has 40 bits: refused', () => {
+      const key = createPrivateKey({ key: { ...jwk, e: 'gAAAAAE' }, format: 'jwk' });
+      const one = makeCertificate({ dnsNames: ['a.test'], keyOf: { ...rsa, key }, issuer: mid });
+      assert.deepEqual(faultsOf({ chain: one.chain, privateKey: one.privateKey }), [
+        'chain: the exponent of the RSA key is too large',
+      ]);
+    });
   });
 
   test('the key of its issuer is told as what it is', () => {

@@ -3,7 +3,7 @@ import { CertificateId, DisplayName, isDnsName } from './primitives.ts';
 
 /** Characters of a chain: ten certificates of 3 KB. */
 const CHAIN_CHARS_MAX = 32_768;
-/** An RSA key of 8,192 bits has 6,400. */
+/** An RSA key of 4,096 bits has 3,300. */
 const KEY_CHARS_MAX = 16_384;
 
 /** What an operator writes for a certificate. The key is sealed before it is stored, and never shown. */
@@ -14,7 +14,7 @@ export const CertificateSpec = z
       .string()
       .max(CHAIN_CHARS_MAX)
       .describe(
-        'PEM: the certificate, then each one that issued the one before it, without the root. RSA of 2048 bits and more, EC on P-256, P-384 or P-521, or Ed25519; not expired; with names in its subjectAltName, of which the tenant has at least one among its hosts.',
+        'PEM: the certificate, then each one that issued the one before it, without the root. RSA of 2048 to 4096 bits, EC on P-256, P-384 or P-521, or Ed25519; not expired; with names in its subjectAltName, of which the tenant has at least one among its hosts.',
       ),
     privateKey: z
       .string()

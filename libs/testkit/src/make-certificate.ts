@@ -8,7 +8,7 @@ import {
 } from 'node:crypto';
 
 /** Kinds of key that a certificate can be for. */
-export type KeyKind = 'p256' | 'p384' | 'p521' | 'secp256k1' | 'ed25519' | 'rsa1024' | 'rsa2048';
+export type KeyKind = keyof typeof CURVES | 'ed25519' | keyof typeof RSA_BITS;
 
 /** A certificate with its key; it can issue others. */
 export interface TestCertificate {
@@ -87,15 +87,17 @@ function makeKey(kind: KeyKind): KeyObject {
     case 'ed25519':
       return generateKeyPairSync('ed25519').privateKey;
     case 'rsa1024':
-      return generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey;
     case 'rsa2048':
-      return generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+    case 'rsa4096':
+    case 'rsa4104':
+      return generateKeyPairSync('rsa', { modulusLength: RSA_BITS[kind] }).privateKey;
     default:
       return generateKeyPairSync('ec', { namedCurve: CURVES[kind] }).privateKey;
   }
 }
 
 const CURVES = { p256: 'P-256', p384: 'P-384', p521: 'P-521', secp256k1: 'secp256k1' } as const;
+const RSA_BITS = { rsa1024: 1024, rsa2048: 2048, rsa4096: 4096, rsa4104: 4104 } as const;
 
 function spkiOf(key: KeyObject): Buffer {
   return createPublicKey(key).export({ type: 'spki', format: 'der' });
