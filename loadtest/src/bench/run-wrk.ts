@@ -12,6 +12,8 @@ export interface WrkRun {
   /** Path of wrk. */
   readonly program: string;
   readonly port: number;
+  /** With TLS, to a certificate of this host, which leads to this machine. Default: plain TCP. */
+  readonly tlsHost?: string;
   /** File with one host a line; requests name them in turn. */
   readonly hostsFile: string;
   readonly path: string;
@@ -40,7 +42,9 @@ export async function runWrk(run: WrkRun): Promise<WrkReport> {
       `--duration=${run.seconds}s`,
       '--timeout=5s',
       `--script=${SCRIPT}`,
-      `http://127.0.0.1:${run.port}`,
+      run.tlsHost === undefined
+        ? `http://127.0.0.1:${run.port}`
+        : `https://${run.tlsHost}:${run.port}`,
       '--',
       run.hostsFile,
       run.path,

@@ -13,7 +13,6 @@ export const limitsBenchmark: Benchmark = sideBySideBenchmark({
   full: FULL_SCHEDULES,
   quick: QUICK_SCHEDULES,
   headers: { 'x-api-key': API_KEY },
-  notMeasured: [],
   describeSettings: (schedules) => ({
     ...schedules.threeWindows,
     connections: CONNECTIONS,

@@ -14,7 +14,6 @@ export const proxyBenchmark: Benchmark = sideBySideBenchmark({
   full: settings.FULL_SCHEDULES,
   quick: settings.QUICK_SCHEDULES,
   headers: {},
-  notMeasured: [{ name: 'tls', reason: 'an edge does not terminate TLS yet' }],
   describeSettings: (schedules) => ({
     ...schedules.small,
     connections: CONNECTIONS,

@@ -19,7 +19,7 @@ export const IDLE_CONNECTIONS = 10_000;
 
 /** Lengths of all parts. */
 export type PartSchedules = Readonly<
-  Record<'small' | 'rate' | 'body' | 'tenants', Schedule> & {
+  Record<'small' | 'rate' | 'body' | 'tls' | 'tenants', Schedule> & {
     idleRounds: number;
     /** Requests that each process answers before it is measured: the JIT compilers of Node need them. */
     warmUpRequests: number;
@@ -31,6 +31,7 @@ export const FULL_SCHEDULES: PartSchedules = {
   small: { starts: 3, rounds: 4, settleSeconds: 1, measureSeconds: 2 },
   rate: { rounds: 7, settleSeconds: 1, measureSeconds: 3 },
   body: { rounds: 3, settleSeconds: 1, measureSeconds: 3 },
+  tls: { rounds: 5, settleSeconds: 1, measureSeconds: 3 },
   tenants: { rounds: 5, settleSeconds: 1, measureSeconds: 3 },
   idleRounds: 3,
   warmUpRequests: 100_000,
@@ -41,6 +42,7 @@ export const QUICK_SCHEDULES: PartSchedules = {
   small: { rounds: 1, settleSeconds: 1, measureSeconds: 1 },
   rate: { rounds: 1, settleSeconds: 0.5, measureSeconds: 1.5 },
   body: { rounds: 1, settleSeconds: 0, measureSeconds: 1 },
+  tls: { rounds: 1, settleSeconds: 1, measureSeconds: 1 },
   tenants: { rounds: 1, settleSeconds: 0, measureSeconds: 1 },
   idleRounds: 1,
   warmUpRequests: 20_000,

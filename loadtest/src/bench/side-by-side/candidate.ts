@@ -1,5 +1,13 @@
 import type { TemporaryDirectory } from '@headgate/testkit';
 
+/** A certificate for `TLS_HOST`, in PEM, and its key. */
+export interface TlsFiles {
+  readonly certificate: string;
+  readonly key: string;
+  /** One after the other. */
+  readonly both: string;
+}
+
 /** What candidates are started with. */
 export interface CandidateContext {
   /** Ports of the backend on 127.0.0.1; a candidate spreads its requests over all of them. */
@@ -12,6 +20,8 @@ export interface CandidateContext {
   readonly headers: Readonly<Record<string, string>>;
   /** Base URL of a receiver of traces over OTLP/HTTP. */
   readonly otlpUrl: string;
+  /** For candidates that end TLS, too. */
+  readonly tls: TlsFiles;
   /** Where an edge finds NATS and Redis. Default: nowhere. */
   readonly edgeEnv?: Readonly<Record<string, string>>;
   /** A directory of the candidate's own; its owner removes it. */
@@ -22,6 +32,8 @@ export interface CandidateContext {
 export interface RunningCandidate {
   /** Where it serves on 127.0.0.1. */
   readonly port: number;
+  /** Where it serves requests for `TLS_HOST` over TLS; absent for nowhere. */
+  readonly tlsPort?: number;
   /** Root of its process tree, whose CPU time and memory are measured. */
   readonly pid: number;
   /** Its own Redis on 127.0.0.1, whose CPU time counts as its own. */

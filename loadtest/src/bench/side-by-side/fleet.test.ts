@@ -15,7 +15,14 @@ async function withFleet(
   const origin = await createHttpOrigin((_request, response) => void response.end(body));
   const said: string[] = [];
   const fleet = new Fleet({
-    context: { backendPorts: [origin.port], hosts: [], path: '/', headers: {}, otlpUrl: '' },
+    context: {
+      backendPorts: [origin.port],
+      hosts: [],
+      path: '/',
+      headers: {},
+      otlpUrl: '',
+      tls: { certificate: '', key: '', both: '' },
+    },
     directory: directory.path,
     say: (line) => said.push(line),
     signal: new AbortController().signal,
@@ -93,7 +100,14 @@ test('a measurement that fails is a fault; an interruption ends the run instead'
   });
   const interruption = new AbortController();
   const fleet = new Fleet({
-    context: { backendPorts: [], hosts: [], path: '/', headers: {}, otlpUrl: '' },
+    context: {
+      backendPorts: [],
+      hosts: [],
+      path: '/',
+      headers: {},
+      otlpUrl: '',
+      tls: { certificate: '', key: '', both: '' },
+    },
     directory: '',
     say: () => assert.fail('nothing is said'),
     signal: interruption.signal,

@@ -1,6 +1,12 @@
 /** Keep-alive connections of wrk for small answers. */
 export const CONNECTIONS = 64;
 
+/**
+ * Host of the first tenant for requests over TLS: wrk asks for a certificate of the name that it connects to, which has to
+ * lead to this machine.
+ */
+export const TLS_HOST = 'localhost';
+
 /** Tenants of the standard profile. */
 export const TENANTS = 10_000;
 

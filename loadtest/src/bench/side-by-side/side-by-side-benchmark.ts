@@ -5,7 +5,6 @@ import {
   type BenchOptions,
   type BenchReport,
   type BenchResult,
-  type LeftOut,
 } from '../benchmark.ts';
 import { describeMachine } from '../machine.ts';
 import { chooseParts, type ChosenPart } from './choose-parts.ts';
@@ -31,8 +30,6 @@ export interface SideBySide<Schedules extends Pick<Workbench, 'warmUpRequests'>>
   readonly quick: Schedules;
   /** Further header fields of all requests, in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** What cannot be measured yet. */
-  readonly notMeasured: readonly LeftOut[];
   readonly describeSettings: (schedules: Schedules) => BenchReport['settings'];
 }
 
@@ -80,7 +77,7 @@ async function runSideBySide<Schedules extends Pick<Workbench, 'warmUpRequests'>
       machine,
       settings: spec.describeSettings(schedules),
       rows,
-      leftOut: [...bench.fleet.leftOut, ...chosen.leftOut, ...spec.notMeasured],
+      leftOut: [...bench.fleet.leftOut, ...chosen.leftOut],
       faults: findFaults(rows, bench),
     };
     return { report, lines: reportLines(report, rows) };

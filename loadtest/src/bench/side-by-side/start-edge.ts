@@ -55,6 +55,7 @@ export async function startEdge(
   const headers = { ...context.headers, host: context.hosts[0] ?? '' };
   const port = await freePort();
   const adminPort = await freePort();
+  const tlsPort = await freePort();
   const started = await startProcess({
     name: profile.name,
     command: '/bin/sh',
@@ -63,6 +64,9 @@ export async function startEdge(
       OTEL_EXPORTER_OTLP_ENDPOINT: undefined,
       HEADGATE_NODE_ID: profile.name,
       HEADGATE_EDGE_LISTEN: `127.0.0.1:${port}`,
+      HEADGATE_EDGE_TLS_LISTEN: `127.0.0.1:${tlsPort}`,
+      HEADGATE_EDGE_TLS_CERTIFICATE_FILE: context.tls.certificate,
+      HEADGATE_EDGE_TLS_KEY_FILE: context.tls.key,
       HEADGATE_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
       HEADGATE_EDGE_WORKERS: '1',
       HEADGATE_EDGE_DRAIN_MS: '0', // wrk is gone when an edge is stopped
@@ -77,6 +81,7 @@ export async function startEdge(
   });
   return {
     port,
+    tlsPort,
     pid: started.pid,
     // Some 500 bytes a record: a full run would write 500 MB.
     ...(profile.output === '/dev/null' ? {} : { afterRound: () => truncate(profile.output) }),

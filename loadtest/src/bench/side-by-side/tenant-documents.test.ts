@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { test } from 'node:test';
 import { PlanDocument, TenantDocument } from '@headgate/model';
+import { TLS_HOST } from './settings.ts';
 import { activeHosts, benchDocuments, tenantHost } from './tenant-documents.ts';
 
 test('every tenant has an identifier and a host of its own, in a document that the schema accepts', () => {
@@ -11,7 +12,8 @@ test('every tenant has an identifier and a host of its own, in a document that t
     const { tenant, upstreams } = TenantDocument.parse(JSON.parse(body));
     assert.equal(tenant.id, `tenant-${index}`);
     assert.equal(header.id, tenant.id);
-    assert.deepEqual(tenant.identity.hosts, [tenantHost(index)]);
+    const hosts = [tenantHost(index), ...(index === 0 ? [TLS_HOST] : [])];
+    assert.deepEqual(tenant.identity.hosts, hosts);
     assert.deepEqual(header.identity?.hosts, tenant.identity.hosts);
     assert.equal(upstreams[0]?.endpoints.length, 3);
   });

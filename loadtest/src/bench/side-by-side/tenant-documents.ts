@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { DocumentHeaderInput } from '@headgate/bus';
 import { PlanDocument, TenantDocument } from '@headgate/model';
+import { TLS_HOST } from './settings.ts';
 
 /** A document as the config-service would publish it. */
 export interface EdgeDocument {
@@ -48,7 +49,7 @@ export function tenantHost(index: number): string {
 }
 
 /**
- * One plan and `tenants` tenants on it, each with a host, an upstream of all `endpointPorts` behind the picker
+ * One plan and `tenants` tenants on it, each with a host, the first with {@link TLS_HOST} too, an upstream of all `endpointPorts` behind the picker
  * `least_request` (P2C), and four routes of which two match a request for `/v1/items/…`.
  *
  * @param protection default: no API keys and no limits
@@ -70,14 +71,14 @@ export function benchDocuments(
   const throttledTemplate = tenantTemplate(endpointPorts, protection, throttled);
   for (let index = 0; index < tenants; index += 1) {
     const id = `tenant-${index}`;
-    const host = tenantHost(index);
+    const hosts = index === 0 ? [tenantHost(index), TLS_HOST] : [tenantHost(index)];
     documents.push({
       header: {
         ...header('tenant', id),
-        identity: { hosts: [host], pathPrefixes: [], headerValues: [] },
+        identity: { hosts, pathPrefixes: [], headerValues: [] },
       },
       body: (index === throttled?.tenant ? throttledTemplate : template)
-        .replace(TEMPLATE_HOST, host)
+        .replace(TEMPLATE_HOST, hosts.join('","'))
         .replace(TEMPLATE_ID, id),
     });
   }

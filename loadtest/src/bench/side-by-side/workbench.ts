@@ -9,6 +9,8 @@ import { startEdgeServices } from './edge-services.ts';
 import { Fleet } from './fleet.ts';
 import { startOtlpSink, type OtlpSink } from './otlp-sink.ts';
 import { REQUEST_PATH, TENANTS } from './settings.ts';
+import type { TlsFiles } from './candidate.ts';
+import { writeTlsFiles } from './tls-files.ts';
 import { activeHosts, tenantHost } from './tenant-documents.ts';
 
 /** What all parts of the benchmark share. */
@@ -17,6 +19,7 @@ export interface Workbench {
   readonly backend: Backend;
   readonly sink: OtlpSink;
   readonly fleet: Fleet;
+  readonly tls: TlsFiles;
   /** Requests that a candidate answers before it is measured. */
   readonly warmUpRequests: number;
   /** Further header fields of all requests. */
@@ -65,8 +68,10 @@ export async function openWorkbench(
   const backend = await startBackend(programs.nginx, backendDirectory);
   shutdown.push('backend', async () => void (await backend.process.stop()));
   const hosts = Array.from({ length: TENANTS }, (_, index) => tenantHost(index));
+  const tls = await writeTlsFiles(directory);
   const fleet = new Fleet({
     context: {
+      tls,
       backendPorts: backend.ports,
       hosts,
       path: REQUEST_PATH,
@@ -89,6 +94,7 @@ export async function openWorkbench(
     backend,
     sink,
     fleet,
+    tls,
     warmUpRequests: options.warmUpRequests,
     headers: options.headers,
     hostsFile: (tenants, active) =>

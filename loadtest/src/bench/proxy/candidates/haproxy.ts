@@ -24,9 +24,11 @@ export const haproxy: Candidate = {
 
 async function start(context: CandidateContext): Promise<RunningCandidate> {
   const port = await freePort();
+  const tls = { port: await freePort(), file: context.tls.both };
   const file = join(context.directory, 'haproxy.cfg');
   const { backendPorts } = context;
-  await writeFile(file, haproxyConfig({ port, backendPorts }));
+  await writeFile(file, haproxyConfig({ port, backendPorts, tls }));
   const command = (await findProgram('haproxy')) ?? 'haproxy';
-  return startServer({ name: 'haproxy', command, args: ['-db', '-f', file], port }, context);
+  const server = { name: 'haproxy', command, args: ['-db', '-f', file], port };
+  return { ...(await startServer(server, context)), tlsPort: tls.port };
 }

@@ -23,14 +23,18 @@ export const nginx: Candidate = {
 
 async function start(context: CandidateContext): Promise<RunningCandidate> {
   const port = await freePort();
+  const tlsPort = await freePort();
   const file = join(context.directory, 'nginx.conf');
   const http = `${nginxUpstream(context.backendPorts, CONNECTIONS)}
   server {
     listen 127.0.0.1:${port};
+    listen 127.0.0.1:${tlsPort} ssl;
+    ssl_certificate ${context.tls.certificate};
+    ssl_certificate_key ${context.tls.key};
     location / {
       ${NGINX_FORWARD}
     }
   }`;
   await writeFile(file, nginxConfig(context.directory, { http }));
-  return startNginx('nginx', file, port, context);
+  return { ...(await startNginx('nginx', file, port, context)), tlsPort };
 }

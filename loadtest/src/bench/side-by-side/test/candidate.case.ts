@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { createHttpOrigin, temporaryDirectory, waitFor } from '@headgate/testkit';
 import { request } from 'undici';
 import { BODY } from '../backend.ts';
 import type { Candidate, RunningCandidate } from '../candidate.ts';
-import { checkAnswers } from '../check-answers.ts';
+import { checkAnswers, checkTlsAnswer } from '../check-answers.ts';
 import { startOtlpSink } from '../otlp-sink.ts';
 import { REQUEST_PATH, TENANTS } from '../settings.ts';
 import { activeHosts, tenantHost } from '../tenant-documents.ts';
+import { writeTlsFiles } from '../tls-files.ts';
 
 /**
  * A candidate that is installed here must start, answer with the backend's bytes, spread its requests over all endpoints
@@ -38,6 +40,7 @@ async function checkInstalled(
   );
   const directory = await temporaryDirectory('bench');
   const sink = await startOtlpSink();
+  const tls = await writeTlsFiles(directory.path);
   const hosts = Array.from({ length: TENANTS }, (_, index) => tenantHost(index));
   try {
     const running = await candidate.start({
@@ -46,6 +49,7 @@ async function checkInstalled(
       path: REQUEST_PATH,
       headers,
       otlpUrl: sink.url,
+      tls,
       directory: directory.path,
     });
     try {
@@ -55,6 +59,10 @@ async function checkInstalled(
         checkAnswers(running.port, active, { path: REQUEST_PATH, headers, body: BODY });
       for (let time = 0; time < 100 && seen.size < 3; time += 1) await ask();
       assert.equal(seen.size, 3);
+      if (running.tlsPort !== undefined) {
+        const ca = await readFile(tls.certificate, 'utf8');
+        await checkTlsAnswer(running.tlsPort, ca, { path: REQUEST_PATH, headers, body: BODY });
+      }
       await waitFor(() => doesItsWork(running, ask), {
         message: 'nothing to be told against its figures',
         deadlineMs: 120_000,
