@@ -83,6 +83,8 @@ const REPAIR_BASE_MS = 500;
 const REPAIR_CAP_MS = 60_000;
 /** Longest wait of a repair for the watch, should what is stored grow as fast as it is read. */
 const READING_MS_MAX = 60_000;
+/** The same between two entries. */
+const READING_GAP_MS_MAX = 3000;
 
 /**
  * Follows the configuration: documents come through the KV bucket, and digests tell whether all
@@ -116,6 +118,8 @@ class Feed implements ConfigFeed {
   #epoch: string | null;
   /** The watch has yet to hand over what was stored when it began. */
   #reading = false;
+  /** When the watch began or handed over an entry, whatever was later. */
+  #readMonotonicMs = 0;
   #synced = false;
   #everSynced = false;
   #lastMessageAt: number | null = null;
@@ -145,6 +149,7 @@ class Feed implements ConfigFeed {
     this.#watch = createBucketWatch(bus, deps, CONFIG_BUCKET, {
       onEntry: ({ key, value, deleted }) => {
         this.#heard();
+        this.#readMonotonicMs = deps.clock.monotonicMs();
         // Markers of deletion are not ours: documents are deleted by documents that say so.
         if (deleted) return;
         if (key === DIGEST_KEY) this.#onDigestBytes(value);
@@ -156,6 +161,7 @@ class Feed implements ConfigFeed {
       },
       onRunStarted: (fromStart) => {
         this.#reading = true;
+        this.#readMonotonicMs = deps.clock.monotonicMs();
         this.#emit({ type: 'watch-started', fromStart });
       },
       onRunEnded: (end) => {
@@ -297,11 +303,14 @@ class Feed implements ConfigFeed {
 
   /**
    * A watch that still reads brings most of what differs by itself. To ask for it would fetch everything twice, and keep
-   * the config-service busy when a whole cluster of edges starts on machines that have no time.
+   * the config-service busy when a whole cluster of edges starts on machines that have no time. One that brings nothing has
+   * met messages that the server announces and cannot read.
    */
   async #untilRead(): Promise<void> {
     const untilMs = this.#clock.monotonicMs() + READING_MS_MAX;
-    while (this.#reading && !this.#closed && this.#clock.monotonicMs() < untilMs) {
+    while (this.#reading && !this.#closed) {
+      const nowMs = this.#clock.monotonicMs();
+      if (nowMs >= untilMs || nowMs - this.#readMonotonicMs >= READING_GAP_MS_MAX) return;
       await this.#repairSleep.sleep(this.#graceMs);
     }
   }
