@@ -149,7 +149,7 @@ class Feed implements ConfigFeed {
     this.#watch = createBucketWatch(bus, deps, CONFIG_BUCKET, {
       onEntry: ({ key, value, deleted }) => {
         this.#heard();
-        this.#readMonotonicMs = deps.clock.monotonicMs();
+        this.#readMonotonicMs = this.#lastMessageMonotonicMs;
         // Markers of deletion are not ours: documents are deleted by documents that say so.
         if (deleted) return;
         if (key === DIGEST_KEY) this.#onDigestBytes(value);

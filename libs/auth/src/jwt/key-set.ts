@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { algorithmsOfJwk, importPublicJwk, PublicJwk, type JwtAlgorithm } from '@headgate/model';
+import { isJsonObject } from './read-json.ts';
 
 /** Keys of a fetched set that are looked at, in up to 3 ms. Large issuers publish some ten. */
 const KEYS_MAX = 32;
@@ -17,17 +18,12 @@ interface HeldKey {
 /** The public keys of an issuer, by the `kid` that tokens name. */
 export class KeySet {
   readonly size: number;
-  readonly #byKid = new Map<string | null, HeldKey[]>();
+  readonly #byKid: ReadonlyMap<string | null, readonly HeldKey[]>;
   readonly #all: readonly HeldKey[];
 
   constructor(jwks: readonly PublicJwk[]) {
     const all = jwks.map((jwk): HeldKey => ({ jwk, algorithms: algorithmsOfJwk(jwk), key: null }));
-    for (const held of all) {
-      const kid = held.jwk.kid ?? null;
-      const ofKid = this.#byKid.get(kid);
-      if (ofKid === undefined) this.#byKid.set(kid, [held]);
-      else ofKid.push(held);
-    }
+    this.#byKid = Map.groupBy(all, ({ jwk }) => jwk.kid ?? null);
     this.#all = all;
     this.size = all.length;
   }
@@ -61,17 +57,13 @@ export function readKeySet(text: string): KeySet | null {
   } catch {
     return null;
   }
-  if (!isRecord(set) || !Array.isArray(set['keys'])) return null;
+  if (!isJsonObject(set) || !Array.isArray(set['keys'])) return null;
   const jwks = set['keys'].slice(0, KEYS_MAX).flatMap((jwk: unknown) => {
-    if (!isRecord(jwk) || Object.hasOwn(jwk, 'd') || Object.hasOwn(jwk, 'k')) return [];
+    if (!isJsonObject(jwk) || Object.hasOwn(jwk, 'd') || Object.hasOwn(jwk, 'k')) return [];
     const own = Object.entries(jwk).filter(([name]) => MEMBERS.includes(name));
     const parsed = PublicJwk.safeParse(Object.fromEntries(own));
     return parsed.success ? [parsed.data] : [];
   });
   const keys = new KeySet(jwks);
   return keys.size === 0 ? null : keys;
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

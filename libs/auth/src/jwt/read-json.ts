@@ -21,8 +21,12 @@ export function readJsonObject(bytes: Uint8Array): JsonObject | null {
   } catch {
     return null;
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
-  return hasUniqueNames(text) ? (value as JsonObject) : null; // proven above
+  return isJsonObject(value) && hasUniqueNames(text) ? value : null;
+}
+
+/** Whether a value that was parsed is an object, and no array. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Whether JSON text, which is known to be well-formed, names nothing twice within an object. */

@@ -1,14 +1,14 @@
 import type { Bundle, BundleApiKey, TenantBundle } from '@headgate/model';
 import {
   certificateRecord,
+  refusalInBundle,
   type BundleCertificates,
   type PreparedCertificates,
 } from '../certificates/prepare-certificate.ts';
 import { buildTenantDocument, type BuiltDocument } from '../publish/build-document.ts';
 import type { Edits } from '../store/commit.ts';
-import { bundlePath } from '../store/integrity.ts';
 import type { ApiKeyRecord, CertificateRecord } from '../store/kinds.ts';
-import { accept, refuse, type Outcome, type Refusal } from '../store/outcome.ts';
+import { accept, refuse, type Outcome } from '../store/outcome.ts';
 import { NO_TENANT, specsOf, type TenantSpecs, type TenantState } from '../store/state.ts';
 
 const NO_CERTIFICATES: PreparedCertificates = new Map();
@@ -53,7 +53,7 @@ export function mergeTenant(
   const merged = new Map<string, CertificateRecord>(specs.certificate);
   for (const [id, prepared] of certificates) {
     const record = certificateRecord(prepared, merged.get(id));
-    if (!record.ok) return refuse(locate(record.refusal, current.id, id));
+    if (!record.ok) return refuse(refusalInBundle(record.refusal, { tenantId: current.id, id }));
     merged.set(id, record.value);
   }
   return accept({ ...mergeOthers(specs, bundle), certificate: merged });
@@ -72,16 +72,6 @@ function mergeOthers(current: TenantSpecs, bundle: TenantBundle): Omit<TenantSpe
     route: new Map(Object.entries(routes)),
     apiKey: keys,
   };
-}
-
-function locate(refusal: Refusal, tenantId: string, id: string): Refusal {
-  if (!('faults' in refusal)) return refusal;
-  const kind = 'certificate' as const;
-  const faults = refusal.faults.map((fault) => ({
-    ...fault,
-    path: bundlePath({ kind, tenantId, id, path: fault.path }),
-  }));
-  return { ...refusal, faults };
 }
 
 /** A bundle holds no key to show the first characters of; those of its hash tell keys apart too. */

@@ -3,8 +3,9 @@ import { inspectCertificate, type Bundle, type CertificateSpec, type Fault } fro
 import { SECRETS_KEY, type Clock, type SecretsKeys } from '@headgate/runtime';
 import { inSlices } from '../http/in-slices.ts';
 import { FAULTS_MAX } from '../http/problems.ts';
+import { bundlePath } from '../store/integrity.ts';
 import type { CertificateRecord } from '../store/kinds.ts';
-import { accept, refuse, type Outcome } from '../store/outcome.ts';
+import { accept, refuse, type Outcome, type Refusal } from '../store/outcome.ts';
 
 /** What certificates are checked and sealed with. */
 export interface CertificateDeps {
@@ -104,13 +105,12 @@ function* prepareSteps(
     for (const [id, spec] of Object.entries(certificates)) {
       yield;
       const outcome = prepare({ tenantId, id }, spec);
-      if (outcome.ok) prepared.set(id, outcome.value);
-      else if ('faults' in outcome.refusal) {
-        const at = `tenants.${tenantId}.certificates.${id}`;
-        faults.push(
-          ...outcome.refusal.faults.map((one) => ({ ...one, path: `${at}.${one.path}` })),
-        );
+      if (outcome.ok) {
+        prepared.set(id, outcome.value);
+        continue;
       }
+      const refusal = refusalInBundle(outcome.refusal, { tenantId, id });
+      if ('faults' in refusal) faults.push(...refusal.faults);
       if (faults.length > FAULTS_MAX) return refuse({ reason: 'invalid', faults });
     }
     if (prepared.size > 0) all.set(tenantId, prepared);
@@ -139,6 +139,16 @@ export function certificateRecord(
       ? 'missing; no key is stored for this certificate'
       : 'missing; the key that is stored belongs to another certificate',
   );
+}
+
+/** The refusal of a certificate, with paths as in a bundle. */
+export function refusalInBundle(refusal: Refusal, place: CertificatePlace): Refusal {
+  if (!('faults' in refusal)) return refusal;
+  const faults = refusal.faults.map((fault) => ({
+    ...fault,
+    path: bundlePath({ kind: 'certificate', ...place, path: fault.path }),
+  }));
+  return { ...refusal, faults };
 }
 
 /** What OpenSSL has against it, such as a weak signature; null if nothing. Edges hand it the same. */

@@ -7,7 +7,7 @@ const PER_TURN = 16;
  */
 export class Turns {
   readonly #nextTurn: (callback: () => void) => void;
-  #waiting: (() => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
 
   /** @param nextTurn as `setImmediate`. */
   constructor(nextTurn: (callback: () => void) => void) {
@@ -22,8 +22,7 @@ export class Turns {
   }
 
   #begin(): void {
-    for (const resolve of this.#waiting.slice(0, PER_TURN)) resolve();
-    this.#waiting = this.#waiting.slice(PER_TURN);
+    for (const resolve of this.#waiting.splice(0, PER_TURN)) resolve();
     if (this.#waiting.length > 0) this.#nextTurn(() => this.#begin());
   }
 }

@@ -2,7 +2,6 @@ import { lookup as resolve } from 'node:dns';
 import { randomBytes } from 'node:crypto';
 import { monitorEventLoopDelay, type ELDHistogram } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TokenVerifier } from '@headgate/auth';
 import type { LimitUsage } from '@headgate/bus';
 import { DEFAULT_HTTP1_LIMITS, HostCache } from '@headgate/http1';
 import {
@@ -17,7 +16,7 @@ import {
   type QuotaMark,
 } from '@headgate/limiting';
 import { createRedisLimitStores } from '@headgate/limiting-redis';
-import { isRefusedAddress, refusedJwksHost } from '@headgate/model';
+import { isRefusedAddress } from '@headgate/model';
 import {
   compileAddressRanges,
   createGuardedLookup,
@@ -26,7 +25,6 @@ import {
   ShutdownStack,
   systemClock,
   systemRandom,
-  systemTimers,
   type Clock,
   type ResolveAll,
 } from '@headgate/runtime';
@@ -48,11 +46,6 @@ import { handleRequest, type RequestPathDeps } from '../handle-request.ts';
 import { HeldClock } from '../io/held-clock.ts';
 import { ReadBuffers } from '../io/read-buffers.ts';
 import type { DocumentOutcome, RevisionFault, WorkerSettings } from '../ipc/messages.ts';
-import { shortReason } from '../ipc/reason.ts';
-import { createFetchText } from '../jwt/fetch-text.ts';
-import { FetchLanes } from '../jwt/fetch-lanes.ts';
-import { IssuerKeys } from '../jwt/issuer-keys.ts';
-import { Turns } from '../jwt/turns.ts';
 import { compileForwardingRules } from '../request/forwarded-head.ts';
 import { localReply } from '../request/local-reply.ts';
 import type { RequestContext } from '../request/request-context.ts';
@@ -61,7 +54,6 @@ import { THROWS_MAX, type RevisionScope } from '../snapshot/revision-faults.ts';
 import { describeFault } from '../snapshot/tenant-entry.ts';
 import { TenantStore } from '../snapshot/tenant-store.ts';
 import { DenialCells } from '../stages/denial-cells.ts';
-import type { AuthenticateJwtDeps } from '../stages/authenticate-jwt.ts';
 import { Shadows, type ShadowDeps } from '../stages/evaluate-shadows.ts';
 import { mayGoOn } from '../stages/recheck.ts';
 import { Recorder } from '../stages/record.ts';
@@ -74,6 +66,7 @@ import { ResponseReaders } from '../upstream/response-readers.ts';
 import { UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import { createDateLine } from './date-line.ts';
 import { watchOverload, type OverloadWatch } from './overload-watch.ts';
+import { openIssuerKeys, openTokens } from './open-jwt.ts';
 import { openTls } from './open-tls.ts';
 import { createRequestIds } from './request-ids.ts';
 import { exportWorkerMetrics } from './worker-gauges.ts';
@@ -259,30 +252,6 @@ function openUpstreams(
   });
 }
 
-function openIssuerKeys(
-  { allowedAddresses }: WorkerSettings,
-  names: ResolveAll,
-  { metrics, log }: Pick<Outputs, 'metrics' | 'log'>,
-): IssuerKeys {
-  const isAllowed = compileAddressRanges(allowedAddresses);
-  const countOf = (outcome: 'ok' | 'failed') =>
-    metrics.counter('headgate_jwks_fetches_total', { outcome });
-  return new IssuerKeys({
-    clock: systemClock,
-    random: systemRandom,
-    lanes: new FetchLanes({ clock: systemClock, ...systemTimers }),
-    fetchText: createFetchText(names, (address, isPlain) =>
-      refusedJwksHost(address, isPlain, isAllowed),
-    ),
-    onFetched(tenantId, issuerId, error) {
-      countOf(error === null ? 'ok' : 'failed').value += 1;
-      if (error === null) return;
-      const reason = shortReason(error.message);
-      log.logger.warn({ tenantId, issuerId, reason }, 'the keys of a JWT issuer were not fetched');
-    },
-  });
-}
-
 function openTenants(
   settings: WorkerSettings,
   parts: Pick<Outputs, 'metrics' | 'log'> & {
@@ -302,11 +271,6 @@ function openTenants(
       log.logger.warn({ tenantId, pattern, holderId }, 'the pattern belongs to another tenant'),
   });
 }
-
-const openTokens = (): AuthenticateJwtDeps => ({
-  tokens: new TokenVerifier(),
-  turns: new Turns(setImmediate),
-});
 
 function openShadows(parts: Omit<ShadowDeps, 'onDenied'>, metrics: WorkerMetrics): Shadows {
   const denials = new DenialCells(metrics, 'headgate_limit_shadow_denials_total');
@@ -351,24 +315,9 @@ function openRecorder(settings: WorkerSettings, outputs: Outputs, clock: Clock):
 }
 
 /** What a listener gets from its worker. */
-type ListenerParts = Pick<
+type ListenerParts = Omit<
   DownstreamDeps,
-  | 'buffers'
-  | 'hosts'
-  | 'clock'
-  | 'sweeper'
-  | 'recorder'
-  | 'limiter'
-  | 'isTrusted'
-  | 'tally'
-  | 'shadows'
-  | 'limitHeaders'
-  | 'draining'
-  | 'overloaded'
-  | 'letsGo'
-  | 'mayGoOn'
-  | 'handle'
-  | 'onBug'
+  'settings' | 'forwarding' | 'dateLine' | 'nextRequestId' | 'stats' | 'addresses' | 'onClosed'
 >;
 
 function openListener(
