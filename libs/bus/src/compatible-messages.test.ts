@@ -56,7 +56,7 @@ for (const [name, schema, text] of MESSAGES) {
   });
 }
 
-test('an edge of 0.1.0 knows no rings and has one worker', () => {
+test('an edge of 0.1.0 knows no rings, has one worker, and does not tell what it has loaded', () => {
   const edge = EdgePresence.parse(JSON.parse(EDGE));
   assert.deepEqual(edge, { ...(JSON.parse(EDGE) as object), workers: 1 });
 });

@@ -21,8 +21,8 @@ export interface ConfigFeedHandlers {
   onRemoved(key: string, revision: number, why: 'deleted' | 'absent'): void;
   /** Bytes under `key` were no usable document; what was held stays. */
   onRejected?(key: string, reason: DocumentRejection | 'too-many'): void;
-  /** All documents of the newest digest are held, for the first time. */
-  onSynced?(): void;
+  /** All documents of the newest digest are held, for the first time: every one up to `revision`. */
+  onSynced?(revision: number): void;
   onEvent?(event: ConfigFeedEvent): void;
 }
 
@@ -224,7 +224,7 @@ class Feed implements ConfigFeed {
     if (!decoded.ok) return this.#reject(key, decoded.reason);
     const { document } = decoded;
     const { header } = document;
-    const outcome = this.#held.hold(key, header.revision, header.deleted);
+    const outcome = this.#held.hold(document.key, header.revision, header.deleted);
     if (outcome === 'full') return this.#reject(key, 'too-many');
     if (outcome === 'stale') return;
     this.#bus.guard.run('config feed consumer', () => {
@@ -273,7 +273,7 @@ class Feed implements ConfigFeed {
       this.#synced = true;
       if (this.#everSynced) return;
       this.#everSynced = true;
-      this.#bus.guard.run('onSynced', () => this.#handlers.onSynced?.());
+      this.#bus.guard.run('onSynced', () => this.#handlers.onSynced?.(newest.revision));
       return;
     }
     // Documents newer than the digest make every comparison fail; the next digest will tell.
@@ -345,8 +345,11 @@ class Feed implements ConfigFeed {
 
   #scheduleCheck(jitterMs: number): void {
     if (this.#checkTimer !== null) clearTimeout(this.#checkTimer);
-    const check = () => this.#bus.guard.run('checkDigest', () => this.checkDigest());
-    this.#checkTimer = setTimeout(check, this.#random.next() * jitterMs);
+    this.#checkTimer = setTimeout(() => {
+      // A watch that still reads brings the stored digest by itself, and another costs the config-service a look at all.
+      if (this.#reading) this.#scheduleCheck(jitterMs);
+      else this.#bus.guard.run('checkDigest', () => this.checkDigest());
+    }, this.#random.next() * jitterMs);
   }
 
   #checkSilence(silenceMsMax: number): void {

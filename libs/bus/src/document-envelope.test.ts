@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import {
   decodeDocument,
+  documentText,
   DOCUMENT_BYTES_MAX,
   encodeDocument,
   type DocumentHeaderInput,
@@ -43,6 +44,31 @@ test('a document survives the wire', () => {
   );
 });
 
+suite('the text of a document', () => {
+  const textOf = (bytes: Uint8Array): string => {
+    const decoded = decodeDocument(bytes);
+    assert.ok(decoded.ok, JSON.stringify(decoded));
+    return documentText(decoded.document);
+  };
+
+  test('is what was decoded, where its header says neither more nor less', () => {
+    assert.equal(textOf(encoded), encoded.toString());
+  });
+
+  test('has defaults filled in, and nothing that this release does not know', () => {
+    const later = { later: 1, identity: { hosts: ['api.example.com'] } };
+    const [line, ...rest] = textOf(withHeader(later)).split('\n');
+    assert.deepEqual(JSON.parse(line ?? ''), JSON.parse(encoded.toString().split('\n')[0] ?? ''));
+    assert.deepEqual(rest, [BODY]);
+  });
+
+  test('begins with the header, also where a byte order mark came before it', () => {
+    const marked = Buffer.concat([Buffer.from('\u{feff}'), encoded]);
+    assert.deepEqual(textOf(marked).split('\n')[1], BODY);
+    assert.match(textOf(marked), /^\{"/);
+  });
+});
+
 test('a deletion has no body, whatever was given', () => {
   const decoded = decodeDocument(
     encodeDocument({ kind: 'plan', id: 'gold', revision: 1, deleted: true }, BODY),
@@ -52,6 +78,7 @@ test('a deletion has no body, whatever was given', () => {
   assert.equal(decoded.document.body.length, 0);
 });
 
+const NOT_UTF8 = Buffer.from('{"a":"\xff"}', 'latin1');
 const emptyHash = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 const malformed: readonly (readonly [name: string, bytes: Uint8Array, reason: string])[] = [
   ['no bytes', Buffer.alloc(0), 'truncated'],
@@ -68,6 +95,7 @@ const malformed: readonly (readonly [name: string, bytes: Uint8Array, reason: st
   ['an unknown kind', withHeader({ kind: 'planet' }), 'bad-fields'],
   ['a fractional revision', withHeader({ revision: 1.5 }), 'bad-fields'],
   ['a deletion with a body', withHeader({ deleted: true }), 'bad-body'],
+  ['a body that is not UTF-8', Buffer.from(encodeDocument(header, NOT_UTF8)), 'bad-body'],
   [
     'no body',
     Buffer.from(`${withHeader({ sha256: emptyHash }).toString().split('\n')[0]}\n`),

@@ -1,6 +1,7 @@
+import { isUtf8 } from 'node:buffer';
 import { hash } from 'node:crypto';
-import { DocumentHeader, documentKey } from '@headgate/model';
-import { parseMessage } from './parse-message.ts';
+import { DocumentHeader, documentKey, usualHeader } from '@headgate/model';
+import { checkMessage, parseJson } from './parse-message.ts';
 
 // A document on the wire, in the KV bucket and in replies to `get`:
 //
@@ -16,6 +17,8 @@ export interface ReceivedDocument {
   readonly header: DocumentHeader;
   /** UTF-8 JSON, empty if `header.deleted`. A view of the bytes that were decoded; copy to keep. */
   readonly body: Uint8Array;
+  /** What was decoded, if `header` says neither more nor less than its first line; else null. A view, too. */
+  readonly exact: Uint8Array | null;
 }
 
 /** Why bytes are not a document. */
@@ -32,7 +35,7 @@ export type DocumentRejection =
   | 'unknown-version'
   /** The body is not the one that was published: truncated or changed on the way. */
   | 'bad-hash'
-  /** A deletion with a body, or a document without one. */
+  /** A deletion with a body, a document without one, or a body that is not UTF-8. */
   | 'bad-body'
   /** The key that it was stored under is not that of its header. */
   | 'key-mismatch';
@@ -46,6 +49,7 @@ export type DecodedDocument =
 export const DOCUMENT_BYTES_MAX = 16 * 1024 * 1024;
 const HEADER_BYTES_MAX = 256 * 1024;
 const LINE_FEED = 10;
+const LEFT_BRACE = 0x7b;
 
 /** A header whose version and hash {@link encodeDocument} fills in. */
 export type DocumentHeaderInput = Omit<DocumentHeader, 'v' | 'sha256'>;
@@ -69,21 +73,40 @@ export function decodeDocument(bytes: Uint8Array, expectedKey?: string): Decoded
   if (lineEnd === -1) {
     return { ok: false, reason: bytes.length > HEADER_BYTES_MAX ? 'too-big' : 'truncated' };
   }
-  const parsed = parseMessage(DocumentHeader, bytes.subarray(0, lineEnd));
+  const json = parseJson(bytes.subarray(0, lineEnd));
+  if (json === undefined) return { ok: false, reason: 'bad-json' };
+  const usual = usualHeader(json);
+  const parsed =
+    usual === null ? checkMessage(DocumentHeader, json) : { ok: true as const, value: usual };
   if (!parsed.ok) return parsed;
   const header = parsed.value;
   const body = bytes.subarray(lineEnd + 1);
   if (sha256(body) !== header.sha256) return { ok: false, reason: 'bad-hash' };
-  if (header.deleted !== (body.length === 0)) return { ok: false, reason: 'bad-body' };
+  if (header.deleted !== (body.length === 0) || !isUtf8(body)) {
+    return { ok: false, reason: 'bad-body' };
+  }
   const key = documentKey(header.kind, header.id);
-  if (expectedKey !== undefined && key !== expectedKey)
+  if (expectedKey !== undefined && key !== expectedKey) {
     return { ok: false, reason: 'key-mismatch' };
-  return { ok: true, document: { key, header, body } };
+  }
+  // Text that begins with a byte order mark is none of ours, but would lose it on the way.
+  const isExact = usual !== null && bytes[0] === LEFT_BRACE;
+  return { ok: true, document: { key, header, body, exact: isExact ? bytes : null } };
 }
 
 /** The body of a document as text of its own. */
 export function bodyText({ body }: Pick<ReceivedDocument, 'body'>): string {
-  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
+  return utf8Text(body);
+}
+
+/** Both lines of a document as text of its own; the first one tells all of `header`. */
+export function documentText(document: Omit<ReceivedDocument, 'key'>): string {
+  const { header, exact } = document;
+  return exact === null ? `${JSON.stringify(header)}\n${bodyText(document)}` : utf8Text(exact);
+}
+
+function utf8Text({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('utf8');
 }
 
 function sha256(bytes: Uint8Array): string {

@@ -31,6 +31,7 @@ export {
 export { connectBus, type BusOptions } from './connect-bus.ts';
 export {
   bodyText,
+  documentText,
   decodeDocument,
   DOCUMENT_BYTES_MAX,
   encodeDocument,

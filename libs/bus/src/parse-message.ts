@@ -13,12 +13,21 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
  * Known fields are copied by the schema, so a `__proto__` key goes nowhere.
  */
 export function parseMessage<T>(schema: z.ZodType<T>, bytes: Uint8Array): Parsed<T> {
-  let json: unknown;
+  const json = parseJson(bytes);
+  return json === undefined ? { ok: false, reason: 'bad-json' } : checkMessage(schema, json);
+}
+
+/** The value of a JSON text in UTF-8; undefined if it is none. */
+export function parseJson(bytes: Uint8Array): unknown {
   try {
-    json = JSON.parse(decoder.decode(bytes));
+    return JSON.parse(decoder.decode(bytes)) as unknown;
   } catch {
-    return { ok: false, reason: 'bad-json' };
+    return undefined;
   }
+}
+
+/** What {@link parseMessage} does with the value. */
+export function checkMessage<T>(schema: z.ZodType<T>, json: unknown): Parsed<T> {
   const result = schema.safeParse(json);
   if (result.success) return { ok: true, value: result.data };
   const newer =

@@ -28,6 +28,12 @@ export const EdgePresence = z.object({
   documents: z.int().min(0),
   /** It holds all documents of the newest digest. */
   synced: z.boolean(),
+  /**
+   * What it came with when it began to serve: documents up to this revision are not acknowledged one by one. All of them are
+   * in force since `at` (ms since the epoch), but for those in `rejected`, and for rollouts, which are acknowledged as always.
+   * Absent until then, in earlier releases, and where more than 100 are rejected.
+   */
+  loaded: z.object({ revision: z.int().min(0), at: z.int() }).optional(),
   /** Documents that it could not take; at most 100. */
   rejected: z
     .array(z.object({ key: z.string().max(100), revision: z.int(), reason: z.string().max(500) }))

@@ -21,6 +21,7 @@ export {
   TenantDocument,
   UpstreamDocument,
 } from './document.ts';
+export { usualHeader } from './usual-header.ts';
 export { describeFaults, type Fault } from './faults.ts';
 export { isRefusedAddress, refusedEndpointHost, refusedJwksHost } from './endpoint-addresses.ts';
 export { EndpointHealth, healthKey, HealthState } from './health-state.ts';

@@ -78,10 +78,18 @@ function isCanonicalIpv6(bracketed: string): boolean {
   return URL.canParse(url) && new URL(url).host === bracketed;
 }
 
+/** Most host patterns of a tenant. */
+export const HOSTS_MAX = 256;
+
+/** Whether a text is a {@link HostPattern}. */
+export function isHostPattern(text: string): boolean {
+  return text.startsWith('*.') ? isDnsName(text.slice(2)) : isHostName(text);
+}
+
 /** `api.example.com`, or `*.example.com` for exactly one more label or many. */
 export const HostPattern = z
   .string()
-  .refine((text) => (text.startsWith('*.') ? isDnsName(text.slice(2)) : isHostName(text)), {
+  .refine(isHostPattern, {
     error: 'must be a lower-case host name without port, or "*." and a host name',
   })
   .describe('Host name, lower case, no port; "*.example.com" matches every name below it.');

@@ -3,6 +3,7 @@ import { LimitList } from './limit.ts';
 import {
   DisplayName,
   HeaderValue,
+  HOSTS_MAX,
   HostPattern,
   PathPattern,
   PlanId,
@@ -15,7 +16,7 @@ import {
 /** How requests of a tenant are recognised. At least one way is needed to reach the tenant. */
 export const TenantIdentity = z
   .strictObject({
-    hosts: z.array(HostPattern).max(256).default([]).describe('Hosts of the tenant.'),
+    hosts: z.array(HostPattern).max(HOSTS_MAX).default([]).describe('Hosts of the tenant.'),
     pathPrefixes: z
       .array(PathPattern)
       .max(64)

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, suite, test } from 'node:test';
 import { decodeDocument } from '@headgate/bus';
 import { waitFor } from '@headgate/testkit';
-import type { WorkerDocument } from '../src/ipc/messages.ts';
+import { WireDocument } from '../src/ipc/wire-document.ts';
+import { edited } from './support/edge-process.ts';
 import { ProbationScene, rejectionOf } from './support/probation-scene.ts';
 
 // What other releases write: their documents on the bus and on disks load, and what is newer than this release harms nothing.
@@ -23,15 +24,14 @@ beforeEach(async () => {
 afterEach(() => scene.close());
 
 /** The documents of a release as they went over the bus, changed by `edit`. */
-async function documentsOf(release: string): Promise<WorkerDocument[]> {
+async function documentsOf(release: string): Promise<WireDocument[]> {
   const texts = JSON.parse(
     await readFile(join(DATA, release, 'documents.json'), 'utf8'),
   ) as string[];
   return texts.map((text) => {
     const decoded = decodeDocument(Buffer.from(text));
     assert.ok(decoded.ok, text);
-    const { key, header, body } = decoded.document;
-    return { key, header, body: Buffer.from(body).toString() };
+    return WireDocument.received(decoded.document);
   });
 }
 
@@ -66,14 +66,10 @@ suite('documents of other releases', () => {
   test('of a later one: new fields beside the known ones are passed over; within them only that tenant stays as it was', async () => {
     await scene.source.put(...(await documentsOf(releases[0] ?? '')));
     const edge = await scene.start();
-    const later = (await documentsOf(releases[0] ?? '')).map(({ key, header, body }, index) => {
-      const revision = 10 + index;
-      const value = { ...(JSON.parse(body) as object), laterPart: { a: 1 } };
-      return {
-        key,
-        header: { ...header, revision, laterField: true },
-        body: JSON.stringify(value),
-      };
+    const later = (await documentsOf(releases[0] ?? '')).map((document, index) => {
+      const header = { revision: 10 + index, laterField: true };
+      const value = { ...(JSON.parse(document.body) as object), laterPart: { a: 1 } };
+      return edited(document, { header, body: JSON.stringify(value) });
     });
     await scene.source.put(...later);
     await waitFor(async () => (await edge.revision('tenant.plain')) === 12, {
@@ -83,7 +79,7 @@ suite('documents of other releases', () => {
     const [, acme] = later;
     assert.ok(acme !== undefined);
     const body = acme.body.replace('"status"', '"laterStatus":1,"status"');
-    await scene.source.put({ ...acme, header: { ...acme.header, revision: 20 }, body });
+    await scene.source.put(edited(acme, { header: { revision: 20 }, body }));
     assert.match(await rejectionOf(edge, 'tenant.acme'), /^20: tenant\.laterStatus: unknown key; /);
     assert.equal(await edge.revision('tenant.acme'), 11);
     await isServed(edge);

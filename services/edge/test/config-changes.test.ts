@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, suite, test } from 'node:test';
 import { encodeDocument } from '@headgate/bus';
 import { createSeededRandom, waitFor } from '@headgate/testkit';
-import type { WorkerDocument } from '../src/ipc/messages.ts';
+import type { WireDocument } from '../src/ipc/wire-document.ts';
 import { planDocument } from './support/edge-process.ts';
 import { ProbationScene, rejectionOf, type ScaledEdge } from './support/probation-scene.ts';
 import { connectRaw } from './support/raw-client.ts';
@@ -76,7 +76,7 @@ suite('bytes on the bus that are no usable document', () => {
   /** An encoded document of tenant a, newer than what is in force. */
   const encoded = (body?: string): Buffer => {
     revision += 1;
-    const document: WorkerDocument = scene.tenant('a', revision);
+    const document: WireDocument = scene.tenant('a', revision);
     return Buffer.from(encodeDocument(document.header, body ?? document.body));
   };
   const replaced = (from: string | RegExp, to: string): Buffer =>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { createTokenKey, waitFor } from '@headgate/testkit';
-import type { WorkerDocument } from '../src/ipc/messages.ts';
+import type { WireDocument } from '../src/ipc/wire-document.ts';
 import { planDocument, tenantDocument, type TestTenant } from './support/edge-process.ts';
 import { HANDSHAKE, SWITCHING } from './support/handshake.ts';
 import { endpointsAt } from './support/one-tenant-edge.ts';
@@ -18,7 +18,7 @@ let scene: ProbationScene;
 let edge: ScaledEdge;
 let revision = 10;
 
-function tenant(id: string, changes: Partial<TestTenant> = {}): WorkerDocument {
+function tenant(id: string, changes: Partial<TestTenant> = {}): WireDocument {
   const upstreams = { main: { endpoints: endpointsAt(scene.origin.port) } };
   const routes = { all: { upstreamId: 'main', auth: 'api_key' } };
   revision += 1;
@@ -28,7 +28,7 @@ function tenant(id: string, changes: Partial<TestTenant> = {}): WorkerDocument {
   );
 }
 
-async function put(document: WorkerDocument): Promise<void> {
+async function put(document: WireDocument): Promise<void> {
   await scene.source.put(document);
   await inForce(edge, document.key, document.header.revision);
 }

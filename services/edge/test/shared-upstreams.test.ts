@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createRecordingOrigin, waitFor, type RecordingOrigin } from '@headgate/testkit';
-import type { WorkerDocument } from '../src/ipc/messages.ts';
+import type { WireDocument } from '../src/ipc/wire-document.ts';
 import {
+  edited,
   planDocument,
   startTestEdge,
   tenantDocument,
@@ -38,7 +39,7 @@ after(async () => {
 });
 
 /** A tenant whose paths below `/shared` lead to the shared upstream `mail`, all others to its own. */
-function user(id: string, revision: number): WorkerDocument {
+function user(id: string, revision: number): WireDocument {
   const upstreams = { main: { endpoints: [{ host: '127.0.0.1', port: scene.origin.port }] } };
   const match = { path: { prefix: '/shared' } };
   const routes = { own: { upstreamId: 'main' }, shared: { sharedUpstreamId: 'mail', match } };
@@ -109,9 +110,8 @@ test('one document changes it for all tenants; one that is no good changes nothi
     assert.equal((await ask(id)).body.toString(), 'other');
     assert.equal((await ask(id, '/')).body.toString(), 'first', 'its own');
   }
-  const { header } = mail(other.port, 11);
   const body = '{"upstream":{"id":"mail","endpoints":[]}}';
-  await scene.source.put({ key: 'upstream.mail', header, body });
+  await scene.source.put(edited(mail(other.port, 11), { body }));
   assert.match(await rejectionOf(edge, 'upstream.mail'), /^11: upstream\.endpoints: /);
   assert.equal((await ask('a')).body.toString(), 'other');
 });

@@ -7,7 +7,7 @@ import { acceptedConnections, freePort, startStopwatch, waitFor } from '@headgat
 import type { WorkerSettings } from '../src/ipc/messages.ts';
 import { WorkerPool } from '../src/primary/worker-pool.ts';
 import type { WorkerProcess } from '../src/primary/worker-process.ts';
-import { tenantDocument } from './support/edge-process.ts';
+import { edited, tenantDocument } from './support/edge-process.ts';
 import { endpointsAt, routeTo } from './support/one-tenant-edge.ts';
 import { connectRaw, requestOnce } from './support/raw-client.ts';
 import { assertOthersServed, usedConnections } from './support/used-connections.ts';
@@ -81,6 +81,7 @@ async function startPool(nodeId = 'test'): Promise<Scene> {
       settingsOf: settingsOf(port, nodeId),
       prime: (worker) => started.push(worker),
       onOutcomes: (_workerId, outcomes) => decided.push(...outcomes.map(({ key }) => key)),
+      onBarrier: () => undefined,
       onLost: ({ id: workerId }, reason) =>
         lost.push({ workerId, reason, atMs: performance.now() }),
       onListening: () => undefined,
@@ -213,7 +214,7 @@ test('workers that are told to stop do so at once, whatever documents they have 
   const documents = Array.from({ length: 500 }, (_, index) => {
     const id = `tenant-${index}`;
     const body = tenant.body.replace('"large"', `"${id}"`);
-    return { key: `tenant.${id}`, header: { ...tenant.header, id }, body };
+    return edited(tenant, { header: { id }, body }).text;
   });
   pool.broadcast({ type: 'documents', compileNow: true, documents });
   await waitFor(() => decided.length > 0, { message: 'the first documents', intervalMs: 1 });

@@ -8,9 +8,10 @@ import { lowerPriority } from '../low-priority.ts';
 import { processTree, treeRssBytes, treesCpuMs } from '../process-tree.ts';
 import { raiseToRealTime } from '../real-time.ts';
 import { startBackend, type Backend } from '../side-by-side/backend.ts';
+import { buildShippedEdge } from './shipped-edge.ts';
 import { loadTenants } from './tenants.ts';
 
-/** A cluster on PostgreSQL with a backend, whose edges do not run yet. */
+/** A cluster on PostgreSQL with a backend, whose edges are those of the images and do not run yet. */
 export interface ConfigCluster {
   readonly cluster: Cluster;
   readonly backend: Backend;
@@ -38,6 +39,7 @@ export async function startConfigCluster(edges: number, nginx: string): Promise<
     edges,
     startEdges: false,
     healthService: false,
+    edgeEntry: await buildShippedEdge(join(directory.path, 'edge')),
     database: 'postgres',
     configEnv: UNBOUNDED_RATES,
     // Their lines would go through a pipe to this process, which measures. `bench -- proxy` shows what records cost.

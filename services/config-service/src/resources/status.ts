@@ -165,7 +165,7 @@ export function revisionOperation({ store, view }: StatusContext): Operation {
       operationId: 'getRevision',
       summary: 'Which edges have a change',
       description:
-        'And how long they took. The newest 100,000 revisions are kept; what edges said before the start of this replica it does not know.',
+        'And how long they took. The newest 100,000 revisions are kept; what edges said before the start of this replica it does not know. An edge that started after the change is told with the revision and the time that its start ended with.',
       tag: 'status',
       permission: 'shared.read',
       params: z.strictObject({ revision: RevisionParameter.describe('A revision.') }),

@@ -83,6 +83,33 @@ test('a document of long ago counts as the presence of an edge tells, if no ackn
   assert.equal(await acks.wait(settled, LONG_MS), false, 'an acknowledgement counts first');
 });
 
+test('what an edge began to serve with counts as applied, but for what it rejects and for rollouts', async () => {
+  const [base] = edges('e1');
+  assert.ok(base);
+  const edge = { ...base, loaded: { revision: 5, at: 77 } };
+  const wait = async (
+    { key = 'tenant.a', revision = 5 },
+    changes: Partial<LiveEdge> = {},
+    acked: readonly ReturnType<typeof ack>[] = [],
+  ) => {
+    const acks = new Acknowledgements(systemClock, () => [{ ...edge, ...changes }]);
+    acks.add('e1', acked);
+    const told = acks.reports(key, revision).map((report) => [report.outcome, report.at]);
+    return [await acks.wait([{ key, revision }], 1), told];
+  };
+  const applied = [true, [['applied', 77]]];
+  const untold = [false, []];
+  assert.deepEqual(await wait({}), applied);
+  assert.deepEqual(await wait({}, {}, [ack(4, 'rejected')]), applied, 'an older word');
+  assert.deepEqual(await wait({}, {}, [ack(5, 'rejected')]), [false, [['rejected', 5]]]);
+  assert.deepEqual(await wait({ revision: 6 }), untold);
+  assert.deepEqual(await wait({ key: 'rollout.a' }), untold);
+  const rejected = (revision: number) => ({ rejected: [{ key: 'tenant.a', revision }] });
+  assert.deepEqual(await wait({}, rejected(5)), untold);
+  assert.deepEqual(await wait({}, rejected(4)), applied);
+  assert.deepEqual(await wait({ key: 'tenant.b' }, rejected(5)), applied);
+});
+
 test('reports tell the newest word of each edge, sorted', () => {
   const acks = new Acknowledgements(systemClock, () => []);
   acks.add('e2', [ack(7, 'rejected'), ack(6)]);

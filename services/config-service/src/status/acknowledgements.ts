@@ -27,6 +27,8 @@ export interface LiveEdge {
   /** It holds all documents of the newest digest. */
   readonly synced: boolean;
   readonly rejected: readonly { readonly key: string; readonly revision: number }[];
+  /** All documents up to this revision, but for `rejected` and rollouts, are in force since then; see `EdgePresence`. */
+  readonly loaded?: { readonly revision: number; readonly at: number } | undefined;
 }
 
 interface Wait {
@@ -75,11 +77,17 @@ export class Acknowledgements implements Convergence {
   /** What each edge said of a document at this revision or a newer one, which includes it. */
   reports(key: string, revision: number): EdgeReport[] {
     const reports: EdgeReport[] = [];
+    const told = new Set<string>();
     for (const [edgeId, ack] of this.#acknowledged.of(key)) {
       if (ack.revision < revision) continue;
-      const { revision: told, outcome, reason, at } = ack;
+      const { outcome, reason, at } = ack;
       const why = reason === undefined ? {} : { reason };
-      reports.push({ edgeId, revision: told, outcome, ...why, at });
+      reports.push({ edgeId, revision: ack.revision, outcome, ...why, at });
+      told.add(edgeId);
+    }
+    for (const edge of this.#liveEdges()) {
+      const loaded = told.has(edge.id) ? null : loadedWith(edge, { key, revision });
+      if (loaded !== null) reports.push({ edgeId: edge.id, outcome: 'applied', ...loaded });
     }
     return reports.sort((a, b) => (a.edgeId < b.edgeId ? -1 : 1));
   }
@@ -130,7 +138,9 @@ export class Acknowledgements implements Convergence {
       for (const document of documents) {
         const ack = this.#acknowledged.get(edge.id, document.key);
         if (ack !== undefined && ack.revision >= document.revision) settle(wait, edge.id, ack);
-        else if (document.settled === true) {
+        else if (loadedWith(edge, document) !== null) {
+          settle(wait, edge.id, { ...document, outcome: 'applied' });
+        } else if (document.settled === true) {
           const outcome = outcomeByPresence(edge, document);
           if (outcome !== null) settle(wait, edge.id, { ...document, outcome });
         }
@@ -140,16 +150,32 @@ export class Acknowledgements implements Convergence {
   }
 }
 
-/** What an edge made of a document that it must have by now; null if it does not tell. */
-function outcomeByPresence(
-  { revision, synced, rejected }: LiveEdge,
-  document: AwaitedDocument,
-): ConfigAck['outcome'] | null {
-  const refuses = rejected.some(
-    ({ key, revision: refused }) => key === document.key && refused >= document.revision,
+/**
+ * What an edge said of all that it began to serve with, if a document at this revision or a newer one is among it: of these it
+ * says nothing one by one. Else null.
+ */
+function loadedWith(
+  edge: LiveEdge,
+  document: Pick<AwaitedDocument, 'key' | 'revision'>,
+): NonNullable<LiveEdge['loaded']> | null {
+  const { loaded } = edge;
+  if (loaded === undefined || loaded.revision < document.revision) return null;
+  return document.key.startsWith('rollout.') || refuses(edge, document) ? null : loaded;
+}
+
+function refuses(
+  { rejected }: LiveEdge,
+  document: Pick<AwaitedDocument, 'key' | 'revision'>,
+): boolean {
+  return rejected.some(
+    ({ key, revision }) => key === document.key && revision >= document.revision,
   );
-  if (refuses) return 'rejected';
-  return synced && revision >= document.revision ? 'applied' : null;
+}
+
+/** What an edge made of a document that it must have by now; null if it does not tell. */
+function outcomeByPresence(edge: LiveEdge, document: AwaitedDocument): ConfigAck['outcome'] | null {
+  if (refuses(edge, document)) return 'rejected';
+  return edge.synced && edge.revision >= document.revision ? 'applied' : null;
 }
 
 function settle(

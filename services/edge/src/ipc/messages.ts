@@ -1,7 +1,7 @@
 import type { LimitUsage } from '@headgate/bus';
 import type { LimitHeadersFormat, QuotaMark } from '@headgate/limiting';
 import type { RedisTarget } from '@headgate/limiting-redis';
-import type { DocumentHeader, HealthState } from '@headgate/model';
+import type { HealthState } from '@headgate/model';
 import type { LogLevel, WorkerSnapshot } from '@headgate/telemetry';
 import type { DemandSecond } from '../usage/demand-tally.ts';
 
@@ -58,13 +58,6 @@ export interface WorkerSettings {
   readonly tracing: Readonly<Record<string, string>>;
 }
 
-/** A document as it goes to a worker; the body is JSON text, parsed on first use. */
-export interface WorkerDocument {
-  readonly key: string;
-  readonly header: DocumentHeader;
-  readonly body: string;
-}
-
 /** What became of a document. */
 export interface DocumentOutcome {
   readonly key: string;
@@ -72,6 +65,33 @@ export interface DocumentOutcome {
   readonly outcome: 'applied' | 'rejected';
   /** Why it was rejected; '' otherwise. */
   readonly reason: string;
+}
+
+/** The same of many documents: where all is well, as nearly always, names of fields would be most of the message. */
+export interface PackedOutcomes {
+  readonly applied: readonly (readonly [key: string, revision: number])[];
+  readonly rejected: readonly DocumentOutcome[];
+}
+
+/** Packs what became of documents, at most one revision of each. */
+export function packOutcomes(outcomes: readonly DocumentOutcome[]): PackedOutcomes {
+  const applied: [string, number][] = [];
+  const rejected: DocumentOutcome[] = [];
+  for (const one of outcomes) {
+    if (one.outcome === 'applied') applied.push([one.key, one.revision]);
+    else rejected.push(one);
+  }
+  return { applied, rejected };
+}
+
+export function unpackOutcomes({ applied, rejected }: PackedOutcomes): DocumentOutcome[] {
+  const outcomes = applied.map(([key, revision]): DocumentOutcome => ({
+    key,
+    revision,
+    outcome: 'applied',
+    reason: '',
+  }));
+  return [...outcomes, ...rejected];
 }
 
 /** A revision in force that threw, and what. */
@@ -88,13 +108,16 @@ export type PrimaryMessage =
   | {
       readonly type: 'documents';
       readonly compileNow: boolean;
-      readonly documents: readonly WorkerDocument[];
+      /** Texts of documents, see `WireDocument`. */
+      readonly documents: readonly string[];
     }
   | { readonly type: 'removed'; readonly keys: readonly string[] }
   | { readonly type: 'health'; readonly states: readonly HealthState[] }
   /** What an earlier run knew of quotas. */
   | { readonly type: 'quotas'; readonly marks: readonly QuotaMark[] }
   | { readonly type: 'share'; readonly liveEdges: number; readonly rank: number }
+  /** The first configuration ends here; answered once all before it has been acted on. */
+  | { readonly type: 'barrier' }
   /** The configuration is complete: accept connections. */
   | { readonly type: 'listen' }
   | { readonly type: 'take_metrics'; readonly id: number }
@@ -106,12 +129,19 @@ export type PrimaryMessage =
 /** Messages that act one after the other, in the order in which they came: the configuration, and what needs all of it. */
 export type OrderedMessage = Extract<
   PrimaryMessage,
-  { readonly type: 'documents' | 'removed' | 'listen' }
+  { readonly type: 'documents' | 'removed' | 'barrier' | 'listen' }
 >;
+
+const ORDERED: ReadonlySet<string> = new Set<OrderedMessage['type']>([
+  'documents',
+  'removed',
+  'barrier',
+  'listen',
+]);
 
 /** Whether a message waits for those before it. All others pass what waits. */
 export function isOrdered(message: PrimaryMessage): message is OrderedMessage {
-  return message.type === 'documents' || message.type === 'removed' || message.type === 'listen';
+  return ORDERED.has(message.type);
 }
 
 /** From a worker to the primary. */
@@ -123,7 +153,9 @@ export type WorkerMessage =
   /** An exception that is nobody's: it serves on, and wants to be replaced. */
   | { readonly type: 'failing'; readonly reason: string }
   | { readonly type: 'fault'; readonly fault: RevisionFault }
-  | { readonly type: 'outcomes'; readonly outcomes: readonly DocumentOutcome[] }
+  /** Of documents taken unseen only those that are rejected. */
+  | { readonly type: 'outcomes'; readonly outcomes: PackedOutcomes }
+  | { readonly type: 'barrier_reached' }
   | { readonly type: 'metrics'; readonly id: number; readonly snapshot: WorkerSnapshot }
   /** Once a second, if any limit was asked for. */
   | { readonly type: 'limit_usage'; readonly entries: readonly LimitUsage[] }

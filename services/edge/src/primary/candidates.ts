@@ -1,11 +1,11 @@
-import type { WorkerDocument } from '../ipc/messages.ts';
+import type { WireDocument } from '../ipc/wire-document.ts';
 
 /** A document that ends so many workers while they compile it is refused. */
 export const COMPILE_ENDS_MAX = 2;
 
 /** A document that workers are deciding on. */
 export interface Candidate {
-  readonly document: WorkerDocument;
+  readonly document: WireDocument;
   /** Workers that have not answered. An array, as there are few: 100,000 candidates at once come with a set each. */
   readonly awaited: string[];
   /** Those of them that were asked for it in a message of its own; null for none, as nearly always. */
@@ -33,7 +33,7 @@ export interface LostWorkerVerdict {
 export class Candidates {
   readonly #candidates = new Map<string, Candidate>();
   /** The newest revisions that a worker could not compile, at most one of each: with another plan or shared upstream they may be good. */
-  readonly #refused = new Map<string, WorkerDocument>();
+  readonly #refused = new Map<string, WireDocument>();
 
   get size(): number {
     return this.#candidates.size;
@@ -48,7 +48,7 @@ export class Candidates {
   }
 
   /** Takes in a document in place of an older revision of it. */
-  add(document: WorkerDocument, workerIds: readonly string[]): void {
+  add(document: WireDocument, workerIds: readonly string[]): void {
     this.delete(document.key); // to the end: workers compile in this order
     this.#candidates.set(document.key, {
       document,
@@ -72,14 +72,14 @@ export class Candidates {
   }
 
   /** Makes all that was refused candidates again; returns them. */
-  retryRefused(workerIds: readonly string[]): WorkerDocument[] {
+  retryRefused(workerIds: readonly string[]): WireDocument[] {
     const documents = [...this.#refused.values()];
     for (const document of documents) this.add(document, workerIds);
     return documents;
   }
 
   /** A new worker decides too; returns what to ask it, in order, each in a message of its own. */
-  join(workerId: string): WorkerDocument[] {
+  join(workerId: string): WireDocument[] {
     return [...this.#candidates.values()].map((candidate) => {
       candidate.awaited.push(workerId);
       candidate.askedAlone ??= new Set();

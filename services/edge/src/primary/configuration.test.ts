@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { decodeDocument, type ReceivedDocument } from '@headgate/bus';
 import { createFakeClock, temporaryDirectory, waitFor } from '@headgate/testkit';
 import {
   planDocument,
@@ -7,17 +8,18 @@ import {
   tenantDocument,
   upstreamDocument,
 } from '../../test/support/edge-process.ts';
-import type { DocumentOutcome, PrimaryMessage, WorkerDocument } from '../ipc/messages.ts';
+import type { DocumentOutcome, PrimaryMessage } from '../ipc/messages.ts';
+import { parseDocument, type WireDocument } from '../ipc/wire-document.ts';
 import { Configuration } from './configuration.ts';
 import { Probation } from './probation.ts';
 import { SnapshotFiles, type Marks, type Unproven } from './snapshot-files.ts';
 
 const upstreams = { main: { endpoints: [{ host: '127.0.0.1', port: 9 }] } };
 const routes = { all: { upstreamId: 'main' } };
-const tenant = (revision: number): WorkerDocument =>
+const tenant = (revision: number): WireDocument =>
   tenantDocument({ id: 'a', hosts: ['a.test'], upstreams, routes }, revision);
 
-const rollout = (revision: number, rings: readonly string[]): WorkerDocument =>
+const rollout = (revision: number, rings: readonly string[]): WireDocument =>
   rolloutDocument({ id: 'a', hosts: ['a.test'], upstreams, routes }, revision, rings);
 
 async function createHarness(given?: { synced?: false; files?: (path: string) => SnapshotFiles }) {
@@ -27,6 +29,7 @@ async function createHarness(given?: { synced?: false; files?: (path: string) =>
   const diskErrors: unknown[] = [];
   const sent: PrimaryMessage[] = [];
   const decided: DocumentOutcome[] = [];
+  const loaded: number[] = [];
   const workers = ['0.1', '1.2'];
   const clock = createFakeClock();
   const probation = new Probation(clock);
@@ -38,13 +41,17 @@ async function createHarness(given?: { synced?: false; files?: (path: string) =>
     broadcast: (message) => sent.push(message),
     workerIds: () => workers,
     onDecided: (outcome) => decided.push(outcome),
+    onLoaded: (revision) => loaded.push(revision),
     onDiskError: (error) => diskErrors.push(error),
   });
-  if (given?.synced !== false) configuration.synced();
+  const endFirstSync = (revision: number) => {
+    configuration.synced(revision);
+    for (const worker of workers) configuration.barrierReached(worker);
+  };
+  if (given?.synced !== false) endFirstSync(0);
   const receive = async (revision: number, document = tenant(revision)) => {
-    const { key, header, body } = document;
     const before = sent.length;
-    configuration.receive({ key, header, body: Buffer.from(body) }, true);
+    configuration.receive(received(document), true);
     await waitFor(() => sent.length > before, { message: 'the workers to be told' });
   };
   const answer = (worker: string, revision: number, reason = '', key = 'tenant.a') => {
@@ -58,7 +65,17 @@ async function createHarness(given?: { synced?: false; files?: (path: string) =>
     return documents.get('tenant.a')?.header.revision ?? null;
   };
   const remove = () => directory.remove();
-  return { configuration, sent, decided, diskErrors, receive, answer, onDisk, remove };
+  return {
+    ...{ configuration, sent, decided, loaded, diskErrors },
+    ...{ receive, answer, endFirstSync, onDisk, remove },
+  };
+}
+
+/** As it comes over the bus. */
+function received(document: WireDocument): ReceivedDocument {
+  const decoded = decodeDocument(Buffer.from(document.text), document.key);
+  assert.ok(decoded.ok);
+  return decoded.document;
 }
 
 const inForce = (configuration: Configuration) => Object.fromEntries(configuration.held());
@@ -95,7 +112,7 @@ test('a revision that one worker rejects leaves the last good one in force, in m
   await harness.remove();
 });
 
-const needed: readonly (readonly [string, (revision: number) => WorkerDocument])[] = [
+const needed: readonly (readonly [string, (revision: number) => WireDocument])[] = [
   ['a plan', (revision) => planDocument({}, revision)],
   ['a shared upstream', (revision) => upstreamDocument('mail', [80], revision)],
 ];
@@ -106,16 +123,16 @@ for (const [comes, at] of needed) {
     harness.answer('0.1', 2, 'plan test is not known here (yet)');
     harness.answer('1.2', 2, 'plan test is not known here (yet)');
     assert.equal(harness.configuration.rejected().length, 1);
-    const accept = async (document: WorkerDocument): Promise<readonly PrimaryMessage[]> => {
-      await harness.receive(document.header.revision, document);
+    const accept = async (document: WireDocument): Promise<readonly PrimaryMessage[]> => {
+      await harness.receive(document.revision, document);
       const before = harness.sent.length;
       for (const worker of ['0.1', '1.2']) {
-        harness.answer(worker, document.header.revision, '', document.key);
+        harness.answer(worker, document.revision, '', document.key);
       }
       return harness.sent.slice(before);
     };
     assert.deepEqual(await accept(at(1)), [
-      { type: 'documents', compileNow: true, documents: [tenant(2)] },
+      { type: 'documents', compileNow: true, documents: [tenant(2).text] },
     ]);
     harness.answer('0.1', 2);
     harness.answer('1.2', 2);
@@ -186,7 +203,7 @@ test('what was undecided at the first sync is written with the rest', async () =
   const harness = await createHarness({ synced: false });
   await harness.receive(1);
   harness.answer('0.1', 1);
-  harness.configuration.synced();
+  harness.endFirstSync(1);
   harness.answer('1.2', 1);
   assert.equal(await harness.onDisk(), 1);
   await harness.remove();
@@ -194,25 +211,123 @@ test('what was undecided at the first sync is written with the rest', async () =
 
 test('what came last before the first sync is sent to workers before they can be told to listen', async () => {
   const { configuration, sent, remove } = await createHarness({ synced: false });
-  const { key, header, body } = tenant(1);
-  configuration.receive({ key, header, body: Buffer.from(body) }, false);
-  configuration.synced();
+  configuration.receive(received(tenant(1)), false);
+  configuration.synced(1);
   // In the same turn, as the primary says listen.
-  const keys = sent.flatMap((message) =>
-    message.type === 'documents' ? message.documents.map((document) => document.key) : [],
-  );
-  assert.deepEqual(keys, ['tenant.a']);
+  assert.deepEqual(sent, [
+    { type: 'documents', compileNow: false, documents: [tenant(1).text] },
+    { type: 'barrier' },
+  ]);
   await configuration.close();
   await remove();
+});
+
+suite('the first sync', () => {
+  const other = (revision: number) =>
+    tenantDocument({ id: 'b', hosts: ['b.test'], upstreams, routes }, revision);
+
+  test('tenants come in force unseen; all of them are told of at once, when every worker has them', async () => {
+    const harness = await createHarness({ synced: false });
+    const { configuration, decided, loaded } = harness;
+    configuration.receive(received(tenant(1)), false);
+    assert.deepEqual([inForce(configuration), configuration.undecided], [{ 'tenant.a': 1 }, 1]);
+    configuration.synced(5);
+    configuration.barrierReached('0.1');
+    assert.deepEqual([configuration.complete, loaded], [false, []]);
+    configuration.barrierReached('1.2');
+    assert.deepEqual([configuration.complete, configuration.undecided], [true, 0]);
+    assert.deepEqual([loaded, decided], [[5], []]);
+    assert.equal(await harness.onDisk(), 1);
+    await harness.remove();
+  });
+
+  test('what is newer than the digest, what is rejected, and rollouts of this ring are told of one by one', async () => {
+    const harness = await createHarness({ synced: false });
+    const { configuration, decided, loaded } = harness;
+    for (const document of [tenant(7), other(3), rollout(4, ['default'])]) {
+      configuration.receive(received(document), false);
+    }
+    const late = tenantDocument({ id: 'c', hosts: ['c.test'], upstreams, routes }, 8);
+    configuration.receive(received(late), false);
+    configuration.synced(5);
+    harness.answer('0.1', 3, 'no', 'tenant.b');
+    configuration.remove('tenant.c', 9);
+    decided.length = 0;
+    for (const worker of ['0.1', '1.2']) configuration.barrierReached(worker);
+    assert.deepEqual(
+      decided.map(({ key, revision, outcome }) => `${key} ${revision} ${outcome}`),
+      ['tenant.b 3 rejected', 'tenant.a 7 applied', 'rollout.a 4 applied'],
+    );
+    assert.deepEqual(loaded, [5]);
+    await harness.onDisk();
+    await harness.remove();
+  });
+
+  test('rollouts of other rings are held and not told of', async () => {
+    const harness = await createHarness({ synced: false });
+    harness.configuration.receive(received(rollout(4, ['canary'])), false);
+    harness.endFirstSync(5);
+    assert.deepEqual([harness.loaded, harness.decided], [[5], []]);
+    await harness.onDisk();
+    await harness.remove();
+  });
+
+  test('a worker that ends is not waited for, and plans are awaited', async () => {
+    const harness = await createHarness({ synced: false });
+    const { configuration, loaded } = harness;
+    configuration.receive(received(planDocument({}, 2)), false);
+    configuration.receive(received(tenant(1)), false);
+    assert.deepEqual(inForce(configuration), { 'tenant.a': 1 });
+    configuration.synced(2);
+    configuration.barrierReached('0.1');
+    harness.answer('0.1', 2, '', 'plan.test');
+    assert.deepEqual(loaded, []);
+    configuration.workerLost({ id: '1.2', index: 1, livedMs: 100_000 }, 'killed');
+    assert.deepEqual(loaded, [2]);
+    assert.deepEqual(inForce(configuration), { 'plan.test': 2, 'tenant.a': 1 });
+    await harness.onDisk();
+    await harness.remove();
+  });
+
+  test('what failed on first use is tried by the next worker, which tells whether it is well by now', async () => {
+    const harness = await createHarness({ synced: false });
+    const { configuration } = harness;
+    for (const document of [tenant(1), other(2)]) configuration.receive(received(document), false);
+    harness.endFirstSync(2);
+    harness.answer('0.1', 2, 'no plan', 'tenant.b');
+    assert.deepEqual(
+      [...configuration.primingMessages('0.3')],
+      [
+        { type: 'documents', compileNow: false, documents: [tenant(1).text, other(2).text] },
+        { type: 'documents', compileNow: true, documents: [other(2).text] },
+      ],
+    );
+    harness.answer('0.3', 2, '', 'tenant.b');
+    assert.deepEqual(configuration.rejected(), []);
+    await harness.onDisk();
+    await harness.remove();
+  });
+
+  test('a second revision of a tenant is compiled before it replaces the first', async () => {
+    const harness = await createHarness({ synced: false });
+    harness.configuration.receive(received(tenant(1)), false);
+    harness.configuration.receive(received(tenant(2)), false);
+    assert.deepEqual(inForce(harness.configuration), { 'tenant.a': 1 });
+    harness.answer('0.1', 2);
+    harness.answer('1.2', 2);
+    assert.deepEqual(inForce(harness.configuration), { 'tenant.a': 2 });
+    await harness.onDisk();
+    await harness.remove();
+  });
 });
 
 test('a disk that failed is told of once, and has everything as soon as it works', async () => {
   let full = true;
   class FullDisk extends SnapshotFiles {
-    override append(documents: readonly WorkerDocument[], marks: Marks): Promise<void> {
+    override append(documents: readonly WireDocument[], marks: Marks): Promise<void> {
       return full ? Promise.reject(new Error('ENOSPC')) : super.append(documents, marks);
     }
-    override compact(good: readonly WorkerDocument[], unproven: Unproven): Promise<void> {
+    override compact(good: readonly WireDocument[], unproven: Unproven): Promise<void> {
       return full ? Promise.reject(new Error('ENOSPC')) : super.compact(good, unproven);
     }
   }
@@ -267,7 +382,7 @@ test('a withdrawal that meets a newer undecided revision does not bring workers 
   const harness = await createHarness({ synced: false });
   await harness.receive(1);
   for (const worker of ['0.1', '1.2']) harness.answer(worker, 1);
-  harness.configuration.synced();
+  harness.endFirstSync(1);
   await harness.receive(2);
   for (const worker of ['0.1', '1.2']) harness.answer(worker, 2);
   await harness.receive(3);
@@ -275,7 +390,9 @@ test('a withdrawal that meets a newer undecided revision does not bring workers 
   harness.sent.length = 0;
   harness.configuration.withdraw(['tenant.a'], 'workers ended');
   const told = harness.sent.map((message) =>
-    message.type === 'documents' ? message.documents.map(({ header }) => header.revision) : [],
+    message.type === 'documents'
+      ? message.documents.map((text) => parseDocument(text).header.revision)
+      : [],
   );
   assert.deepEqual(told.flat(), [1, 3]);
   harness.answer('1.2', 3);
@@ -295,7 +412,7 @@ suite('a revision that throws in a worker', () => {
     const harness = await createHarness({ synced: false });
     await harness.receive(1);
     for (const worker of ['0.1', '1.2']) harness.answer(worker, 1);
-    harness.configuration.synced();
+    harness.endFirstSync(1);
     await harness.receive(2);
     harness.answer('0.1', 2);
     const fault = { key: 'tenant.a', revision: 2, reason: 'it threw' };
@@ -312,7 +429,7 @@ suite('a revision that throws in a worker', () => {
     const harness = await createHarness({ synced: false });
     await harness.receive(1);
     for (const worker of ['0.1', '1.2']) harness.answer(worker, 1);
-    harness.configuration.synced();
+    harness.endFirstSync(1);
     for (const revision of [1, 7]) {
       const fault = { key: 'tenant.a', revision, reason: 'it threw' };
       assert.deepEqual(harness.configuration.faulted(fault), []);

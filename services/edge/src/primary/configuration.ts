@@ -1,14 +1,10 @@
-import { bodyText, type ReceivedDocument } from '@headgate/bus';
+import type { ReceivedDocument } from '@headgate/bus';
 import { documentKey, isNeededByTenants } from '@headgate/model';
 import type { Clock } from '@headgate/runtime';
-import type {
-  DocumentOutcome,
-  PrimaryMessage,
-  RevisionFault,
-  WorkerDocument,
-} from '../ipc/messages.ts';
+import type { DocumentOutcome, PrimaryMessage, RevisionFault } from '../ipc/messages.ts';
 import { shortReason } from '../ipc/reason.ts';
 import { isForRing } from '../ipc/ring.ts';
+import { WireDocument } from '../ipc/wire-document.ts';
 import { Candidates, type Candidate } from './candidates.ts';
 import { batchesOf, DocumentSends } from './document-sends.ts';
 import type { LoadedSnapshots } from './merge-generations.ts';
@@ -34,8 +30,22 @@ export interface ConfigurationDeps {
    * serve: this edge only holds it.
    */
   readonly onDecided: (outcome: DocumentOutcome, at: number) => void;
+  /** The first sync is over and all workers have acted on it: every document up to this revision is decided. Told once. */
+  readonly onLoaded: (revision: number, at: number) => void;
   /** Writing fails; it is tried again until it works, and then this may be called again. */
   readonly onDiskError: (error: unknown) => void;
+}
+
+/** The end of the first sync. */
+interface Loading {
+  /** All documents up to this revision have come. */
+  readonly revision: number;
+  /** Workers that still have to act on what has come. */
+  readonly awaited: Set<string>;
+  /** Documents that workers were deciding on then, and still are. */
+  readonly undecided: Set<string>;
+  /** Taken unseen, and nobody else tells of them: key and revision. */
+  readonly untold: readonly (readonly [key: string, revision: number])[];
 }
 
 /** A revision that cannot be used, and why. */
@@ -52,11 +62,12 @@ export interface RejectedDocument {
  *     bus ─► candidate ─► workers compile ─┬─ applied by all ─► in force, on probation ─┬─► good
  *                                          └─ rejected by one ─► rejected               └─ workers end ─► withdrawn
  *
- * Where a revision is rejected or withdrawn, the good one before it serves.
+ * Where a revision is rejected or withdrawn, the good one before it serves. At the first sync there is none, and nothing is
+ * compiled before it is asked for: tenants come in force unseen, without a word of each worker on each of 100,000.
  */
 export class Configuration {
   readonly #deps: ConfigurationDeps;
-  readonly #inForce = new Map<string, WorkerDocument>();
+  readonly #inForce = new Map<string, WireDocument>();
   readonly #candidates = new Candidates();
   readonly #rejected = new Map<string, RejectedDocument>();
   readonly #withdrawn = new Map<string, WithdrawnDocument>();
@@ -69,8 +80,10 @@ export class Configuration {
    * whole, and the tenants that it lacks would be unknown.
    */
   #complete = false;
-  /** Documents that were undecided at the first sync; complete once they are decided. */
-  #undecided: Set<string> | null = null;
+  /** Documents taken unseen that workers may not have acted on yet. */
+  #unseen = 0;
+  /** From the end of the first sync until workers have acted on all of it. */
+  #loading: Loading | null = null;
 
   constructor(deps: ConfigurationDeps) {
     this.#deps = deps;
@@ -88,12 +101,26 @@ export class Configuration {
     this.#complete = loaded.whole && loaded.documents.size > 0;
   }
 
-  /** The bus has brought everything that there is. Workers that are told to listen after this know it all by then. */
-  synced(): void {
+  /**
+   * The bus has brought everything up to this revision; to be called once. Workers that are told to listen after this know it
+   * all by then.
+   */
+  synced(revision: number): void {
     this.#sends.flush();
-    if (this.#complete || this.#undecided !== null) return;
-    this.#undecided = new Set(this.#candidates.keys());
-    this.#completeIfDecided();
+    this.#loading = {
+      revision,
+      awaited: new Set(this.#deps.workerIds()),
+      undecided: new Set(this.#candidates.keys()),
+      untold: [...this.#untold(revision)],
+    };
+    this.#deps.broadcast({ type: 'barrier' });
+    this.#finishIfLoaded();
+  }
+
+  /** A worker has acted on all that was there at the end of the first sync. */
+  barrierReached(workerId: string): void {
+    this.#loading?.awaited.delete(workerId);
+    this.#finishIfLoaded();
   }
 
   /** Whether no tenant is missing: restored as a whole, or synced and decided. */
@@ -105,17 +132,15 @@ export class Configuration {
     return this.#inForce.size;
   }
 
-  /** How many documents have come that are not in force yet: workers are deciding on them. */
+  /** How many documents have come that workers have not decided on, or not acted on. */
   get undecided(): number {
-    return this.#candidates.size;
+    return this.#candidates.size + this.#unseen;
   }
 
   /** Highest revision in force. */
   get revision(): number {
     let highest = 0;
-    for (const document of this.#inForce.values()) {
-      if (document.header.revision > highest) highest = document.header.revision;
-    }
+    for (const { revision } of this.#inForce.values()) if (revision > highest) highest = revision;
     return highest;
   }
 
@@ -125,7 +150,7 @@ export class Configuration {
 
   /** Key and revision of all documents in force. */
   *held(): Generator<readonly [key: string, revision: number]> {
-    for (const [key, document] of this.#inForce) yield [key, document.header.revision];
+    for (const [key, { revision }] of this.#inForce) yield [key, revision];
   }
 
   /** Key and newest revision of all documents known, whether they serve or had to go. */
@@ -140,7 +165,7 @@ export class Configuration {
       const header = this.#inForce.get(key)?.header;
       if (header === undefined) return [];
       const { id: tenantId, revision } = header;
-      const own = this.#inForce.get(documentKey('tenant', tenantId))?.header.revision ?? Infinity;
+      const own = this.#inForce.get(documentKey('tenant', tenantId))?.revision ?? Infinity;
       const serving = isForRing(header, this.#deps.ring) && own < revision;
       return [{ tenantId, revision, serving }];
     });
@@ -149,9 +174,10 @@ export class Configuration {
   /** Messages that bring a new worker up to date; from now on it decides on candidates too. */
   *primingMessages(workerId: string): Generator<PrimaryMessage> {
     yield* batchesOf([...this.#inForce.values(), ...this.#placeholders()], false);
+    yield* batchesOf([...this.#failedOnUse()], true); // they may be well by now: nothing else tells
     // One by one: if the worker ends, its answers tell which one it was busy with.
     for (const document of this.#candidates.join(workerId)) {
-      yield { type: 'documents', compileNow: true, documents: [document] };
+      yield { type: 'documents', compileNow: true, documents: [document.text] };
     }
   }
 
@@ -167,10 +193,16 @@ export class Configuration {
       this.#tell({ key, revision: header.revision, outcome: 'rejected', reason: withdrawn.reason });
       return;
     }
-    const document = { key, header, body: bodyText(received) };
-    this.#candidates.add(document, this.#deps.workerIds());
+    const document = WireDocument.received(received);
     // What replaces a good revision is always compiled first, so that the good one can stay.
-    this.#sends.gather(document, compileNow || this.#inForce.has(key));
+    if (compileNow || isNeededByTenants(header.kind) || this.#inForce.has(key)) {
+      this.#candidates.add(document, this.#deps.workerIds());
+      this.#sends.gather(document, true);
+    } else {
+      this.#unseen += 1;
+      this.#sends.gather(document, false);
+      this.#bringInForce(document);
+    }
   }
 
   /** A document was deleted. What is deleted never serves again, also if workers end. */
@@ -183,10 +215,10 @@ export class Configuration {
     this.#rejected.delete(key);
     this.#withdrawn.delete(key);
     this.#deps.probation.end(key);
-    this.#completeIfDecided(key);
+    this.#finishIfLoaded(key);
     this.#deps.broadcast({ type: 'removed', keys: [key] });
     if (header !== undefined) {
-      this.#writeToDisk({ key, header: { ...header, deleted: true, revision }, body: '' });
+      this.#writeToDisk(WireDocument.of({ ...header, deleted: true, revision }, ''));
     }
     this.#tell({ key, revision, outcome: 'applied', reason: '' });
   }
@@ -195,9 +227,9 @@ export class Configuration {
   decide(workerId: string, outcomes: readonly DocumentOutcome[]): void {
     for (const outcome of outcomes) {
       const candidate = this.#candidates.get(outcome.key);
-      if (candidate?.document.header.revision === outcome.revision) {
+      if (candidate?.document.revision === outcome.revision) {
         this.#decideCandidate(candidate, workerId, outcome);
-      } else if (this.#inForce.get(outcome.key)?.header.revision === outcome.revision) {
+      } else if (this.#inForce.get(outcome.key)?.revision === outcome.revision) {
         this.#noteLateOutcome(outcome);
       } else if (outcome.outcome === 'applied') {
         this.#noteRecovered(outcome);
@@ -212,11 +244,12 @@ export class Configuration {
   workerLost(worker: LostWorker, reason: string): RejectedDocument[] {
     const { accepted, refused, wasCompiling } = this.#candidates.workerLost(worker.id);
     if (refused !== null) {
-      const { key, header } = refused.document;
+      const { key, revision } = refused.document;
       const why = `workers ended while they compiled it; the last one: ${reason}`;
-      this.#refuse(refused, { key, revision: header.revision, outcome: 'rejected', reason: why });
+      this.#refuse(refused, { key, revision, outcome: 'rejected', reason: why });
     }
     for (const { document } of accepted) this.#accept(document);
+    this.barrierReached(worker.id); // the next one starts with all of it
     const suspects = this.#deps.probation.workerEnded(worker.index, worker.livedMs, wasCompiling);
     return this.withdraw(suspects, `workers ended soon after it; the last one: ${reason}`);
   }
@@ -227,8 +260,8 @@ export class Configuration {
    */
   faulted({ key, revision, reason }: RevisionFault): RejectedDocument[] {
     const candidate = this.#candidates.get(key);
-    if (candidate?.document.header.revision === revision) this.#accept(candidate.document);
-    if (this.#inForce.get(key)?.header.revision !== revision) return [];
+    if (candidate?.document.revision === revision) this.#accept(candidate.document);
+    if (this.#inForce.get(key)?.revision !== revision) return [];
     return this.withdraw([key], reason);
   }
 
@@ -263,7 +296,7 @@ export class Configuration {
   promote(): void {
     for (const key of this.#deps.probation.takeSoaked()) {
       const document = this.#inForce.get(key);
-      if (document !== undefined) this.#writer.writeGood(key, document.header.revision);
+      if (document !== undefined) this.#writer.writeGood(key, document.revision);
     }
   }
 
@@ -280,28 +313,33 @@ export class Configuration {
     } else if (this.#candidates.approve(candidate, workerId)) this.#accept(candidate.document);
   }
 
-  #accept(document: WorkerDocument): void {
-    const { key, header } = document;
+  #accept(document: WireDocument): void {
+    const { key, kind, revision } = document;
     this.#candidates.delete(key);
+    this.#bringInForce(document);
+    this.#finishIfLoaded(key);
+    // Tenants that need it may have come before it, or have failed with the one before.
+    if (isNeededByTenants(kind)) {
+      this.#sends.sendAll(this.#candidates.retryRefused(this.#deps.workerIds()));
+    }
+    if (kind === 'rollout' && !isForRing(document.header, this.#deps.ring)) return;
+    this.#tell({ key, revision, outcome: 'applied', reason: '' });
+  }
+
+  #bringInForce(document: WireDocument): void {
+    const { key } = document;
     this.#rejected.delete(key);
     this.#withdrawn.delete(key);
     // The first configuration of an edge has no good one before it to go back to.
     if (this.#complete) this.#deps.probation.begin(key, this.#inForce.get(key) ?? null);
     this.#put(document);
     this.#writeToDisk(document);
-    this.#completeIfDecided(key);
-    // Tenants that need it may have come before it, or have failed with the one before.
-    if (isNeededByTenants(header.kind)) {
-      this.#sends.sendAll(this.#candidates.retryRefused(this.#deps.workerIds()));
-    }
-    if (!isForRing(header, this.#deps.ring)) return;
-    this.#tell({ key, revision: header.revision, outcome: 'applied', reason: '' });
   }
 
-  #put(document: WorkerDocument): void {
-    const { key, header } = document;
+  #put(document: WireDocument): void {
+    const { key, kind } = document;
     this.#inForce.set(key, document);
-    if (header.kind === 'rollout') this.#rollouts.add(key);
+    if (kind === 'rollout') this.#rollouts.add(key);
   }
 
   #refuse(candidate: Candidate, outcome: DocumentOutcome): void {
@@ -312,7 +350,7 @@ export class Configuration {
 
   #reject(outcome: DocumentOutcome): void {
     const { key, revision, reason } = outcome;
-    this.#completeIfDecided(key);
+    this.#finishIfLoaded(key);
     if (this.#rejected.get(key)?.revision === revision) return;
     this.#rejected.set(key, { key, revision, reason: shortReason(reason) });
     this.#tell(outcome);
@@ -342,15 +380,23 @@ export class Configuration {
     this.#sends.sendAll(documents);
   }
 
+  /** Documents in force that turned out not to compile on first use. */
+  *#failedOnUse(): Generator<WireDocument> {
+    for (const { key, revision } of this.#rejected.values()) {
+      const document = this.#inForce.get(key);
+      if (document?.revision === revision) yield document;
+    }
+  }
+
   /**
    * Withdrawn tenants without a good revision, as documents that cannot be used: their hosts are known and answer 503,
    * where 404 would say that there is no such tenant. Without a rollout the tenant's own document serves.
    */
-  *#placeholders(keys: Iterable<string> = this.#withdrawn.keys()): Generator<WorkerDocument> {
+  *#placeholders(keys: Iterable<string> = this.#withdrawn.keys()): Generator<WireDocument> {
     for (const key of keys) {
       const header = this.#withdrawn.get(key)?.header;
       if (header === undefined || header.kind === 'rollout' || this.#inForce.has(key)) continue;
-      yield { key, header, body: '' };
+      yield WireDocument.of(header, '');
     }
   }
 
@@ -368,22 +414,46 @@ export class Configuration {
     this.#tell(outcome);
   }
 
-  #completeIfDecided(key?: string): void {
-    if (this.#undecided === null) return;
-    if (key !== undefined) this.#undecided.delete(key);
-    if (this.#undecided.size > 0) return;
-    this.#undecided = null;
-    this.#complete = true;
-    this.#writer.writeEverything();
+  /** @param key of a document that is decided now. */
+  #finishIfLoaded(key?: string): void {
+    const loading = this.#loading;
+    if (loading === null) return;
+    if (key !== undefined) loading.undecided.delete(key);
+    if (loading.awaited.size + loading.undecided.size > 0) return;
+    this.#loading = null;
+    this.#unseen = 0;
+    if (!this.#complete) {
+      this.#complete = true;
+      this.#writer.writeEverything();
+    }
+    for (const rejected of this.#rejected.values())
+      this.#tell({ ...rejected, outcome: 'rejected' });
+    for (const [untold, revision] of loading.untold) {
+      const isInForce = this.#inForce.get(untold)?.revision === revision;
+      if (isInForce && !this.#rejected.has(untold)) {
+        this.#tell({ key: untold, revision, outcome: 'applied', reason: '' });
+      }
+    }
+    this.#deps.onLoaded(loading.revision, this.#deps.clock.nowMs());
   }
 
-  #writeToDisk(document: WorkerDocument): void {
+  /** What is in force and not covered by the word that everything up to `loaded` is. */
+  *#untold(loaded: number): Generator<readonly [key: string, revision: number]> {
+    for (const [key, document] of this.#inForce) {
+      const { kind, revision } = document;
+      const isCovered =
+        kind === 'rollout' ? !isForRing(document.header, this.#deps.ring) : revision <= loaded;
+      if (!isCovered) yield [key, revision];
+    }
+  }
+
+  #writeToDisk(document: WireDocument): void {
     if (this.#complete) this.#writer.write(document);
   }
 
-  #everything(): { readonly good: readonly WorkerDocument[]; readonly unproven: Unproven } {
-    const good: WorkerDocument[] = [];
-    const fresh: WorkerDocument[] = [];
+  #everything(): { readonly good: readonly WireDocument[]; readonly unproven: Unproven } {
+    const good: WireDocument[] = [];
+    const fresh: WireDocument[] = [];
     for (const [key, document] of this.#inForce) {
       const before = this.#deps.probation.goodOf(key);
       if (before === undefined) good.push(document);

@@ -1,4 +1,5 @@
-import type { PrimaryMessage, WorkerDocument } from '../ipc/messages.ts';
+import type { PrimaryMessage } from '../ipc/messages.ts';
+import type { WireDocument } from '../ipc/wire-document.ts';
 
 /** Documents per IPC message, which a worker reads at once. */
 const BATCH_DOCUMENTS = 100;
@@ -9,7 +10,7 @@ const BATCH_DOCUMENTS = 100;
  */
 export class DocumentSends {
   readonly #broadcast: (message: PrimaryMessage) => void;
-  #gathered: WorkerDocument[] = [];
+  #gathered: string[] = [];
   #compileNow = false;
   #flushScheduled = false;
 
@@ -18,10 +19,10 @@ export class DocumentSends {
   }
 
   /** Sends a document with others of this turn; `compileNow` as in the message. */
-  gather(document: WorkerDocument, compileNow: boolean): void {
+  gather(document: WireDocument, compileNow: boolean): void {
     if (compileNow !== this.#compileNow) this.flush();
     this.#compileNow = compileNow;
-    this.#gathered.push(document);
+    this.#gathered.push(document.text);
     if (this.#gathered.length >= BATCH_DOCUMENTS) this.flush();
     else this.#scheduleFlush();
   }
@@ -36,7 +37,7 @@ export class DocumentSends {
   }
 
   /** Sends documents at once, to be compiled now. */
-  sendAll(documents: readonly WorkerDocument[]): void {
+  sendAll(documents: readonly WireDocument[]): void {
     for (const message of batchesOf(documents, true)) this.#broadcast(message);
   }
 
@@ -49,14 +50,14 @@ export class DocumentSends {
 
 /** Messages of a bounded number of documents each. */
 export function* batchesOf(
-  documents: readonly WorkerDocument[],
+  documents: readonly WireDocument[],
   compileNow: boolean,
 ): Generator<PrimaryMessage> {
   for (let from = 0; from < documents.length; from += BATCH_DOCUMENTS) {
     yield {
       type: 'documents',
       compileNow,
-      documents: documents.slice(from, from + BATCH_DOCUMENTS),
+      documents: documents.slice(from, from + BATCH_DOCUMENTS).map(({ text }) => text),
     };
   }
 }

@@ -12,6 +12,7 @@ import {
   type AckPublisher,
   type Bus,
   type ConfigFeed,
+  type Presence,
 } from '@headgate/bus';
 import { ShutdownStack, systemClock, systemRandom } from '@headgate/runtime';
 import {
@@ -83,6 +84,8 @@ export class Edge {
   #share: LiveShare | null = null;
   #usage: UsageReports | null = null;
   #demand: DemandReports | null = null;
+  #announcement: Presence | null = null;
+  #loaded: EdgePresence['loaded'];
   #rollouts: RolloutReports | null = null;
   /** What the disk holds is known: workers can be brought up to date. */
   #restored = false;
@@ -121,6 +124,10 @@ export class Edge {
         }
         const why = reason === '' ? {} : { reason };
         this.#acks?.add({ key, revision, outcome, ...why, at });
+      },
+      onLoaded: (revision, at) => {
+        this.#loaded = { revision, at };
+        this.#announcement?.announce();
       },
       onDiskError: (error) =>
         options.logger.error({ err: error }, 'the last good configuration was not written'),
@@ -283,6 +290,7 @@ export class Edge {
           if (share !== undefined) worker.send({ type: 'share', ...share });
         },
         onOutcomes: (workerId, outcomes) => this.#configuration.decide(workerId, outcomes),
+        onBarrier: (workerId) => this.#configuration.barrierReached(workerId),
         onLimitUsage: (entries) => this.#usage?.add(entries),
         onDemand: (seconds) => this.#demand?.add(seconds),
         onQuotas: (marks) => this.#quotas.add(marks),
@@ -313,7 +321,7 @@ export class Edge {
         onRemoved: (key, revision) => this.#configuration.remove(key, revision),
         onRejected: (key, reason) =>
           logger.error({ document: key, reason }, 'unusable document on the bus'),
-        onSynced: () => this.#onSynced(),
+        onSynced: (revision) => this.#onSynced(revision),
         onEvent: (event) => logger.debug({ event }, 'config feed'),
       },
       { held: this.#configuration.known() },
@@ -336,6 +344,7 @@ export class Edge {
       id: nodeId,
       info: () => this.#presence(),
     });
+    this.#announcement = presence;
     this.#shutdown.push('presence', () => presence.close());
   }
 
@@ -381,10 +390,10 @@ export class Edge {
     }
   }
 
-  #onSynced(): void {
+  #onSynced(revision: number): void {
     this.#synced = true;
     this.#complete = true;
-    this.#configuration.synced();
+    this.#configuration.synced(revision);
     this.#options.logger.info({ ...this.#feed?.status() }, 'configuration synced');
     this.#workers?.startAccepting();
   }
@@ -399,13 +408,16 @@ export class Edge {
   }
 
   #presence(): EdgePresence {
+    const rejected = this.#configuration.rejected();
+    const toldOfAll = this.#loaded !== undefined && rejected.length <= REJECTED_MAX;
     return {
       zone: this.#options.settings.zone,
       ring: this.#options.settings.ring,
       revision: this.#feed?.status().revision ?? this.#configuration.revision,
       documents: this.#configuration.size,
       synced: this.#feed?.status().synced ?? false,
-      rejected: this.#configuration.rejected().slice(0, REJECTED_MAX),
+      rejected: rejected.slice(0, REJECTED_MAX),
+      ...(toldOfAll ? { loaded: this.#loaded } : {}),
       startedAt: this.#startedAtMs,
       version: this.#options.version,
       adminAddress: this.adminAddress,

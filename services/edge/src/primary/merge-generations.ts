@@ -1,5 +1,5 @@
 import { documentKey } from '@headgate/model';
-import type { WorkerDocument } from '../ipc/messages.ts';
+import type { WireDocument } from '../ipc/wire-document.ts';
 import type { ParsedRecords, SnapshotRecord, WithdrawnDocument } from './snapshot-records.ts';
 
 /** One generation of the configuration as its two files hold it. */
@@ -11,9 +11,9 @@ export interface Generation {
 /** Result of reading the files. */
 export interface LoadedSnapshots {
   /** In force when the edge ended. */
-  readonly documents: ReadonlyMap<string, WorkerDocument>;
+  readonly documents: ReadonlyMap<string, WireDocument>;
   /** Those of them that had not proved themselves, with the good one to go back to; null for none. */
-  readonly fresh: ReadonlyMap<string, WorkerDocument | null>;
+  readonly fresh: ReadonlyMap<string, WireDocument | null>;
   /** Revisions that had to go because workers ended with them. */
   readonly withdrawn: ReadonlyMap<string, WithdrawnDocument>;
   /** Records that could not be used. */
@@ -37,35 +37,33 @@ export function mergeGenerations(generations: readonly Generation[]): LoadedSnap
 }
 
 class Merge {
-  readonly #newest = new Map<string, WorkerDocument>();
-  readonly #good = new Map<string, WorkerDocument>();
+  readonly #newest = new Map<string, WireDocument>();
+  readonly #good = new Map<string, WireDocument>();
   readonly #withdrawn = new Map<string, WithdrawnDocument>();
 
   add(record: SnapshotRecord, proven: boolean): void {
-    if (record.type === 'document') this.#addDocument(record, proven);
+    if (record.type === 'document') this.#addDocument(record.document, proven);
     else if (record.type === 'good') record.revisions.forEach((one) => this.#addGood(...one));
     else this.#withdraw(record.withdrawn);
   }
 
   finish(): Pick<LoadedSnapshots, 'documents' | 'fresh' | 'withdrawn'> {
-    const documents = new Map<string, WorkerDocument>();
-    const fresh = new Map<string, WorkerDocument | null>();
+    const documents = new Map<string, WireDocument>();
+    const fresh = new Map<string, WireDocument | null>();
     for (const [key, document] of this.#newest) {
-      if (document.header.deleted) continue;
+      if (document.deleted) continue;
       documents.set(key, document);
       const good = this.#good.get(key) ?? null;
-      if (good?.header.revision !== document.header.revision) fresh.set(key, good);
+      if (good?.revision !== document.revision) fresh.set(key, good);
     }
     return { documents, fresh, withdrawn: this.#withdrawn };
   }
 
-  #addDocument({ header, body }: SnapshotRecord & { type: 'document' }, proven: boolean): void {
-    const { revision, deleted } = header;
-    const key = documentKey(header.kind, header.id);
-    const document = { key, header, body };
+  #addDocument(document: WireDocument, proven: boolean): void {
+    const { key, revision, deleted } = document;
     const newest = this.#newest.get(key);
-    const outdated = newest !== undefined && revision < newest.header.revision;
-    if (proven && !(outdated && newest.header.deleted)) this.#good.set(key, document);
+    const outdated = newest !== undefined && revision < newest.revision;
+    if (proven && !(outdated && newest.deleted)) this.#good.set(key, document);
     if (outdated) return;
     const withdrawn = this.#withdrawn.get(key);
     if (withdrawn !== undefined && !deleted && revision === withdrawn.header.revision) return;
@@ -77,7 +75,7 @@ class Merge {
 
   #addGood(key: string, revision: number): void {
     const document = this.#newest.get(key);
-    if (document?.header.revision === revision && !document.header.deleted) {
+    if (document?.revision === revision && !document.deleted) {
       this.#good.set(key, document);
     }
   }
@@ -85,7 +83,7 @@ class Merge {
   #withdraw(withdrawn: WithdrawnDocument): void {
     const key = documentKey(withdrawn.header.kind, withdrawn.header.id);
     const newest = this.#newest.get(key);
-    if (newest !== undefined && newest.header.revision > withdrawn.header.revision) return;
+    if (newest !== undefined && newest.revision > withdrawn.header.revision) return;
     this.#withdrawn.set(key, withdrawn);
     const good = this.#good.get(key);
     if (good === undefined) this.#newest.delete(key);

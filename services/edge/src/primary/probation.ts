@@ -1,5 +1,5 @@
 import type { Clock } from '@headgate/runtime';
-import type { WorkerDocument } from '../ipc/messages.ts';
+import type { WireDocument } from '../ipc/wire-document.ts';
 
 /** Times of a {@link Probation}, in ms. */
 export interface ProbationTimes {
@@ -20,7 +20,7 @@ export const ENDS_MAX = 2;
 
 interface Change {
   /** The document that serves again if this one has to go; null if there was none. */
-  readonly good: WorkerDocument | null;
+  readonly good: WireDocument | null;
   readonly atMs: number;
 }
 
@@ -64,12 +64,12 @@ export class Probation {
   }
 
   /** What to go back to; null for nothing, undefined if the document is not on probation. */
-  goodOf(key: string): WorkerDocument | null | undefined {
+  goodOf(key: string): WireDocument | null | undefined {
     return this.#changes.get(key)?.good;
   }
 
   /** A document came in force in place of `previous`, which counts as good unless it was on probation itself. */
-  begin(key: string, previous: WorkerDocument | null): void {
+  begin(key: string, previous: WireDocument | null): void {
     const known = this.#changes.get(key);
     this.#changes.delete(key); // to the end of the order of time
     const good = known === undefined ? previous : known.good;

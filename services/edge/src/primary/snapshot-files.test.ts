@@ -3,8 +3,8 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { createSeededRandom, temporaryDirectory } from '@headgate/testkit';
-import { planDocument, tenantDocument } from '../../test/support/edge-process.ts';
-import type { WorkerDocument } from '../ipc/messages.ts';
+import { edited, planDocument, tenantDocument } from '../../test/support/edge-process.ts';
+import type { WireDocument } from '../ipc/wire-document.ts';
 import { SnapshotFiles } from './snapshot-files.ts';
 
 const upstreams = { main: { endpoints: [{ host: '127.0.0.1', port: 9 }] } };
@@ -30,8 +30,8 @@ async function reload(path: string) {
   return { revisions: Object.fromEntries(revisions.sort()) as Record<string, number>, damaged };
 }
 
-function deletionOf(document: WorkerDocument, revision: number): WorkerDocument {
-  return { ...document, header: { ...document.header, deleted: true, revision }, body: '' };
+function deletionOf(document: WireDocument, revision: number): WireDocument {
+  return edited(document, { header: { deleted: true, revision }, body: '' });
 }
 
 test('what was written is there after a restart: base, journal, replacements and deletions', async (t) => {
@@ -108,7 +108,7 @@ test('a base that was being written when the process died does not count', async
   assert.deepEqual((await reload(path)).revisions, { 'tenant.a': 1, 'tenant.b': 2 });
 });
 
-const withdrawnOf = ({ header }: WorkerDocument) => ({ header, reason: 'workers ended' });
+const withdrawnOf = ({ header }: WireDocument) => ({ header, reason: 'workers ended' });
 
 test('a journal tells what is on probation, and what it goes back to', async (t) => {
   const path = await createPlace(t);

@@ -1,6 +1,6 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { WorkerDocument } from '../ipc/messages.ts';
+import type { WireDocument } from '../ipc/wire-document.ts';
 import { mergeGenerations, type Generation, type LoadedSnapshots } from './merge-generations.ts';
 import {
   documentRecord,
@@ -36,7 +36,7 @@ export interface Marks {
 /** What a new generation holds besides the documents that have proved themselves. */
 export interface Unproven {
   /** In force, and not known to be good yet. */
-  readonly fresh: readonly WorkerDocument[];
+  readonly fresh: readonly WireDocument[];
   readonly withdrawn: readonly WithdrawnDocument[];
 }
 
@@ -73,7 +73,7 @@ export class SnapshotFiles {
   }
 
   /** Appends to the journal: documents, or deletions of keys, then what has become of these and earlier ones. */
-  append(documents: readonly WorkerDocument[], marks: Marks = NO_MARKS): Promise<void> {
+  append(documents: readonly WireDocument[], marks: Marks = NO_MARKS): Promise<void> {
     return this.#serialise(async () => {
       if (this.#generation === 0) await this.#writeGeneration([], ALL_PROVEN);
       const records = documents.map(documentRecord);
@@ -97,7 +97,7 @@ export class SnapshotFiles {
   }
 
   /** Writes all documents as a new generation and deletes those before the previous one. */
-  compact(good: readonly WorkerDocument[], unproven: Unproven = ALL_PROVEN): Promise<void> {
+  compact(good: readonly WireDocument[], unproven: Unproven = ALL_PROVEN): Promise<void> {
     return this.#serialise(() => this.#writeGeneration(good, unproven));
   }
 
@@ -107,7 +107,7 @@ export class SnapshotFiles {
     return run;
   }
 
-  async #writeGeneration(good: readonly WorkerDocument[], unproven: Unproven): Promise<void> {
+  async #writeGeneration(good: readonly WireDocument[], unproven: Unproven): Promise<void> {
     const next = this.#generation + 1;
     const path = this.#path('base', next);
     const { fresh, withdrawn } = unproven;
@@ -149,7 +149,7 @@ export class SnapshotFiles {
   }
 }
 
-function* baseRecords(good: readonly WorkerDocument[]): Generator<Buffer> {
+function* baseRecords(good: readonly WireDocument[]): Generator<Buffer> {
   for (const document of good) yield documentRecord(document);
   yield endRecord(good.length);
 }

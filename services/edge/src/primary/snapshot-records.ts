@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
-import { bodyText, decodeDocument, encodeDocument } from '@headgate/bus';
+import { decodeDocument } from '@headgate/bus';
 import { DocumentHeader, Revision } from '@headgate/model';
 import { z } from 'zod';
-import type { WorkerDocument } from '../ipc/messages.ts';
+import { WireDocument } from '../ipc/wire-document.ts';
 
 // Records of the files of an edge's configuration:
 //
@@ -35,7 +35,7 @@ export interface WithdrawnDocument {
 
 /** One record of a file. */
 export type SnapshotRecord =
-  | { readonly type: 'document'; readonly header: DocumentHeader; readonly body: string }
+  | { readonly type: 'document'; readonly document: WireDocument }
   | { readonly type: 'good'; readonly revisions: readonly GoodRevision[] }
   | { readonly type: 'withdrawn'; readonly withdrawn: WithdrawnDocument };
 
@@ -49,8 +49,8 @@ export interface ParsedRecords {
 }
 
 /** A document as a record. */
-export function documentRecord(document: WorkerDocument): Buffer {
-  return frame(encodeDocument(document.header, document.body));
+export function documentRecord({ text }: WireDocument): Buffer {
+  return frame(Buffer.from(text));
 }
 
 /** The last record of a base with `count` documents. */
@@ -104,8 +104,7 @@ function decodeRecord(bytes: Buffer): SnapshotRecord | null {
   if (mark !== null) return decodeMark(mark[1] ?? '', bytes.toString('utf8', mark[0].length));
   const decoded = decodeDocument(bytes);
   if (!decoded.ok) return null;
-  const { document } = decoded;
-  return { type: 'document', header: document.header, body: bodyText(document) };
+  return { type: 'document', document: WireDocument.received(decoded.document) };
 }
 
 function decodeMark(name: string, json: string): SnapshotRecord | null {

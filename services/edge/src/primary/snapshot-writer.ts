@@ -1,5 +1,5 @@
 import type { Clock } from '@headgate/runtime';
-import type { WorkerDocument } from '../ipc/messages.ts';
+import type { WireDocument } from '../ipc/wire-document.ts';
 import type { SnapshotFiles, Unproven } from './snapshot-files.ts';
 import type { WithdrawnDocument } from './snapshot-records.ts';
 
@@ -9,7 +9,7 @@ export interface SnapshotWriterDeps {
   readonly files: SnapshotFiles;
   /** Everything as it is now, for a new generation. */
   readonly everything: () => {
-    readonly good: readonly WorkerDocument[];
+    readonly good: readonly WireDocument[];
     readonly unproven: Unproven;
   };
   /** Writing fails; it is tried again until it works, and then this may be called again. */
@@ -28,7 +28,7 @@ const DISK_RETRY_MS = 10_000;
  */
 export class SnapshotWriter {
   readonly #deps: SnapshotWriterDeps;
-  #documents = new Map<string, WorkerDocument>();
+  #documents = new Map<string, WireDocument>();
   #good = new Map<string, number>();
   #withdrawn = new Map<string, WithdrawnDocument>();
   #timer: NodeJS.Timeout | null = null;
@@ -45,7 +45,7 @@ export class SnapshotWriter {
   }
 
   /** A document is in force, or deleted. */
-  write(document: WorkerDocument): void {
+  write(document: WireDocument): void {
     // That the revision before it is good has to stand in the journal before this one does.
     if (this.#good.has(document.key)) void this.flush();
     this.#documents.set(document.key, document);

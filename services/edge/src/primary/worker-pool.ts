@@ -31,6 +31,8 @@ export interface WorkerPoolDeps {
   /** Brings a worker up to date before it listens: a new one, or all of them on {@link WorkerPool.prime}. */
   readonly prime: (worker: WorkerProcess) => void;
   readonly onOutcomes: (workerId: string, outcomes: readonly DocumentOutcome[]) => void;
+  /** A worker has acted on all that was sent before the barrier. */
+  readonly onBarrier: (workerId: string) => void;
   /** A revision threw in a worker, which is well. */
   readonly onFault: (fault: RevisionFault) => void;
   /** A worker ended unexpectedly, or serves on after an exception that is nobody's: it will be replaced. */
@@ -189,6 +191,7 @@ export class WorkerPool {
           this.#deps.onListening(port);
         },
         onOutcomes: (from, outcomes) => this.#deps.onOutcomes(from.id, outcomes),
+        onBarrier: (from) => this.#deps.onBarrier(from.id),
         onFault: (fault) => this.#deps.onFault(fault),
         onFailing: (failing, reason) => this.#onFailing(failing, reason),
         onExit: (ended, end, reason) => this.#onExit(ended, end, reason),

@@ -5,6 +5,7 @@ import type { QuotaMark } from '@headgate/limiting';
 import type { WorkerSnapshot } from '@headgate/telemetry';
 import {
   isOrdered,
+  unpackOutcomes,
   type DocumentOutcome,
   type PrimaryMessage,
   type RevisionFault,
@@ -18,6 +19,7 @@ import { OrderedSends } from './ordered-sends.ts';
 export interface WorkerEvents {
   onListening(worker: WorkerProcess, port: number): void;
   onOutcomes(worker: WorkerProcess, outcomes: readonly DocumentOutcome[]): void;
+  onBarrier(worker: WorkerProcess): void;
   onLimitUsage(entries: readonly LimitUsage[]): void;
   onDemand(seconds: readonly DemandSecond[]): void;
   onQuotas(marks: readonly QuotaMark[]): void;
@@ -218,7 +220,10 @@ export class WorkerProcess {
         events.onFault(message.fault);
         break;
       case 'outcomes':
-        events.onOutcomes(this, message.outcomes);
+        events.onOutcomes(this, unpackOutcomes(message.outcomes));
+        break;
+      case 'barrier_reached':
+        events.onBarrier(this);
         break;
       case 'metrics':
         this.#snapshots.get(message.id)?.(message.snapshot);

@@ -4,18 +4,20 @@ import { DeadlineSweeper, systemRandom } from '@headgate/runtime';
 import { createFakeClock } from '@headgate/testkit';
 import { createWorkerMetrics } from '@headgate/telemetry';
 import {
+  edited,
   planDocument,
   rolloutDocument,
   tenantDocument,
-  upstreamDocument,
   type TestTenant,
+  upstreamDocument,
 } from '../../test/support/edge-process.ts';
 import { noIssuerKeys } from '../../test/support/no-issuer-keys.ts';
 import { HeldClock } from '../io/held-clock.ts';
 import { ReadBuffers } from '../io/read-buffers.ts';
 import { ConnectionBudget } from '../upstream/connection-budget.ts';
 import { ResponseReaders } from '../upstream/response-readers.ts';
-import type { DocumentOutcome, WorkerDocument } from '../ipc/messages.ts';
+import type { DocumentOutcome } from '../ipc/messages.ts';
+import type { WireDocument } from '../ipc/wire-document.ts';
 import { UpstreamRegistry } from '../upstream/upstream-registry.ts';
 import { createRevisionScope } from './revision-faults.ts';
 import { TenantStore } from './tenant-store.ts';
@@ -70,7 +72,7 @@ function tenant(id: string, hosts: string[], revision: number, changes: Partial<
 }
 
 /** Valid to the schema, but its route names an upstream that is not there. */
-const broken = (id: string, hosts: string[], revision: number): WorkerDocument =>
+const broken = (id: string, hosts: string[], revision: number): WireDocument =>
   tenant(id, hosts, revision, { routes: { rest: { upstreamId: 'missing' } } });
 
 /** Id and revision that answer for a host; null for nobody, 'quarantined' for a tenant without snapshot. */
@@ -206,7 +208,7 @@ suite('tenant store: plans', () => {
     const { store } = createScene();
     store.apply(planDocument(), true);
     store.apply(tenant('a', ['a.test'], 1), true);
-    const bad = { ...planDocument({}, 2), body: '{' };
+    const bad = edited(planDocument({}, 2), { body: '{' });
     assert.equal(store.apply(bad, true).outcome, 'rejected');
     assert.equal(served(store, 'a.test'), 'a@1');
   });
@@ -268,7 +270,7 @@ suite('tenant store: shared upstreams', () => {
     store.apply(planDocument(), true);
     store.apply(upstreamDocument('mail', [8]), true);
     store.apply(user('a', 2), true);
-    const [broken] = [{ ...planDocument({}, 3), body: '{' }];
+    const [broken] = [edited(planDocument({}, 3), { body: '{' })];
     store.apply(upstreamDocument('mail', [9], 4), true);
     store.apply(planDocument({ name: 'new' }, 5), true);
     assert.deepEqual(portsOf(store, 'a'), [9]);
@@ -314,7 +316,7 @@ suite('tenant store: shared upstreams', () => {
     const sound = upstreamDocument('mail', [9], 3);
     const { body: other } = upstreamDocument('other', [9], 3);
     for (const body of ['', '{', 'null', '{"upstream":{"id":"mail","endpoints":[]}}', other]) {
-      assert.equal(store.apply({ ...sound, body }, true).outcome, 'rejected', body);
+      assert.equal(store.apply(edited(sound, { body }), true).outcome, 'rejected', body);
       assert.deepEqual(portsOf(store, 'a'), [8]);
     }
   });
@@ -383,12 +385,12 @@ suite('tenant store: hosts', () => {
 
 suite('tenant store: poison', () => {
   const sound = tenant('p', ['p.test'], 2);
-  const poison: readonly [string, WorkerDocument][] = [
-    ['no JSON', { ...sound, body: '{"tenant":' }],
-    ['an empty body', { ...sound, body: '' }],
-    ['null', { ...sound, body: 'null' }],
-    ['100,000 levels', { ...sound, body: '['.repeat(100_000) }],
-    ['another tenant', { ...sound, body: tenant('a', ['p.test'], 2).body }],
+  const poison: readonly [string, WireDocument][] = [
+    ['no JSON', edited(sound, { body: '{"tenant":' })],
+    ['an empty body', edited(sound, { body: '' })],
+    ['null', edited(sound, { body: 'null' })],
+    ['100,000 levels', edited(sound, { body: '['.repeat(100_000) })],
+    ['another tenant', edited(sound, { body: tenant('a', ['p.test'], 2).body })],
     ['a route without upstream', broken('p', ['p.test'], 2)],
   ];
   for (const [title, document] of poison) {
@@ -416,7 +418,7 @@ suite('tenant store: poison', () => {
     const { store } = createScene();
     store.apply(planDocument(), true);
     const body = sound.body.replace('{', '{"__proto__":{"polluted":1},');
-    store.apply({ ...sound, body }, true);
+    store.apply(edited(sound, { body }), true);
     assert.equal(Reflect.get({}, 'polluted'), undefined);
   });
 

@@ -6,8 +6,9 @@ import {
   type TenantIdentity,
 } from '@headgate/model';
 import { TenantIndex } from '@headgate/routing';
-import type { DocumentOutcome, WorkerDocument } from '../ipc/messages.ts';
+import type { DocumentOutcome } from '../ipc/messages.ts';
 import { isForRing } from '../ipc/ring.ts';
+import type { ParsedDocument } from '../ipc/wire-document.ts';
 import type { TenantDirectory } from '../stages/identify-tenant.ts';
 import { SharedLimits } from './shared-limits.ts';
 import { describeFault, TenantEntry, type HeldPlan, type TenantEntryDeps } from './tenant-entry.ts';
@@ -90,7 +91,7 @@ export class TenantStore implements TenantDirectory {
   }
 
   /** Takes in a document; older revisions are passed over by the sender. */
-  apply(document: WorkerDocument, compileNow: boolean): DocumentOutcome {
+  apply(document: ParsedDocument, compileNow: boolean): DocumentOutcome {
     const { key, header, body } = document;
     return outcomeOf(key, header, this.#tryApply(header, body, compileNow));
   }

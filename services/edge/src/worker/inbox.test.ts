@@ -3,11 +3,10 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { suite, test } from 'node:test';
 import { createFakeClock } from '@headgate/testkit';
 import { tenantDocument } from '../../test/support/edge-process.ts';
-import type { WorkerDocument } from '../ipc/messages.ts';
 import { Inbox, TURN_MS } from './inbox.ts';
 
-const documentsOf = (...ids: readonly string[]): readonly WorkerDocument[] =>
-  ids.map((id) => tenantDocument({ id, hosts: [`${id}.test`], upstreams: {}, routes: {} }, 1));
+const documentsOf = (...ids: readonly string[]): readonly string[] =>
+  ids.map((id) => tenantDocument({ id, hosts: [`${id}.test`], upstreams: {}, routes: {} }, 1).text);
 
 /** An inbox whose documents take so long each; tells what it did, in order. */
 function createHarness(documentMs: number) {
@@ -18,7 +17,8 @@ function createHarness(documentMs: number) {
     apply: ({ key, header: { revision } }) => {
       clock.advance(documentMs);
       did.push(key);
-      return { key, revision, outcome: 'applied', reason: '' };
+      const isBad = key === 'tenant.bad';
+      return { key, revision, outcome: isBad ? 'rejected' : 'applied', reason: '' };
     },
     onOutcomes: (outcomes) => did.push(`outcomes ${outcomes.map(({ key }) => key).join(' ')}`),
     handle: ({ type }) => did.push(type),
@@ -40,13 +40,22 @@ suite('inbox of a worker', () => {
     inbox.push({ type: 'documents', compileNow: false, documents: documentsOf('d', 'e') });
     assert.deepEqual(did.splice(0), ['tenant.a', 'tenant.b', 'outcomes tenant.a tenant.b']);
     await turn();
-    assert.deepEqual(did.splice(0), [
-      ...['tenant.c', 'outcomes tenant.c', 'removed', 'tenant.d', 'outcomes tenant.d'],
-    ]);
+    assert.deepEqual(did.splice(0), [...['tenant.c', 'outcomes tenant.c', 'removed', 'tenant.d']]);
     await turn();
-    assert.deepEqual(did.splice(0), ['tenant.e', 'outcomes tenant.e']);
+    assert.deepEqual(did.splice(0), ['tenant.e']);
     await turn();
     assert.deepEqual(did, []);
+  });
+
+  test('of documents that are not compiled now only those that are rejected are told of', async () => {
+    const { inbox, did } = createHarness(0);
+    const documents = documentsOf('a', 'bad', 'c');
+    inbox.push({ type: 'documents', compileNow: false, documents });
+    inbox.push({ type: 'barrier' });
+    await turn();
+    assert.deepEqual(did, [
+      ...['tenant.a', 'tenant.bad', 'tenant.c', 'outcomes tenant.bad', 'barrier'],
+    ]);
   });
 
   test('many small messages at once share one turn’s time', async () => {

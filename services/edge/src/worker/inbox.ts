@@ -1,11 +1,15 @@
-import type { DocumentOutcome, OrderedMessage, WorkerDocument } from '../ipc/messages.ts';
+import type { DocumentOutcome, OrderedMessage } from '../ipc/messages.ts';
+import { parseDocument, type ParsedDocument } from '../ipc/wire-document.ts';
 
 /** What an inbox works with. */
 export interface InboxDeps {
   /** Monotonic, in ms. */
   readonly nowMs: () => number;
-  readonly apply: (document: WorkerDocument, compileNow: boolean) => DocumentOutcome;
-  /** Told of documents of one message at a time, of large ones in several parts. */
+  readonly apply: (document: ParsedDocument, compileNow: boolean) => DocumentOutcome;
+  /**
+   * Told of documents of one message at a time, of large ones in several parts. Those that are not to be compiled now are
+   * told of only if they are rejected.
+   */
   readonly onOutcomes: (outcomes: readonly DocumentOutcome[]) => void;
   /** Begins what a message asks for; the next one does not wait for its end. */
   readonly handle: (message: Exclude<OrderedMessage, { readonly type: 'documents' }>) => void;
@@ -59,12 +63,13 @@ export class Inbox {
   }
 
   /** Applies at least one document. Returns whether it was the last one. */
-  #applyUntil(untilMs: number, documents: readonly WorkerDocument[], compileNow: boolean): boolean {
+  #applyUntil(untilMs: number, documents: readonly string[], compileNow: boolean): boolean {
     const outcomes: DocumentOutcome[] = [];
     do {
-      const document = documents[this.#applied];
-      if (document === undefined) break;
-      outcomes.push(this.#deps.apply(document, compileNow));
+      const text = documents[this.#applied];
+      if (text === undefined) break;
+      const outcome = this.#deps.apply(parseDocument(text), compileNow);
+      if (compileNow || outcome.outcome === 'rejected') outcomes.push(outcome);
       this.#applied += 1;
     } while (this.#deps.nowMs() < untilMs);
     if (outcomes.length > 0) this.#deps.onOutcomes(outcomes);

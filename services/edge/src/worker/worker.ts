@@ -4,6 +4,7 @@ import { mendStringPrototype, systemClock } from '@headgate/runtime';
 import { lowerHelperThreads } from '../helper-threads.ts';
 import {
   isOrdered,
+  packOutcomes,
   type OrderedMessage,
   type PrimaryMessage,
   type WorkerMessage,
@@ -47,7 +48,7 @@ export function startWorker(): void {
   const begin = async (settings: WorkerSettings): Promise<DataPlane> => {
     const created = await createDataPlane(settings, {
       scope,
-      onOutcomes: (outcomes) => send({ type: 'outcomes', outcomes }),
+      onOutcomes: (outcomes) => send({ type: 'outcomes', outcomes: packOutcomes(outcomes) }),
       onFault: (fault) => send({ type: 'fault', fault }),
     });
     uncaught.serving = true;
@@ -89,9 +90,10 @@ function createInbox(
   return new Inbox({
     nowMs: () => systemClock.monotonicMs(),
     apply: (document, compileNow) => plane.tenants.apply(document, compileNow),
-    onOutcomes: (outcomes) => send({ type: 'outcomes', outcomes }),
+    onOutcomes: (outcomes) => send({ type: 'outcomes', outcomes: packOutcomes(outcomes) }),
     handle: (message) => {
       if (message.type === 'removed') for (const key of message.keys) plane.tenants.remove(key);
+      else if (message.type === 'barrier') send({ type: 'barrier_reached' });
       else listen(plane, send).catch(fail);
     },
   });

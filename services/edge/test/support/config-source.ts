@@ -8,15 +8,15 @@ import {
 } from '@headgate/bus';
 import { systemClock, systemRandom } from '@headgate/runtime';
 import { waitFor } from '@headgate/testkit';
-import type { WorkerDocument } from '../../src/ipc/messages.ts';
+import { WireDocument } from '../../src/ipc/wire-document.ts';
 
 /** Publishes documents as the config-service does, from memory. */
 export interface ConfigSource {
   readonly bus: Bus;
   /** Publishes documents, in place of older revisions of them, and then the digest. */
-  put(...documents: readonly WorkerDocument[]): Promise<void>;
+  put(...documents: readonly WireDocument[]): Promise<void>;
   /** Publishes the deletion of a document. */
-  remove(document: WorkerDocument, revision: number): Promise<void>;
+  remove(document: WireDocument, revision: number): Promise<void>;
   /** Writes bytes under the key of a document, whatever they are. */
   putBytes(key: string, bytes: Uint8Array): Promise<void>;
   close(): Promise<void>;
@@ -43,7 +43,7 @@ export async function createConfigSource(url: string): Promise<ConfigSource> {
     }
     newest = Math.max(newest, revision);
   };
-  const send = async (documents: readonly WorkerDocument[]): Promise<void> => {
+  const send = async (documents: readonly WireDocument[]): Promise<void> => {
     for (const { key, header, body } of documents) {
       assert.deepEqual(await publisher.put(header, body).then(({ ok }) => ok), true);
       account(key, header.revision, header.deleted);
@@ -55,8 +55,8 @@ export async function createConfigSource(url: string): Promise<ConfigSource> {
   return {
     bus,
     put: (...documents) => send(documents),
-    remove: ({ key, header }, revision) =>
-      send([{ key, header: { ...header, deleted: true, revision }, body: '' }]),
+    remove: ({ header }, revision) =>
+      send([WireDocument.of({ ...header, deleted: true, revision }, '')]),
     async putBytes(key, bytes) {
       await bus.request(`$KV.${CONFIG_BUCKET}.${key}`, bytes, 2000);
     },

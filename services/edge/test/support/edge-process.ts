@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
-  documentKey,
   inspectCertificate,
   PlanDocument,
   TenantDocument,
@@ -18,7 +17,7 @@ import {
   type StartedProcess,
   type TestCertificate,
 } from '@headgate/testkit';
-import type { WorkerDocument } from '../../src/ipc/messages.ts';
+import { WireDocument } from '../../src/ipc/wire-document.ts';
 import { SnapshotFiles } from '../../src/primary/snapshot-files.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -53,7 +52,7 @@ export const SECRETS_KEY_OF_TESTS = Buffer.alloc(32, 'edge').toString('base64url
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** The document of a tenant. */
-export function tenantDocument(tenant: TestTenant, revision = 1): WorkerDocument {
+export function tenantDocument(tenant: TestTenant, revision = 1): WireDocument {
   const identity = {
     hosts: [...(tenant.hosts ?? [])],
     pathPrefixes: [...(tenant.pathPrefixes ?? [])],
@@ -106,14 +105,21 @@ export function rolloutDocument(
   tenant: TestTenant,
   revision: number,
   rings: readonly string[],
-): WorkerDocument {
+): WireDocument {
   const { header, body } = tenantDocument(tenant, revision);
-  const key = documentKey('rollout', tenant.id);
-  return { key, header: { ...header, kind: 'rollout', rings: [...rings] }, body };
+  return WireDocument.of({ ...header, kind: 'rollout', rings: [...rings] }, body);
+}
+
+/** A document with some fields of its header, or its body, replaced. */
+export function edited(
+  { header, body }: WireDocument,
+  changes: { readonly header?: object; readonly body?: string },
+): WireDocument {
+  return WireDocument.of({ ...header, ...changes.header }, changes.body ?? body);
 }
 
 /** The document of a plan, by default `test`. */
-export function planDocument(plan: object = {}, revision = 1): WorkerDocument {
+export function planDocument(plan: object = {}, revision = 1): WireDocument {
   const document = PlanDocument.parse({ plan: { id: 'test', ...plan } });
   return documentOf('plan', document.plan.id, revision, document);
 }
@@ -124,7 +130,7 @@ export function upstreamDocument(
   ports: readonly number[],
   revision = 1,
   settings: object = {},
-): WorkerDocument {
+): WireDocument {
   const endpoints = ports.map((port) => ({ host: '127.0.0.1', port }));
   const document = UpstreamDocument.parse({ upstream: { id, endpoints, ...settings } });
   return documentOf('upstream', id, revision, document);
@@ -136,7 +142,7 @@ function documentOf(
   revision: number,
   value: object,
   identity?: DocumentHeader['identity'],
-): WorkerDocument {
+): WireDocument {
   const body = JSON.stringify(value);
   const header: DocumentHeader = {
     v: 1,
@@ -147,7 +153,7 @@ function documentOf(
     sha256: sha256(body),
     ...(identity === undefined ? {} : { identity }),
   };
-  return { key: documentKey(kind, id), header, body };
+  return WireDocument.of(header, body);
 }
 
 /** An edge that runs as a process of its own. */
@@ -165,7 +171,7 @@ export interface TestEdge {
 /** Options of {@link startTestEdge}. */
 export interface TestEdgeOptions {
   /** Configuration that lies on the disk when the edge starts. */
-  readonly documents?: readonly WorkerDocument[];
+  readonly documents?: readonly WireDocument[];
   /** Undefined: not in its environment, whatever is in that of the tests. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly workers?: number;

@@ -8,7 +8,7 @@ import {
   type RecordingOrigin,
   type RedisServer,
 } from '@headgate/testkit';
-import type { WorkerDocument } from '../../src/ipc/messages.ts';
+import type { WireDocument } from '../../src/ipc/wire-document.ts';
 import { hasMetrics } from './edge-metrics.ts';
 import { startTestEdge, type TestEdge, type TestEdgeOptions } from './edge-process.ts';
 import { createHttpClient, type HttpClient } from './http-client.ts';
@@ -30,7 +30,7 @@ export interface LimitsBench {
   readonly upstreams: { readonly main: object };
   /** Starts an edge, with two workers unless told otherwise; waits until all of them use Redis. */
   startEdge(
-    documents?: readonly WorkerDocument[],
+    documents?: readonly WireDocument[],
     options?: Omit<TestEdgeOptions, 'documents'>,
   ): Promise<LimitedEdge>;
   /**

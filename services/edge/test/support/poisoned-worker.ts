@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
-import type { PrimaryMessage, WorkerMessage } from '../../src/ipc/messages.ts';
+import { unpackOutcomes, type PrimaryMessage, type WorkerMessage } from '../../src/ipc/messages.ts';
+import { parseDocument } from '../../src/ipc/wire-document.ts';
 import { TenantEntry } from '../../src/snapshot/tenant-entry.ts';
 import { startWorker } from '../../src/worker/worker.ts';
 
@@ -39,12 +40,17 @@ const throwLater = (): void => {
   }, MOMENT_MS);
 };
 
-/** What documents do once their outcome is on its way, by key; a worker that is still starting has them for a while. */
+/**
+ * What documents do once their outcome is on its way, by key; a worker that is still starting has them for a while. Those
+ * that are not compiled now, of which nothing is told, do it with the next message that says that all before it is done.
+ */
 const harms = new Map<string, () => void>();
+const unseenHarms = new Set<string>();
 
 process.on('message', (message: PrimaryMessage) => {
   if (message.type !== 'documents') return;
-  for (const { key, body } of message.documents) {
+  for (const { key, body } of message.documents.map(parseDocument)) {
+    if (!message.compileNow) unseenHarms.add(key);
     if (body.includes('"poison-kill"')) harms.set(key, () => setTimeout(die, MOMENT_MS));
     if (body.includes('"poison-stray"')) harms.set(key, throwLater);
   }
@@ -53,13 +59,20 @@ process.on('message', (message: PrimaryMessage) => {
 const send = process.send?.bind(process);
 process.send = (message: WorkerMessage) => {
   const isSent = send?.(message) ?? false;
-  if (message.type !== 'outcomes') return isSent;
-  for (const { key } of message.outcomes) {
-    harms.get(key)?.();
-    harms.delete(key);
+  if (message.type === 'outcomes') {
+    for (const { key } of unpackOutcomes(message.outcomes)) doHarm(key);
+  }
+  if (message.type === 'barrier_reached' || message.type === 'listening') {
+    for (const key of unseenHarms) doHarm(key);
+    unseenHarms.clear();
   }
   return isSent;
 };
+
+function doHarm(key: string): void {
+  harms.get(key)?.();
+  harms.delete(key);
+}
 
 const parse = JSON.parse;
 JSON.parse = (text: string, reviver?: Parameters<typeof parse>[1]): unknown => {

@@ -11,7 +11,7 @@ import {
   type RecordingOrigin,
   type StartedProcess,
 } from '@headgate/testkit';
-import type { WorkerDocument } from '../../src/ipc/messages.ts';
+import type { WireDocument } from '../../src/ipc/wire-document.ts';
 import { SnapshotFiles } from '../../src/primary/snapshot-files.ts';
 import { createConfigSource, type ConfigSource } from './config-source.ts';
 import { metricValue } from './edge-metrics.ts';
@@ -84,7 +84,7 @@ export class ProbationScene {
   }
 
   /** A tenant with the host `<id>.test`; a route named for a poison makes it one. */
-  tenant(id: string, revision: number, poison?: string): WorkerDocument {
+  tenant(id: string, revision: number, poison?: string): WireDocument {
     const upstreams = { main: { endpoints: [{ host: '127.0.0.1', port: this.origin.port }] } };
     const path = { prefix: '/poison' };
     const routes = {

@@ -4,7 +4,7 @@ import {
   type RecordedRequest,
   type RecordingOrigin,
 } from '@headgate/testkit';
-import type { WorkerDocument } from '../../src/ipc/messages.ts';
+import type { WireDocument } from '../../src/ipc/wire-document.ts';
 import { planDocument, startTestEdge, tenantDocument, type TestEdge } from './edge-process.ts';
 import { endpointsAt, routeTo } from './one-tenant-edge.ts';
 import { OK } from './plain-messages.ts';
@@ -67,7 +67,7 @@ export async function startWireBench(tenantIds: readonly string[]): Promise<Wire
   };
 }
 
-function benchDocuments(port: number, tenantIds: readonly string[]): WorkerDocument[] {
+function benchDocuments(port: number, tenantIds: readonly string[]): WireDocument[] {
   const upstreams = { backend: { endpoints: endpointsAt(port) } };
   const route = (prefix: string, settings: object) =>
     routeTo('backend', prefix, { requestBodyBytesMax: 1_048_576, ...settings });
