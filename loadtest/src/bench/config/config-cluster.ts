@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { temporaryDirectory, waitFor } from '@headgate/testkit';
 import { startCluster, type Cluster, type ClusterEdge } from '../../cluster/cluster.ts';
 import { waitForPublished } from '../../cluster/wait-for-published.ts';
@@ -28,6 +29,11 @@ export interface ClusterCpu {
 }
 
 const SYNC_DEADLINE_MS = 120_000;
+
+const REST_DEADLINE_MS = 30_000;
+const REST_LOOK_MS = 1000;
+/** Of a core: what heartbeats and looks at the outbox take is less. */
+const REST_SHARE = 0.1;
 
 /** Starts everything but the edges. @param nginx path of nginx, the backend */
 export async function startConfigCluster(edges: number, nginx: string): Promise<ConfigCluster> {
@@ -108,6 +114,27 @@ export async function clusterCpu(cluster: Cluster): Promise<ClusterCpu> {
     edgesMs: await treesCpuMs(cluster.edges.map(({ component }) => component.process.pid)),
     controlMs: await treesCpuMs(controlPids(cluster)),
   };
+}
+
+/**
+ * Waits until the control plane does next to nothing: after 100,000 writes in a minute PostgreSQL tidies up for some seconds, on
+ * what here are the cores of the edges.
+ *
+ * @returns for the report, if it does not come to rest in time; else null.
+ */
+export async function untilControlPlaneRests(
+  cluster: Cluster,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const untilMs = performance.now() + REST_DEADLINE_MS;
+  let beforeMs = (await clusterCpu(cluster)).controlMs;
+  while (performance.now() < untilMs) {
+    await sleep(REST_LOOK_MS, undefined, { signal });
+    const nowMs = (await clusterCpu(cluster)).controlMs;
+    if (nowMs - beforeMs < REST_LOOK_MS * REST_SHARE) return null;
+    beforeMs = nowMs;
+  }
+  return 'the control plane did not come to rest before the cold start';
 }
 
 /** The processes that bring changes to edges: config-service and PostgreSQL. */

@@ -13,6 +13,7 @@ import {
   raiseRequestPath,
   startConfigCluster,
   startEdge,
+  untilControlPlaneRests,
   waitForDocuments,
   type ConfigCluster,
 } from './config-cluster.ts';
@@ -120,6 +121,8 @@ class TenantsRun {
     await edge.component.stop();
     signal.throwIfAborted();
     const loadSeconds = await fillCluster(this.#parts, this.#tenants, say);
+    const unrest = await untilControlPlaneRests(this.#parts.cluster, signal);
+    if (unrest !== null) say(unrest);
     const coldStartMs = await startEdge(edge, false);
     await this.#waitForAll(first);
     const rssBytes = await edgeRssBytes(first);
