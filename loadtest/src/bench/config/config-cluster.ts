@@ -127,10 +127,10 @@ export async function untilControlPlaneRests(
   signal: AbortSignal,
 ): Promise<string | null> {
   const untilMs = performance.now() + REST_DEADLINE_MS;
-  let beforeMs = (await clusterCpu(cluster)).controlMs;
+  let beforeMs = await treesCpuMs(controlPids(cluster));
   while (performance.now() < untilMs) {
     await sleep(REST_LOOK_MS, undefined, { signal });
-    const nowMs = (await clusterCpu(cluster)).controlMs;
+    const nowMs = await treesCpuMs(controlPids(cluster));
     if (nowMs - beforeMs < REST_LOOK_MS * REST_SHARE) return null;
     beforeMs = nowMs;
   }
