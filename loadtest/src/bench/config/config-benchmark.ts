@@ -18,8 +18,8 @@ const METHOD = [
   'in effect: from the reply of the REST API until a request to each of the edges, on a kept-alive connection, is',
   `answered as changed; under ${settings.TRAFFIC_PER_SECOND} requests/s over all edges, with 40 ms between changes.`,
   `CPU ms/change: of one edge, primary and worker, at ${settings.CHANGES_PER_SECOND} changes/s without requests; the control plane’s is that of`,
-  'config-service and PostgreSQL. Cold start: with an empty disk, once the control plane rests; restart: from the disk. Edges are those of the images,',
-  'compiled, and write no access records.',
+  'config-service and PostgreSQL. Cold start: with an empty disk, once the control plane rests, median of 5 (quick: 1);',
+  'restart: from the disk. Edges are those of the images, compiled, and write no access records.',
 ];
 
 const STORM_METHOD = [

@@ -27,7 +27,10 @@ export interface ConfigRow extends BenchRow {
   /** Resident memory of one edge, primary and worker, in MiB. */
   readonly rssMib?: number;
   /** From the start of an edge with an empty disk until it is ready. */
+  /** Median of some starts. */
   readonly coldStartMs?: number;
+  readonly coldStartMinMs?: number;
+  readonly coldStartMaxMs?: number;
   /** The same with its last good configuration on disk. */
   readonly restartMs?: number;
   /** Time in which all tenants were created, in batches. */
@@ -72,6 +75,8 @@ const COLUMNS: readonly ConfigColumn[] = [
   { title: 'RSS KiB/tenant', value: ({ rssKiBPerTenant }) => rssKiBPerTenant, digits: 1 },
   { title: 'RSS MiB', value: ({ rssMib }) => rssMib },
   { title: 'cold start ms', value: ({ coldStartMs }) => coldStartMs },
+  { title: 'min', value: ({ coldStartMinMs }) => coldStartMinMs },
+  { title: 'max', value: ({ coldStartMaxMs }) => coldStartMaxMs },
   { title: 'restart ms', value: ({ restartMs }) => restartMs },
   { title: 'load s', value: ({ loadSeconds }) => loadSeconds, digits: 1 },
   { title: 'requests’ p99 ms quiet', value: ({ quietP99Ms }) => quietP99Ms, digits: 2 },

@@ -35,6 +35,8 @@ export const TENANTS_PER_BUNDLE = 2500;
 
 /** Lengths of the phases. */
 export interface ConfigSchedule {
+  /** Starts of an edge with an empty disk, of which the median counts. */
+  readonly coldStarts: number;
   /** Changes before anything is measured: the JIT compilers of Node need them. */
   readonly warmUpChanges: number;
   /** Changes that are followed to all edges. */
@@ -51,6 +53,7 @@ export interface ConfigSchedule {
 
 /** About 10 minutes for all parts. */
 export const FULL_SCHEDULE: ConfigSchedule = {
+  coldStarts: 5,
   warmUpChanges: 1000,
   followedChanges: 300,
   trafficSeconds: 5,
@@ -62,6 +65,7 @@ export const FULL_SCHEDULE: ConfigSchedule = {
 
 /** Under a minute, with the start and the loading. */
 export const QUICK_SCHEDULE: ConfigSchedule = {
+  coldStarts: 1,
   warmUpChanges: 100,
   followedChanges: 50,
   trafficSeconds: 2,
