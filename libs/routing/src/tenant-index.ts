@@ -25,6 +25,8 @@ export interface IdentityConflict<Tenant> {
  * both, out of order, must not let one tenant take over the traffic of another).
  */
 export class TenantIndex<Tenant> {
+  /** Rises with each change: until then every host, path and value leads where it led. */
+  version = 0;
   readonly #hosts = new HostTable<Tenant>();
   readonly #prefixes = new PrefixTable<Tenant>();
   readonly #headerValues = new Map<string, Tenant>();
@@ -32,6 +34,7 @@ export class TenantIndex<Tenant> {
   /** Adds a tenant's patterns and returns those that another tenant holds; they are left with it. */
   add(tenant: Tenant, identity: IdentityPatterns): IdentityConflict<Tenant>[] {
     const conflicts: IdentityConflict<Tenant>[] = [];
+    this.version += 1;
     this.#forEach(identity, (table, key, pattern) => {
       const holder = table.get(key) ?? null;
       if (holder === null) table.set(key, tenant);
@@ -42,6 +45,7 @@ export class TenantIndex<Tenant> {
 
   /** Removes those of the patterns that the tenant holds. */
   remove(tenant: Tenant, identity: IdentityPatterns): void {
+    this.version += 1;
     this.#forEach(identity, (table, key) => {
       if (table.get(key) === tenant) table.delete(key);
     });

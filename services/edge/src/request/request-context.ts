@@ -9,6 +9,7 @@ import {
   type TraceContext,
 } from '@headgate/telemetry';
 import type { CompiledRoute, CompiledTenant, Principal } from '../snapshot/compile-tenant.ts';
+import type { TenantHandle } from '../stages/identify-tenant.ts';
 import type { ConnectionTls } from '../tls/connection-tls.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoint.ts';
 import type { UpstreamFailure } from '../upstream/failure.ts';
@@ -43,6 +44,10 @@ export class RequestContext implements AccessRecord {
   /** Null for plain TCP. */
   tls: ConnectionTls | null = null;
   readonly apiKeyVerifier = new ApiKeyVerifier<Principal>();
+  /** Host of the last request, and whose it was when the directory of tenants had this version. */
+  knownHost = '';
+  knownVersion = -1;
+  knownTenant: TenantHandle | null = null;
 
   // parse
   /** The head could not be read: method, host and path are unknown. */

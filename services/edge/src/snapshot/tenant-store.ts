@@ -72,6 +72,10 @@ export class TenantStore implements TenantDirectory {
     return this.#plans.size;
   }
 
+  get version(): number {
+    return this.#index.version;
+  }
+
   /** @hot */
   findByHost(host: string): TenantEntry | null {
     return this.#index.findByHost(host);

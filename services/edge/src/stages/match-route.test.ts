@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RequestParser } from '@headgate/http1';
-import { compileRoutes, type RoutePattern } from '@headgate/routing';
+import { compileRoutes, TenantIndex, type RoutePattern } from '@headgate/routing';
 import { RequestContext } from '../request/request-context.ts';
 import type { CompiledRoute, CompiledTenant } from '../snapshot/compile-tenant.ts';
 import { identifyTenant, type TenantDirectory, type TenantHandle } from './identify-tenant.ts';
@@ -89,6 +89,7 @@ test('a tenant is found by path in normal form, unless the path may be that of a
     ['/@a', '/b'].map((prefix) => [prefix, { snapshot: () => contextOf('GET /').tenant }]),
   );
   const tenants: TenantDirectory = {
+    version: 1,
     findByHost: () => null,
     findByPath: (path) => handles.get(path) ?? null,
     findByHeaderValue: () => null,
@@ -98,4 +99,39 @@ test('a tenant is found by path in normal form, unless the path may be that of a
     return identifyTenant(context, { tenants, tenantHeader: 'x-tenant-id' })?.status ?? 'found';
   });
   assert.deepEqual(statuses, ['found', 'found', 'found', 400, 400, 404]);
+});
+
+test('a host that moves to another tenant, or is gone, is found there by the next request of the same connection', () => {
+  const index = new TenantIndex<TenantHandle>();
+  const lookedUp: string[] = [];
+  const tenants: TenantDirectory = {
+    get version() {
+      return index.version;
+    },
+    findByHost(host) {
+      lookedUp.push(host);
+      return index.findByHost(host);
+    },
+    findByPath: () => null,
+    findByHeaderValue: () => null,
+  };
+  const context = contextOf('GET /');
+  const { tenant } = context;
+  const identity = { hosts: ['a.test'], pathPrefixes: [], headerValues: [] };
+  const [first, second] = [1, 2].map((): TenantHandle => ({ snapshot: () => tenant }));
+  assert.ok(first !== undefined && second !== undefined && context.head.host === 'a.test');
+  const found = () => {
+    identifyTenant(context, { tenants, tenantHeader: 'x-tenant-id' });
+    return context.knownTenant;
+  };
+  assert.equal(found(), null);
+  index.add(first, identity);
+  assert.equal(found(), first);
+  assert.equal(found(), first);
+  index.remove(first, identity);
+  index.add(second, identity);
+  assert.equal(found(), second);
+  index.remove(second, identity);
+  assert.equal(found(), null);
+  assert.equal(lookedUp.length, 4, 'one look-up after each change');
 });
