@@ -30,6 +30,8 @@ async function createHarness(given?: { synced?: false; files?: (path: string) =>
   const sent: PrimaryMessage[] = [];
   const decided: DocumentOutcome[] = [];
   const loaded: number[] = [];
+  /** Keys of what was rejected when the end of the first sync was told. */
+  const rejectedThen: string[] = [];
   const workers = ['0.1', '1.2'];
   const clock = createFakeClock();
   const probation = new Probation(clock);
@@ -41,7 +43,10 @@ async function createHarness(given?: { synced?: false; files?: (path: string) =>
     broadcast: (message) => sent.push(message),
     workerIds: () => workers,
     onDecided: (outcome) => decided.push(outcome),
-    onLoaded: (revision) => loaded.push(revision),
+    onLoaded(revision) {
+      loaded.push(revision);
+      rejectedThen.push(...configuration.rejected().map(({ key }) => key));
+    },
     onDiskError: (error) => diskErrors.push(error),
   });
   const endFirstSync = (revision: number) => {
@@ -66,7 +71,7 @@ async function createHarness(given?: { synced?: false; files?: (path: string) =>
   };
   const remove = () => directory.remove();
   return {
-    ...{ configuration, sent, decided, loaded, diskErrors },
+    ...{ configuration, sent, decided, loaded, rejectedThen, diskErrors },
     ...{ receive, answer, endFirstSync, onDisk, remove },
   };
 }
@@ -285,6 +290,33 @@ suite('the first sync', () => {
     configuration.workerLost({ id: '1.2', index: 1, livedMs: 100_000 }, 'killed');
     assert.deepEqual(loaded, [2]);
     assert.deepEqual(inForce(configuration), { 'plan.test': 2, 'tenant.a': 1 });
+    await harness.onDisk();
+    await harness.remove();
+  });
+
+  test('what is decided last is among the rejected ones by the time that all are told of', async () => {
+    const harness = await createHarness({ synced: false });
+    harness.configuration.receive(received(planDocument({}, 2)), false);
+    harness.endFirstSync(2);
+    harness.answer('0.1', 2, 'no such kind', 'plan.test');
+    assert.deepEqual([harness.loaded, harness.rejectedThen], [[2], ['plan.test']]);
+    await harness.onDisk();
+    await harness.remove();
+  });
+
+  test('an edge that serves from its disk takes no tenant unseen, and tells of each, however long the sync takes', async () => {
+    const harness = await createHarness({ synced: false });
+    const { configuration, decided } = harness;
+    const documents = new Map([['tenant.a', tenant(1)]]);
+    configuration.restore({ documents, fresh: new Map(), withdrawn: new Map(), whole: true });
+    configuration.receive(received(other(2)), false);
+    assert.deepEqual(inForce(configuration), { 'tenant.a': 1 });
+    for (const worker of ['0.1', '1.2']) harness.answer(worker, 2, '', 'tenant.b');
+    assert.deepEqual(inForce(configuration), { 'tenant.a': 1, 'tenant.b': 2 });
+    assert.deepEqual(
+      decided.map(({ key, outcome }) => `${key} ${outcome}`),
+      ['tenant.b applied'],
+    );
     await harness.onDisk();
     await harness.remove();
   });

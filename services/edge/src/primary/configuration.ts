@@ -63,7 +63,8 @@ export interface RejectedDocument {
  *                                          └─ rejected by one ─► rejected               └─ workers end ─► withdrawn
  *
  * Where a revision is rejected or withdrawn, the good one before it serves. At the first sync there is none, and nothing is
- * compiled before it is asked for: tenants come in force unseen, without a word of each worker on each of 100,000.
+ * compiled before it is asked for: tenants come in force unseen, without a word of each worker on each of 100,000. An edge
+ * that has a whole configuration from its disk takes nothing unseen.
  */
 export class Configuration {
   readonly #deps: ConfigurationDeps;
@@ -194,8 +195,10 @@ export class Configuration {
       return;
     }
     const document = WireDocument.received(received);
-    // What replaces a good revision is always compiled first, so that the good one can stay.
-    if (compileNow || isNeededByTenants(header.kind) || this.#inForce.has(key)) {
+    // What replaces a good revision is always compiled first, so that the good one can stay. So is all that comes to an edge
+    // that serves from its disk: each is told of, also if the sync takes long or never ends.
+    const isServing = compileNow || this.#complete;
+    if (isServing || isNeededByTenants(header.kind) || this.#inForce.has(key)) {
       this.#candidates.add(document, this.#deps.workerIds());
       this.#sends.gather(document, true);
     } else {
@@ -350,10 +353,11 @@ export class Configuration {
 
   #reject(outcome: DocumentOutcome): void {
     const { key, revision, reason } = outcome;
-    this.#finishIfLoaded(key);
-    if (this.#rejected.get(key)?.revision === revision) return;
-    this.#rejected.set(key, { key, revision, reason: shortReason(reason) });
-    this.#tell(outcome);
+    if (this.#rejected.get(key)?.revision !== revision) {
+      this.#rejected.set(key, { key, revision, reason: shortReason(reason) });
+      this.#tell(outcome);
+    }
+    this.#finishIfLoaded(key); // which names what is rejected
   }
 
   #noteWithdrawn(key: string, withdrawn: WithdrawnDocument): RejectedDocument {
