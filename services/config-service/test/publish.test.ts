@@ -205,20 +205,43 @@ test('a bucket that has lost a document, but not its digest, gets it again', asy
   });
 });
 
+const edgeInfo = (): EdgePresence => ({
+  ...{
+    zone: 'a',
+    workers: 1,
+    revision: 1,
+    documents: 1,
+    synced: true,
+    rejected: [],
+    startedAt: 0,
+  },
+  ...{ version: 'test', adminAddress: '127.0.0.1:1', workers: 1 },
+});
+
+test('an edge that started with a change is told of, but not with how long the change took', async () => {
+  const { body } = await service.send('PUT', '/v1/tenants/before', { planId: 'base' });
+  await waitFor(() => held.has('tenant.before'), { message: 'the document' });
+  const loaded = { revision: Number(body['revision']), at: 7 };
+  const info = () => ({ ...edgeInfo(), loaded });
+  const presence = createPresence(bus, { kind: 'edge', id: 'edge-late', info });
+  try {
+    const path = `/v1/revisions/${loaded.revision}`;
+    const report = await waitFor(
+      async () => {
+        const reply = await service.send('GET', path);
+        return (reply.body['edges'] as readonly unknown[]).length > 0 ? reply.body : null;
+      },
+      { message: 'the edge in the report' },
+    );
+    assert.deepEqual(report['edges'], [{ edgeId: 'edge-late', outcome: 'applied', ...loaded }]);
+    assert.deepEqual(report['delay'], { edges: 0, p50Ms: null, p99Ms: null });
+  } finally {
+    presence.close();
+  }
+});
+
 test('writes wait for the acknowledgement of live edges, and status shows them', async () => {
-  const info = (): EdgePresence => ({
-    ...{
-      zone: 'a',
-      workers: 1,
-      revision: 1,
-      documents: 1,
-      synced: true,
-      rejected: [],
-      startedAt: 0,
-    },
-    ...{ version: 'test', adminAddress: '127.0.0.1:1', workers: 1 },
-  });
-  const presence = createPresence(bus, { kind: 'edge', id: 'edge-test', info });
+  const presence = createPresence(bus, { kind: 'edge', id: 'edge-test', info: edgeInfo });
   const acks = createAckPublisher(bus, { clock: systemClock }, { edgeId: 'edge-test', flushMs: 5 });
   try {
     await waitFor(

@@ -7,7 +7,7 @@ export interface AwaitedDocument {
   readonly revision: number;
   /**
    * Published so long ago that an edge has it if it says so in its presence: no acknowledgement of it
-   * need be known, as it may be older than this replica.
+   * need be known, as it may be older than this replica. Absent for what has just been written.
    */
   readonly settled?: boolean;
 }

@@ -180,9 +180,13 @@ export function revisionOperation({ store, view }: StatusContext): Operation {
         return problem('HG_API_NOT_FOUND', { detail: `there is no revision ${revision}` });
       }
       const reports = view.acknowledgements.reports(found.key, revision);
-      const edges = reports.map((report) => {
+      const edges = reports.flatMap(({ loaded, ...report }) => {
+        // What is not published yet is in no edge, although those with higher revisions may be.
+        if (loaded === true && found.published_at === null) return [];
         const isOfThis = report.revision === revision && report.outcome === 'applied';
-        return isOfThis ? { ...report, delayMs: delayMs(found.committed_at, report.at) } : report;
+        return isOfThis && loaded !== true
+          ? { ...report, delayMs: delayMs(found.committed_at, report.at) }
+          : report;
       });
       const delays = edges.flatMap((edge) => ('delayMs' in edge ? [edge.delayMs] : []));
       const body: z.output<typeof RevisionReply> = {

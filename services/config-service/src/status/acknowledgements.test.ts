@@ -88,26 +88,58 @@ test('what an edge began to serve with counts as applied, but for what it reject
   assert.ok(base);
   const edge = { ...base, loaded: { revision: 5, at: 77 } };
   const wait = async (
-    { key = 'tenant.a', revision = 5 },
+    { key = 'tenant.a', revision = 5, settled = false },
     changes: Partial<LiveEdge> = {},
     acked: readonly ReturnType<typeof ack>[] = [],
   ) => {
     const acks = new Acknowledgements(systemClock, () => [{ ...edge, ...changes }]);
     acks.add('e1', acked);
     const told = acks.reports(key, revision).map((report) => [report.outcome, report.at]);
-    return [await acks.wait([{ key, revision }], 1), told];
+    return [await acks.wait([{ key, revision, settled }], 1), told];
   };
   const applied = [true, [['applied', 77]]];
   const untold = [false, []];
   assert.deepEqual(await wait({}), applied);
   assert.deepEqual(await wait({}, {}, [ack(4, 'rejected')]), applied, 'an older word');
-  assert.deepEqual(await wait({}, {}, [ack(5, 'rejected')]), [false, [['rejected', 5]]]);
+  const late = { ...ack(5, 'rejected'), at: 78 };
+  assert.deepEqual(await wait({}, {}, [late]), [false, [['rejected', 78]]]);
   assert.deepEqual(await wait({ revision: 6 }), untold);
   assert.deepEqual(await wait({ key: 'rollout.a' }), untold);
   const rejected = (revision: number) => ({ rejected: [{ key: 'tenant.a', revision }] });
   assert.deepEqual(await wait({}, rejected(5)), untold);
   assert.deepEqual(await wait({}, rejected(4)), applied);
   assert.deepEqual(await wait({ key: 'tenant.b' }, rejected(5)), applied);
+});
+
+test('what an edge rejected before it started anew counts no more once it serves it', async () => {
+  const [base] = edges('e1');
+  assert.ok(base);
+  const rejected = [{ key: 'tenant.a', revision: 5 }];
+  for (const [named, outcome] of [
+    [[], 'applied'],
+    [rejected, 'rejected'],
+  ] as const) {
+    const edge: LiveEdge = { ...base, rejected: named, loaded: { revision: 9, at: 77 } };
+    const acks = new Acknowledgements(systemClock, () => [edge]);
+    acks.add('e1', [ack(5, 'rejected')]);
+    const settled = [{ key: 'tenant.a', revision: 5, settled: true }];
+    assert.equal(await acks.wait(settled, LONG_MS), outcome === 'applied');
+    assert.deepEqual(
+      acks.reports('tenant.a', 5).map((report) => report.outcome),
+      [outcome],
+    );
+  }
+});
+
+test('what an edge began to serve with before a write holds nothing of it: a higher revision may be committed first', async () => {
+  const [base] = edges('e1');
+  assert.ok(base);
+  let loaded = { revision: 6, at: 77 };
+  const acks = new Acknowledgements(systemClock, () => [{ ...base, loaded }]);
+  assert.equal(await acks.wait(document(5), 1), false);
+  const wait = acks.wait(document(5), LONG_MS);
+  loaded = { revision: 6, at: 99 };
+  assert.equal(await wait, true);
 });
 
 test('reports tell the newest word of each edge, sorted', () => {

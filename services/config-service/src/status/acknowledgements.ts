@@ -1,4 +1,4 @@
-import type { ConfigAck } from '@headgate/bus';
+import type { ConfigAck, EdgePresence } from '@headgate/bus';
 import type { Clock } from '@headgate/runtime';
 import type { AwaitedDocument, Convergence } from '../resources/api-context.ts';
 import { Acknowledged } from './acknowledged.ts';
@@ -17,6 +17,8 @@ export interface EdgeReport {
   readonly reason?: string;
   /** ms since the epoch. */
   readonly at: number;
+  /** It is among what the edge began to serve with: `at` says nothing of how long the change took. */
+  readonly loaded?: true;
 }
 
 /** What an edge says of itself in its presence. */
@@ -28,10 +30,14 @@ export interface LiveEdge {
   readonly synced: boolean;
   readonly rejected: readonly { readonly key: string; readonly revision: number }[];
   /** All documents up to this revision, but for `rejected` and rollouts, are in force since then; see `EdgePresence`. */
-  readonly loaded?: { readonly revision: number; readonly at: number } | undefined;
+  readonly loaded?: Loaded | undefined;
 }
 
+type Loaded = NonNullable<EdgePresence['loaded']>;
+
 interface Wait {
+  /** What edges had told of their start before. */
+  readonly loadedBefore: ReadonlyMap<string, Loaded | undefined>;
   /** What each edge has not acknowledged yet, by key. */
   readonly open: Map<string, Map<string, number>>;
   /** Edges that have acknowledged everything. */
@@ -76,18 +82,21 @@ export class Acknowledgements implements Convergence {
 
   /** What each edge said of a document at this revision or a newer one, which includes it. */
   reports(key: string, revision: number): EdgeReport[] {
+    const loaded = new Map<string, Loaded>();
+    for (const edge of this.#liveEdges()) {
+      const word = loadedWith(edge, { key, revision });
+      if (word !== null) loaded.set(edge.id, word);
+    }
     const reports: EdgeReport[] = [];
-    const told = new Set<string>();
     for (const [edgeId, ack] of this.#acknowledged.of(key)) {
-      if (ack.revision < revision) continue;
+      if (ack.revision < revision || isOutdated(ack, loaded.get(edgeId))) continue;
       const { outcome, reason, at } = ack;
       const why = reason === undefined ? {} : { reason };
       reports.push({ edgeId, revision: ack.revision, outcome, ...why, at });
-      told.add(edgeId);
+      loaded.delete(edgeId);
     }
-    for (const edge of this.#liveEdges()) {
-      const loaded = told.has(edge.id) ? null : loadedWith(edge, { key, revision });
-      if (loaded !== null) reports.push({ edgeId: edge.id, outcome: 'applied', ...loaded });
+    for (const [edgeId, word] of loaded) {
+      reports.push({ edgeId, outcome: 'applied', ...word, loaded: true });
     }
     return reports.sort((a, b) => (a.edgeId < b.edgeId ? -1 : 1));
   }
@@ -103,6 +112,7 @@ export class Acknowledgements implements Convergence {
       const poll = setInterval(() => this.#followPresence(wait, documents), PRESENCE_POLL_MS);
       const timeout = setTimeout(() => wait.finish(false), timeoutMs);
       const wait: Wait = {
+        loadedBefore: new Map(this.#liveEdges().map(({ id, loaded }) => [id, loaded])),
         open: new Map(),
         done: new Set(),
         finish: (converged) => {
@@ -137,8 +147,10 @@ export class Acknowledgements implements Convergence {
       }
       for (const document of documents) {
         const ack = this.#acknowledged.get(edge.id, document.key);
-        if (ack !== undefined && ack.revision >= document.revision) settle(wait, edge.id, ack);
-        else if (loadedWith(edge, document) !== null) {
+        const loaded = loadedWith(edge, document);
+        if (ack !== undefined && ack.revision >= document.revision && !isOutdated(ack, loaded)) {
+          settle(wait, edge.id, ack);
+        } else if (loaded !== null && mayInclude(wait, edge, document)) {
           settle(wait, edge.id, { ...document, outcome: 'applied' });
         } else if (document.settled === true) {
           const outcome = outcomeByPresence(edge, document);
@@ -157,10 +169,26 @@ export class Acknowledgements implements Convergence {
 function loadedWith(
   edge: LiveEdge,
   document: Pick<AwaitedDocument, 'key' | 'revision'>,
-): NonNullable<LiveEdge['loaded']> | null {
+): Loaded | null {
   const { loaded } = edge;
   if (loaded === undefined || loaded.revision < document.revision) return null;
   return document.key.startsWith('rollout.') || refuses(edge, document) ? null : loaded;
+}
+
+/** An edge that started anew serves what it had rejected in an earlier run, as one of another release does. */
+function isOutdated(ack: ConfigAck, loaded: Loaded | null | undefined): boolean {
+  if (ack.outcome !== 'rejected' || loaded === null || loaded === undefined) return false;
+  return ack.revision <= loaded.revision && ack.at < loaded.at;
+}
+
+/**
+ * Whether the document that is awaited can be among what the edge began to serve with. Transactions do not commit in the order of
+ * their revisions: what was there before the write holds nothing of it, whatever its revision is.
+ */
+function mayInclude({ loadedBefore }: Wait, edge: LiveEdge, document: AwaitedDocument): boolean {
+  if (document.settled !== undefined) return true;
+  const before = loadedBefore.get(edge.id);
+  return before?.revision !== edge.loaded?.revision || before?.at !== edge.loaded?.at;
 }
 
 function refuses(
