@@ -303,16 +303,19 @@ class Feed implements ConfigFeed {
 
   /**
    * A watch that still reads brings most of what differs by itself. To ask for it would fetch everything twice, and keep
-   * the config-service busy when a whole cluster of edges starts on machines that have no time. One that brings nothing has
-   * met messages that the server announces and cannot read.
+   * the config-service busy when a whole cluster of edges starts on machines that have no time.
    */
   async #untilRead(): Promise<void> {
     const untilMs = this.#clock.monotonicMs() + READING_MS_MAX;
-    while (this.#reading && !this.#closed) {
-      const nowMs = this.#clock.monotonicMs();
-      if (nowMs >= untilMs || nowMs - this.#readMonotonicMs >= READING_GAP_MS_MAX) return;
+    while (this.#bringsMore() && !this.#closed && this.#clock.monotonicMs() < untilMs) {
       await this.#repairSleep.sleep(this.#graceMs);
     }
+  }
+
+  /** Whether the watch still reads. One that brings nothing has met messages that the server announces and cannot read. */
+  #bringsMore(): boolean {
+    const silentMs = this.#clock.monotonicMs() - this.#readMonotonicMs;
+    return this.#reading && silentMs < READING_GAP_MS_MAX;
   }
 
   async #repairOnce(epoch: string, buckets: readonly number[]): Promise<RepairOutcome> {
@@ -345,11 +348,13 @@ class Feed implements ConfigFeed {
 
   #scheduleCheck(jitterMs: number): void {
     if (this.#checkTimer !== null) clearTimeout(this.#checkTimer);
-    this.#checkTimer = setTimeout(() => {
+    const check = () => {
       // A watch that still reads brings the stored digest by itself, and another costs the config-service a look at all.
-      if (this.#reading) this.#scheduleCheck(jitterMs);
+      if (this.#bringsMore()) this.#checkTimer = setTimeout(check, this.#graceMs + waitMs);
       else this.#bus.guard.run('checkDigest', () => this.checkDigest());
-    }, this.#random.next() * jitterMs);
+    };
+    const waitMs = this.#random.next() * jitterMs;
+    this.#checkTimer = setTimeout(check, waitMs);
   }
 
   #checkSilence(silenceMsMax: number): void {

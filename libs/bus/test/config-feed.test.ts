@@ -144,6 +144,18 @@ test('a feed that is still reading the bucket asks for nothing that comes anyway
   assert.ok([...edge.revisions.values()].every(({ length }) => length === 1));
 });
 
+test('a feed whose watch brings nothing asks for the digest, and for what it lacks', async () => {
+  const service = createMemoryConfigService(await bus('service'));
+  const server = service.serve();
+  open.push({ close: () => Promise.resolve(server.unsubscribe()) });
+  for (let number = 0; number < 5; number++) service.write(tenantKey(number), `{"n":${number}}`);
+  await service.putAll();
+  const { bus: stuck, release } = holdDeliveries(await bus('edge'));
+  open.push({ close: () => Promise.resolve(release()) });
+  const edge = follow(stuck, { checkJitterMs: 3000 });
+  await edge.converges(service, 15_000);
+});
+
 test('a live update arrives within 50 ms in the median', async () => {
   const service = createMemoryConfigService(await bus('service'));
   service.serve();
