@@ -54,7 +54,8 @@ test('a folder that a running cluster has is refused, naming its pid', async (t)
   // Its command line is what makes a process a cluster.
   const other = await startProcess({
     command: 'sh',
-    args: ['-c', 'sleep 300; : start.ts'],
+    args: ['-c', 'echo up; sleep 300; : start.ts'],
+    readyWhen: /up/, // while a process becomes another program, it has no command line
   });
   t.after(() => other.stop());
   writeFileSync(join(path, 'lock'), `${other.pid}\n`);

@@ -1,4 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
+import { documentKey } from '@headgate/model';
 import { unpackOutcomes, type PrimaryMessage, type WorkerMessage } from '../../src/ipc/messages.ts';
 import { parseDocument } from '../../src/ipc/wire-document.ts';
 import { TenantEntry } from '../../src/snapshot/tenant-entry.ts';
@@ -40,39 +41,41 @@ const throwLater = (): void => {
   }, MOMENT_MS);
 };
 
-/**
- * What documents do once their outcome is on its way, by key; a worker that is still starting has them for a while. Those
- * that are not compiled now, of which nothing is told, do it with the next message that says that all before it is done.
- */
+/** What revisions do once they are in force here, by key and revision; a worker that is still starting has them for a while. */
 const harms = new Map<string, () => void>();
-const unseenHarms = new Set<string>();
+
+function doHarm(key: string, revision: number): void {
+  const name = `${key}@${revision}`;
+  harms.get(name)?.();
+  harms.delete(name);
+}
 
 process.on('message', (message: PrimaryMessage) => {
   if (message.type !== 'documents') return;
-  for (const { key, body } of message.documents.map(parseDocument)) {
-    if (!message.compileNow) unseenHarms.add(key);
-    if (body.includes('"poison-kill"')) harms.set(key, () => setTimeout(die, MOMENT_MS));
-    if (body.includes('"poison-stray"')) harms.set(key, throwLater);
+  for (const { key, header, body } of message.documents.map(parseDocument)) {
+    const name = `${key}@${header.revision}`;
+    if (body.includes('"poison-kill"')) harms.set(name, () => setTimeout(die, MOMENT_MS));
+    if (body.includes('"poison-stray"')) harms.set(name, throwLater);
   }
 });
 
+// Of those that are compiled now their outcome is on its way.
 const send = process.send?.bind(process);
 process.send = (message: WorkerMessage) => {
   const isSent = send?.(message) ?? false;
   if (message.type === 'outcomes') {
-    for (const { key } of unpackOutcomes(message.outcomes)) doHarm(key);
-  }
-  if (message.type === 'barrier_reached' || message.type === 'listening') {
-    for (const key of unseenHarms) doHarm(key);
-    unseenHarms.clear();
+    for (const { key, revision } of unpackOutcomes(message.outcomes)) doHarm(key, revision);
   }
   return isSent;
 };
 
-function doHarm(key: string): void {
-  harms.get(key)?.();
-  harms.delete(key);
-}
+// Of those that are taken unseen nothing is told.
+// eslint-disable-next-line @typescript-eslint/unbound-method -- called with `this` below
+const replaceLazily = TenantEntry.prototype.replaceLazily;
+TenantEntry.prototype.replaceLazily = function (header, body) {
+  replaceLazily.call(this, header, body);
+  doHarm(documentKey(header.kind, header.id), header.revision);
+};
 
 const parse = JSON.parse;
 JSON.parse = (text: string, reviver?: Parameters<typeof parse>[1]): unknown => {

@@ -17,7 +17,7 @@ export interface RawClient {
   responses(methods?: readonly string[]): readonly RawResponse[];
   /** What the edge did to the connection. */
   state(): 'open' | 'ended' | 'reset';
-  /** Waits for the n-th final response and returns it. */
+  /** Waits for the n-th final response and returns it. @throws Error if the connection is closed without it. */
   response(n?: number, methods?: readonly string[]): Promise<RawResponse>;
   /** Waits until the edge has closed the connection in any way. */
   closed(deadlineMs?: number): Promise<'ended' | 'reset'>;
@@ -72,10 +72,13 @@ export function rawClientOf(
     state: () => state,
     async response(n = 0, methods = []) {
       const finals = () => responses(methods).filter(({ status }) => status >= 200);
-      return waitFor(() => finals()[n], {
+      const describe = () => ({ received: received().slice(-2000), state });
+      const found = await waitFor(() => finals()[n] ?? (state === 'open' ? null : 'closed'), {
         message: `response ${n}`,
-        describe: () => ({ received: received().slice(-2000), state }),
+        describe,
       });
+      if (found !== 'closed') return found;
+      throw new Error(`closed without response ${n}: ${JSON.stringify(describe())}`);
     },
     closed: (deadlineMs = 30_000) =>
       waitFor(() => (state === 'open' ? null : state), {
