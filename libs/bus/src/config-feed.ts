@@ -348,12 +348,12 @@ class Feed implements ConfigFeed {
 
   #scheduleCheck(jitterMs: number): void {
     if (this.#checkTimer !== null) clearTimeout(this.#checkTimer);
+    const waitMs = this.#random.next() * jitterMs;
     const check = () => {
       // A watch that still reads brings the stored digest by itself, and another costs the config-service a look at all.
       if (this.#bringsMore()) this.#checkTimer = setTimeout(check, this.#graceMs + waitMs);
       else this.#bus.guard.run('checkDigest', () => this.checkDigest());
     };
-    const waitMs = this.#random.next() * jitterMs;
     this.#checkTimer = setTimeout(check, waitMs);
   }
 

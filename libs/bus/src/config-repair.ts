@@ -1,4 +1,4 @@
-import { DocumentKind, isNeededByTenants } from '@headgate/model';
+import { isNeededByTenants, kindOfKey } from '@headgate/model';
 import type { Bus } from './bus.ts';
 import { GET_KEYS_MAX, ListReply, type GetRequest, type ListRequest } from './config-messages.ts';
 import { DigestMessage } from './config-digest.ts';
@@ -68,8 +68,8 @@ export async function repairBuckets(
 }
 
 function isNeeded(key: string): boolean {
-  const kind = DocumentKind.safeParse(key.slice(0, key.indexOf('.')));
-  return kind.success && isNeededByTenants(kind.data);
+  const kind = kindOfKey(key);
+  return kind !== null && isNeededByTenants(kind);
 }
 
 interface Listed {

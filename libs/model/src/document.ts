@@ -81,3 +81,9 @@ export function isNeededByTenants(kind: DocumentKind): boolean {
 export function documentKey(kind: DocumentKind, id: TenantId | PlanId | string): string {
   return `${kind}.${id}`;
 }
+
+/** What a key of {@link documentKey} names; null for a key of none of these kinds. */
+export function kindOfKey(key: string): DocumentKind | null {
+  const kind = DocumentKind.safeParse(key.slice(0, Math.max(key.indexOf('.'), 0)));
+  return kind.success ? kind.data : null;
+}

@@ -13,6 +13,7 @@ export {
 export {
   DOCUMENT_VERSION,
   documentKey,
+  kindOfKey,
   DocumentHeader,
   DocumentKind,
   isNeededByTenants,

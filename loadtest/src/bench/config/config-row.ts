@@ -26,8 +26,7 @@ export interface ConfigRow extends BenchRow {
   readonly rssKiBPerTenant?: number;
   /** Resident memory of one edge, primary and worker, in MiB. */
   readonly rssMib?: number;
-  /** From the start of an edge with an empty disk until it is ready. */
-  /** Median of some starts. */
+  /** From the start of an edge with an empty disk until it is ready: median of some starts. */
   readonly coldStartMs?: number;
   readonly coldStartMinMs?: number;
   readonly coldStartMaxMs?: number;

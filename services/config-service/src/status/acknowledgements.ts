@@ -1,4 +1,5 @@
 import type { ConfigAck, EdgePresence } from '@headgate/bus';
+import { kindOfKey } from '@headgate/model';
 import type { Clock } from '@headgate/runtime';
 import type { AwaitedDocument, Convergence } from '../resources/api-context.ts';
 import { Acknowledged } from './acknowledged.ts';
@@ -172,7 +173,7 @@ function loadedWith(
 ): Loaded | null {
   const { loaded } = edge;
   if (loaded === undefined || loaded.revision < document.revision) return null;
-  return document.key.startsWith('rollout.') || refuses(edge, document) ? null : loaded;
+  return kindOfKey(document.key) === 'rollout' || refuses(edge, document) ? null : loaded;
 }
 
 /** An edge that started anew serves what it had rejected in an earlier run, as one of another release does. */

@@ -127,21 +127,15 @@ export type PrimaryMessage =
   | { readonly type: 'drain'; readonly deadlineMs: number };
 
 /** Messages that act one after the other, in the order in which they came: the configuration, and what needs all of it. */
-export type OrderedMessage = Extract<
-  PrimaryMessage,
-  { readonly type: 'documents' | 'removed' | 'barrier' | 'listen' }
->;
+const ORDERED = ['documents', 'removed', 'barrier', 'listen'] as const;
 
-const ORDERED: ReadonlySet<string> = new Set<OrderedMessage['type']>([
-  'documents',
-  'removed',
-  'barrier',
-  'listen',
-]);
+export type OrderedMessage = Extract<PrimaryMessage, { readonly type: (typeof ORDERED)[number] }>;
+
+const ORDERED_TYPES: ReadonlySet<string> = new Set(ORDERED);
 
 /** Whether a message waits for those before it. All others pass what waits. */
 export function isOrdered(message: PrimaryMessage): message is OrderedMessage {
-  return ORDERED.has(message.type);
+  return ORDERED_TYPES.has(message.type);
 }
 
 /** From a worker to the primary. */

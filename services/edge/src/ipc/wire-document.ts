@@ -46,6 +46,11 @@ export class WireDocument implements ParsedDocument {
     return parseDocument(this.text).header;
   }
 
+  /** Of a rollout; parsed anew each time. */
+  get rings(): DocumentHeader['rings'] {
+    return this.header.rings;
+  }
+
   get body(): string {
     return parseDocument(this.text).body;
   }

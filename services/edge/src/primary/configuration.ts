@@ -8,6 +8,7 @@ import { WireDocument } from '../ipc/wire-document.ts';
 import { Candidates, type Candidate } from './candidates.ts';
 import { batchesOf, DocumentSends } from './document-sends.ts';
 import type { LoadedSnapshots } from './merge-generations.ts';
+import { FirstSync } from './first-sync.ts';
 import type { HeldRollout } from './rollout-tallies.ts';
 import type { Probation } from './probation.ts';
 import type { SnapshotFiles, Unproven } from './snapshot-files.ts';
@@ -34,18 +35,6 @@ export interface ConfigurationDeps {
   readonly onLoaded: (revision: number, at: number) => void;
   /** Writing fails; it is tried again until it works, and then this may be called again. */
   readonly onDiskError: (error: unknown) => void;
-}
-
-/** The end of the first sync. */
-interface Loading {
-  /** All documents up to this revision have come. */
-  readonly revision: number;
-  /** Workers that still have to act on what has come. */
-  readonly awaited: Set<string>;
-  /** Documents that workers were deciding on then, and still are. */
-  readonly undecided: Set<string>;
-  /** Taken unseen, and nobody else tells of them: key and revision. */
-  readonly untold: readonly (readonly [key: string, revision: number])[];
 }
 
 /** A revision that cannot be used, and why. */
@@ -81,10 +70,7 @@ export class Configuration {
    * whole, and the tenants that it lacks would be unknown.
    */
   #complete = false;
-  /** Documents taken unseen that workers may not have acted on yet. */
-  #unseen = 0;
-  /** From the end of the first sync until workers have acted on all of it. */
-  #loading: Loading | null = null;
+  readonly #firstSync = new FirstSync();
 
   constructor(deps: ConfigurationDeps) {
     this.#deps = deps;
@@ -108,19 +94,15 @@ export class Configuration {
    */
   synced(revision: number): void {
     this.#sends.flush();
-    this.#loading = {
-      revision,
-      awaited: new Set(this.#deps.workerIds()),
-      undecided: new Set(this.#candidates.keys()),
-      untold: [...this.#untold(revision)],
-    };
+    const end = { revision, untold: [...this.#untold(revision)] };
+    this.#firstSync.end(end, this.#deps.workerIds(), this.#candidates.keys());
     this.#deps.broadcast({ type: 'barrier' });
     this.#finishIfLoaded();
   }
 
   /** A worker has acted on all that was there at the end of the first sync. */
   barrierReached(workerId: string): void {
-    this.#loading?.awaited.delete(workerId);
+    this.#firstSync.workerDone(workerId);
     this.#finishIfLoaded();
   }
 
@@ -135,7 +117,7 @@ export class Configuration {
 
   /** How many documents have come that workers have not decided on, or not acted on. */
   get undecided(): number {
-    return this.#candidates.size + this.#unseen;
+    return this.#candidates.size + this.#firstSync.unseen;
   }
 
   /** Highest revision in force. */
@@ -202,7 +184,7 @@ export class Configuration {
       this.#candidates.add(document, this.#deps.workerIds());
       this.#sends.gather(document, true);
     } else {
-      this.#unseen += 1;
+      this.#firstSync.noteUnseen();
       this.#sends.gather(document, false);
       this.#bringInForce(document);
     }
@@ -325,7 +307,7 @@ export class Configuration {
     if (isNeededByTenants(kind)) {
       this.#sends.sendAll(this.#candidates.retryRefused(this.#deps.workerIds()));
     }
-    if (kind === 'rollout' && !isForRing(document.header, this.#deps.ring)) return;
+    if (!isForRing(document, this.#deps.ring)) return;
     this.#tell({ key, revision, outcome: 'applied', reason: '' });
   }
 
@@ -420,25 +402,22 @@ export class Configuration {
 
   /** @param key of a document that is decided now. */
   #finishIfLoaded(key?: string): void {
-    const loading = this.#loading;
-    if (loading === null) return;
-    if (key !== undefined) loading.undecided.delete(key);
-    if (loading.awaited.size + loading.undecided.size > 0) return;
-    this.#loading = null;
-    this.#unseen = 0;
+    if (key !== undefined) this.#firstSync.decided(key);
+    const end = this.#firstSync.takeOver();
+    if (end === null) return;
     if (!this.#complete) {
       this.#complete = true;
       this.#writer.writeEverything();
     }
     for (const rejected of this.#rejected.values())
       this.#tell({ ...rejected, outcome: 'rejected' });
-    for (const [untold, revision] of loading.untold) {
+    for (const [untold, revision] of end.untold) {
       const isInForce = this.#inForce.get(untold)?.revision === revision;
       if (isInForce && !this.#rejected.has(untold)) {
         this.#tell({ key: untold, revision, outcome: 'applied', reason: '' });
       }
     }
-    this.#deps.onLoaded(loading.revision, this.#deps.clock.nowMs());
+    this.#deps.onLoaded(end.revision, this.#deps.clock.nowMs());
   }
 
   /** What is in force and not covered by the word that everything up to `loaded` is. */
@@ -446,7 +425,7 @@ export class Configuration {
     for (const [key, document] of this.#inForce) {
       const { kind, revision } = document;
       const isCovered =
-        kind === 'rollout' ? !isForRing(document.header, this.#deps.ring) : revision <= loaded;
+        kind === 'rollout' ? !isForRing(document, this.#deps.ring) : revision <= loaded;
       if (!isCovered) yield [key, revision];
     }
   }
