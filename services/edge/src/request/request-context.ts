@@ -5,6 +5,7 @@ import type { LimitChain, LimitVerdict } from '@headgate/limiting';
 import {
   NO_TRACE,
   type AccessRecord,
+  compileAccessTexts,
   type AccessTexts,
   type TraceContext,
 } from '@headgate/telemetry';
@@ -183,7 +184,7 @@ export class RequestContext implements AccessRecord {
   }
 
   get texts(): AccessTexts | null {
-    return this.route === null ? null : this.route.accessTexts;
+    return this.route === null ? null : (this.route.accessTexts ??= compileAccessTexts(this));
   }
 
   get revision(): number | null {

@@ -84,7 +84,16 @@ export function joinLevels(...levels: readonly LevelLimits[]): LevelLimits {
   return together(levels.flatMap(({ all }) => all));
 }
 
+/** One for all levels without limits, as most routes are. */
+const NO_LIMITS: LevelLimits = Object.freeze({
+  all: [],
+  perConsumer: false,
+  perAddress: false,
+  headroomFrom: NO_CLASS,
+});
+
 function together(all: readonly LevelLimit[]): LevelLimits {
+  if (all.length === 0) return NO_LIMITS;
   return {
     all,
     perConsumer: all.some(({ per }) => per !== null),
