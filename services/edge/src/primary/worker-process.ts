@@ -58,12 +58,15 @@ const ENTRY = fileURLToPath(new URL(`../worker/worker-main.ts`, import.meta.url)
 /**
  * How V8 runs a worker, see docs/adr/0018-v8-flags-of-workers.md. There is a worker per core, so garbage collection on
  * helper threads takes its time from the others' requests; a collection of a worker that has nothing to do throws away the
- * machine code of the request path; and one request runs through more small functions than V8 would put into one piece of
- * machine code.
+ * machine code of the request path; one request runs through more small functions than V8 would put into one piece of
+ * machine code; and what documents leave behind while they are compiled must not outlive the next collection.
  */
 const V8_FLAGS = [
   '--single-threaded-gc',
   '--no-memory-reducer',
+  '--no-allocation-site-pretenuring',
+  '--no-scavenger-updates-allocation-limit',
+  '--page-promotion-threshold=5',
   '--expose-gc', // for buffers that nobody needs, see worker/overload-watch.ts
   '--max-inlined-bytecode-size=1200',
   '--max-inlined-bytecode-size-cumulative=3000',

@@ -3,17 +3,22 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { suite, test } from 'node:test';
 import { createFakeClock } from '@headgate/testkit';
 import { tenantDocument } from '../../test/support/edge-process.ts';
-import { Inbox, TURN_MS } from './inbox.ts';
+import { Inbox, REST_MS, TURN_MS } from './inbox.ts';
 
 const documentsOf = (...ids: readonly string[]): readonly string[] =>
   ids.map((id) => tenantDocument({ id, hosts: [`${id}.test`], upstreams: {}, routes: {} }, 1).text);
 
 /** An inbox whose documents take so long each; tells what it did, in order. */
-function createHarness(documentMs: number) {
+function createHarness(documentMs: number, isServing = false) {
   const clock = createFakeClock();
   const did: string[] = [];
   const inbox = new Inbox({
     nowMs: () => clock.monotonicMs(),
+    wait: (callback, ms) => {
+      did.push(`rest ${ms}`);
+      setImmediate(callback);
+    },
+    isServing: () => isServing,
     apply: ({ key, header: { revision } }) => {
       clock.advance(documentMs);
       did.push(key);
@@ -68,6 +73,19 @@ suite('inbox of a worker', () => {
     assert.deepEqual(did.splice(0), ['tenant.b', 'outcomes tenant.b']);
     await turn();
     assert.deepEqual(did, ['tenant.c', 'outcomes tenant.c']);
+  });
+
+  test('with clients a turn of compilation that leaves something is followed by a rest, any other is not', async () => {
+    const { inbox, did } = createHarness(TURN_MS, true);
+    const rest = `rest ${REST_MS}`;
+    inbox.push({ type: 'documents', compileNow: true, documents: documentsOf('a', 'b') });
+    assert.deepEqual(did.splice(0), ['tenant.a', 'outcomes tenant.a', rest]);
+    await turn();
+    assert.deepEqual(did.splice(0), ['tenant.b', 'outcomes tenant.b']);
+    await turn();
+    inbox.push({ type: 'documents', compileNow: false, documents: documentsOf('c', 'd') });
+    await turn();
+    assert.deepEqual(did, ['tenant.c', 'tenant.d']);
   });
 
   test('a message without documents holds nothing up', () => {

@@ -5,6 +5,10 @@ import { parseDocument, type ParsedDocument } from '../ipc/wire-document.ts';
 export interface InboxDeps {
   /** Monotonic, in ms. */
   readonly nowMs: () => number;
+  /** Calls back after so many ms. */
+  readonly wait: (callback: () => void, ms: number) => void;
+  /** Whether clients are connected. */
+  readonly isServing: () => boolean;
   readonly apply: (document: ParsedDocument, compileNow: boolean) => DocumentOutcome;
   /**
    * Told of documents of one message at a time, of large ones in several parts. Those that are not to be compiled now are
@@ -19,6 +23,13 @@ export interface InboxDeps {
 export const TURN_MS = 2;
 
 /**
+ * What is left after a turn of compilation waits for so long if there are clients, in ms. Their requests go ahead, and V8 goes on
+ * with a marking meanwhile: at its end it moves what was made since its beginning, and so a pause is as long as much was
+ * compiled during the marking.
+ */
+export const REST_MS = 4;
+
+/**
  * Messages of the primary that a worker has not acted on. However much comes at once, requests are served in between: a
  * turn of the event loop ends with the document that its time ran out with. What waits is what has come faster than a
  * worker compiles, every revision of it: the primary relies on being heard in order.
@@ -30,6 +41,8 @@ export class Inbox {
   #applied = 0;
   /** This turn has had its time. */
   #turnOver = false;
+  /** Documents were compiled in this turn. */
+  #compiled = false;
 
   constructor(deps: InboxDeps) {
     this.#deps = deps;
@@ -42,12 +55,22 @@ export class Inbox {
   }
 
   #work(): void {
-    const untilMs = this.#deps.nowMs() + TURN_MS;
     this.#turnOver = true;
-    setImmediate(() => {
+    this.#compiled = false;
+    const next = () => {
       this.#turnOver = false;
       if (this.#waiting.length > 0) this.#work();
-    });
+    };
+    try {
+      this.#workUntil(this.#deps.nowMs() + TURN_MS);
+    } finally {
+      const rests = this.#compiled && this.#waiting.length > 0 && this.#deps.isServing();
+      if (rests) this.#deps.wait(next, REST_MS);
+      else setImmediate(next);
+    }
+  }
+
+  #workUntil(untilMs: number): void {
     do {
       const message = this.#waiting[0];
       if (message === undefined) return;
@@ -65,6 +88,7 @@ export class Inbox {
   /** Applies at least one document. Returns whether it was the last one. */
   #applyUntil(untilMs: number, documents: readonly string[], compileNow: boolean): boolean {
     const outcomes: DocumentOutcome[] = [];
+    this.#compiled ||= compileNow;
     do {
       const text = documents[this.#applied];
       if (text === undefined) break;

@@ -89,6 +89,8 @@ function createInbox(
 ): Inbox {
   return new Inbox({
     nowMs: () => systemClock.monotonicMs(),
+    wait: (callback, ms) => setTimeout(callback, ms),
+    isServing: () => plane.openConnections() > 0,
     apply: (document, compileNow) => plane.tenants.apply(document, compileNow),
     onOutcomes: (outcomes) => send({ type: 'outcomes', outcomes: packOutcomes(outcomes) }),
     handle: (message) => {
