@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { suite, test } from 'node:test';
 import { createFakeClock } from '@headgate/testkit';
 import { tenantDocument } from '../../test/support/edge-process.ts';
-import { Inbox, REST_MS, TURN_MS } from './inbox.ts';
+import { Inbox, REST_FOR_MS_MAX, REST_MS, TURN_MS } from './inbox.ts';
 
 const documentsOf = (...ids: readonly string[]): readonly string[] =>
   ids.map((id) => tenantDocument({ id, hosts: [`${id}.test`], upstreams: {}, routes: {} }, 1).text);
@@ -86,6 +86,25 @@ suite('inbox of a worker', () => {
     inbox.push({ type: 'documents', compileNow: false, documents: documentsOf('c', 'd') });
     await turn();
     assert.deepEqual(did, ['tenant.c', 'tenant.d']);
+  });
+
+  test('an inbox that does not get empty rests no more, until it has been', async () => {
+    const { inbox, did } = createHarness(REST_FOR_MS_MAX / 2, true);
+    const rest = `rest ${REST_MS}`;
+    for (const ids of [
+      ['a', 'b', 'c', 'd'],
+      ['e', 'f'],
+    ]) {
+      inbox.push({ type: 'documents', compileNow: true, documents: documentsOf(...ids) });
+      for (const _id of ids) await turn();
+    }
+    const rests = did
+      .map((one) => (one === rest ? 'rest' : one))
+      .filter((one) => !one.includes(' '));
+    assert.deepEqual(rests, [
+      ...['tenant.a', 'rest', 'tenant.b', 'tenant.c', 'tenant.d'],
+      ...['tenant.e', 'rest', 'tenant.f'],
+    ]);
   });
 
   test('a message without documents holds nothing up', () => {

@@ -29,6 +29,9 @@ export const TURN_MS = 2;
  */
 export const REST_MS = 4;
 
+/** An inbox that has not been empty for so long rests no more until it is: changes that keep coming must not pile up. */
+export const REST_FOR_MS_MAX = 30_000;
+
 /**
  * Messages of the primary that a worker has not acted on. However much comes at once, requests are served in between: a
  * turn of the event loop ends with the document that its time ran out with. What waits is what has come faster than a
@@ -43,6 +46,8 @@ export class Inbox {
   #turnOver = false;
   /** Documents were compiled in this turn. */
   #compiled = false;
+  /** Since when something has been waiting. */
+  #busySinceMs = 0;
 
   constructor(deps: InboxDeps) {
     this.#deps = deps;
@@ -50,6 +55,7 @@ export class Inbox {
 
   /** Acts on a message now, or when those before it are done and this turn has time left. */
   push(message: OrderedMessage): void {
+    if (this.#waiting.length === 0) this.#busySinceMs = this.#deps.nowMs();
     this.#waiting.push(message);
     if (!this.#turnOver) this.#work();
   }
@@ -64,10 +70,14 @@ export class Inbox {
     try {
       this.#workUntil(this.#deps.nowMs() + TURN_MS);
     } finally {
-      const rests = this.#compiled && this.#waiting.length > 0 && this.#deps.isServing();
-      if (rests) this.#deps.wait(next, REST_MS);
+      if (this.#mayRest()) this.#deps.wait(next, REST_MS);
       else setImmediate(next);
     }
+  }
+
+  #mayRest(): boolean {
+    if (!this.#compiled || this.#waiting.length === 0 || !this.#deps.isServing()) return false;
+    return this.#deps.nowMs() - this.#busySinceMs < REST_FOR_MS_MAX;
   }
 
   #workUntil(untilMs: number): void {
