@@ -13,10 +13,10 @@ export {
 export {
   DOCUMENT_VERSION,
   documentKey,
-  kindOfKey,
   DocumentHeader,
   DocumentKind,
   isNeededByTenants,
+  kindOfKey,
   PlanDocument,
   RINGS_MAX,
   TenantDocument,

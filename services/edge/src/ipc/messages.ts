@@ -126,16 +126,14 @@ export type PrimaryMessage =
   /** End all connections, the last ones `deadlineMs` from now. */
   | { readonly type: 'drain'; readonly deadlineMs: number };
 
-/** Messages that act one after the other, in the order in which they came: the configuration, and what needs all of it. */
 const ORDERED = ['documents', 'removed', 'barrier', 'listen'] as const;
 
+/** Messages that act one after the other, in the order in which they came: the configuration, and what needs all of it. */
 export type OrderedMessage = Extract<PrimaryMessage, { readonly type: (typeof ORDERED)[number] }>;
-
-const ORDERED_TYPES: ReadonlySet<string> = new Set(ORDERED);
 
 /** Whether a message waits for those before it. All others pass what waits. */
 export function isOrdered(message: PrimaryMessage): message is OrderedMessage {
-  return ORDERED_TYPES.has(message.type);
+  return ORDERED.some((type) => type === message.type);
 }
 
 /** From a worker to the primary. */

@@ -7,8 +7,8 @@ import { isForRing } from '../ipc/ring.ts';
 import { WireDocument } from '../ipc/wire-document.ts';
 import { Candidates, type Candidate } from './candidates.ts';
 import { batchesOf, DocumentSends } from './document-sends.ts';
-import type { LoadedSnapshots } from './merge-generations.ts';
 import { FirstSync } from './first-sync.ts';
+import type { LoadedSnapshots } from './merge-generations.ts';
 import type { HeldRollout } from './rollout-tallies.ts';
 import type { Probation } from './probation.ts';
 import type { SnapshotFiles, Unproven } from './snapshot-files.ts';
@@ -403,7 +403,7 @@ export class Configuration {
   /** @param key of a document that is decided now. */
   #finishIfLoaded(key?: string): void {
     if (key !== undefined) this.#firstSync.decided(key);
-    const end = this.#firstSync.takeOver();
+    const end = this.#firstSync.takeEnd();
     if (end === null) return;
     if (!this.#complete) {
       this.#complete = true;

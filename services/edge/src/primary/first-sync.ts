@@ -50,7 +50,7 @@ export class FirstSync {
   }
 
   /** Once, when it is over: what its end was. Null before and after. */
-  takeOver(): FirstSyncEnd | null {
+  takeEnd(): FirstSyncEnd | null {
     const ending = this.#ending;
     if (ending === null || ending.workers.size + ending.undecided.size > 0) return null;
     this.#ending = null;

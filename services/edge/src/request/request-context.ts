@@ -3,9 +3,9 @@ import type { ErrorCode } from '@headgate/errors';
 import type { RequestHead } from '@headgate/http1';
 import type { LimitChain, LimitVerdict } from '@headgate/limiting';
 import {
+  compileAccessTexts,
   NO_TRACE,
   type AccessRecord,
-  compileAccessTexts,
   type AccessTexts,
   type TraceContext,
 } from '@headgate/telemetry';
